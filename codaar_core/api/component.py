@@ -1,0 +1,43 @@
+"""What every component has: a kind, settings that explain themselves, and a context it is built in."""
+
+from __future__ import annotations
+
+from abc import ABC
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import attrs
+
+
+def setting(default: Any = attrs.NOTHING, help: str = "", check: Callable[..., Any] | None = None) -> Any:
+    """Declare one setting of a component, with the sentence that explains it.
+
+    Args:
+        default: Value when the recipe says nothing; a setting without default must be given.
+        help: One sentence with the unit or the source; shown by ``codaar inspect``.
+        check: An attrs validator, e.g. ``attrs.validators.ge(0)``; its message is shown at the recipe's line.
+    """
+    if isinstance(default, (list, dict)):
+        raise TypeError("a default must not be mutable: write a tuple")
+    return attrs.field(default=default, validator=check, metadata={"help": help})
+
+
+class Component(ABC):
+    """Base of everything a recipe can name.
+
+    A subclass nests a frozen attrs class ``Config``: its settings in the recipe.
+
+    Args:
+        config: The checked settings.
+        context: What is known when this kind of component is built (each kind has its own record).
+    """
+
+    kind: ClassVar[str]
+
+    @attrs.frozen(kw_only=True)
+    class Config:
+        """No settings."""
+
+    def __init__(self, config: Any, context: Any) -> None:
+        super().__init__()
+        self.config = config

@@ -1,0 +1,42 @@
+"""TaskHead: codes -> predictions of a benchmark."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import ClassVar
+
+import attrs
+from torch import Tensor, nn
+
+from codaar_core.api.component import Component
+from codaar_core.api.records import Quantized, Space
+
+
+@attrs.frozen
+class HeadContext:
+    """What is known when a head is built."""
+
+    codes: Space  # (W,) of Quantized.full
+    latent: Space  # (D,) of Quantized.own
+    classes: tuple[str, ...]
+
+
+class TaskHead(Component, nn.Module):
+    """Sees codes only: never features, never which modality they came from. That makes transfer possible.
+
+    A head without parameters is not trained.
+    """
+
+    kind: ClassVar[str] = "head"
+
+    @abstractmethod
+    def forward(self, quantized: Quantized) -> Tensor:
+        """Give logits (or embeddings) for (B, T) codes."""
+
+    def loss(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Give the scalar to minimise."""
+        raise TypeError(f"{type(self).__name__} has parameters but defines no loss")
+
+    @abstractmethod
+    def predict(self, logits: Tensor) -> Tensor:
+        """Turn logits into what the benchmark's metrics compare with the target."""
