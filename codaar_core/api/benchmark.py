@@ -70,6 +70,10 @@ class Benchmark(Component):
         """Pairs to report: every ordered pair of different modalities."""
         return [Transfer(*pair) for pair in permutations(self.modalities, 2)]
 
+    def caveat(self, transfer: Transfer) -> str:
+        """Why a transfer must not be headlined (e.g. one modality spells out the label); empty where it may."""
+        return ""
+
     def score(self, source: Predicted, target: Predicted) -> dict[str, float]:
         """Measure a transfer on the test clips.
 
