@@ -36,8 +36,12 @@ class Specification:
         """An epoch of ``steps`` steps begins."""
 
     @_spec
-    def codaar_step_end(self, epoch: int, step: int, view: StepView, terms: Mapping[str, float]) -> None:
-        """A step is over; ``terms`` are weighted losses, ``total`` and ``grad_norm``."""
+    def codaar_step_end(self, epoch: int, step: int, view: StepView) -> None:
+        """A step is over: weights and codebooks are updated. Reading a value of ``view`` waits for the device."""
+
+    @_spec
+    def codaar_step_logged(self, epoch: int, step: int, values: Mapping[str, float]) -> None:
+        """Every ``run.log_every`` steps: weighted loss terms, ``total``, ``grad_norm``, statistics of the codebooks."""
 
     @_spec
     def codaar_epoch_end(self, epoch: int, values: Mapping[str, float]) -> None:

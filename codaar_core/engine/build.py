@@ -1,0 +1,110 @@
+"""Plan -> objects, in the order in which widths become known: data, quantizer, encoders, decoders, losses, heads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from codaar_core.api import (
+    AlignmentContext,
+    Benchmark,
+    BenchmarkContext,
+    ComponentError,
+    DataContext,
+    DataSource,
+    DecoderContext,
+    Encoder,
+    EncoderContext,
+    HeadContext,
+    LossContext,
+    Quantizer,
+    QuantizerContext,
+    Space,
+    TaskHead,
+)
+from codaar_core.engine.model import Model
+from codaar_core.engine.runtime import derive_seed
+from codaar_core.recipe.plan import BenchmarkPlan, Block, Plan
+
+
+def build_component(plan: Plan, block: Block, context: Any) -> Any:
+    """Build one component with a seed of its own; its complaints point to its line of the recipe."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive_seed(plan.run.seed, block.path))
+        try:
+            component = block.component(block.config, context)
+        except ComponentError as error:
+            raise plan.problem(block.path, error) from error
+    if not hasattr(component, "config"):
+        missing = ComponentError(f"{block.component.__name__}.__init__ must call super().__init__(config, context)")
+        raise plan.problem(block.path, missing)
+    return component
+
+
+def build_data(plan: Plan) -> DataSource:
+    """Build the data source and check that it has what the model wants; no file is opened."""
+    data = build_component(plan, plan.data, DataContext(plan.modalities))
+    absent = [m for m in plan.modalities if m not in data.spaces]
+    if absent:
+        has = ", ".join(data.spaces)
+        raise plan.problem("data", ComponentError(f"this data has no modality {absent[0]!r}", f"it has: {has}"))
+    return data
+
+
+def build_model(plan: Plan, spaces: dict[str, Space]) -> Model:
+    """Build everything that pretraining needs."""
+    quantizer: Quantizer = build_component(plan, plan.quantizer, QuantizerContext(plan.modalities))
+    encoders = {
+        m: build_component(plan, plan.encoders[m], EncoderContext(m, spaces[m], quantizer.latent))
+        for m in plan.modalities
+    }
+    decoders = {
+        m: build_component(plan, block, _decoder_context(m, quantizer, encoders[m], spaces[m]))
+        for m, block in plan.decoders.items()
+        if m in encoders
+    }
+    loss_context = LossContext(plan.modalities, quantizer.latent, quantizer.codes)
+    losses = {name: build_component(plan, loss.block, loss_context) for name, loss in plan.losses.items()}
+    weights = {name: loss.weight for name, loss in plan.losses.items()}
+    align = [build_component(plan, block, AlignmentContext(plan.modalities)) for block in plan.align]
+    return Model(quantizer, encoders, decoders, losses, weights, align)
+
+
+def _decoder_context(modality: str, quantizer: Quantizer, encoder: Encoder, input: Space) -> DecoderContext:
+    return DecoderContext(modality, quantizer.codes, encoder.private, encoder.target or input)
+
+
+def build_benchmark(plan: Plan, bench: BenchmarkPlan, data: DataSource) -> Benchmark:
+    """Build a benchmark over the data of the run (it may bring its own)."""
+    return build_component(plan, bench.block, BenchmarkContext(plan.modalities, data, plan.evaluate.mode))
+
+
+def build_head(plan: Plan, bench: BenchmarkPlan, benchmark: Benchmark, quantizer: Quantizer, seed: int) -> TaskHead:
+    """Build a fresh head; its initial weights follow from ``seed``."""
+    context = HeadContext(quantizer.codes, quantizer.latent, benchmark.classes)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive_seed(seed, bench.head.path))
+        try:
+            return bench.head.component(bench.head.config, context)
+        except ComponentError as error:
+            raise plan.problem(bench.head.path, error) from error
+
+
+def closed_forms(model: Model) -> list[dict[str, Any]]:
+    """The linear alignment steps as matrices, for the record."""
+    matrices = [(type(step).__name__, step.matrix(model.modalities)) for step in model.align]
+    return [
+        {"name": name, "modalities": list(model.modalities), "matrix": matrix.tolist()}
+        for name, matrix in matrices
+        if matrix is not None
+    ]
+
+
+def component_blocks(plan: Plan) -> list[Block]:
+    """Every block that a run uses, for records of what it was made of."""
+    heads = [bench.head for bench in plan.benchmarks]
+    losses = [loss.block for loss in plan.losses.values()]
+    benches = [bench.block for bench in plan.benchmarks]
+    parts = [plan.data, plan.quantizer, *plan.encoders.values(), *plan.decoders.values()]
+    return [*parts, *plan.align, *losses, *benches, *heads, *plan.hooks]

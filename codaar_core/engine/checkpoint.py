@@ -1,0 +1,125 @@
+"""Checkpoints: weights and optimizer as safetensors, the rest as JSON. Nothing in them can run code."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from codaar_core.api import CodaarError
+from codaar_core.engine.model import Model
+
+KEPT = 2
+FORMAT = 1
+
+
+def save_checkpoint(folder: Path, step: int, model: Model, optimizer: torch.optim.Optimizer) -> Path:
+    """Write ``step-N`` aside, flush it, rename it, and remove all but the newest two.
+
+    No state of a random generator is kept: every draw of a step follows from the seed and the step's number.
+
+    Raises:
+        CodaarError: The disk is full or not writable; earlier checkpoints stay.
+    """
+    final = folder / f"step-{step}"
+    aside = folder / f".step-{step}.partial"
+    try:
+        shutil.rmtree(aside, ignore_errors=True)
+        aside.mkdir(parents=True)
+        save_file(_contiguous(model.state_dict()), aside / "model.safetensors")
+        save_file(_contiguous(dict(_optimizer_tensors(model, optimizer))), aside / "train.safetensors")
+        (aside / "state.json").write_text(json.dumps({"format": FORMAT, "step": step}) + "\n", "utf-8")
+        for file in aside.iterdir():
+            _flush(file)
+        shutil.rmtree(final, ignore_errors=True)
+        aside.rename(final)
+    except (OSError, SafetensorError) as error:
+        shutil.rmtree(aside, ignore_errors=True)
+        raise CodaarError(f"cannot write the checkpoint {final}: {error}", "make room and resume the run") from error
+    for old in complete_checkpoints(folder)[:-KEPT]:
+        shutil.rmtree(old, ignore_errors=True)
+    return final
+
+
+def complete_checkpoints(folder: Path) -> list[Path]:
+    """The checkpoints in ``folder``, oldest first."""
+    found = [path for path in folder.glob("step-*") if (path / "state.json").is_file()]
+    return sorted(found, key=lambda path: int(path.name.removeprefix("step-")))
+
+
+def newest_checkpoint(folder: Path) -> Path:
+    """The last complete checkpoint.
+
+    Raises:
+        CodaarError: There is none.
+    """
+    found = complete_checkpoints(folder)
+    if not found:
+        raise CodaarError(f"no checkpoint in {folder}", "start the run anew, without --resume")
+    return found[-1]
+
+
+def load_model(path: Path, model: Model) -> None:
+    """Load weights and codebooks.
+
+    Raises:
+        CodaarError: The file is damaged or belongs to another model.
+    """
+    try:
+        model.load_state_dict(load_file(path / "model.safetensors"))
+    except (OSError, SafetensorError, RuntimeError) as error:
+        reason = str(error).strip().splitlines()[-1].strip()
+        raise CodaarError(f"{path / 'model.safetensors'} does not fit this model: {reason}") from error
+
+
+def load_training(path: Path, model: Model, optimizer: torch.optim.Optimizer) -> int:
+    """Load model and optimizers; gives the number of steps already done."""
+    load_model(path, model)
+    tensors = load_file(path / "train.safetensors")
+    for prefix, each in _optimizers(model, optimizer):
+        saved = each.state_dict()
+        saved["state"] = _nested({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})
+        each.load_state_dict(saved)
+    return int(json.loads((path / "state.json").read_text("utf-8"))["step"])
+
+
+def _optimizers(model: Model, optimizer: torch.optim.Optimizer) -> Iterator[tuple[str, torch.optim.Optimizer]]:
+    yield "model/", optimizer
+    for name, loss in model.losses.items():
+        if loss.optimizer is not None:
+            yield f"{name}/", loss.optimizer
+
+
+def _optimizer_tensors(model: Model, optimizer: torch.optim.Optimizer) -> Iterator[tuple[str, Tensor]]:
+    for prefix, each in _optimizers(model, optimizer):
+        for index, state in each.state_dict()["state"].items():
+            for key, value in state.items():
+                yield f"{prefix}{index}/{key}", value
+
+
+def _nested(flat: Mapping[str, Tensor]) -> dict[int, dict[str, Tensor]]:
+    nested: dict[int, dict[str, Tensor]] = {}
+    for name, value in flat.items():
+        index, key = name.split("/")
+        nested.setdefault(int(index), {})[key] = value
+    return nested
+
+
+def _contiguous(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Safetensors stores plain row-major tensors only."""
+    return {name: tensor.detach().contiguous() for name, tensor in tensors.items()}
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

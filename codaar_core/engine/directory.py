@@ -1,0 +1,97 @@
+"""The run directory: every file of a run, written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import attrs
+import tomli_w
+
+from codaar_core.api import CodaarError
+
+
+@attrs.frozen
+class RunDirectory:
+    """``runs/NAME/STAMP``; see docs/runs.md for what lies where."""
+
+    path: Path
+
+    @classmethod
+    def create(cls, root: Path, name: str) -> RunDirectory:
+        """Make a new directory, named by the time of day in UTC."""
+        stamp = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H-%M-%S")
+        for suffix in ("", *(f"-{n}" for n in range(2, 100))):
+            path = root / name / f"{stamp}{suffix}"
+            try:
+                path.mkdir(parents=True)
+            except FileExistsError:
+                continue
+            except OSError as error:
+                raise CodaarError(f"cannot make the run directory {path}: {error.strerror}") from error
+            return cls(path)
+        raise CodaarError(f"cannot make a run directory beside {path}: a hundred runs started in one second")
+
+    @property
+    def checkpoints(self) -> Path:
+        """Folder of the checkpoints, one folder ``step-N`` each."""
+        return self.path / "checkpoints"
+
+    def bench(self, benchmark: str, seed: int) -> Path:
+        """Folder of one benchmark under one head seed; made on first use."""
+        folder = self.path / "bench" / benchmark / f"seed-{seed}"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def write_toml(self, name: str, values: Mapping[str, Any]) -> None:
+        """Write a TOML file."""
+        write_whole(self.path / name, tomli_w.dumps(values))
+
+    def write_json(self, name: str, values: Mapping[str, Any]) -> None:
+        """Write a JSON file; floating-point numbers that are no numbers become null."""
+        write_whole(self.path / name, json.dumps(_finite(values), indent=1) + "\n")
+
+    def set_status(self, status: str, **details: Any) -> None:
+        """Record how the run stands: running, finished, failed or interrupted."""
+        now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        self.write_json("status.json", {"status": status, "updated": now, "pid": os.getpid(), **details})
+
+    def status(self) -> dict[str, Any]:
+        """Read the last status."""
+        try:
+            return json.loads((self.path / "status.json").read_text("utf-8"))
+        except (OSError, ValueError) as error:
+            raise CodaarError(f"{self.path} is no run directory: status.json cannot be read ({error})") from error
+
+
+def write_whole(path: Path, content: str) -> None:
+    """Write aside, flush to disk, rename: a reader never sees half a file.
+
+    Raises:
+        CodaarError: The disk is full or the folder is not writable.
+    """
+    aside = path.with_name(f".{path.name}.partial")
+    try:
+        with aside.open("w", encoding="utf-8") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(path)
+    except OSError as error:
+        aside.unlink(missing_ok=True)
+        raise CodaarError(f"cannot write {path}: {error.strerror}", "make room or choose run.directory") from error
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no NaN."""
+    if isinstance(value, float):
+        return value if value == value and abs(value) != float("inf") else None
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    return value

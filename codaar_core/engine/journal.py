@@ -1,0 +1,56 @@
+"""The journal of a run: events.jsonl (one line a logged step) and metrics.csv (one line an epoch)."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from codaar_core.api import hook
+from codaar_core.engine.directory import RunDirectory, write_whole
+
+
+class Journal:
+    """Writes what happens as it happens; what was logged after the checkpoint of a resume is dropped."""
+
+    def __init__(self, directory: RunDirectory, steps: int, epochs: int) -> None:
+        self.path = directory.path / "events.jsonl"
+        self.table = directory.path / "metrics.csv"
+        self.directory = directory
+        kept = [event for event in read_events(directory) if event["step"] <= steps]
+        write_whole(self.path, "".join(json.dumps(event) + "\n" for event in kept))
+        self.rows = [row for row in _read_rows(self.table) if int(row["epoch"]) <= epochs]
+
+    @hook
+    def codaar_step_logged(self, epoch: int, step: int, values: Mapping[str, float]) -> None:
+        """Append one event."""
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"step": step, "epoch": epoch + 1, **values}) + "\n")
+        self.directory.set_status("running", phase="pretrain", step=step, epoch=epoch + 1)
+
+    @hook
+    def codaar_epoch_end(self, epoch: int, values: Mapping[str, float]) -> None:
+        """Rewrite the table with one more row."""
+        self.rows.append({"epoch": epoch + 1, **values})
+        out = io.StringIO()
+        writer = csv.DictWriter(out, fieldnames=list(self.rows[-1]), extrasaction="ignore", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(self.rows)
+        write_whole(self.table, out.getvalue())
+
+
+def read_events(directory: RunDirectory) -> list[dict[str, Any]]:
+    """All complete events of a run; a line cut off by a kill is left out."""
+    try:
+        lines = (directory.path / "events.jsonl").read_text("utf-8").splitlines()
+    except FileNotFoundError:
+        return []
+    return [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}")]
+
+
+def _read_rows(path: Any) -> list[dict[str, Any]]:
+    if not path.exists():
+        return []
+    return list(csv.DictReader(io.StringIO(path.read_text("utf-8"))))

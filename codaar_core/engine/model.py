@@ -1,0 +1,73 @@
+"""The assembled model: one encoder and decoder a modality, one quantizer, the losses, the alignment steps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from torch import Tensor, nn
+
+from codaar_core.api import AlignmentStep, Decoder, Encoded, Encoder, Features, Loss, Quantized, Quantizer, StepView
+
+
+class Model(nn.Module):
+    """Holds the parts; the training loop calls them one by one.
+
+    Args:
+        encoders: By modality.
+        decoders: By modality; a modality without decoder is not reconstructed.
+        losses: By the name that the recipe gives them.
+        weights: Factor of each loss.
+    """
+
+    def __init__(
+        self,
+        quantizer: Quantizer,
+        encoders: Mapping[str, Encoder],
+        decoders: Mapping[str, Decoder],
+        losses: Mapping[str, Loss],
+        weights: Mapping[str, float],
+        align: Sequence[AlignmentStep],
+    ) -> None:
+        super().__init__()
+        self.modalities = tuple(encoders)
+        self.encoders = nn.ModuleDict(encoders)
+        self.quantizer = quantizer
+        self.decoders = nn.ModuleDict(decoders)
+        self.losses = nn.ModuleDict(losses)
+        self.weights = dict(weights)
+        self.align = tuple(align)
+
+    def encode(self, inputs: Mapping[str, Features]) -> dict[str, Encoded]:
+        """Encode every given modality, each alone."""
+        return {modality: self.encoders[modality](features) for modality, features in inputs.items()}
+
+    def decode(self, encoded: Mapping[str, Encoded], quantized: Mapping[str, Quantized]) -> dict[str, Tensor]:
+        """Reconstruct every modality that has a decoder."""
+        return {m: decoder(encoded[m], quantized[m]) for m, decoder in self.decoders.items()}
+
+    def inner_steps(self, view: StepView) -> None:
+        """Let the losses that train an estimator of their own do so."""
+        for loss in self.losses.values():
+            if loss.optimizer is not None:
+                loss.inner_step(view)
+
+    def terms(self, view: StepView) -> dict[str, Tensor]:
+        """All weighted loss terms, named ``loss.term``."""
+        return {
+            f"{name}.{term}": self.weights[name] * value
+            for name, loss in self.losses.items()
+            for term, value in loss(view).items()
+        }
+
+    def clip_groups(self) -> Iterator[list[nn.Parameter]]:
+        """Groups of parameters whose gradient norms are clipped together: encoders, decoders, each loss."""
+        yield trained(self.encoders) + trained(self.quantizer)
+        yield trained(self.decoders)
+        for loss in self.losses.values():
+            if loss.optimizer is None:
+                yield trained(loss)
+
+
+def trained(module: nn.Module) -> list[nn.Parameter]:
+    """Parameters of ``module`` that want a gradient."""
+    return [parameter for parameter in module.parameters() if parameter.requires_grad]

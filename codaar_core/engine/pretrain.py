@@ -1,0 +1,154 @@
+"""Pretraining, to be read from top to bottom."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+
+import attrs
+import torch
+from torch import Tensor
+
+from codaar_core.api import CodaarError, Split, StepView
+from codaar_core.engine.checkpoint import save_checkpoint
+from codaar_core.engine.codebooks import statistics, update_codebooks
+from codaar_core.engine.interruption import Interrupted
+from codaar_core.engine.runtime import derive_seed, generator_of, to_numbers
+from codaar_core.engine.session import Session
+
+
+def pretrain(session: Session, split: Split, optimizer: torch.optim.Optimizer, done: int = 0) -> None:
+    """Train the model on ``split`` from step ``done`` to the end; leaves a checkpoint after every epoch.
+
+    Raises:
+        CodaarError: A loss term is not finite; the state before that step is saved.
+        Interrupted: A signal came in; the state after the last whole step is saved.
+    """
+    run, model, runtime = session.plan.run, session.model, session.runtime
+    schedule = Schedule.of(len(split), session.plan.batch, run.epochs)
+    for epoch in range(done // schedule.steps, run.epochs):
+        session.hook.codaar_epoch_start(epoch=epoch, epochs=run.epochs, steps=schedule.steps)
+        set_learning_rate(optimizer, session.plan.optimizer, epoch)
+        means = Means()
+        for step, indices in schedule.batches(run.seed, epoch, done):
+            batch = runtime.place(split[indices], model.modalities)
+            torch.manual_seed(derive_seed(run.seed, "step", step, runtime.ranks.rank))
+            generator = generator_of(run.seed, "shared", step)
+
+            encoded = model.encode(batch.inputs)
+            quantized = model.quantizer.quantize(encoded)
+            decoded = model.decode(encoded, quantized)
+            view = StepView(batch.inputs, encoded, quantized, decoded, epoch, step, generator)
+            model.inner_steps(view)
+            terms = model.terms(view)
+            total = torch.stack(list(terms.values())).sum()
+            if not torch.isfinite(total):
+                raise not_finite(session, optimizer, terms, epoch, step)
+
+            optimizer.zero_grad()
+            total.backward()
+            norm = clip_gradients(session)
+            optimizer.step()
+            update_codebooks(model.quantizer, model.align, encoded, quantized, generator, runtime.ranks)
+
+            means.add({**terms, "total": total, "grad_norm": norm})
+            session.hook.codaar_step_end(epoch=epoch, step=step, view=view)
+            if (step + 1) % run.log_every == 0:
+                values = {**terms, "total": total, "grad_norm": norm, **statistics(quantized, model.quantizer.size)}
+                session.hook.codaar_step_logged(epoch=epoch, step=step + 1, values=to_numbers(values))
+            if session.interruption.requested:
+                raise interrupted(session, optimizer, epoch, step + 1)
+        values = means.values() | to_numbers(statistics(quantized, model.quantizer.size))
+        save(session, optimizer, (epoch + 1) * schedule.steps)
+        session.hook.codaar_epoch_end(epoch=epoch, values=values)
+
+
+@attrs.frozen
+class Schedule:
+    """Which clips are read at which step: a new order every epoch, the same after a resume."""
+
+    clips: int
+    batch: int
+    steps: int  # an epoch
+
+    @classmethod
+    def of(cls, clips: int, batch: int, epochs: int) -> Schedule:
+        """Cut ``clips`` into batches; the last one of an epoch may be smaller."""
+        if clips == 0:
+            raise CodaarError("the pretraining split is empty")
+        return cls(clips, batch, math.ceil(clips / batch))
+
+    def batches(self, seed: int, epoch: int, done: int) -> Iterator[tuple[int, list[int]]]:
+        """Step numbers (from 0, over the whole run) and clip indices of an epoch, without the steps already done."""
+        order = torch.randperm(self.clips, generator=generator_of(seed, "order", epoch)).tolist()
+        for position in range(self.steps):
+            step = epoch * self.steps + position
+            if step >= done:
+                yield step, order[position * self.batch : (position + 1) * self.batch]
+
+
+class Means:
+    """Means of scalars over an epoch, kept on the device."""
+
+    def __init__(self) -> None:
+        self.sums: dict[str, Tensor] = {}
+        self.count = 0
+
+    def add(self, values: Mapping[str, Tensor]) -> None:
+        """Take one step into account."""
+        self.count += 1
+        for name, value in values.items():
+            self.sums[name] = self.sums.get(name, 0) + value.detach()
+
+    def values(self) -> dict[str, float]:
+        """The means so far."""
+        return {name: value / self.count for name, value in to_numbers(self.sums).items()}
+
+
+def make_optimizer(session: Session) -> torch.optim.Optimizer:
+    """One optimizer for all parameters but those of losses that have their own."""
+    settings = session.plan.optimizer
+    parameters = [parameter for group in session.model.clip_groups() for parameter in group]
+    kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[settings.use]
+    return kind(parameters, lr=settings.lr, betas=tuple(settings.betas), weight_decay=settings.weight_decay)
+
+
+def set_learning_rate(optimizer: torch.optim.Optimizer, settings: object, epoch: int) -> None:
+    """Multiply the learning rate by gamma at each milestone; it follows from the epoch alone."""
+    rate = settings.lr * settings.gamma ** sum(epoch >= milestone for milestone in settings.milestones)
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+
+
+def clip_gradients(session: Session) -> Tensor:
+    """Clip each group of parts by itself, as the released code does; gives the norm of all before clipping."""
+    limit = session.plan.optimizer.clip or math.inf
+    norms = [torch.nn.utils.clip_grad_norm_(group, limit) for group in session.model.clip_groups() if group]
+    return torch.stack(norms).norm()
+
+
+def save(session: Session, optimizer: torch.optim.Optimizer, step: int) -> str:
+    """Write a checkpoint and tell the hooks; gives its path."""
+    path = save_checkpoint(session.directory.checkpoints, step, session.model, optimizer)
+    session.hook.codaar_checkpoint_saved(path=path, step=step)
+    return str(path)
+
+
+def interrupted(session: Session, optimizer: torch.optim.Optimizer, epoch: int, step: int) -> Interrupted:
+    """Keep the state and say where."""
+    path = save(session, optimizer, step)
+    command = f"codaar-run {session.plan.source} --resume {session.directory.path}"
+    return Interrupted(f"interrupted after step {step} (epoch {epoch + 1}); the state is kept in {path}", command)
+
+
+def not_finite(
+    session: Session, optimizer: torch.optim.Optimizer, terms: Mapping[str, Tensor], epoch: int, step: int
+) -> CodaarError:
+    """Name the loss terms that are not finite, and keep the state before the step."""
+    path = save(session, optimizer, step)
+    bad = {name: value for name, value in to_numbers(terms).items() if not math.isfinite(value)}
+    named = ", ".join(f"losses.{name} is {value}" for name, value in bad.items()) or "the sum of the losses overflows"
+    return CodaarError(
+        f"{named} at step {step + 1} (epoch {epoch + 1}); the state before that step is kept in {path}",
+        "look for broken features in the data, or lower optimizer.lr or optimizer.clip",
+    )

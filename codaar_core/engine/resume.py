@@ -1,0 +1,78 @@
+"""Going on with a run that ended early: only with the same recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import tomli
+
+from codaar_core.api import CodaarError
+from codaar_core.engine.checkpoint import complete_checkpoints
+from codaar_core.engine.directory import RunDirectory
+from codaar_core.recipe.plan import Plan
+
+HARMLESS = (
+    "run.directory",
+    "run.log_every",
+    "run.hooks",
+    "run.plugins",
+    "hooks.",
+    "device.threads",
+    "evaluate.",
+    "bench.",
+)
+"""Settings that may change on a resume: none of them touches the trained weights."""
+
+
+def find_run(plan: Plan, resume: str) -> RunDirectory:
+    """The run directory to go on with.
+
+    Raises:
+        CodaarError: There is none, or it has no checkpoint.
+    """
+    if resume != "auto":
+        directory = RunDirectory(Path(resume))
+        directory.status()
+        return directory
+    for path in sorted((Path(plan.run.directory) / plan.run.name).glob("*"), reverse=True):
+        directory = RunDirectory(path)
+        unfinished = (path / "status.json").is_file() and directory.status()["status"] != "finished"
+        if unfinished and complete_checkpoints(directory.checkpoints) and not list(changes(plan, directory)):
+            return directory
+    raise CodaarError(
+        f"no unfinished run of this recipe with a checkpoint in {Path(plan.run.directory) / plan.run.name}",
+        "start it without --resume",
+    )
+
+
+def refuse_changes(plan: Plan, directory: RunDirectory) -> None:
+    """A run goes on only as it began.
+
+    Raises:
+        CodaarError: Settings that shape the weights differ; all are listed.
+    """
+    found = list(changes(plan, directory))
+    if found:
+        listed = "; ".join(found)
+        raise CodaarError(
+            f"the recipe has changed since {directory.path} began: {listed}", "undo the changes or start a new run"
+        )
+
+
+def changes(plan: Plan, directory: RunDirectory) -> Iterator[str]:
+    """Settings that differ between a plan and a run directory, but for harmless ones."""
+    before = dict(_flat(tomli.loads((directory.path / "resolved.toml").read_text("utf-8"))))
+    now = dict(_flat(plan.resolved))
+    for path in sorted(before.keys() | now.keys()):
+        if before.get(path) != now.get(path) and not path.startswith(HARMLESS):
+            yield f"{path} was {before.get(path, 'not given')!r}, is {now.get(path, 'not given')!r}"
+
+
+def _flat(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", list(value) if isinstance(value, tuple) else value

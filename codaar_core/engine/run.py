@@ -1,0 +1,140 @@
+"""A run from a checked plan to results.json."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pluggy
+import torch
+
+from codaar_core.api import CodaarError
+from codaar_core.api.hooks import PROJECT, Specification
+from codaar_core.engine.build import build_component, build_data, build_model
+from codaar_core.engine.checkpoint import load_training, newest_checkpoint
+from codaar_core.engine.directory import RunDirectory
+from codaar_core.engine.interruption import Interrupted, Interruption
+from codaar_core.engine.journal import Journal
+from codaar_core.engine.lock import lock
+from codaar_core.engine.pretrain import make_optimizer, pretrain
+from codaar_core.engine.results import results
+from codaar_core.engine.resume import find_run, refuse_changes
+from codaar_core.engine.runtime import Runtime, choose_device
+from codaar_core.engine.session import Session
+from codaar_core.engine.transfer import evaluate
+from codaar_core.recipe.plan import Plan
+
+
+def run(plan: Plan, resume: str | None = None, observers: Sequence[object] = ()) -> Path:
+    """Pretrain, evaluate every transfer, and write the run directory.
+
+    Args:
+        plan: A checked recipe.
+        resume: A run directory to go on with, or "auto" for the newest unfinished run of the same recipe.
+        observers: Objects with hook functions, e.g. a progress display.
+
+    Returns:
+        The run directory.
+
+    Raises:
+        CodaarError: The run ended early; status.json says how, nothing on disk is half-written.
+    """
+    runtime = _runtime(plan)
+    data = build_data(plan)
+    model = build_model(plan, dict(data.spaces)).to(runtime.device, runtime.dtype)
+    directory = _directory(plan, resume)
+    hooks = _hooks(plan, observers)
+    with Interruption() as interruption, _recorded(directory, hooks.hook):
+        session = Session(plan, model, runtime, directory, hooks.hook, interruption)
+        directory.write_toml("lock.toml", lock(plan, data, runtime))
+        _run_phases(session, data, hooks, resumed=resume is not None)
+    return directory.path
+
+
+def _run_phases(session: Session, data: Any, hooks: pluggy.PluginManager, resumed: bool) -> None:
+    clock = Clock()
+    split = data.split("pretrain")
+    clock.lap("data")
+    optimizer = make_optimizer(session)
+    done = 0
+    if resumed:
+        done = load_training(newest_checkpoint(session.directory.checkpoints), session.model, optimizer)
+    hooks.register(Journal(session.directory, done, done * session.plan.batch // max(len(split), 1)))
+    parameters = sum(parameter.numel() for parameter in session.model.parameters())
+    session.hook.codaar_run_start(
+        directory=session.directory.path, resolved=session.plan.resolved, parameters=parameters
+    )
+    pretrain(session, split, optimizer, done)
+    clock.lap("pretrain")
+    transfers = evaluate(session, data)
+    clock.lap("evaluate")
+    session.directory.write_json("results.json", results(session, data, transfers, clock.laps))
+
+
+class Clock:
+    """Seconds by phase."""
+
+    def __init__(self) -> None:
+        self.laps: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, phase: str) -> None:
+        """Note the seconds since the last lap."""
+        now = time.perf_counter()
+        self.laps[phase], self._last = now - self._last, now
+
+
+def _runtime(plan: Plan) -> Runtime:
+    if plan.device.threads:
+        torch.set_num_threads(plan.device.threads)
+    return Runtime(choose_device(plan.device.on), getattr(torch, plan.device.dtype))
+
+
+def _directory(plan: Plan, resume: str | None) -> RunDirectory:
+    if resume is not None:
+        directory = find_run(plan, resume)
+        refuse_changes(plan, directory)
+        return directory
+    directory = RunDirectory.create(Path(plan.run.directory), plan.run.name)
+    shutil.copyfile(plan.source, directory.path / "recipe.toml")
+    directory.write_toml("resolved.toml", plan.resolved)
+    return directory
+
+
+def _hooks(plan: Plan, observers: Sequence[object]) -> pluggy.PluginManager:
+    """Register the observers and the hook components that the recipe switches on."""
+    manager = pluggy.PluginManager(PROJECT)
+    manager.add_hookspecs(Specification)
+    for observer in observers:
+        manager.register(observer)
+    for block in plan.hooks:
+        manager.register(build_component(plan, block, None), name=block.path)
+    manager.check_pending()
+    return manager
+
+
+@contextmanager
+def _recorded(directory: RunDirectory, hook: pluggy.HookRelay) -> Iterator[None]:
+    """Whatever happens, status.json says how the run ended."""
+    directory.set_status("running", phase="start")
+    status, details = "failed", {}
+    try:
+        yield
+        status = "finished"
+    except Interrupted as end:
+        status, details = "interrupted", {"message": end.message, "exit_code": end.exit_code}
+        raise
+    except KeyboardInterrupt:
+        status, details = "interrupted", {"message": "stopped at once by a second signal", "exit_code": 130}
+        raise
+    except Exception as error:
+        message = error.message if isinstance(error, CodaarError) else f"{type(error).__name__}: {error}"
+        details = {"message": message, "exit_code": getattr(error, "exit_code", 1)}
+        raise
+    finally:
+        directory.set_status(status, **details)
+        hook.codaar_run_end(directory=directory.path, status=status)

@@ -1,0 +1,24 @@
+"""What the phases of one run share."""
+
+from __future__ import annotations
+
+import attrs
+import pluggy
+
+from codaar_core.engine.directory import RunDirectory
+from codaar_core.engine.interruption import Interruption
+from codaar_core.engine.model import Model
+from codaar_core.engine.runtime import Runtime
+from codaar_core.recipe.plan import Plan
+
+
+@attrs.frozen
+class Session:
+    """One run: its plan, its model, where it computes, where it writes, who watches."""
+
+    plan: Plan
+    model: Model
+    runtime: Runtime
+    directory: RunDirectory
+    hook: pluggy.HookRelay
+    interruption: Interruption
