@@ -23,7 +23,7 @@ class CodaarError(Exception):
 
 
 class ComponentError(CodaarError):
-    """A component cannot be built from its settings and its surroundings; the recipe's line is added by the framework."""
+    """A component cannot be built from its settings and surroundings; the framework adds the recipe's line."""
 
     exit_code = 2
 

@@ -1,4 +1,4 @@
-"""What an observer may watch. Hooks read, they do not change; a hook runs on rank zero and only when the recipe names it."""
+"""What an observer may watch. Hooks read and change nothing; they run on rank zero, and only when the recipe says so."""
 
 from __future__ import annotations
 

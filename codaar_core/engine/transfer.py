@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-import statistics
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,12 +14,12 @@ from torch import Tensor
 from codaar_core.api import Benchmark, DataSource, Predicted, Quantized, Quantizer, Split, TaskHead, Transfer
 from codaar_core.engine.build import build_benchmark, build_head
 from codaar_core.engine.model import Model
-from codaar_core.engine.runtime import Runtime, derive_seed, generator_of
+from codaar_core.engine.runtime import derive_seed, generator_of
+from codaar_core.engine.scores import score_transfers, transfer_entries
 from codaar_core.engine.session import Session
 from codaar_core.recipe.plan import BenchmarkPlan
 
 ENCODING_BATCH = 100
-CHANCE_DRAWS = 20
 
 
 class Coded(NamedTuple):
@@ -46,34 +45,39 @@ def evaluate(session: Session, data: DataSource) -> list[dict[str, Any]]:
 
 
 def _evaluate_benchmark(session: Session, bench: BenchmarkPlan, benchmark: Benchmark) -> list[dict[str, Any]]:
-    transfers = list(benchmark.transfers())
-    modalities = [m for m in session.plan.modalities if any(m in transfer for transfer in transfers)]
     seeds = session.plan.evaluate.seeds
-    test = {m: encode_split(session, benchmark.split("test", m), m) for m in modalities}
-    heads_by_seed = [
-        {m: build_head(session.plan, bench, benchmark, session.model.quantizer, seed) for m in modalities}
-        for seed in seeds
-    ]
-    learns = any(True for _ in heads_by_seed[0][modalities[0]].parameters())
-    train = {m: encode_split(session, benchmark.split("train", m), m) for m in modalities} if learns else {}
-    session.hook.codaar_benchmark_start(benchmark=bench.name, heads=len(seeds) * len(modalities))
-    scores = {}
-    for seed, heads in zip(seeds, heads_by_seed, strict=True):
-        predictions = {}
-        for modality, head in heads.items():
-            session.interruption.check(f"while evaluating {bench.name}; `--resume {session.directory.path}` goes on")
-            place(head, session.runtime)
-            if learns:
-                train_head(head, session.model.quantizer, train[modality], bench, seed)
-            predictions |= {
-                Transfer(modality, m): predict(head, session.model.quantizer, coded) for m, coded in test.items()
-            }
-            session.hook.codaar_head_end(benchmark=bench.name, train=modality, seed=seed)
-        scores[seed] = _scores(benchmark, transfers, predictions)
-        _keep(session, bench, seed, heads, predictions, scores[seed])
-    entries = _entries(bench.name, benchmark, transfers, scores, _references(benchmark, test))
+    tested = dict.fromkeys(modality for transfer in benchmark.transfers() for modality in transfer)
+    session.hook.codaar_benchmark_start(benchmark=bench.name, heads=len(seeds) * len(tested))
+    test = {m: encode_split(session, benchmark.split("test", m), m) for m in tested}
+    heads = {m: _trained_heads(session, bench, benchmark, m) for m in tested}
+    scores = []
+    for seed in seeds:
+        predictions = {
+            Transfer(trained_on, m): predict(heads[trained_on][seed], session.model.quantizer, coded)
+            for trained_on in tested
+            for m, coded in test.items()
+        }
+        scores.append(score_transfers(benchmark, predictions))
+        _keep(session, bench, seed, {m: by_seed[seed] for m, by_seed in heads.items()}, predictions, scores[-1])
+    entries = transfer_entries(bench.name, benchmark, scores, {m: coded.target.cpu() for m, coded in test.items()})
     session.hook.codaar_benchmark_end(benchmark=bench.name, results=entries)
     return entries
+
+
+def _trained_heads(session: Session, bench: BenchmarkPlan, benchmark: Benchmark, modality: str) -> dict[int, TaskHead]:
+    """Heads by seed, trained on one modality's codes; heads without parameters need no training split."""
+    quantizer = session.model.quantizer
+    heads = {seed: build_head(session.plan, bench, benchmark, quantizer, seed) for seed in session.plan.evaluate.seeds}
+    learns = any(True for head in heads.values() for _ in head.parameters())
+    coded = encode_split(session, benchmark.split("train", modality), modality) if learns else None
+    for seed, head in heads.items():
+        session.interruption.check(f"in {bench.name}; `--resume {session.directory.path}` evaluates again")
+        head.to(session.runtime.device, session.runtime.dtype)
+        if coded is not None:
+            train_head(head, quantizer, coded, bench, seed)
+        head.eval()
+        session.hook.codaar_head_end(benchmark=bench.name, train=modality, seed=seed)
+    return heads
 
 
 @torch.no_grad()
@@ -100,11 +104,6 @@ def _join(parts: Sequence[Tensor]) -> Tensor:
     return torch.cat([torch.nn.functional.pad(part, (0, length - part.shape[1])) for part in parts])
 
 
-def place(head: TaskHead, runtime: Runtime) -> None:
-    """Bring a head to where the codes are."""
-    head.to(runtime.device, runtime.dtype)
-
-
 def train_head(head: TaskHead, quantizer: Quantizer, coded: Coded, bench: BenchmarkPlan, seed: int) -> None:
     """Train ``head`` on the codes of one modality; it never learns which one."""
     torch.manual_seed(derive_seed(seed, bench.name, "train"))
@@ -118,7 +117,6 @@ def train_head(head: TaskHead, quantizer: Quantizer, coded: Coded, bench: Benchm
             loss.backward()
             torch.nn.utils.clip_grad_norm_(head.parameters(), bench.clip or math.inf)
             optimizer.step()
-    head.eval()
 
 
 def look_up(quantizer: Quantizer, coded: Coded, rows: Tensor) -> Quantized:
@@ -133,83 +131,6 @@ def predict(head: TaskHead, quantizer: Quantizer, coded: Coded) -> Predicted:
     rows = torch.arange(len(coded.indices), device=coded.indices.device).split(ENCODING_BATCH)
     outputs = [head.predict(head(look_up(quantizer, coded, part))) for part in rows]
     return Predicted(torch.cat(outputs).cpu(), coded.target.cpu())
-
-
-def _scores(
-    benchmark: Benchmark, transfers: Sequence[Transfer], predictions: Mapping[Transfer, Predicted]
-) -> dict[Transfer, dict[str, float]]:
-    """Scores of the transfers and, for each test modality, of the head that was trained on it: the upper bound."""
-    wanted = [*transfers, *{Transfer(transfer.test, transfer.test) for transfer in transfers}]
-    return {
-        transfer: benchmark.score(predictions[Transfer(transfer.train, transfer.train)], predictions[transfer])
-        for transfer in wanted
-    }
-
-
-def _references(benchmark: Benchmark, test: Mapping[str, Coded]) -> dict[Transfer, dict[str, dict[str, float]]]:
-    """What one reaches without looking: by uniform guesses on average, by the best constant answer."""
-    return {
-        transfer: {
-            "chance": _merge(statistics.fmean, _chance(benchmark, test[transfer.train], test[transfer.test])),
-            "constant": _merge(max, _constants(benchmark, test[transfer.train], test[transfer.test])),
-        }
-        for transfer in benchmark.transfers()
-    }
-
-
-def _chance(benchmark: Benchmark, source: Coded, target: Coded) -> Iterator[dict[str, float]]:
-    for draw in range(CHANCE_DRAWS):
-        generator = generator_of(draw, "chance")
-        guesses = [
-            Predicted(benchmark.guess(each.target.cpu(), generator), each.target.cpu()) for each in (source, target)
-        ]
-        yield benchmark.score(*guesses)
-
-
-def _constants(benchmark: Benchmark, source: Coded, target: Coded) -> Iterator[dict[str, float]]:
-    sides = [
-        [Predicted(c, each.target.cpu()) for c in benchmark.constants(each.target.cpu())] for each in (source, target)
-    ]
-    for pair in zip(*sides, strict=True):
-        yield benchmark.score(*pair)
-
-
-def _merge(how: Any, scores: Iterator[dict[str, float]]) -> dict[str, float]:
-    scores = list(scores)
-    return {name: how([each[name] for each in scores]) for name in scores[0]}
-
-
-def _entries(
-    name: str,
-    benchmark: Benchmark,
-    transfers: Sequence[Transfer],
-    scores: Mapping[int, Mapping[Transfer, Mapping[str, float]]],
-    references: Mapping[Transfer, Mapping[str, Mapping[str, float]]],
-) -> list[dict[str, Any]]:
-    headline = next(iter(benchmark.metrics))
-    entries = []
-    for transfer in transfers:
-        for metric in benchmark.metrics:
-            values = [by_transfer[transfer][metric] for by_transfer in scores.values()]
-            bounds = [by_transfer[Transfer(transfer.test, transfer.test)][metric] for by_transfer in scores.values()]
-            entries.append(
-                {
-                    "benchmark": name,
-                    "train": transfer.train,
-                    "test": transfer.test,
-                    "metric": metric,
-                    "headline": metric == headline,
-                    "mean": statistics.fmean(values),
-                    "std": statistics.stdev(values) if len(values) > 1 else 0.0,
-                    "values": values,
-                    "chance": references[transfer]["chance"][metric],
-                    "constant": references[transfer]["constant"][metric],
-                    "upper_bound": statistics.fmean(bounds),
-                    "published": benchmark.published.get(f"{transfer.train}->{transfer.test}/{metric}"),
-                    "caveat": benchmark.caveat(transfer),
-                }
-            )
-    return entries
 
 
 def _keep(

@@ -1,0 +1,121 @@
+"""The order of the codebook update, pairing under masks and lengths, and the statistics."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from codaar_core.api import AlignmentStep, CodaarError, Encoded, Quantized
+from codaar_core.engine.codebooks import statistics, update_codebooks
+from codaar_core.engine.runtime import Alone
+
+
+class Recorder:
+    """A quantizer that writes down what it is told."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple] = []
+        self.books = {"a": torch.zeros(3, 2), "b": torch.ones(3, 2)}
+
+    def update(self, targets, assigned, ranks):
+        self.calls.append(("update", targets))
+
+    def codebooks(self):
+        return self.books
+
+    def replace(self, codebooks):
+        self.calls.append(("replace", codebooks))
+
+    def reset(self, assigned, generator, ranks):
+        self.calls.append(("reset", None))
+
+
+class Swap(AlignmentStep):
+    def mix(self, features):
+        return {"a": features["b"], "b": features["a"]}
+
+
+class Halve(AlignmentStep):
+    def adjust(self, codebooks):
+        return {m: book / 2 for m, book in codebooks.items()}
+
+
+def make(step):
+    return step(step.Config(), None)
+
+
+def run(align, masks=(None, None), lengths=(4, 4)):
+    quantizer = Recorder()
+    encoded = {
+        m: Encoded(torch.full((2, length, 2), value), mask=mask)
+        for m, value, length, mask in zip("ab", (1.0, 2.0), lengths, masks, strict=True)
+    }
+    update_codebooks(quantizer, [make(step) for step in align], encoded, {}, torch.Generator(), Alone())
+    return quantizer.calls
+
+
+def test_order_is_mix_update_adjust_reset():
+    calls = run([Halve, Swap])
+    assert [name for name, _ in calls] == ["update", "replace", "reset"]
+    assert torch.equal(calls[0][1]["a"], torch.full((2, 4, 2), 2.0))
+    assert torch.equal(calls[1][1]["b"], torch.full((3, 2), 0.5))
+
+
+def test_without_alignment_nothing_is_replaced():
+    assert [name for name, _ in run([])] == ["update", "reset"]
+
+
+def test_a_step_that_one_modality_lacks_is_not_mixed():
+    mask = torch.tensor([[True, True, False, False], [True, True, True, True]])
+    targets = run([Swap], masks=(mask, None))[0][1]
+    assert targets["a"][0, :, 0].tolist() == [2, 2, 1, 1]
+    assert targets["b"][0, :, 0].tolist() == [1, 1, 2, 2]
+    assert targets["b"][1, :, 0].tolist() == [1, 1, 1, 1]
+
+
+def test_beyond_the_shorter_length_nothing_is_mixed():
+    targets = run([Swap], lengths=(4, 3))[0][1]
+    assert targets["a"][0, :, 0].tolist() == [2, 2, 2, 1]
+    assert targets["b"][0, :, 0].tolist() == [1, 1, 1]
+
+
+class WrongShape(AlignmentStep):
+    def adjust(self, codebooks):
+        return {m: book[:1] for m, book in codebooks.items()}
+
+
+class Forgetful(AlignmentStep):
+    def mix(self, features):
+        return {"a": features["a"]}
+
+
+@pytest.mark.parametrize(
+    ("step", "message"),
+    [
+        (WrongShape, r"WrongShape.adjust must keep the shape \(3, 2\) of 'a', it returned \(1, 2\)"),
+        (Forgetful, r"Forgetful.mix must return tensors for \['a', 'b'\], not \['a'\]"),
+    ],
+)
+def test_an_author_is_told_what_to_return(step, message):
+    with pytest.raises(CodaarError, match=message):
+        run([step])
+
+
+def codes(indices, mask=None):
+    indices = torch.tensor(indices)
+    nothing = torch.zeros(*indices.shape, 1)
+    return Quantized(indices, nothing, nothing, mask=None if mask is None else torch.tensor(mask))
+
+
+def test_statistics_count_codewords_and_agreement():
+    values = statistics({"a": codes([[0, 1, 2, 3]]), "b": codes([[0, 1, 0, 0]])}, size=8)
+    assert values["used.a"] == 4
+    assert values["perplexity.a"] == pytest.approx(4)
+    assert values["used.b"] == 2
+    assert values["agreement.a-b"] == pytest.approx(0.5)
+
+
+def test_statistics_leave_masked_steps_out():
+    values = statistics({"a": codes([[0, 1, 2]], [[True, True, False]]), "b": codes([[0, 0, 2]])}, size=4)
+    assert values["used.a"] == 2
+    assert values["agreement.a-b"] == pytest.approx(0.5)

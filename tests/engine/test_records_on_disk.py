@@ -1,0 +1,111 @@
+"""Run directory, checkpoints and signals: nothing half-written, nothing lost."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+import torch
+from torch import nn
+
+from codaar_core.api import CodaarError
+from codaar_core.engine.checkpoint import complete_checkpoints, load_training, newest_checkpoint, save_checkpoint
+from codaar_core.engine.directory import RunDirectory, write_whole
+from codaar_core.engine.interruption import Interrupted, Interruption
+
+
+class Losses(nn.Module):
+    """A model with one loss that trains its own estimator."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.body = nn.Linear(3, 2)
+        own = nn.Linear(2, 2)
+        own.optimizer = torch.optim.Adam(own.parameters(), lr=0.1)
+        self.losses = nn.ModuleDict({"own": own})
+
+
+def train(model, optimizer, steps):
+    for _ in range(steps):
+        for each in (optimizer, model.losses["own"].optimizer):
+            each.zero_grad()
+        model.losses["own"](model.body(torch.ones(4, 3))).square().sum().backward()
+        for each in (optimizer, model.losses["own"].optimizer):
+            each.step()
+
+
+def test_a_checkpoint_goes_on_bit_for_bit(tmp_path):
+    model = Losses()
+    optimizer = torch.optim.Adam(model.body.parameters(), lr=0.1)
+    train(model, optimizer, 3)
+    save_checkpoint(tmp_path, 3, model, optimizer)
+    train(model, optimizer, 3)
+
+    other = Losses()
+    resumed = torch.optim.Adam(other.body.parameters(), lr=0.1)
+    assert load_training(newest_checkpoint(tmp_path), other, resumed) == 3
+    train(other, resumed, 3)
+    for one, two in zip(model.parameters(), other.parameters(), strict=True):
+        assert torch.equal(one, two)
+
+
+def test_only_the_newest_two_checkpoints_stay_and_partial_ones_do_not_count(tmp_path):
+    model = Losses()
+    optimizer = torch.optim.Adam(model.body.parameters())
+    for step in (5, 10, 15):
+        save_checkpoint(tmp_path, step, model, optimizer)
+    (tmp_path / ".step-20.partial").mkdir()
+    (tmp_path / "step-25").mkdir()
+    assert [path.name for path in complete_checkpoints(tmp_path)] == ["step-10", "step-15"]
+
+
+def test_a_damaged_checkpoint_is_named(tmp_path):
+    model = Losses()
+    optimizer = torch.optim.Adam(model.body.parameters())
+    path = save_checkpoint(tmp_path, 1, model, optimizer)
+    (path / "model.safetensors").write_bytes(b"not a checkpoint")
+    with pytest.raises(CodaarError, match="model.safetensors does not fit this model"):
+        load_training(path, model, optimizer)
+
+
+def test_a_missing_checkpoint_says_what_to_do(tmp_path):
+    with pytest.raises(CodaarError, match="without --resume"):
+        newest_checkpoint(tmp_path)
+
+
+def test_two_runs_in_one_second_get_two_directories(tmp_path):
+    one, two = (RunDirectory.create(tmp_path, "run") for _ in range(2))
+    assert one.path != two.path
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / "results.json"
+    write_whole(path, "old")
+
+    def full(descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(CodaarError, match="No space left on device"):
+        write_whole(path, "new")
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_json_has_no_nan(tmp_path):
+    directory = RunDirectory(tmp_path)
+    directory.write_json("x.json", {"a": [1.0, float("nan")], "b": {"c": float("inf")}})
+    assert "NaN" not in (tmp_path / "x.json").read_text()
+
+
+def test_the_first_signal_asks_and_the_second_one_stops():
+    with Interruption() as interruption:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert interruption.requested
+        with pytest.raises(Interrupted, match="while testing"):
+            interruption.check("while testing")
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+    assert Interrupted.exit_code == 130
