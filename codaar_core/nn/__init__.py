@@ -1,0 +1,10 @@
+"""Building blocks that several plug-ins share; none of them knows a modality."""
+
+from __future__ import annotations
+
+from codaar_core.nn.masked_batch_norm import MaskedBatchNorm2d
+from codaar_core.nn.residual_stack import ResidualStack
+from codaar_core.nn.sequence_decoder import SequenceDecoder
+from codaar_core.nn.temporal_transformer import TemporalTransformer
+
+__all__ = ["MaskedBatchNorm2d", "ResidualStack", "SequenceDecoder", "TemporalTransformer"]

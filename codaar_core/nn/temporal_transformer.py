@@ -1,0 +1,55 @@
+"""Self-attention over time, after a linear map to the wanted width."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+
+from torch import Tensor, nn
+
+
+class TemporalTransformer(nn.Module):
+    """Linear map and post-norm transformer layers; no positions, no final norm (released code of arXiv 2605.12145).
+
+    Args:
+        input: Width F of the features.
+        width: Width D of the latents; ``heads`` must divide it.
+        layers: Number of layers.
+        heads: Attention heads of each layer.
+        feedforward: Hidden width of the feed-forward part of each layer.
+        dropout: Probability on attention weights, inside the feed-forward part and before both sums.
+        identical_layers: Whether all layers start with equal weights, as in the released code.
+    """
+
+    def __init__(
+        self,
+        input: int,
+        width: int,
+        layers: int = 2,
+        heads: int = 4,
+        feedforward: int = 1024,
+        dropout: float = 0.1,
+        identical_layers: bool = True,
+    ) -> None:
+        super().__init__()
+
+        # Time-first layers never take torch's inference kernels: evaluation computes what training does.
+        def layer() -> nn.TransformerEncoderLayer:
+            return nn.TransformerEncoderLayer(width, heads, feedforward, dropout, batch_first=False)
+
+        self.widen = nn.Linear(input, width)
+        first = layer()
+        others = (deepcopy(first) if identical_layers else layer() for _ in range(layers - 1))
+        self.layers = nn.ModuleList([first, *others])
+
+    def forward(self, features: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Map (B, T, F) to (B, T, D); steps where ``mask`` (B, T) is False are attended by none."""
+        hidden = self.widen(features.transpose(0, 1))
+        ignored = None if mask is None else _ignored(mask)
+        for layer in self.layers:
+            hidden = layer(hidden, src_key_padding_mask=ignored)
+        return hidden.transpose(0, 1)
+
+
+def _ignored(mask: Tensor) -> Tensor:
+    """Invert the mask, except in rows without any real step: attention over nothing would be NaN."""
+    return ~mask & mask.any(dim=1, keepdim=True)

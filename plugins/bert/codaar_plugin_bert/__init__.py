@@ -1,0 +1,1 @@
+"""Text as BERT word-piece vectors: an encoder and a decoder."""

@@ -1,0 +1,96 @@
+"""Encoder of text: word-piece vectors (F,) -> what a BiLSTM makes of them -> latents, private features and target."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import attrs
+from attrs.validators import and_, ge, lt
+from torch import nn
+
+from codaar_core.api import ComponentError, Encoded, Encoder, EncoderContext, Features, Space, setting
+from codaar_core.nn import TemporalTransformer
+from codaar_plugin_bert.bidirectional_lstm import BidirectionalLstm
+
+
+class BertEncoder(Encoder):
+    """BiLSTM, then attention over time; a linear map with ReLU beside it (released code of arXiv 2605.12145).
+
+    What is to be reconstructed is the BiLSTM's output, (2 hidden,): the time axis is that of word pieces.
+
+    Raises:
+        ComponentError: The features are no vectors, or the heads do not divide the latent width.
+    """
+
+    @attrs.frozen(kw_only=True)
+    class Config:
+        """Settings of the bert encoder."""
+
+        lstm_layers: int = setting(2, "layers of the BiLSTM", ge(1))
+        lstm_hidden: int = setting(128, "width of one direction of the BiLSTM", ge(1))
+        detach_target: bool = setting(
+            False, "keep the reconstruction loss from training the BiLSTM through its target (released code: no)"
+        )
+        private: int = setting(256, "width P of the private features", ge(1))
+        private_activation: Literal["relu", "none"] = setting(
+            "relu", 'after the private linear map: "relu" (released code) or "none" (paper)'
+        )
+        layers: int = setting(2, "layers of the temporal transformer", ge(1))
+        heads: int = setting(4, "attention heads of each layer", ge(1))
+        feedforward: int = setting(1024, "hidden width of each layer's feed-forward part", ge(1))
+        dropout: float = setting(0.1, "dropout of the temporal transformer", and_(ge(0), lt(1)))
+        identical_layers: bool = setting(True, "start all layers with equal weights (released code)")
+
+    def __init__(self, config: Config, context: EncoderContext) -> None:
+        super().__init__(config, context)
+        _check_vectors(context)
+        _check_heads(config, context)
+        self.length = context.input.length
+        width = 2 * config.lstm_hidden
+        self.words = BidirectionalLstm(context.input.width, config.lstm_hidden, config.lstm_layers)
+        self.temporal = TemporalTransformer(
+            width,
+            context.latent.width,
+            layers=config.layers,
+            heads=config.heads,
+            feedforward=config.feedforward,
+            dropout=config.dropout,
+            identical_layers=config.identical_layers,
+        )
+        activation = nn.ReLU() if config.private_activation == "relu" else nn.Identity()
+        self.private_map = nn.Sequential(nn.Linear(width, config.private), activation)
+
+    @property
+    def private(self) -> Space:
+        """(P,)."""
+        return Space((self.config.private,), self.length)
+
+    @property
+    def target(self) -> Space:
+        """(2 lstm_hidden,)."""
+        return Space((2 * self.config.lstm_hidden,), self.length)
+
+    def forward(self, features: Features) -> Encoded:
+        """Encode (B, T, F)."""
+        values, mask = features
+        words = self.words(values, mask)
+        target = words.detach() if self.config.detach_target else words
+        return Encoded(self.temporal(words, mask), self.private_map(words), mask, target)
+
+
+def _check_vectors(context: EncoderContext) -> None:
+    shape = context.input.shape
+    if len(shape) != 1:
+        raise ComponentError(
+            f"the bert encoder of {context.modality} needs features (F,), not {shape}",
+            "give it one vector a word piece, e.g. the last hidden state of BERT (768,)",
+        )
+
+
+def _check_heads(config: BertEncoder.Config, context: EncoderContext) -> None:
+    width = context.latent.width
+    if width % config.heads:
+        raise ComponentError(
+            f"{config.heads} attention heads of {context.modality} do not divide the latent width {width}",
+            "change heads here, or the latent width in the quantizer",
+        )

@@ -1,0 +1,1 @@
+"""CMCM: the same clip should use the same codewords in every modality."""

@@ -1,0 +1,1 @@
+"""CPC: the past of one modality predicts the future of all."""

@@ -1,0 +1,118 @@
+"""Cross-modal contrastive predictive coding: the past of one modality predicts the future of all."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import attrs
+import torch
+from attrs.validators import ge
+from torch import Tensor, nn
+
+from codaar_core.api import CodaarError, ComponentError, Encoded, Loss, LossContext, StepView, setting
+
+
+class Cpc(Loss):
+    """An LSTM over steps 0..t of one modality predicts the latents t+1..t+horizon of every modality.
+
+    Predictions are told apart from those of the other clips of the batch (arXiv 2605.12145, Eq. 2); t is drawn
+    once a batch, from 1 to T - 1 - horizon. A pair is a target and a predicting modality; a clip whose steps
+    0..t+horizon are not all real in both is left out of the pair.
+
+    Raises:
+        ComponentError: No pair has a positive weight.
+        CodaarError: A modality has fewer than horizon + 2 steps.
+    """
+
+    @attrs.frozen(kw_only=True)
+    class Config:
+        """Settings of CPC; the paper describes horizon 2, one layer, within 0, targets and mean."""
+
+        horizon: int = setting(1, "steps predicted into the future", ge(1))
+        layers: int = setting(2, "layers of each LSTM", ge(1))
+        cross: float = setting(1.0, "weight of a pair of different modalities", ge(0.0))
+        within: float = setting(0.1, "weight of a modality with itself", ge(0.0))
+        normalise: Literal["predictions", "targets"] = setting(
+            "predictions", "softmax over all predictions for one target (released), or over all targets (paper)"
+        )
+        reduction: Literal["sum", "mean"] = setting(
+            "sum", "weighted sum of the pairs (released), or their weighted mean (paper)"
+        )
+
+    def __init__(self, config: Config, context: LossContext) -> None:
+        super().__init__(config, context)
+        self.modalities = context.modalities
+        modalities = len(self.modalities)
+        self.total_weight = modalities * ((modalities - 1) * config.cross + config.within)
+        if not self.total_weight:
+            raise ComponentError(
+                f"cpc has no pair to predict: {modalities} modalities, cross {config.cross}, within {config.within}",
+                "make cross (or, with one modality, within) positive, or leave cpc out of losses",
+            )
+        width = context.latent.width
+        self.contexts = nn.ModuleDict(
+            {modality: nn.LSTM(width, width, config.layers, batch_first=True) for modality in self.modalities}
+        )
+        self.predictors = nn.ModuleDict(
+            {modality: nn.Linear(width, config.horizon * width) for modality in self.modalities}
+        )
+
+    def forward(self, view: StepView) -> dict[str, Tensor]:
+        """Give the term "nce"."""
+        encoded = [view.encoded[modality] for modality in self.modalities]
+        time = self._draw_time(encoded, view.generator)
+        predictions = torch.stack(
+            [self._predict(modality, item, time) for modality, item in zip(self.modalities, encoded, strict=True)]
+        )
+        future = slice(time + 1, time + 1 + self.config.horizon)
+        targets = torch.stack([item.semantic[:, future] for item in encoded])
+        return {"nce": self._contrast(targets, predictions, _kept_clips(encoded, future.stop))}
+
+    def _draw_time(self, encoded: list[Encoded], generator: torch.Generator) -> int:
+        """The last step that predictors see; the same for all clips and modalities."""
+        lengths = [item.semantic.shape[1] for item in encoded]
+        choices = min(lengths) - 1 - self.config.horizon
+        if choices < 1:
+            shortest = self.modalities[lengths.index(min(lengths))]
+            raise CodaarError(
+                f"cpc with horizon {self.config.horizon} needs {self.config.horizon + 2} steps, "
+                f"but {shortest} has {min(lengths)}",
+                "lower the horizon, or leave cpc out of losses",
+            )
+        return 1 + int(torch.randint(choices, (1,), generator=generator))
+
+    def _predict(self, modality: str, encoded: Encoded, time: int) -> Tensor:
+        """Predicted latents (B, horizon, D)."""
+        context = self.contexts[modality](encoded.semantic[:, : time + 1])[0][:, -1]
+        return self.predictors[modality](context).unflatten(-1, (self.config.horizon, -1))
+
+    def _contrast(self, targets: Tensor, predictions: Tensor, kept: Tensor) -> Tensor:
+        """-log softmax of each clip with itself for (M, B, horizon, D): mean over clips and horizon, sum over pairs."""
+        scores = torch.einsum("nihd,mjhd->hnmij", targets, predictions)
+        itself = torch.eye(scores.shape[-1], dtype=torch.bool, device=scores.device)
+        left_out = ~(kept[..., None, :] & kept[..., :, None])
+        # A clip that is left out keeps only its score with itself, whose logarithm is zero.
+        scores = scores.masked_fill(left_out & ~itself, -torch.inf)
+        axis = -1 if self.config.normalise == "predictions" else -2
+        correct = scores.log_softmax(dim=axis).diagonal(dim1=-2, dim2=-1)
+        pairs = -correct.sum(dim=-1).mean(dim=0) / kept.sum(dim=-1).clamp_min(1)
+        return self._weigh(pairs)
+
+    def _weigh(self, pairs: Tensor) -> Tensor:
+        """Sum or mean of the losses (M, M) of the pairs."""
+        within = pairs.diagonal().sum()
+        total = self.config.cross * (pairs.sum() - within) + self.config.within * within
+        return total / self.total_weight if self.config.reduction == "mean" else total
+
+
+def _kept_clips(encoded: list[Encoded], steps: int) -> Tensor:
+    """Which clips (M, M, B) are real in the first ``steps`` steps of both modalities of a pair."""
+    real = torch.stack(
+        [
+            item.semantic.new_ones(len(item.semantic), dtype=torch.bool)
+            if item.mask is None
+            else item.mask[:, :steps].all(dim=1)
+            for item in encoded
+        ]
+    )
+    return real[:, None] & real

@@ -1,0 +1,1 @@
+"""CSA: codebooks are replaced by their mean, one modality after another."""

@@ -1,0 +1,1 @@
+"""DTA: each codebook is updated with a mixture of all modalities' latents."""

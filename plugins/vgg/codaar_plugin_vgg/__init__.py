@@ -1,0 +1,1 @@
+"""Video as VGG feature maps: an encoder and a decoder."""

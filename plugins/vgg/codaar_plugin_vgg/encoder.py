@@ -1,0 +1,105 @@
+"""Encoder of video: VGG feature maps (H, W, C) -> latents, and a smaller map as private features."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import attrs
+from attrs.validators import and_, deep_iterable, ge, lt
+
+from codaar_core.api import ComponentError, Encoded, Encoder, EncoderContext, Features, Space, setting
+from codaar_core.nn import TemporalTransformer
+from codaar_plugin_vgg.attention import ChannelAttention, ConstantAttention, SpatialAttention
+from codaar_plugin_vgg.private_map import SHRINK, PrivateMap
+
+
+class VggEncoder(Encoder):
+    """Channel attention, pooling of cells, attention over time; two convolutions beside it (arXiv 2605.12145).
+
+    ``private`` is (H - 4, W - 4, P).
+
+    Raises:
+        ComponentError: The features are no maps of at least 5x5 cells, or a setting does not fit their width.
+    """
+
+    @attrs.frozen(kw_only=True)
+    class Config:
+        """Settings of the vgg encoder."""
+
+        channels: tuple[int, int] = setting(
+            (1024, 2048), "widths of the two private convolutions", deep_iterable(ge(1))
+        )
+        reduction: int = setting(8, "channel attention squeezes the features' width by this factor", ge(1))
+        spatial: Literal["constant", "softmax"] = setting(
+            "constant", 'pooling of cells: "constant" sums them (released code), "softmax" weights them (paper)'
+        )
+        attention: int = setting(256, 'hidden width of spatial attention; unused when spatial = "constant"', ge(1))
+        layers: int = setting(2, "layers of the temporal transformer", ge(1))
+        heads: int = setting(4, "attention heads of each layer", ge(1))
+        feedforward: int = setting(1024, "hidden width of each layer's feed-forward part", ge(1))
+        dropout: float = setting(0.1, "dropout of the temporal transformer", and_(ge(0), lt(1)))
+        identical_layers: bool = setting(True, "start all layers with equal weights (released code)")
+
+    def __init__(self, config: Config, context: EncoderContext) -> None:
+        super().__init__(config, context)
+        _check_maps(context)
+        _check_reduction(config, context)
+        _check_heads(config, context)
+        self.input = context.input
+        width = context.input.width
+        self.channel_attention = ChannelAttention(width, config.reduction)
+        self.pool = SpatialAttention(width, config.attention) if config.spatial == "softmax" else ConstantAttention()
+        self.temporal = TemporalTransformer(
+            width,
+            context.latent.width,
+            layers=config.layers,
+            heads=config.heads,
+            feedforward=config.feedforward,
+            dropout=config.dropout,
+            identical_layers=config.identical_layers,
+        )
+        self.private_map = PrivateMap(width, config.channels)
+
+    @property
+    def private(self) -> Space:
+        """(H - 4, W - 4, P)."""
+        height, width, _ = self.input.shape
+        return Space((height - SHRINK, width - SHRINK, self.config.channels[1]), self.input.length)
+
+    def forward(self, features: Features) -> Encoded:
+        """Encode (B, T, H, W, C)."""
+        values, mask = features
+        clips_and_steps = values.shape[:2]
+        frames = values.flatten(0, 1)
+        mean = frames.mean(dim=(1, 2))
+        attended = self.channel_attention(frames, mean)
+        pooled = self.pool(attended, mean).unflatten(0, clips_and_steps)
+        private = self.private_map(attended, None if mask is None else mask.flatten())
+        return Encoded(self.temporal(pooled, mask), private.unflatten(0, clips_and_steps), mask)
+
+
+def _check_maps(context: EncoderContext) -> None:
+    shape = context.input.shape
+    if len(shape) != 3 or min(shape[:2]) <= SHRINK:
+        raise ComponentError(
+            f"the vgg encoder of {context.modality} needs features (H, W, C) with H and W at least 5, not {shape}",
+            "give it feature maps from before global pooling, e.g. VGG-19 pool5 (7, 7, 512)",
+        )
+
+
+def _check_reduction(config: VggEncoder.Config, context: EncoderContext) -> None:
+    width = context.input.width
+    if width < config.reduction:
+        raise ComponentError(
+            f"reduction {config.reduction} leaves nothing of the {width} channels of {context.modality}",
+            f"set reduction to at most {width}",
+        )
+
+
+def _check_heads(config: VggEncoder.Config, context: EncoderContext) -> None:
+    width = context.latent.width
+    if width % config.heads:
+        raise ComponentError(
+            f"{config.heads} attention heads of {context.modality} do not divide the latent width {width}",
+            "change heads here, or the latent width in the quantizer",
+        )

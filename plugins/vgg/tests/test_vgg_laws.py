@@ -1,0 +1,178 @@
+"""Laws of the vgg encoder and decoder: shapes, masks, permutations, gradients, sizes and complaints."""
+
+from __future__ import annotations
+
+import attrs
+import pytest
+import torch
+from codaar_plugin_vgg.attention import SpatialAttention
+from codaar_plugin_vgg.decoder import VggDecoder
+from codaar_plugin_vgg.encoder import VggEncoder
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from codaar_core.api import ComponentError, DecoderContext, Encoded, EncoderContext, Features, Quantized, Space
+
+laws = settings(deadline=None, max_examples=25)
+sizes = st.integers(1, 4)
+SMALL = VggEncoder.Config(channels=(6, 5), reduction=2, attention=8, heads=2, feedforward=8, dropout=0.0)
+CONTEXT = EncoderContext("seen", Space((6, 7, 4), 10), Space((8,)))
+PAPER = EncoderContext("seen", Space((7, 7, 512), 10), Space((256,)))
+
+
+def encoder(**changes) -> VggEncoder:
+    torch.manual_seed(0)
+    return VggEncoder(attrs.evolve(SMALL, **changes), CONTEXT).double()
+
+
+def decoder() -> VggDecoder:
+    torch.manual_seed(0)
+    context = DecoderContext("seen", Space((12,)), encoder().private, CONTEXT.input)
+    return VggDecoder(VggDecoder.Config(code=3, hidden=6, output_hidden=5), context).double()
+
+
+def maps(clips: int, steps: int) -> torch.Tensor:
+    """Non-negative, as VGG's are."""
+    return torch.randn(clips, steps, *CONTEXT.input.shape, dtype=torch.double).relu()
+
+
+def quantized(clips: int, steps: int) -> Quantized:
+    codes = torch.randn(clips, steps, 12, dtype=torch.double)
+    return Quantized(torch.zeros(clips, steps, dtype=torch.long), codes, codes)
+
+
+def masks(clips: int, steps: int):
+    rows = st.lists(st.booleans(), min_size=steps, max_size=steps)
+    return st.lists(rows, min_size=clips, max_size=clips).map(torch.tensor)
+
+
+@laws
+@given(sizes, sizes, st.sampled_from(["constant", "softmax"]))
+def test_shapes_are_as_announced(clips, steps, spatial):
+    block = encoder(spatial=spatial)
+    encoded = block(Features(maps(clips, steps)))
+    assert encoded.semantic.shape == (clips, steps, 8)
+    assert encoded.private.shape == (clips, steps, *block.private.shape)
+    assert encoded.mask is None and encoded.target is None and block.target is None
+    assert decoder()(encoded, quantized(clips, steps)).shape == (clips, steps, *CONTEXT.input.shape)
+
+
+@laws
+@given(st.data(), sizes, sizes, st.booleans(), st.sampled_from(["constant", "softmax"]))
+def test_masked_steps_influence_no_other(data, clips, steps, training, spatial):
+    mask = data.draw(masks(clips, steps))
+    values = maps(clips, steps)
+    changed = values.where(mask[..., None, None, None], maps(clips, steps))
+    one, two = encoder(spatial=spatial).train(training), encoder(spatial=spatial).train(training)
+    before, after = one(Features(values, mask)), two(Features(changed, mask))
+    torch.testing.assert_close(before.semantic[mask], after.semantic[mask])
+    torch.testing.assert_close(before.private[mask], after.private[mask])
+    torch.testing.assert_close(dict(one.named_buffers()), dict(two.named_buffers()))
+
+
+@laws
+@given(sizes, sizes, st.randoms(use_true_random=False))
+def test_order_of_clips_does_not_matter(clips, steps, random):
+    order = random.sample(range(clips), clips)
+    values, codes = maps(clips, steps), quantized(clips, steps)
+    encode, decode = encoder(), decoder()
+    encoded, shuffled = encode(Features(values)), encode(Features(values[order]))
+    torch.testing.assert_close(shuffled.semantic, encoded.semantic[order])
+    torch.testing.assert_close(shuffled.private, encoded.private[order])
+    torch.testing.assert_close(decode(shuffled, codes._replace(full=codes.full[order])), decode(encoded, codes)[order])
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("spatial", ["constant", "softmax"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_gradient_reaches_every_parameter(masked, spatial, dtype):
+    encode, decode = encoder(spatial=spatial).to(dtype), decoder().to(dtype)
+    mask = torch.tensor([[True, True, False], [True, False, False]]) if masked else None
+    encoded = encode(Features(maps(2, 3).to(dtype), mask))
+    codes = quantized(2, 3)
+    output = decode(encoded, codes._replace(full=codes.full.to(dtype)))
+    (output.square().mean() + encoded.semantic.pow(3).mean()).backward()
+    for block in (encode, decode):
+        for name, parameter in block.named_parameters():
+            assert parameter.grad is not None and parameter.grad.any(), name
+
+
+def test_evaluation_twice_is_equal():
+    block, features = encoder(dropout=0.5).eval(), Features(maps(2, 3))
+    assert torch.equal(block(features).semantic, block(features).semantic)
+
+
+def test_decoder_reads_only_the_private_features_of_the_encoder():
+    encoded, codes = encoder()(Features(maps(2, 3))), quantized(2, 3)
+    stripped = Encoded(torch.full_like(encoded.semantic, torch.nan), encoded.private)
+    assert torch.equal(decoder()(encoded, codes), decoder()(stripped, codes))
+
+
+def test_spatial_attention_against_a_loop():
+    torch.manual_seed(0)
+    attention = SpatialAttention(4, 3).double()
+    values = torch.randn(2, 3, 2, 4, dtype=torch.double)
+    mean = values.mean((1, 2))
+    for n in range(2):
+        cells = [values[n, h, w] for h in range(3) for w in range(2)]
+        shown = attention.mean(mean[n]).relu()
+        scores = [attention.score(attention.cell(cell).relu() * shown).tanh().exp() for cell in cells]
+        expected = sum(score * cell for score, cell in zip(scores, cells, strict=True)) / sum(scores)
+        torch.testing.assert_close(attention(values, mean)[n], expected)
+
+
+def test_constant_pooling_is_the_sum_of_strengthened_cells():
+    block, values = encoder(), maps(2, 3)
+    means = values.mean((2, 3))
+    pooled = 42 * means * (1 + block.channel_attention.strength(means))
+    torch.testing.assert_close(block(Features(values)).semantic, block.temporal(pooled))
+
+
+@pytest.mark.parametrize(
+    ("spatial", "expected"),
+    [
+        # released: encoder without its constant spatial attention, transformer without its unused template layer
+        ("constant", 23_930_625 - 262_913 + 2_500_608 - 789_760),
+        ("softmax", 23_930_625 + 2_500_608 - 789_760),
+    ],
+)
+def test_encoder_has_the_released_number_of_parameters(spatial, expected):
+    with torch.device("meta"):
+        block = VggEncoder(VggEncoder.Config(spatial=spatial), PAPER)
+    assert sum(p.numel() for p in block.parameters()) == expected
+
+
+@pytest.mark.parametrize(("codes", "expected"), [(512, 36_899_328), (768, 36_964_864)])
+def test_decoder_has_the_released_number_of_parameters(codes, expected):
+    with torch.device("meta"):
+        context = DecoderContext("seen", Space((codes,)), Space((3, 3, 2048)), PAPER.input)
+        block = VggDecoder(VggDecoder.Config(), context)
+    assert sum(p.numel() for p in block.parameters()) == expected
+
+
+@pytest.mark.parametrize(
+    ("config", "context", "message"),
+    [
+        (SMALL, attrs.evolve(CONTEXT, input=Space((128,))), r"features \(H, W, C\).*not \(128,\)"),
+        (SMALL, attrs.evolve(CONTEXT, input=Space((4, 7, 8))), r"at least 5, not \(4, 7, 8\)"),
+        (SMALL, attrs.evolve(CONTEXT, latent=Space((7,))), "2 attention heads of seen do not divide .* 7"),
+        (attrs.evolve(SMALL, reduction=8), CONTEXT, "leaves nothing of the 4 channels"),
+    ],
+)
+def test_encoder_says_what_does_not_fit(config, context, message):
+    with pytest.raises(ComponentError, match=message):
+        VggEncoder(config, context)
+
+
+@pytest.mark.parametrize(
+    ("private", "output", "message"),
+    [
+        (None, CONTEXT.input, "needs an encoder with a private map"),
+        (Space((256,)), CONTEXT.input, "needs an encoder with a private map"),
+        (Space((3, 3, 5)), CONTEXT.input, r"makes maps of \(7, 7\) cells .* not \(6, 7, 4\)"),
+        (Space((3, 3, 5)), Space((128,)), r"not \(128,\)"),
+    ],
+)
+def test_decoder_says_what_does_not_fit(private, output, message):
+    with pytest.raises(ComponentError, match=message):
+        VggDecoder(VggDecoder.Config(), DecoderContext("seen", Space((12,)), private, output))

@@ -1,0 +1,1 @@
+"""Audio as VGGish embeddings: an encoder and a decoder."""

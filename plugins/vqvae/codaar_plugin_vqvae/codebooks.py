@@ -1,0 +1,209 @@
+"""EMA codebooks: one for each modality, or one that all share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import attrs
+import torch
+from attrs.validators import and_, ge, gt, lt
+from torch import Tensor
+
+from codaar_core.api import Encoded, Quantized, Quantizer, QuantizerContext, Ranks, Space, setting
+
+EPSILON = 1e-5  # of the counts: arXiv 2605.12145, Eq. 5
+
+
+class Codebooks(Quantizer):
+    """Codewords that follow the latents assigned to them by an exponential moving average (EMA).
+
+    Row k holds the k-th codeword of every codebook, so "same index" means "same row": ``full`` is a whole row, in the
+    order of the model's modalities, chosen by one modality alone (the released form of arXiv 2605.12145, Eq. 9).
+    A shared codebook is a row with one entry: there ``full`` equals ``own``.
+    """
+
+    codewords: Tensor  # (K, books, D)
+    sums: Tensor  # (K, books, D): moving sum of the targets
+    counts: Tensor  # (K, books): moving count of the targets
+    idle: Tensor  # (K,) int64: consecutive updates in which no modality selected the row
+
+    @attrs.frozen(kw_only=True)
+    class Config:
+        """Settings of the codebooks; the defaults are those of the released code."""
+
+        codes: int = setting(800, "codewords K of a codebook", gt(0))
+        dim: int = setting(256, "width D of a codeword and of every latent", gt(0))
+        books: Literal["each", "shared"] = setting("each", "one codebook for each modality, or one shared by all")
+        decay: float = setting(0.99, "share of the moving sums and counts kept in an update", and_(ge(0.0), lt(1.0)))
+        counts: Literal["smoothed", "plain"] = setting(
+            "smoothed", "Laplace-smoothed counts, kept (released), or codeword = sum / (count + 1e-5) (paper, Eq. 5)"
+        )
+        initial_count: float = setting(
+            0.0, "count of each codeword at the start; released: 0, which flings unused rows away; clean: 1", ge(0.0)
+        )
+        reset_after: int = setting(300, "reset a row not selected in more than this many updates; 0: never", ge(0))
+        active_within: int = setting(100, "a reset copies a row selected within the last so many updates", gt(0))
+        reset_noise: float = setting(0.001, "standard deviation of the noise added to the copy", ge(0.0))
+        reset_scope: Literal["codebook", "sums"] = setting(
+            "codebook", "reset codewords only, undone by the next update (released), or sums and counts too, to last"
+        )
+
+    def __init__(self, config: Config, context: QuantizerContext) -> None:
+        super().__init__(config, context)
+        self.modalities = context.modalities
+        each = config.books == "each"
+        self.book = {modality: position if each else 0 for position, modality in enumerate(self.modalities)}
+        self.owners = self.modalities if each else self.modalities[:1]
+        codewords = torch.empty(config.codes, len(self.owners), config.dim).uniform_(
+            -1 / config.codes, 1 / config.codes
+        )
+        self.register_buffer("codewords", codewords)
+        self.register_buffer("sums", codewords * (config.initial_count or 1.0))  # 0: sums as released
+        self.register_buffer("counts", torch.full(codewords.shape[:2], config.initial_count))
+        self.register_buffer("idle", torch.full((config.codes,), -1))  # as released: the first update is not counted
+
+    @property
+    def latent(self) -> Space:
+        """Space (D,)."""
+        return Space((self.config.dim,))
+
+    @property
+    def codes(self) -> Space:
+        """Space (books * D,)."""
+        return Space((len(self.owners) * self.config.dim,))
+
+    @property
+    def size(self) -> int:
+        """Number of codewords K of one codebook."""
+        return self.config.codes
+
+    def codebooks(self) -> dict[str, Tensor]:
+        """The codewords (K, D) by modality."""
+        return {modality: self.codewords[:, book] for modality, book in self.book.items()}
+
+    def lookup(self, modality: str, indices: Tensor) -> Quantized:
+        """Give the codes of known indices (B, T)."""
+        rows = self.codewords[indices]
+        return Quantized(indices, own=rows[..., self.book[modality], :], full=rows.flatten(-2))
+
+    def quantize(self, encoded: Mapping[str, Encoded]) -> dict[str, Quantized]:
+        """Assign each latent to its nearest codeword, with straight-through gradients.
+
+        ``own`` passes its gradient to the modality's own latents. ``full`` passes it to the latents of all modalities
+        at the same clip and step, each its own part; where one is absent or longer than another, to none.
+        """
+        paths = {modality: _gradient_path(item) for modality, item in encoded.items()}
+        rows = paths if self.config.books == "shared" else dict.fromkeys(paths, self._row_path(paths))
+        return {m: self._quantize(m, item, paths[m], rows[m]) for m, item in encoded.items()}
+
+    def _quantize(self, modality: str, encoded: Encoded, path: Tensor, row_path: Tensor) -> Quantized:
+        distances = squared_distances(encoded, self.codewords[:, self.book[modality]])
+        codes = self.lookup(modality, distances.detach().argmin(dim=-1))
+        return Quantized(codes.indices, codes.own + path, codes.full + row_path, distances, encoded.mask)
+
+    def _row_path(self, paths: Mapping[str, Tensor]) -> Tensor:
+        """The gradient path of a whole row; none where the modalities' clips and steps do not correspond."""
+        together = paths.keys() == self.book.keys() and len({path.shape for path in paths.values()}) == 1
+        if not together:
+            return self.codewords.new_zeros(())
+        return torch.cat([paths[modality] for modality in self.modalities], dim=-1)
+
+    def update(self, targets: Mapping[str, Tensor], assigned: Mapping[str, Quantized], ranks: Ranks) -> None:
+        """Move codewords towards the targets (B, T, D) assigned to them: arXiv 2605.12145, Eqs. 4 and 5."""
+        sums, counts = torch.zeros_like(self.sums), torch.zeros_like(self.counts)
+        for modality, target in targets.items():
+            book, indices, real = self.book[modality], *_steps(assigned[modality])
+            target = target.flatten(0, 1).masked_fill(~real[:, None], 0)
+            sums[:, book].index_add_(0, indices, target.to(sums.dtype))
+            counts[:, book].index_add_(0, indices, real.to(counts.dtype))
+        decay = self.config.decay
+        self.sums.mul_(decay).add_(ranks.sum(sums), alpha=1 - decay)
+        self.counts.mul_(decay).add_(ranks.sum(counts), alpha=1 - decay)
+        self.codewords.copy_(self._centroids())
+
+    def _centroids(self) -> Tensor:
+        """Moving sums over moving counts; a codebook that has never been assigned anything stays as it is."""
+        total = self.counts.sum(dim=0)
+        if self.config.counts == "smoothed":
+            self.counts.copy_((self.counts + EPSILON) / (total + self.size * EPSILON) * total)
+            centroids = self.sums / self.counts[..., None]
+        else:
+            centroids = self.sums / (self.counts + EPSILON)[..., None]
+        return torch.where(total[:, None] > 0, centroids, self.codewords)
+
+    def replace(self, codebooks: Mapping[str, Tensor]) -> None:
+        """Take over aligned codebooks; sums and counts stay, so that the next update starts from the centroids."""
+        self.codewords.copy_(torch.stack([codebooks[modality] for modality in self.owners], dim=1))
+
+    def reset(self, assigned: Mapping[str, Quantized], generator: torch.Generator, ranks: Ranks) -> None:
+        """Turn rows that no modality has selected for long into noisy copies of rows in use."""
+        if not self.config.reset_after:
+            return
+        self.idle.add_(1).masked_fill_(ranks.sum(self._uses(assigned)) > 0, 0)
+        dead = self.idle > self.config.reset_after
+        active = (self.idle < self.config.active_within) & ~dead
+        self.idle.masked_fill_(dead, 0)
+        if dead.any() and active.any():
+            self._revive(dead.nonzero().flatten(), active.nonzero().flatten(), generator)
+
+    def _uses(self, assigned: Mapping[str, Quantized]) -> Tensor:
+        """How often each row (K,) is selected, by any modality."""
+        uses = torch.zeros_like(self.idle)
+        for codes in assigned.values():
+            indices, real = _steps(codes)
+            uses.index_add_(0, indices, real.to(uses.dtype))
+        return uses
+
+    def _revive(self, dead: Tensor, active: Tensor, generator: torch.Generator) -> None:
+        donors = draw_donors(active, len(dead), generator)
+        noise = self.config.reset_noise * draw_noise(self.codewords[dead], generator)
+        self.codewords[dead] = self.codewords[donors] + noise
+        if self.config.reset_scope == "sums":
+            self.sums[dead] = self.sums[donors] + noise * self.counts[donors, :, None]
+            self.counts[dead] = self.counts[donors]
+
+
+def squared_distances(encoded: Encoded, codewords: Tensor) -> Tensor:
+    """Squared Euclidean distances (B, T, K) of latents to codewords (K, D), with gradient to the latents.
+
+    Always in the codebook's precision. Both sides are first centred on the mean latent: where latents and their
+    codewords have come together far from the origin, products of large numbers would drown the differences.
+    """
+    latents = encoded.semantic.to(codewords.dtype)
+    centre = _mean_latent(latents.detach(), encoded.mask)
+    with torch.autocast(latents.device.type, enabled=False):
+        points, codewords = (latents - centre).flatten(0, 1), codewords - centre
+        norms = points.square().sum(dim=-1, keepdim=True) + codewords.square().sum(dim=-1)
+        distances = torch.addmm(norms, points, codewords.T, alpha=-2).clamp_min(0)
+    return distances.unflatten(0, latents.shape[:2])
+
+
+def _mean_latent(latents: Tensor, mask: Tensor | None) -> Tensor:
+    """Mean (D,) over the real steps."""
+    if mask is None:
+        return latents.mean(dim=(0, 1))
+    return latents.masked_fill(~mask[..., None], 0).sum(dim=(0, 1)) / mask.sum().clamp_min(1)
+
+
+def draw_donors(active: Tensor, number: int, generator: torch.Generator) -> Tensor:
+    """Choose ``number`` of the active rows, with replacement."""
+    picks = torch.randint(len(active), (number,), generator=generator, device=generator.device)
+    return active[picks.to(active.device)]
+
+
+def draw_noise(like: Tensor, generator: torch.Generator) -> Tensor:
+    """Standard normal noise in the shape, precision and place of ``like``."""
+    return torch.randn(like.shape, generator=generator, device=generator.device, dtype=like.dtype).to(like.device)
+
+
+def _gradient_path(encoded: Encoded) -> Tensor:
+    """Zero, but with the latents' gradient at real steps: added to a code, it leaves its value exact."""
+    zero = encoded.semantic - encoded.semantic.detach()
+    return zero if encoded.mask is None else zero.masked_fill(~encoded.mask[..., None], 0)
+
+
+def _steps(codes: Quantized) -> tuple[Tensor, Tensor]:
+    """Indices (B*T,) and which of them are real."""
+    indices = codes.indices.flatten()
+    return indices, torch.ones_like(indices, dtype=torch.bool) if codes.mask is None else codes.mask.flatten()

@@ -1,0 +1,71 @@
+"""Commitment: latents should stay near codewords, their own and those of the other modalities."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import attrs
+import torch
+from attrs.validators import ge
+from torch import Tensor
+
+from codaar_core.api import ComponentError, Loss, LossContext, Quantized, StepView, setting
+from codaar_plugin_vqvae.squared_error import mean_squared_error
+
+
+class Commitment(Loss):
+    """own |z_m - e_m|^2 + cross sum_n |z_m - e_n|^2, means over elements, codewords detached: arXiv 2605.12145, Eq. 8.
+
+    At its own index, a modality of another length is compared over the common steps.
+
+    Raises:
+        ComponentError: ``same-index`` with codes that are not whole rows of codebooks.
+    """
+
+    @attrs.frozen(kw_only=True)
+    class Config:
+        """Settings of the commitment; the defaults are those of the released code."""
+
+        own: float = setting(0.5, "weight of the modality's own codeword", ge(0.0))
+        cross: float = setting(0.125, "weight of each other modality's codeword; 0: none", ge(0.0))
+        cross_at: Literal["own-index", "same-index"] = setting(
+            "own-index", "the other codeword is that of the other modality (released), or of its row (paper, Eq. 8)"
+        )
+
+    def __init__(self, config: Config, context: LossContext) -> None:
+        super().__init__(config, context)
+        self.modalities = context.modalities
+        self.width = context.latent.width
+        rows = context.codes.width in (self.width, len(self.modalities) * self.width)
+        if config.cross_at == "same-index" and not rows:
+            raise ComponentError(
+                f"same-index needs codes of {len(self.modalities)} codebooks, but this quantizer's are "
+                f"{context.codes.width} wide for latents {self.width} wide",
+                'write cross_at = "own-index"',
+            )
+
+    def forward(self, view: StepView) -> dict[str, Tensor]:
+        """Give one scalar for each modality."""
+        return {modality: self._commitment(view, modality) for modality in view.quantized}
+
+    def _commitment(self, view: StepView, modality: str) -> Tensor:
+        latents, codes = view.encoded[modality].semantic, view.quantized[modality]
+        loss = self.config.own * mean_squared_error(latents, codes.own.detach(), codes.mask)
+        if not self.config.cross:
+            return loss
+        others = [other for other in view.quantized if other != modality]
+        if self.config.cross_at == "own-index":
+            errors = [_error_at_own_index(latents, codes.mask, view.quantized[other]) for other in others]
+        else:
+            rows = codes.full.detach().unflatten(-1, (-1, self.width))
+            books = [self.modalities.index(other) % rows.shape[-2] for other in others]
+            errors = [mean_squared_error(latents, rows[..., book, :], codes.mask) for book in books]
+        return loss + self.config.cross * sum(errors)
+
+
+def _error_at_own_index(latents: Tensor, mask: Tensor | None, other: Quantized) -> Tensor:
+    """Mean squared error to the codewords that the other modality has at the same steps, where both are real."""
+    steps = min(latents.shape[1], other.own.shape[1])
+    masks = [each[:, :steps] for each in (mask, other.mask) if each is not None]
+    both = torch.stack(masks).all(dim=0) if masks else None
+    return mean_squared_error(latents[:, :steps], other.own[:, :steps].detach(), both)

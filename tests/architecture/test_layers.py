@@ -1,0 +1,64 @@
+"""The architecture as a test: who may import whom, and what core must not know."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import tomli
+
+ROOT = Path(__file__).resolve().parents[2]
+CORE = sorted((ROOT / "codaar_core").rglob("*.py"))
+PLUGINS = sorted((ROOT / "plugins").glob("*/codaar_plugin_*/**/*.py"))
+ALLOWED_CORE = ("codaar_core.api", "codaar_core.nn", "codaar_core.testing")
+MODALITIES = ["audio", "video", "visual", "text", "speech", "image"]
+METHODS = ["dta", "csa", "cmcm", "cpc", "infonce", "vgg", "vggish", "bert", "dcid", "micu", "codis"]
+ACRONYMS = ["TURN", "CLUB"]  # ordinary words in small letters
+BENCHMARKS = ["digits", "ave", "avvp", "ucf101", "vggsound", "clotho", "coco", "avsbench"]
+
+
+def test_import_layers():
+    done = subprocess.run([str(Path(sys.executable).with_name("lint-imports"))], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("path", CORE, ids=lambda path: str(path.relative_to(ROOT)))
+def test_core_names_no_modality_method_or_benchmark(path):
+    names = "|".join(MODALITIES + METHODS + BENCHMARKS)
+    source = path.read_text("utf-8")
+    assert not re.findall(rf"\b(?:{names})\b", source, re.IGNORECASE)
+    assert not re.findall(rf"\b(?:{'|'.join(ACRONYMS)})\b", source)
+
+
+def imported(path: Path) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names.add(node.module or "")
+    return names
+
+
+@pytest.mark.parametrize("path", PLUGINS, ids=lambda path: str(path.relative_to(ROOT / "plugins")))
+def test_plugins_use_only_the_public_core_and_themselves(path):
+    own = path.relative_to(ROOT / "plugins").parts[1]
+    for name in imported(path):
+        if name.startswith("codaar_core"):
+            assert name.startswith(ALLOWED_CORE), f"{name} is private"
+        if name.startswith("codaar_plugin"):
+            assert name.startswith(own), f"{name} belongs to another plug-in"
+
+
+@pytest.mark.parametrize("folder", sorted((ROOT / "plugins").glob("*/")), ids=lambda path: path.name)
+def test_a_plugin_is_a_distribution(folder):
+    project = tomli.loads((folder / "pyproject.toml").read_text("utf-8"))["project"]
+    assert project["name"] == f"codaar-plugin-{folder.name}"
+    assert any(need.startswith("codaar-core") for need in project["dependencies"])
+    assert (folder / "README.md").is_file()
+    assert list((folder / "tests").glob("test_*.py"))
+    assert f"-e plugins/{folder.name}\n" in (ROOT / "requirements.txt").read_text("utf-8")
