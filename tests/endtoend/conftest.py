@@ -1,0 +1,38 @@
+"""A recipe small enough for a test: the shipped one with every size turned down."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+TINY = (
+    "run.epochs=2",
+    "run.log_every=1",
+    "device.threads=1",
+    "data.batch=16",
+    "data.pretrain=40",
+    "data.patches=8",
+    "data.words=16",
+    "data.classification=[40, 40]",
+    "data.localization=[20, 20]",
+    "data.retrieval=20",
+    "quantizer.codes=32",
+    "quantizer.dim=16",
+    "encoders.video.channels=[4, 8]",
+    "decoders.video.hidden=4",
+    "evaluate.seeds=[1, 2]",
+    "bench.classification.epochs=3",
+    "bench.localization.epochs=3",
+)
+
+
+@pytest.fixture
+def recipe(root: Path) -> Path:
+    return root / "recipes" / "avt.toml"
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> tuple[str, ...]:
+    """Overrides; the run directory lies in a folder of the test."""
+    return (*TINY, f"run.directory={str(tmp_path / 'runs')!r}")

@@ -1,0 +1,207 @@
+"""A whole run, small: what it leaves behind, and how it ends when something goes wrong."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import codaar_core
+import numpy as np
+import pytest
+import tomli
+import torch
+from codaar_core.api import CodaarError, Loss, hook
+from codaar_core.engine.interruption import Interrupted
+from safetensors.torch import load_file
+
+
+def weights(directory: Path) -> dict[str, torch.Tensor]:
+    newest = max((directory / "checkpoints").glob("step-*"), key=lambda path: int(path.name[5:]))
+    return load_file(newest / "model.safetensors")
+
+
+@pytest.fixture
+def finished(recipe, tiny) -> Path:
+    return codaar_core.run(recipe, overrides=tiny)
+
+
+def test_a_run_leaves_a_complete_directory(finished):
+    assert json.loads((finished / "status.json").read_text())["status"] == "finished"
+    assert tomli.loads((finished / "resolved.toml").read_text())["quantizer"]["use"] == "vqvae:codebooks"
+    lock = tomli.loads((finished / "lock.toml").read_text())
+    assert lock["packages"]["codaar-plugin-digits"] == "0.1.0"
+    assert lock["components"]["losses.cpc"]["source"].startswith("sha256:")
+    events = [json.loads(line) for line in (finished / "events.jsonl").read_text().splitlines()]
+    assert [event["step"] for event in events] == [1, 2, 3, 4, 5, 6]
+    rows = list(csv.DictReader((finished / "metrics.csv").open()))
+    assert [row["epoch"] for row in rows] == ["1", "2"]
+    total = sum(float(v) for k, v in rows[0].items() if "." in k and k.split(".")[0] not in ("used", "perplexity", "agreement"))
+    assert float(rows[0]["total"]) == pytest.approx(total, rel=1e-6)
+    assert sorted(path.name for path in (finished / "checkpoints").iterdir()) == ["step-3", "step-6"]
+    for benchmark in ("classification", "localization"):
+        folder = finished / "bench" / benchmark / "seed-1"
+        assert {path.name for path in folder.iterdir()} == {"metrics.json", "head.safetensors", "predictions.npz"}
+    assert "<svg" in (finished / "report.html").read_text("utf-8")
+    assert not [path for path in finished.rglob("*.p*") if path.suffix in (".pt", ".pkl", ".partial")]
+
+
+def test_results_hold_every_transfer_beside_its_references(finished):
+    results = json.loads((finished / "results.json").read_text())
+    assert results["mode"] == "strict"
+    assert results["seeds"] == [1, 2]
+    entries = {(e["benchmark"], e["train"], e["test"], e["metric"]): e for e in results["transfers"]}
+    pairs = {(train, test) for _, train, test, _ in entries}
+    assert len(pairs) == 6
+    for entry in entries.values():
+        assert len(entry["values"]) == 2
+        assert entry["mean"] == pytest.approx(sum(entry["values"]) / 2)
+        for key in ("chance", "constant", "upper_bound"):
+            assert 0 <= entry[key] <= 1
+    classification = entries["classification", "audio", "video", "accuracy"]
+    assert classification["chance"] == pytest.approx(0.1, abs=0.05)
+    assert classification["caveat"] == ""
+    assert "label" in entries["classification", "text", "video", "accuracy"]["caveat"]
+    matrix = next(form["matrix"] for form in results["alignment"] if form["name"] == "Csa")
+    assert matrix[2] == pytest.approx([4 / 27, 7 / 27, 16 / 27])
+
+
+def test_a_score_can_be_recomputed_from_the_predictions(finished):
+    results = json.loads((finished / "results.json").read_text())
+    entry = next(e for e in results["transfers"] if (e["train"], e["test"], e["metric"]) == ("audio", "video", "accuracy"))
+    arrays = np.load(finished / "bench" / "classification" / "seed-1" / "predictions.npz")
+    assert (arrays["audio->video"] == arrays["target/video"]).mean() == pytest.approx(entry["values"][0])
+
+
+def test_the_trained_model_encodes_one_modality_alone(finished):
+    model = codaar_core.open_model(finished)
+    codes = model.encode({"audio": torch.randn(2, 10, 128)})
+    assert codes["audio"].indices.shape == (2, 10)
+    assert codes["audio"].full.shape == (2, 10, 3 * 16)
+    with pytest.raises(CodaarError, match="no modality 'smell'"):
+        model.encode({"smell": torch.randn(2, 10, 128)})
+
+
+def test_the_same_seed_gives_the_same_weights(recipe, tiny, finished):
+    again = codaar_core.run(recipe, overrides=tiny)
+    assert again != finished
+    one, two = weights(finished), weights(again)
+    assert all(torch.equal(one[name], two[name]) for name in one)
+
+
+class InterruptAfter:
+    """Sends what Ctrl-C sends."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    @hook
+    def codaar_step_end(self, step):
+        if step + 1 == self.step:
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+@pytest.mark.parametrize("step", [2, 3])
+def test_an_interrupted_run_goes_on_bit_for_bit(recipe, tiny, finished, step):
+    with pytest.raises(Interrupted, match=f"interrupted after step {step}") as end:
+        codaar_core.run(recipe, overrides=tiny, observers=[InterruptAfter(step)])
+    directory = Path(end.value.help.split("--resume ")[1])
+    assert json.loads((directory / "status.json").read_text())["status"] == "interrupted"
+    assert not (directory / "results.json").exists()
+    assert codaar_core.run(recipe, overrides=tiny, resume="auto") == directory
+    one, two = weights(finished), weights(directory)
+    assert all(torch.equal(one[name], two[name]) for name in one)
+    before, after = ((d / "events.jsonl").read_text() for d in (finished, directory))
+    assert before == after
+    scores = [json.loads((d / "results.json").read_text())["transfers"] for d in (finished, directory)]
+    assert scores[0] == scores[1]
+
+
+def test_a_changed_recipe_is_not_resumed(recipe, tiny):
+    with pytest.raises(Interrupted) as end:
+        codaar_core.run(recipe, overrides=tiny, observers=[InterruptAfter(2)])
+    directory = end.value.help.split("--resume ")[1]
+    with pytest.raises(CodaarError, match=r"optimizer.lr was 0.0004, is 0.1"):
+        codaar_core.run(recipe, overrides=(*tiny, "optimizer.lr=0.1"), resume=directory)
+
+
+class Breaks(Loss):
+    """A loss that divides by zero at the third step."""
+
+    name = "breaks"
+
+    def forward(self, view):
+        value = view.encoded["audio"].semantic.mean()
+        return {"oops": value / 0 if view.step == 2 else value}
+
+
+def test_a_loss_that_is_not_finite_is_named_and_the_state_before_is_kept(recipe, tiny):
+    overrides = (*tiny, 'model.losses=["reconstruction", "breaks"]', "losses.breaks.use='local:breaks'")
+    with pytest.raises(CodaarError, match=r"losses.breaks.oops is .* at step 3 \(epoch 1\)") as end:
+        codaar_core.run(recipe, overrides=overrides, plugins=[__file__])
+    kept = Path(end.value.message.split("kept in ")[1])
+    assert all(torch.isfinite(value).all() for value in load_file(kept / "model.safetensors").values())
+    status = json.loads((kept.parents[1] / "status.json").read_text())
+    assert status["status"] == "failed"
+    assert "losses.breaks.oops" in status["message"]
+
+
+def codaar_run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess:
+    command = [str(Path(sys.executable).with_name("codaar-run")), *arguments]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300)
+
+
+def options(overrides: tuple[str, ...]) -> list[str]:
+    return [argument for override in overrides for argument in ("-o", override)]
+
+
+def test_the_command_prints_progress_and_the_transfer_table(recipe, tiny, tmp_path):
+    done = codaar_run(str(recipe), *options(tiny), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "epoch 2/2" in done.stdout
+    assert "classification" in done.stdout
+    assert "report.html" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("override", "message", "code"),
+    [
+        ("data.speech='fsdd'", "Free Spoken Digit Dataset", 2),
+        ("data.root='no-such-folder'", "no-such-folder", 1),
+        ("quantizer.use='codebook'", "did you mean 'codebooks'?", 2),
+        ("quantizer.code=3", "did you mean 'codes'?", 2),
+        ("quantizer.codes='many'", "expected an integer", 2),
+        ("evaluate.mode='as-published'", "strict", 2),
+        ("bench.classification.use='avsbench:s4'", "avsbench", 2),
+        ("device.on='cuda:99'", "cuda", None),
+    ],
+)
+def test_bad_input_ends_with_a_message_and_its_exit_code(recipe, tiny, tmp_path, override, message, code):
+    extra = ("data.speech='fsdd'",) if "root" in override else ()
+    done = codaar_run(str(recipe), *options((*tiny, *extra, override)), cwd=tmp_path)
+    assert done.returncode != 0
+    assert code is None or done.returncode == code, done.stderr
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_ctrl_c_keeps_the_state(recipe, tiny, tmp_path):
+    command = [str(Path(sys.executable).with_name("codaar-run")), str(recipe), *options((*tiny, "run.epochs=1000"))]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        for line in process.stdout:
+            if "epoch 1/" in line:
+                break
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "the state is kept in" in errors
+    assert "--resume" in errors
+    [status] = (tmp_path / "runs").glob("*/*/status.json")
+    assert json.loads(status.read_text())["status"] == "interrupted"
+    assert math.isfinite(sum(float(v.double().sum()) for v in weights(status.parent).values()))
