@@ -1,4 +1,4 @@
-"""What an observer may watch. Hooks read and change nothing; they run on rank zero, and only when the recipe says so."""
+"""What an observer may watch. Hooks read and change nothing; they run on rank zero, where the recipe says so."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Specification:
         """Every ``run.log_every`` steps: weighted loss terms, ``total``, ``grad_norm``, statistics of the codebooks."""
 
     @_spec
-    def codaar_epoch_end(self, epoch: int, values: Mapping[str, float]) -> None:
+    def codaar_epoch_end(self, epoch: int, step: int, values: Mapping[str, float]) -> None:
         """An epoch is over; ``values`` are means of the terms and statistics of the codebooks."""
 
     @_spec

@@ -99,12 +99,3 @@ def closed_forms(model: Model) -> list[dict[str, Any]]:
         for name, matrix in matrices
         if matrix is not None
     ]
-
-
-def component_blocks(plan: Plan) -> list[Block]:
-    """Every block that a run uses, for records of what it was made of."""
-    heads = [bench.head for bench in plan.benchmarks]
-    losses = [loss.block for loss in plan.losses.values()]
-    benches = [bench.block for bench in plan.benchmarks]
-    parts = [plan.data, plan.quantizer, *plan.encoders.values(), *plan.decoders.values()]
-    return [*parts, *plan.align, *losses, *benches, *heads, *plan.hooks]

@@ -36,11 +36,11 @@ class Interruption:
             raise KeyboardInterrupt
         self.requested = True
 
-    def check(self, where: str) -> None:
+    def check(self, where: str, help: str) -> None:
         """Stop here if asked to.
 
         Raises:
             Interrupted: A signal came in.
         """
         if self.requested:
-            raise Interrupted(f"interrupted {where}")
+            raise Interrupted(f"interrupted {where}", help)

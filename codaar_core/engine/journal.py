@@ -15,13 +15,13 @@ from codaar_core.engine.directory import RunDirectory, write_whole
 class Journal:
     """Writes what happens as it happens; what was logged after the checkpoint of a resume is dropped."""
 
-    def __init__(self, directory: RunDirectory, steps: int, epochs: int) -> None:
+    def __init__(self, directory: RunDirectory, done: int) -> None:
         self.path = directory.path / "events.jsonl"
         self.table = directory.path / "metrics.csv"
         self.directory = directory
-        kept = [event for event in read_events(directory) if event["step"] <= steps]
+        kept = [event for event in read_events(directory) if event["step"] <= done]
         write_whole(self.path, "".join(json.dumps(event) + "\n" for event in kept))
-        self.rows = [row for row in _read_rows(self.table) if int(row["epoch"]) <= epochs]
+        self.rows = [row for row in _read_rows(self.table) if int(row["step"]) <= done]
 
     @hook
     def codaar_step_logged(self, epoch: int, step: int, values: Mapping[str, float]) -> None:
@@ -31,9 +31,9 @@ class Journal:
         self.directory.set_status("running", phase="pretrain", step=step, epoch=epoch + 1)
 
     @hook
-    def codaar_epoch_end(self, epoch: int, values: Mapping[str, float]) -> None:
+    def codaar_epoch_end(self, epoch: int, step: int, values: Mapping[str, float]) -> None:
         """Rewrite the table with one more row."""
-        self.rows.append({"epoch": epoch + 1, **values})
+        self.rows.append({"epoch": epoch + 1, "step": step, **values})
         out = io.StringIO()
         writer = csv.DictWriter(out, fieldnames=list(self.rows[-1]), extrasaction="ignore", lineterminator="\n")
         writer.writeheader()

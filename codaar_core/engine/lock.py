@@ -12,14 +12,12 @@ from typing import Any
 import torch
 
 from codaar_core.api import DataSource
-from codaar_core.engine.build import component_blocks
 from codaar_core.engine.runtime import Runtime
 from codaar_core.recipe.plan import Plan
 
 
 def lock(plan: Plan, data: DataSource, runtime: Runtime) -> dict[str, Any]:
     """Versions of packages, hashes of recipe files and component sources, origin of the data, the machine."""
-    blocks = component_blocks(plan)
     return {
         "format": 1,
         "python": platform.python_version(),
@@ -35,7 +33,7 @@ def lock(plan: Plan, data: DataSource, runtime: Runtime) -> dict[str, Any]:
                 "target": block.entry.target,
                 "source": _sha256(Path(inspect.getfile(block.component))),
             }
-            for block in blocks
+            for block in plan.blocks()
         },
         "data": {"origin": data.origin, "licence": data.card.licence},
         "machine": {
@@ -49,7 +47,7 @@ def lock(plan: Plan, data: DataSource, runtime: Runtime) -> dict[str, Any]:
 
 def versions(plan: Plan) -> dict[str, str]:
     """Versions of core, torch and the distributions of all used components."""
-    named = {block.entry.distribution: block.entry.version for block in component_blocks(plan)}
+    named = {block.entry.distribution: block.entry.version for block in plan.blocks()}
     return {"codaar-core": metadata.version("codaar-core"), "torch": torch.__version__, **dict(sorted(named.items()))}
 
 

@@ -17,20 +17,25 @@ from codaar_core.engine.runtime import derive_seed, generator_of, to_numbers
 from codaar_core.engine.session import Session
 
 
-def pretrain(session: Session, split: Split, optimizer: torch.optim.Optimizer, done: int = 0) -> None:
+def pretrain(session: Session, split: Split, optimizer: torch.optim.Optimizer, done: int = 0) -> int:
     """Train the model on ``split`` from step ``done`` to the end; leaves a checkpoint after every epoch.
+
+    Returns:
+        The number of steps of the whole pretraining.
 
     Raises:
         CodaarError: A loss term is not finite; the state before that step is saved.
         Interrupted: A signal came in; the state after the last whole step is saved.
     """
     run, model, runtime = session.plan.run, session.model, session.runtime
-    schedule = Schedule.of(len(split), session.plan.batch, run.epochs)
+    schedule = Schedule.of(len(split), session.plan.batch)
     for epoch in range(done // schedule.steps, run.epochs):
         session.hook.codaar_epoch_start(epoch=epoch, epochs=run.epochs, steps=schedule.steps)
         set_learning_rate(optimizer, session.plan.optimizer, epoch)
         means = Means()
         for step, indices in schedule.batches(run.seed, epoch, done):
+            if session.interruption.requested:
+                raise interrupted(session, optimizer, step)
             batch = runtime.place(split[indices], model.modalities)
             torch.manual_seed(derive_seed(run.seed, "step", step, runtime.ranks.rank))
             generator = generator_of(run.seed, "shared", step)
@@ -56,11 +61,10 @@ def pretrain(session: Session, split: Split, optimizer: torch.optim.Optimizer, d
             if (step + 1) % run.log_every == 0:
                 values = {**terms, "total": total, "grad_norm": norm, **statistics(quantized, model.quantizer.size)}
                 session.hook.codaar_step_logged(epoch=epoch, step=step + 1, values=to_numbers(values))
-            if session.interruption.requested:
-                raise interrupted(session, optimizer, epoch, step + 1)
         values = means.values() | to_numbers(statistics(quantized, model.quantizer.size))
-        save(session, optimizer, (epoch + 1) * schedule.steps)
-        session.hook.codaar_epoch_end(epoch=epoch, values=values)
+        save(session, optimizer, step + 1)
+        session.hook.codaar_epoch_end(epoch=epoch, step=step + 1, values=values)
+    return run.epochs * schedule.steps
 
 
 @attrs.frozen
@@ -72,7 +76,7 @@ class Schedule:
     steps: int  # an epoch
 
     @classmethod
-    def of(cls, clips: int, batch: int, epochs: int) -> Schedule:
+    def of(cls, clips: int, batch: int) -> Schedule:
         """Cut ``clips`` into batches; the last one of an epoch may be smaller."""
         if clips == 0:
             raise CodaarError("the pretraining split is empty")
@@ -134,11 +138,10 @@ def save(session: Session, optimizer: torch.optim.Optimizer, step: int) -> str:
     return str(path)
 
 
-def interrupted(session: Session, optimizer: torch.optim.Optimizer, epoch: int, step: int) -> Interrupted:
+def interrupted(session: Session, optimizer: torch.optim.Optimizer, done: int) -> Interrupted:
     """Keep the state and say where."""
-    path = save(session, optimizer, step)
-    command = f"codaar-run {session.plan.source} --resume {session.directory.path}"
-    return Interrupted(f"interrupted after step {step} (epoch {epoch + 1}); the state is kept in {path}", command)
+    path = save(session, optimizer, done)
+    return Interrupted(f"interrupted after step {done}; the state is kept in {path}", session.resume_command)
 
 
 def not_finite(

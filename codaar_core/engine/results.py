@@ -12,10 +12,11 @@ from codaar_core.engine.session import Session
 
 STATISTICS = ("used.", "perplexity.")
 AGREEMENT = "agreement."
+CURVE_POINTS = 300
 
 
 def results(
-    session: Session, data: DataSource, transfers: list[dict[str, Any]], seconds: dict[str, float]
+    session: Session, data: DataSource, steps: int, transfers: list[dict[str, Any]], seconds: dict[str, float]
 ) -> dict[str, Any]:
     """Gather the record of a finished run."""
     plan, events = session.plan, read_events(session.directory)
@@ -29,7 +30,7 @@ def results(
         "run_seed": plan.run.seed,
         "seeds": list(plan.evaluate.seeds),
         "epochs": plan.run.epochs,
-        "batch": plan.batch,
+        "steps": steps,
         "seconds": {phase: round(value, 1) for phase, value in seconds.items()},
         "parameters": sum(parameter.numel() for parameter in session.model.parameters()),
         "device": str(session.runtime.device),
@@ -39,10 +40,16 @@ def results(
         "recipe": plan.source.read_text("utf-8"),
         "directory": str(session.directory.path),
         "alignment": closed_forms(session.model),
-        "curves": curves(events),
+        "curves": curves(thinned(events)),
         "transfers": transfers,
         "sections": [section for part in _sections(session) for section in part],
     }
+
+
+def thinned(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """At most about ``CURVE_POINTS`` events, evenly spread, the last one included: a report stays small."""
+    stride = max(1, len(events) // CURVE_POINTS)
+    return events[::-1][::stride][::-1]
 
 
 def curves(events: list[dict[str, Any]]) -> dict[str, Any]:

@@ -63,16 +63,16 @@ def _run_phases(session: Session, data: Any, hooks: pluggy.PluginManager, resume
     done = 0
     if resumed:
         done = load_training(newest_checkpoint(session.directory.checkpoints), session.model, optimizer)
-    hooks.register(Journal(session.directory, done, done * session.plan.batch // max(len(split), 1)))
+    hooks.register(Journal(session.directory, done))
     parameters = sum(parameter.numel() for parameter in session.model.parameters())
     session.hook.codaar_run_start(
         directory=session.directory.path, resolved=session.plan.resolved, parameters=parameters
     )
-    pretrain(session, split, optimizer, done)
+    steps = pretrain(session, split, optimizer, done)
     clock.lap("pretrain")
     transfers = evaluate(session, data)
     clock.lap("evaluate")
-    session.directory.write_json("results.json", results(session, data, transfers, clock.laps))
+    session.directory.write_json("results.json", results(session, data, steps, transfers, clock.laps))
 
 
 class Clock:

@@ -22,3 +22,8 @@ class Session:
     directory: RunDirectory
     hook: pluggy.HookRelay
     interruption: Interruption
+
+    @property
+    def resume_command(self) -> str:
+        """What to type to go on with this run."""
+        return f"codaar-run {self.plan.source} --resume {self.directory.path}"

@@ -71,7 +71,7 @@ def _trained_heads(session: Session, bench: BenchmarkPlan, benchmark: Benchmark,
     learns = any(True for head in heads.values() for _ in head.parameters())
     coded = encode_split(session, benchmark.split("train", modality), modality) if learns else None
     for seed, head in heads.items():
-        session.interruption.check(f"in {bench.name}; `--resume {session.directory.path}` evaluates again")
+        session.interruption.check(f"while evaluating {bench.name}; the trained model is kept", session.resume_command)
         head.to(session.runtime.device, session.runtime.dtype)
         if coded is not None:
             train_head(head, quantizer, coded, bench, seed)

@@ -105,7 +105,7 @@ def test_the_first_signal_asks_and_the_second_one_stops():
         os.kill(os.getpid(), signal.SIGINT)
         assert interruption.requested
         with pytest.raises(Interrupted, match="while testing"):
-            interruption.check("while testing")
+            interruption.check("while testing", "")
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
     assert Interrupted.exit_code == 130
