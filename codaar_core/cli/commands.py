@@ -1,0 +1,54 @@
+"""``codaar``: a group of verbs, one file each, imported when needed."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import click
+
+from codaar_core.cli.guard import TRACEBACK
+from codaar_core.registry import did_you_mean
+
+VERBS = ("run", "validate", "explain", "list", "inspect", "report")
+
+
+def load_verb(name: str) -> click.Command:
+    """The command of a verb."""
+    return import_module(f"codaar_core.cli.verbs.{name}").verb
+
+
+class Verbs(click.Group):
+    """Knows the verbs by name and imports those that are used."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        """In the order in which they are needed."""
+        return list(VERBS)
+
+    def get_command(self, context: click.Context, name: str) -> click.Command:
+        """Import one verb."""
+        if name not in VERBS:
+            known = did_you_mean(name, VERBS) or f"The verbs are {', '.join(VERBS)}."
+            raise click.UsageError(f"There is no verb {name!r}: {known}", context)
+        return load_verb(name)
+
+
+@click.group(cls=Verbs, params=[TRACEBACK], context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="codaar-core", prog_name="codaar-core")
+def codaar() -> None:
+    """Cross-modal discrete representation learning by recipes.
+
+    A recipe is a TOML file: blocks define, lists switch on. Its rules are few:
+
+    \b
+    extends = ["base.toml"]  tables merge, lists and values replace; a block
+                             whose `use` differs replaces the old one whole
+    unset = ["losses.x"]     removes what was inherited
+    -o path=value            the same, as if in a last file that extends the
+                             recipe; what is no TOML is taken as a string
+    ${a.b}  ${env:NAME}      copies another value with its type; reads the
+                             environment
+
+    \b
+    Exit codes: 0 good, 1 failed while running, 2 the recipe or the command is
+    wrong (nothing was run), 130 interrupted (the state is kept).
+    """

@@ -1,0 +1,39 @@
+"""codaar inspect: all about one component."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from codaar_core.cli import options
+from codaar_core.cli.columns import print_columns
+
+
+@click.command("inspect", cls=options.Verb)
+@click.argument("component", metavar="KIND:NAME")
+@click.option("--modalities", metavar="A,B,...", help="Show the closed form of an alignment step for these modalities.")
+@options.plugins
+def verb(component: str, modalities: str | None, plugins: tuple[Path, ...]) -> None:
+    """Show a component, its settings and its TOML.
+
+    \b
+    codaar inspect loss:NAME
+    codaar inspect alignment:PROVIDER:NAME --modalities A,B,C
+    """
+    from codaar_core.recipe import inspect
+
+    names = [name.strip() for name in modalities.split(",")] if modalities else ()
+    found = inspect(component, names, plugins)
+    click.secho(f"{found.entry.kind} {found.entry.full_name}", bold=True)
+    click.echo(f"{found.entry.package}\n{found.place}\n\n{found.doc}")
+    if found.settings:
+        click.secho("\nsettings", bold=True)
+        rows = [(each.name, each.type, each.default or "required", each.meaning) for each in found.settings]
+        print_columns(rows, indent="  ")
+    for form in found.closed_forms:
+        click.secho("\nclosed form", bold=True, nl=False)
+        click.echo(": a row is made of")
+        print_columns([("", *form.modalities), *zip(form.modalities, *zip(*form.rows, strict=True), strict=True)], "  ")
+    click.secho("\nin a recipe", bold=True)
+    click.echo(found.block)

@@ -1,0 +1,92 @@
+"""codaar list: what there is to write in a recipe."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from pathlib import Path
+
+import click
+
+from codaar_core.cli import options
+from codaar_core.cli.columns import print_columns
+
+
+@click.command("list", cls=options.Verb)
+@click.argument("what", required=False, metavar="[KIND|plugins|recipes]")
+def verb(what: str | None) -> None:
+    """List components, plug-ins or recipes.
+
+    Reads metadata and source files; imports no plug-in.
+
+    \b
+    codaar list             every component
+    codaar list losses      those of one kind
+    codaar list plugins     installed plug-ins, and known ones that are not
+    codaar list recipes     recipes in this folder and below recipes/
+    """
+    if what == "plugins":
+        list_plugins()
+    elif what == "recipes":
+        list_recipes(Path())
+    else:
+        list_kinds(what)
+
+
+def list_kinds(kind: str | None) -> None:
+    """Print components, kind by kind."""
+    from codaar_core.registry import KINDS, kind_called, list_components
+
+    components = list_components(kind)
+    if kind and not components:
+        click.echo(f"no {kind_called(kind).title} is installed or known")
+    for name, lines in groupby(components, key=lambda line: line.kind):
+        click.secho(KINDS[name].plural, bold=True)
+        print_columns(
+            [(line.use, line.package + ("" if line.installed else " (not installed)"), line.summary) for line in lines],
+            indent="  ",
+        )
+
+
+def list_plugins() -> None:
+    """Print plug-ins, those that are not installed with the command that installs them."""
+    from codaar_core.registry import installed_plugins, known_plugins
+
+    installed = installed_plugins()
+    if installed:
+        click.secho("installed", bold=True)
+        print_columns([(plugin.package, ", ".join(plugin.provides)) for plugin in installed], indent="  ")
+    here = {plugin.distribution for plugin in installed}
+    others = [plugin for plugin in known_plugins() if plugin.distribution not in here]
+    if others:
+        click.secho("not installed", bold=True)
+        print_columns([(f"pip install {each.distribution}", each.status, each.summary) for each in others], indent="  ")
+
+
+def list_recipes(folder: Path) -> None:
+    """Print recipes with the first line of their comment."""
+    paths = sorted([*folder.glob("*.toml"), *folder.glob("recipes/**/*.toml")])
+    found = [(str(path), first_comment(path)) for path in paths if is_recipe(path)]
+    if not found:
+        click.echo("there is no recipe in this folder or below recipes/")
+        return
+    print_columns(found)
+
+
+def is_recipe(path: Path) -> bool:
+    """Whether a TOML file says that it is a recipe or extends one."""
+    import tomli
+
+    try:
+        return bool({"codaar", "extends"} & tomli.loads(path.read_text("utf-8")).keys())
+    except (OSError, ValueError):
+        return False
+
+
+def first_comment(path: Path) -> str:
+    """The first line of a comment at the top of a file, directives of editors left out."""
+    for line in path.read_text("utf-8").splitlines():
+        if line.startswith("# "):
+            return line.removeprefix("# ")
+        if not line.startswith("#"):
+            break
+    return ""

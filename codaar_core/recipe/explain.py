@@ -1,0 +1,49 @@
+"""Where every value of a recipe comes from; imports no component."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from codaar_core.recipe.interpolation import interpolate
+from codaar_core.recipe.literal import key_literal
+from codaar_core.recipe.problem import RecipeError
+from codaar_core.recipe.reading import read
+from codaar_core.recipe.resolved import plain
+from codaar_core.recipe.settings import SECTIONS
+
+DEFAULT = "default"
+
+
+@attrs.frozen
+class Explained:
+    """One value and where it comes from."""
+
+    path: str
+    value: Any
+    origin: str  # "file:line", "command line" or "default"
+
+
+def explain(recipe: Path | str, overrides: Sequence[str] = ()) -> list[Explained]:
+    """List every value that a recipe gives, then what the framework adds by default.
+
+    Raises:
+        RecipeError: The recipe cannot be read.
+    """
+    tree, problems = interpolate(read(Path(recipe), overrides).tree)
+    if problems:
+        raise RecipeError(problems)
+    given = [Explained(".".join(map(key_literal, path)), value.data, str(value.origin)) for path, value in tree.walk()]
+    return given + _defaults({each.path for each in given})
+
+
+def _defaults(given: set[str]) -> list[Explained]:
+    return [
+        Explained(f"{section}.{field.name}", plain(field.default), DEFAULT)
+        for section, settings in SECTIONS.items()
+        for field in attrs.fields(settings)
+        if field.default is not attrs.NOTHING and f"{section}.{field.name}" not in given
+    ]

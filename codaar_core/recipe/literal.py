@@ -1,0 +1,34 @@
+"""A value as one writes it in a recipe."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+
+def literal(value: Any) -> str:
+    """The TOML of a value, on one line."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007F")
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(literal, value))}]"
+    if isinstance(value, Mapping):
+        return f"{{ {', '.join(f'{key_literal(key)} = {literal(item)}' for key, item in value.items())} }}"
+    return str(value)
+
+
+def key_literal(key: str) -> str:
+    """A key, in quotes where it needs them."""
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else literal(key)
+
+
+def describe(value: Any) -> str:
+    """What a user wrote, for a message: ``the string "7"``."""
+    kinds = {bool: "the boolean", int: "the integer", float: "the float", str: "the string", list: "the list"}
+    if isinstance(value, Mapping):
+        return "a table"
+    return f"{kinds.get(type(value), f'the {type(value).__name__}')} {literal(value)}"

@@ -1,0 +1,44 @@
+"""A plan as plain data: a recipe that says everything, with full names, and resolves to itself."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+from typing import Any
+
+import attrs
+
+from codaar_core.recipe.plan import BenchmarkPlan, Block, LossPlan
+
+Written = dict[str, Any]
+
+
+def settings(config: Any) -> Written:
+    """The settings of an attrs object; what is None is left out, TOML has no word for it."""
+    values = {field.name: getattr(config, field.name) for field in attrs.fields(type(config))}
+    return {name: plain(value) for name, value in values.items() if value is not None}
+
+
+def plain(value: Any) -> Any:
+    """A value as TOML has it."""
+    if attrs.has(type(value)):
+        return settings(value)
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    return str(value) if isinstance(value, PurePath) else value
+
+
+def blocks(named: dict[str, Any]) -> Written:
+    """The blocks of a section."""
+    return {name: block(each) for name, each in named.items()}
+
+
+def block(plan: Block | LossPlan | BenchmarkPlan) -> Written:
+    """A block in full, with what the framework reads in it."""
+    if isinstance(plan, LossPlan):
+        return {**block(plan.block), "weight": plan.weight}
+    if isinstance(plan, BenchmarkPlan):
+        training = {name: getattr(plan, name) for name in ("epochs", "batch", "lr", "clip")}
+        return {**block(plan.block), **training, "head": block(plan.head)}
+    return {"use": plan.entry.full_name, **settings(plan.config)}

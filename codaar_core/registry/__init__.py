@@ -1,0 +1,33 @@
+"""Entry points -> components: listing reads metadata only; what a recipe names is imported, guarded."""
+
+from codaar_core.registry.entry import Entry
+from codaar_core.registry.index import Known, known_plugins
+from codaar_core.registry.kinds import KINDS, Kind, kind_called
+from codaar_core.registry.listing import Installed, Listed, installed_plugins, list_components
+from codaar_core.registry.problems import Clash, LoadProblem, NotInstalled, RegistryError, UnknownName
+from codaar_core.registry.registry import Registry
+from codaar_core.registry.source import summary
+from codaar_core.registry.suggestion import closest, did_you_mean, join_or
+
+__all__ = [
+    "KINDS",
+    "Clash",
+    "Entry",
+    "Installed",
+    "Kind",
+    "Known",
+    "Listed",
+    "LoadProblem",
+    "NotInstalled",
+    "Registry",
+    "RegistryError",
+    "UnknownName",
+    "closest",
+    "did_you_mean",
+    "installed_plugins",
+    "join_or",
+    "kind_called",
+    "known_plugins",
+    "list_components",
+    "summary",
+]

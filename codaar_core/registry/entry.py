@@ -1,0 +1,53 @@
+"""Entry: one component that somebody offers, known from package metadata alone."""
+
+from __future__ import annotations
+
+from importlib import metadata
+
+import attrs
+from packaging.utils import canonicalize_name
+
+from codaar_core.registry.kinds import KINDS
+
+CORE = "codaar-core"
+PREFIX = "codaar-plugin-"
+
+
+@attrs.frozen
+class Entry:
+    """One component that an installed package or a local file offers."""
+
+    kind: str
+    name: str
+    provider: str  # the distribution without "codaar-plugin-"; "core"; "local"
+    distribution: str  # for a local file: its path
+    version: str  # for a local file: the beginning of its hash
+    target: str  # "module:Class"
+
+    @property
+    def full_name(self) -> str:
+        """``provider:name``: means the same whatever else is installed."""
+        return f"{self.provider}:{self.name}"
+
+    @property
+    def package(self) -> str:
+        """Distribution and version, for people."""
+        return f"{self.distribution} {self.version}"
+
+
+def installed_entries() -> list[Entry]:
+    """What all installed distributions offer; reads metadata, imports nothing."""
+    points = metadata.entry_points()
+    found = [_entry(kind.name, point) for kind in KINDS.values() for point in points.select(group=kind.group)]
+    order = list(KINDS)
+    return sorted(found, key=lambda entry: (order.index(entry.kind), entry.name, entry.provider))
+
+
+def _entry(kind: str, point: metadata.EntryPoint) -> Entry:
+    distribution = canonicalize_name(point.dist.name)
+    return Entry(kind, point.name, provider_of(distribution), distribution, point.dist.version, point.value)
+
+
+def provider_of(distribution: str) -> str:
+    """The short name of a distribution in recipes."""
+    return "core" if distribution == CORE else distribution.removeprefix(PREFIX)

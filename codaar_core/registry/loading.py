@@ -1,0 +1,108 @@
+"""Guarded loading: every way in which a component can fail to load becomes one LoadProblem that names its package."""
+
+from __future__ import annotations
+
+import inspect
+import traceback
+from importlib import import_module, metadata
+
+import attrs
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+from codaar_core.api.component import Component
+from codaar_core.registry.entry import CORE, Entry
+from codaar_core.registry.kinds import KINDS, Kind
+from codaar_core.registry.problems import LoadProblem
+
+
+def load_installed(entry: Entry) -> type[Component]:
+    """Import a component of an installed distribution and check that it fulfils its contract.
+
+    Raises:
+        LoadProblem: The package wants another core, its import fails, or the target is no such component.
+    """
+    refuse_incompatible(entry)
+    component = import_target(entry)
+    check_contract(entry, component)
+    return component
+
+
+def refuse_incompatible(entry: Entry) -> None:
+    """Compare the distribution's requirement on core with this core; nothing is imported."""
+    here = metadata.version(CORE)
+    for requirement in _requirements_on_core(entry.distribution):
+        if not requirement.specifier.contains(here, prereleases=True):
+            raise LoadProblem(
+                f"{entry.package} needs {CORE} {requirement.specifier}, this is {here}; it was not imported",
+                f"pip install --upgrade {entry.distribution} {CORE}",
+            )
+
+
+def _requirements_on_core(distribution: str) -> list[Requirement]:
+    requirements = []
+    for line in metadata.requires(distribution) or []:
+        try:
+            requirement = Requirement(line)
+        except InvalidRequirement:
+            continue
+        applies = requirement.marker is None or requirement.marker.evaluate({"extra": ""})
+        if canonicalize_name(requirement.name) == CORE and applies:
+            requirements.append(requirement)
+    return requirements
+
+
+def import_target(entry: Entry) -> object:
+    """Import ``module:Class``. A plug-in may fail in any way while it is imported."""
+    module, _, attribute = entry.target.partition(":")
+    try:
+        return getattr(import_module(module), attribute)
+    except (Exception, SystemExit) as error:
+        raise LoadProblem(f"{_cannot(entry)}: {cause(error)}", _remedy(entry, error)) from error
+
+
+def cause(error: BaseException) -> str:
+    """An exception and the file and line it comes from, on one line."""
+    summary = " ".join(f"{type(error).__name__}: {error}".split())
+    if isinstance(error, SyntaxError):
+        return summary
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "importlib" not in frame.filename]
+    last = frames[-1] if frames else None
+    return f"{summary} ({last.filename}:{last.lineno})" if last and last.filename != __file__ else summary
+
+
+def _remedy(entry: Entry, error: BaseException) -> str:
+    if isinstance(error, ModuleNotFoundError):
+        return f"`pip install {entry.distribution}` installs what it depends on; `pip check` shows what is missing"
+    return f"this is a fault of {entry.distribution}; `pip install --upgrade {entry.distribution}` may mend it"
+
+
+def check_contract(entry: Entry, component: object) -> None:
+    """Check that ``component`` is a concrete class of its kind, with frozen settings of types that can be read.
+
+    Raises:
+        LoadProblem: It is not; this is for the author of the component.
+    """
+    for complaint in _complaints(KINDS[entry.kind], component, entry.target):
+        raise LoadProblem(f"{_cannot(entry)}: {complaint}", f"this is for the authors of {entry.distribution}")
+
+
+def _complaints(kind: Kind, component: object, target: str):
+    base = kind.load_base()
+    if not (isinstance(component, type) and issubclass(component, base)):
+        yield f"{target} is no subclass of codaar_core.api.{base.__name__}"
+        return
+    if inspect.isabstract(component):
+        yield f"{component.__name__} does not define {', '.join(sorted(component.__abstractmethods__))}"
+    config = component.Config
+    if not (attrs.has(config) and config.__setattr__.__name__ == "_frozen_setattrs"):
+        yield f"{component.__name__}.Config is not decorated with @attrs.frozen(kw_only=True)"
+        return
+    try:
+        attrs.resolve_types(config)
+    except Exception as error:
+        yield f"the types of {component.__name__}.Config cannot be read: {error}"
+
+
+def _cannot(entry: Entry) -> str:
+    return f"{KINDS[entry.kind].title} {entry.full_name!r} could not be loaded from {entry.package}"

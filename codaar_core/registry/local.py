@@ -1,0 +1,79 @@
+"""Local files of components: used only when the recipe or ``--plugin`` names them."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import inspect
+import re
+import sys
+from pathlib import Path
+from types import ModuleType
+
+from codaar_core.api.component import Component
+from codaar_core.registry.entry import Entry
+from codaar_core.registry.kinds import KINDS
+from codaar_core.registry.loading import cause, check_contract
+from codaar_core.registry.problems import LoadProblem
+
+LOCAL = "local"
+
+
+def load_file(path: Path) -> dict[Entry, type[Component]]:
+    """Import a file; every concrete component that it defines becomes ``local:name``.
+
+    Raises:
+        LoadProblem: The file is missing, fails while it is imported, or defines no component.
+    """
+    if not path.is_file():
+        raise LoadProblem(f"there is no plug-in file {str(path)!r}", "write its path relative to the recipe")
+    found = {_entry(path, component): component for component in _components(_import(path))}
+    if not found:
+        raise LoadProblem(f"{path} defines no component", "define a class that derives from one of codaar_core.api")
+    for entry, component in found.items():
+        check_contract(entry, component)
+    return found
+
+
+def _import(path: Path) -> ModuleType:
+    name = f"codaar_local_{path.stem}_{_version(path)}"
+    if name in sys.modules:
+        return sys.modules[name]
+    specification = importlib.util.spec_from_file_location(name, path)
+    if specification is None:
+        raise LoadProblem(f"{path} is no Python file")
+    module = importlib.util.module_from_spec(specification)
+    sys.modules[name] = module
+    try:
+        specification.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        del sys.modules[name]
+        raise LoadProblem(f"the plug-in file {path} could not be loaded: {cause(error)}") from error
+    return module
+
+
+def _components(module: ModuleType) -> list[type[Component]]:
+    return [
+        value
+        for value in vars(module).values()
+        if isinstance(value, type)
+        and issubclass(value, Component)
+        and value.__module__ == module.__name__
+        and not inspect.isabstract(value)
+        and getattr(value, "kind", None) in KINDS
+    ]
+
+
+def _entry(path: Path, component: type[Component]) -> Entry:
+    name = getattr(component, "name", None)
+    name = name if isinstance(name, str) else kebab_case(component.__name__)
+    return Entry(component.kind, name, LOCAL, str(path), _version(path), f"{path}:{component.__name__}")
+
+
+def _version(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+
+
+def kebab_case(name: str) -> str:
+    """``GatedMask`` -> ``gated-mask``."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "-", name).lower()

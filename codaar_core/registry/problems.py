@@ -1,0 +1,27 @@
+"""What can be wrong with the name of a component, and with the component behind it."""
+
+from __future__ import annotations
+
+from codaar_core.api.errors import CodaarError
+
+
+class RegistryError(CodaarError):
+    """A recipe names a component that cannot be used; the recipe's line is added by the framework."""
+
+    exit_code = 2
+
+
+class UnknownName(RegistryError):
+    """Nobody offers this name."""
+
+
+class NotInstalled(RegistryError):
+    """A known plug-in offers this name, but it is not installed."""
+
+
+class Clash(RegistryError):
+    """Several installed packages offer this name."""
+
+
+class LoadProblem(RegistryError):
+    """The component was found, but it cannot be imported or does not fulfil its contract."""

@@ -1,0 +1,72 @@
+"""Clips in memory: small tables, and which of their rows each second shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+
+from codaar_core.api import Batch, Features, Split
+from codaar_plugin_digits.images import PatchMap
+
+
+class Track(Protocol):
+    """One modality of all clips of a split."""
+
+    def read(self, clips: Tensor) -> Features:
+        """Give the features of some clips."""
+
+
+class Rows(NamedTuple):
+    """Features that are rows of a table."""
+
+    table: Tensor  # (rows, *shape)
+    rows: Tensor  # (clips, T) int64
+    mask: Tensor | None = None  # (clips, T)
+
+    def read(self, clips: Tensor) -> Features:
+        """Gather rows."""
+        return Features(self.table[self.rows[clips]], None if self.mask is None else self.mask[clips])
+
+
+class Pictures(NamedTuple):
+    """Features made of pictures on reading: maps would take fifty times the memory."""
+
+    pictures: Tensor  # (clips, T, 8, 8)
+    patch_map: PatchMap
+
+    def read(self, clips: Tensor) -> Features:
+        """Turn pictures into maps."""
+        return Features(self.patch_map(self.pictures[clips]))
+
+
+class Clips(Split):
+    """Clips of several modalities.
+
+    Args:
+        tracks: By modality, all of equal length.
+        targets: (clips, ...) by modality; empty where nothing is labelled.
+        count: Number of clips.
+    """
+
+    def __init__(self, tracks: Mapping[str, Track], targets: Mapping[str, Tensor], count: int) -> None:
+        self.tracks = tracks
+        self.targets = targets
+        self.count = count
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, indices: Sequence[int]) -> Batch:
+        """Read the clips at ``indices``, in that order."""
+        clips = torch.as_tensor(indices)
+        inputs = {modality: track.read(clips) for modality, track in self.tracks.items()}
+        return Batch(inputs, {modality: target[clips] for modality, target in self.targets.items()})
+
+    def only(self, *modalities: str) -> Clips:
+        """See the clips through some modalities; the others are not computed."""
+        tracks = {modality: track for modality, track in self.tracks.items() if modality in modalities}
+        targets = {modality: target for modality, target in self.targets.items() if modality in modalities}
+        return Clips(tracks, targets, self.count)

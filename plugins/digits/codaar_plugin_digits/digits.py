@@ -1,0 +1,162 @@
+"""The data source "digits": AVT-Digits, real handwritten digits, spoken digits and words in clips of ten seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import Literal, NamedTuple
+
+import attrs
+import numpy as np
+import torch
+from attrs.validators import and_, deep_iterable, ge, in_, le, max_len, min_len
+from torch import Tensor
+from torch.nn import functional as F
+
+from codaar_core.api import Card, ComponentError, DataContext, DataError, DataSource, Space, setting
+from codaar_plugin_digits import timelines
+from codaar_plugin_digits.clips import Clips, Rows
+from codaar_plugin_digits.images import CELLS, TEST, TRAIN
+from codaar_plugin_digits.spectrum import COEFFICIENTS
+from codaar_plugin_digits.speech import OneVoice, SpokenDigitDataset
+from codaar_plugin_digits.streams import stream
+from codaar_plugin_digits.studio import Studio
+from codaar_plugin_digits.timelines import BACKGROUND, LISTINGS, SECONDS, Tracks
+
+CAPTIONS = "retrieval/captions"
+_FSDD = "the Free Spoken Digit Dataset, https://github.com/Jakobovski/free-spoken-digit-dataset (CC BY-SA 4.0)"
+_pair: Callable[..., None] = and_(min_len(2), max_len(2), deep_iterable(ge(1)))
+
+
+class Part(NamedTuple):
+    """A split: which pools it shows, what happens in it, and what is asked."""
+
+    pool: str  # "train" or "test"
+    clips: int
+    events: Callable[[np.random.Generator, int], Tracks]
+    label: Callable[[Tensor], Tensor] | None = None  # (clips, SECONDS) events of a modality -> its targets
+
+
+class Digits(DataSource):
+    """Real digits seen, heard and read, in clips of ten seconds; nothing to download.
+
+    Splits: "pretrain", "classification/train" and "/test", "localization/train" and "/test", "retrieval/test" and,
+    words alone, "retrieval/captions". Test splits have images and variations of the voice (or speakers) of their own.
+    Everything follows from ``seed``, each part from its own stream; nothing is read or made before a split is opened.
+    """
+
+    card = Card(
+        title="AVT-Digits",
+        licence="images: UCI optdigits as in scikit-learn (BSD-3-Clause); speech: captcha (BSD-3-Clause), or "
+        "the Free Spoken Digit Dataset (CC BY-SA 4.0) where the recipe asks for it",
+        how_to_get=f'comes with this package; speech = "fsdd" needs {_FSDD}',
+        homepage="https://archive.ics.uci.edu/dataset/80",
+    )
+
+    @attrs.frozen(kw_only=True)
+    class Config:
+        """Settings of AVT-Digits."""
+
+        speech: Literal["captcha", "fsdd"] = setting("captcha", "One voice that comes along, or six speakers.")
+        root: str | None = setting(None, 'Folder that holds `recordings/`; for speech = "fsdd".')
+        fold: int = setting(0, 'Which two speakers are kept for testing, 0-2; for speech = "fsdd".', in_((0, 1, 2)))
+        seed: int = setting(2026, "Seed of the data; the seed of a run does not change them.", ge(0))
+        patches: int = setting(64, "Channels of video: entries of the patch dictionary.", and_(ge(2), le(1024)))
+        words: int = setting(64, "Width of a word's vector.", ge(1))
+        pretrain: int = setting(2000, "Clips for pretraining.", ge(1))
+        classification: tuple[int, ...] = setting((800, 600), "Clips to train and to test on.", _pair)
+        localization: tuple[int, ...] = setting((500, 300), "Clips to train and to test on.", _pair)
+        retrieval: int = setting(500, "Clips to retrieve, each with five captions.", and_(ge(1), le(len(LISTINGS))))
+
+    def __init__(self, config: Config, context: DataContext) -> None:
+        super().__init__(config, context)
+        if config.speech == "fsdd" and config.root is None:
+            raise ComponentError('speech = "fsdd" is not told where its recordings are', f"set root to {_FSDD}")
+        self.modalities = context.modalities
+        self._opened: dict[str, Clips] = {}
+
+    @property
+    def spaces(self) -> Mapping[str, Space]:
+        """One step a second."""
+        return {
+            "audio": Space((COEFFICIENTS,), SECONDS),
+            "video": Space((CELLS, CELLS, self.config.patches), SECONDS),
+            "text": Space((self.config.words,), SECONDS),
+        }
+
+    @property
+    def origin(self) -> str:
+        """Speech, split of the images, and seed."""
+        speech = f"fsdd fold {self.config.fold}" if self.config.speech == "fsdd" else "captcha"
+        images = f"load_digits {10 * TRAIN} train / {10 * TEST} test images"
+        return f"AVT-Digits: speech {speech}, {images}, data seed {self.config.seed}"
+
+    def split(self, name: str) -> Clips:
+        """Open a split; the next time it is the same object."""
+        known = [*self._parts, CAPTIONS]
+        if name not in known:
+            raise DataError(f"digits has no split {name!r}", f"it has {', '.join(known)}")
+        if name not in self._opened:
+            self._opened[name] = self._captions() if name == CAPTIONS else self._clips(name)
+        return self._opened[name]
+
+    def synthetic(self, clips: int, seed: int) -> Clips:
+        """Random rows of a small random table."""
+        generator = torch.Generator().manual_seed(seed)
+        tracks = {}
+        for modality, space in self.spaces.items():
+            table = torch.randn(100, *space.shape, generator=generator)
+            tracks[modality] = Rows(table, torch.randint(len(table), (clips, SECONDS), generator=generator))
+        return Clips(tracks, {}, clips).only(*self.modalities)
+
+    @cached_property
+    def _parts(self) -> dict[str, Part]:
+        config = self.config
+        (class_train, class_test), (local_train, local_test) = config.classification, config.localization
+        return {
+            "pretrain": Part("train", config.pretrain, timelines.pretraining),
+            "classification/train": Part("train", class_train, timelines.classification, clip_labels),
+            "classification/test": Part("test", class_test, timelines.classification, clip_labels),
+            "localization/train": Part("train", local_train, timelines.localization, segment_labels),
+            "localization/test": Part("test", local_test, timelines.localization, segment_labels),
+            "retrieval/test": Part("test", config.retrieval, timelines.retrieval, items),
+        }
+
+    @cached_property
+    def _studio(self) -> Studio:
+        config = self.config
+        speech = OneVoice() if config.speech == "captcha" else SpokenDigitDataset(config.root, config.fold)
+        return Studio(speech, config.seed, config.patches, config.words)
+
+    def _events(self, name: str) -> Tracks:
+        part = self._parts[name]
+        return part.events(stream(self.config.seed, name, "events"), part.clips)
+
+    def _clips(self, name: str) -> Clips:
+        part, (heard, seen) = self._parts[name], self._events(name)
+        events = {"audio": heard, "video": seen, "text": heard}
+        shown = [modality for modality in events if modality in self.modalities]
+        tracks = {m: self._studio.makers[m](name, part.pool, events[m]) for m in shown}
+        targets = {m: part.label(torch.from_numpy(events[m])) for m in shown} if part.label else {}
+        return Clips(tracks, targets, part.clips)
+
+    def _captions(self) -> Clips:
+        texts = self._studio.captions(self._events("retrieval/test").heard)
+        count = len(texts.rows)
+        item = torch.arange(self.config.retrieval).repeat_interleave(count // self.config.retrieval)
+        return Clips({"text": texts}, {"text": item}, count)
+
+
+def clip_labels(events: Tensor) -> Tensor:
+    """The one digit of each clip (clips,); BACKGROUND comes after all digits."""
+    return events.min(1).values
+
+
+def segment_labels(events: Tensor) -> Tensor:
+    """Multi-hot (clips, SECONDS, 11), the last column for no event."""
+    return F.one_hot(events, BACKGROUND + 1).float()
+
+
+def items(events: Tensor) -> Tensor:
+    """Each clip is an item of its own (clips,)."""
+    return torch.arange(len(events))

@@ -1,0 +1,90 @@
+"""Heads that know nothing of modalities: a label a clip, labels a segment, or the mean code for retrieval."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import attrs
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from codaar_core.api import HeadContext, Quantized, TaskHead, setting
+
+
+class CodeHead(TaskHead):
+    """A head on the full code of a step, or on the modality's own part of it."""
+
+    @attrs.frozen(kw_only=True)
+    class Config:
+        """Settings of all heads here."""
+
+        code: Literal["full", "own"] = setting("full", "Read the row of all codebooks, or the own codeword alone.")
+
+    def __init__(self, config: Config, context: HeadContext) -> None:
+        super().__init__(config, context)
+        self.width = (context.codes if config.code == "full" else context.latent).width
+
+    def read(self, quantized: Quantized) -> Tensor:
+        """Give the chosen code (B, T, width)."""
+        return quantized.full if self.config.code == "full" else quantized.own
+
+
+class ClipClassifier(CodeHead):
+    """One label a clip: linear, maximum over time, linear; cross-entropy. The AVE head of the released CoDAAR code."""
+
+    def __init__(self, config: CodeHead.Config, context: HeadContext) -> None:
+        super().__init__(config, context)
+        self.mix = nn.Linear(self.width, self.width)
+        self.classify = nn.Linear(self.width, len(context.classes))
+
+    def forward(self, quantized: Quantized) -> Tensor:
+        """Give logits (B, classes); masked steps count nothing."""
+        mixed = self.mix(self.read(quantized))
+        if quantized.mask is not None:
+            mixed = mixed.masked_fill(~quantized.mask.unsqueeze(-1), float("-inf"))
+        return self.classify(mixed.amax(1))
+
+    def loss(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Cross-entropy with class indices (B,)."""
+        return F.cross_entropy(logits, target)
+
+    def predict(self, logits: Tensor) -> Tensor:
+        """The likeliest class (B,)."""
+        return logits.argmax(-1)
+
+
+class SegmentClassifier(CodeHead):
+    """Any labels a second: two linear layers, binary cross-entropy. The AVE->AVVP head of the released code."""
+
+    def __init__(self, config: CodeHead.Config, context: HeadContext) -> None:
+        super().__init__(config, context)
+        self.mix = nn.Linear(self.width, self.width)
+        self.classify = nn.Linear(self.width, len(context.classes))
+
+    def forward(self, quantized: Quantized) -> Tensor:
+        """Give logits (B, T, classes)."""
+        return self.classify(self.mix(self.read(quantized)))
+
+    def loss(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Binary cross-entropy with multi-hot labels (B, T, classes), the mean over all elements."""
+        return F.binary_cross_entropy_with_logits(logits, target.to(logits.dtype))
+
+    def predict(self, logits: Tensor) -> Tensor:
+        """The labels with a probability above one half, as zeros and ones (B, T, classes)."""
+        return (logits > 0).to(logits.dtype)
+
+
+class MeanCode(CodeHead):
+    """The mean code of a clip, nothing to train: section 5.1 of arXiv 2605.12145."""
+
+    def forward(self, quantized: Quantized) -> Tensor:
+        """Give embeddings (B, width); masked steps count nothing."""
+        codes = self.read(quantized)
+        if quantized.mask is None:
+            return codes.mean(1)
+        real = quantized.mask.unsqueeze(-1).to(codes.dtype)
+        return (codes * real).sum(1) / real.sum(1)
+
+    def predict(self, logits: Tensor) -> Tensor:
+        """The embeddings as they are."""
+        return logits

@@ -1,0 +1,52 @@
+"""Find the clip of a caption, the caption of a clip, the sound of a video: by cosine of mean codes, untrained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from codaar_core.api import Metric, Predicted
+from codaar_plugin_digits.clips import Clips
+from codaar_plugin_digits.digits import CAPTIONS
+from codaar_plugin_digits.metrics import expected_recall
+from codaar_plugin_digits.source import DigitsBenchmark
+
+GUESS_WIDTH = 16
+
+
+class DigitsRetrieval(DigitsBenchmark):
+    """Predictions are embeddings (N, W), targets the item (N,) each belongs to; text has five entries an item."""
+
+    head = "mean-code"
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """None: embeddings are compared."""
+        return ()
+
+    @property
+    def metrics(self) -> Mapping[str, Metric]:
+        """Expected recall, of (similarity, relevance)."""
+        return {f"R@{k}": partial(expected_recall, k=k) for k in (1, 5, 10)}
+
+    def split(self, role: str, modality: str) -> Clips:
+        """Only test clips: nothing is trained."""
+        return self.open(CAPTIONS if modality == "text" else f"retrieval/{role}", modality)
+
+    def score(self, source: Predicted, target: Predicted) -> dict[str, float]:
+        """Let every entry of the source look for its item among the entries of the target."""
+        queries, gallery = F.normalize(source.prediction, dim=-1), F.normalize(target.prediction, dim=-1)
+        relevant = source.target.unsqueeze(1) == target.target
+        return super().score(source, Predicted(queries @ gallery.T, relevant))
+
+    def constants(self, target: Tensor) -> Iterator[Tensor]:
+        """The same embedding for all."""
+        yield torch.ones(len(target), 1)
+
+    def guess(self, target: Tensor, generator: torch.Generator) -> Tensor:
+        """Random embeddings."""
+        return torch.randn(len(target), GUESS_WIDTH, generator=generator)

@@ -1,0 +1,166 @@
+"""Spoken digits: one voice in many variations, or the six speakers of the Free Spoken Digit Dataset; and noise."""
+
+from __future__ import annotations
+
+import wave
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+from typing import IO, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from codaar_core.api import DataError
+from codaar_plugin_digits.spectrum import RATE, coefficients
+
+LOUDNESS = 0.05  # root mean square of speech; full scale is 1
+LEVEL = (-6.0, 6.0)  # dB, of speech to LOUDNESS
+NOISE = (-50.0, -20.0)  # dB, of noise to LOUDNESS
+
+
+class Speech(Protocol):
+    """A source of spoken digits with two pools that share nothing."""
+
+    def seconds(self, pool: str, random: np.random.Generator) -> Iterator[np.ndarray]:
+        """Give, digit by digit, sounds (R, 8000) of one second and about LOUDNESS; R is the same for all."""
+
+
+class OneVoice:
+    """The ten recordings that the package ``captcha`` carries, each spoken at many pitches and rates.
+
+    Pitch is cut into bands, of which the pools take turns: no variation of one pool is ever drawn in the other.
+    """
+
+    variations = 100  # of each digit, drawn anew for each split
+    pitch = (0.8, 1.25)  # times the recorded one
+    rate = (0.75, 1.3)
+    bands = 8
+
+    def seconds(self, pool: str, random: np.random.Generator) -> Iterator[np.ndarray]:
+        """Vary each digit; see ``Speech``."""
+        folder = files("captcha").joinpath("data")
+        for digit in range(10):
+            with folder.joinpath(str(digit), "default.wav").open("rb") as file:
+                recording = read_wave(file, f"captcha/data/{digit}/default.wav")
+            yield respoken(loud(recording), *self.voices(pool, random))
+
+    def voices(self, pool: str, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Draw pitch and rate of every variation, each (R,)."""
+        band = 2 * random.integers(self.bands // 2, size=self.variations) + (pool == "test")
+        height = (band + random.random(self.variations)) / self.bands
+        return between(self.pitch, height), between(self.rate, random.random(self.variations))
+
+
+class SpokenDigitDataset:
+    """The Free Spoken Digit Dataset in three folds: two speakers are kept for the test pool, by the alphabet.
+
+    Args:
+        root: Folder with ``recordings/{digit}_{speaker}_{index}.wav``.
+        fold: 0, 1 or 2.
+    """
+
+    speakers = ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")
+    takes = 50  # recordings of each digit by each speaker
+
+    def __init__(self, root: str, fold: int) -> None:
+        self.recordings = Path(root).expanduser() / "recordings"
+        self.held_out = self.speakers[2 * fold : 2 * fold + 2]
+
+    def seconds(self, pool: str, random: np.random.Generator) -> Iterator[np.ndarray]:
+        """Give every recording of the pool's speakers as it is; see ``Speech``."""
+        if not self.recordings.is_dir():
+            raise DataError(
+                f"no Free Spoken Digit Dataset in {self.recordings.parent}: {self.recordings} is not a folder",
+                "get it from https://github.com/Jakobovski/free-spoken-digit-dataset (CC BY-SA 4.0) and set root to "
+                'its folder; or take the voice that comes along: speech = "captcha"',
+            )
+        for digit in range(10):
+            yield np.stack([centred(loud(self.read(digit, *take))) for take in self.cast(pool)])
+
+    def cast(self, pool: str) -> list[tuple[str, int]]:
+        """Speakers and takes of a pool."""
+        held_out = pool == "test"
+        speakers = [speaker for speaker in self.speakers if (speaker in self.held_out) == held_out]
+        return [(speaker, take) for speaker in speakers for take in range(self.takes)]
+
+    def read(self, digit: int, speaker: str, take: int) -> np.ndarray:
+        """Read one recording."""
+        path = self.recordings / f"{digit}_{speaker}_{take}.wav"
+        if not path.is_file():
+            raise DataError(f"the Free Spoken Digit Dataset lacks {path}", "get the folder again, whole")
+        with path.open("rb") as file:
+            return read_wave(file, str(path))
+
+
+def sound_table(speech: Speech, pool: str, random: np.random.Generator) -> Tensor:
+    """Render a pool: coefficients (11, R, 128), the last row of noise alone."""
+    voices = [coefficients(noisy(waves, random)) for waves in speech.seconds(pool, random)]
+    silence = np.zeros((len(voices[0]), RATE), np.float32)
+    return torch.stack([*voices, coefficients(noisy(silence, random))])
+
+
+def read_wave(file: IO[bytes], name: str) -> np.ndarray:
+    """Read 8 kHz mono sound of 8 or 16 bit as float32 in -1..1."""
+    try:
+        with wave.open(file) as sound:
+            form = (sound.getnchannels(), sound.getframerate(), sound.getsampwidth())
+            data = sound.readframes(sound.getnframes())
+    except (wave.Error, EOFError) as error:
+        raise DataError(f"{name} is not a readable wav file: {error}", "get it again") from error
+    if not data:
+        raise DataError(f"{name} holds no sound", "get it again")
+    if form == (1, RATE, 1):
+        return np.frombuffer(data, np.uint8).astype(np.float32) / 128 - 1
+    if form == (1, RATE, 2):
+        return np.frombuffer(data, "<i2").astype(np.float32) / 32768
+    raise DataError(f"{name} has (channels, rate, bytes) {form}; it must be mono, {RATE} Hz, 8 or 16 bit")
+
+
+def between(limits: tuple[float, float], share: np.ndarray) -> np.ndarray:
+    """Go the ``share`` (0..1) of the way between two factors, on a logarithmic scale."""
+    low, high = limits
+    return low * (high / low) ** share
+
+
+def loud(recording: np.ndarray) -> np.ndarray:
+    """Bring a recording to LOUDNESS."""
+    return LOUDNESS * recording / np.sqrt((recording**2).mean())
+
+
+def centred(recording: np.ndarray) -> np.ndarray:
+    """Bring a recording to one second: cut both ends, or add silence to both."""
+    surplus = max(len(recording) - RATE, 0)
+    kept = recording[surplus // 2 : surplus // 2 + RATE]
+    before = (RATE - len(kept)) // 2
+    return np.pad(kept, (before, RATE - len(kept) - before))
+
+
+def respoken(recording: np.ndarray, pitch: np.ndarray, rate: np.ndarray, grain: int = 400) -> np.ndarray:
+    """Change pitch and rate (each (R,)) of a recording: (R, 8000), by grains of 50 ms that overlap by half.
+
+    A grain is read ``pitch`` times as fast; grains follow each other in the recording at ``rate`` times their distance.
+    """
+    hop = grain // 2
+    middles = np.arange(0, RATE + hop, hop) - RATE / 2
+    within = np.arange(grain) - hop
+    starts = rate[:, None] * middles + len(recording) / 2
+    places = starts[:, :, None] + pitch[:, None, None] * within
+    grains = np.interp(places, np.arange(len(recording)), recording, left=0, right=0).astype(np.float32)
+    grains *= np.hanning(grain + 1)[:grain].astype(np.float32)
+    first, second = grains[:, :-1, hop:], grains[:, 1:, :hop]
+    return (first + second).reshape(len(pitch), RATE)
+
+
+def noisy(waves: np.ndarray, random: np.random.Generator) -> Tensor:
+    """Vary the level of each sound and add its own noise floor."""
+    level = decibels(random.uniform(*LEVEL, (len(waves), 1)))
+    floor = LOUDNESS * decibels(random.uniform(*NOISE, (len(waves), 1)))
+    noise = random.standard_normal(waves.shape, np.float32)
+    return torch.from_numpy((level * waves + floor * noise).astype(np.float32))
+
+
+def decibels(value: np.ndarray) -> np.ndarray:
+    """Turn a level in dB into a factor of amplitude."""
+    return 10 ** (value / 20)

@@ -1,0 +1,89 @@
+"""From events to what is seen, heard and read: pools, tables and front ends, made on first use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from codaar_plugin_digits.captions import FILLERS, captions
+from codaar_plugin_digits.clips import Pictures, Rows, Track
+from codaar_plugin_digits.images import Images, PatchMap, load_images, pictures
+from codaar_plugin_digits.speech import Speech, sound_table
+from codaar_plugin_digits.streams import stream
+from codaar_plugin_digits.timelines import BACKGROUND, SECONDS, takes
+from codaar_plugin_digits.words import DIGITS, NOTHING, embed
+
+VOCABULARY = (*DIGITS, NOTHING, *FILLERS)  # an event is the row of its word
+
+
+class Studio:
+    """Makes the tracks of a split; each split has its own noise and, within its pool, its own choice.
+
+    Args:
+        speech: Where spoken digits come from.
+        seed: Seed of all that is drawn.
+        patches: Channels of video.
+        words: Width of a word's vector.
+    """
+
+    def __init__(self, speech: Speech, seed: int, patches: int, words: int) -> None:
+        self.speech = speech
+        self.seed = seed
+        self.patches = patches
+        self.words = embed(VOCABULARY, words)
+
+    @property
+    def makers(self) -> dict[str, Callable[[str, str, np.ndarray], Track]]:
+        """By modality: (split, pool, events (clips, SECONDS)) -> track."""
+        return {"audio": self.audio, "video": self.video, "text": self.text}
+
+    def audio(self, split: str, pool: str, events: np.ndarray) -> Rows:
+        """Let each event be heard: another recording every second."""
+        random = stream(self.seed, split, "audio")
+        mean, deviation = self.moments
+        table = (sound_table(self.speech, pool, random) - mean) / deviation
+        variations = table.shape[1]
+        rows = events * variations + takes(random, len(events), variations)
+        return Rows(table.flatten(0, 1), torch.from_numpy(rows))
+
+    def video(self, split: str, pool: str, events: np.ndarray) -> Pictures:
+        """Let each event be seen: another image every second."""
+        random = stream(self.seed, split, "video")
+        return Pictures(pictures(getattr(self.images, pool), events, random), self.patch_map)
+
+    def text(self, split: str, pool: str, events: np.ndarray) -> Rows:
+        """Write each event as a word."""
+        return Rows(self.words, torch.from_numpy(events))
+
+    def captions(self, events: np.ndarray) -> Rows:
+        """Write five captions of each clip, of the digits in order; (5 clips, SECONDS), shorter ones masked."""
+        texts = [text for row in events for text in captions(dict.fromkeys(row[row != BACKGROUND].tolist()))]
+        length = torch.tensor([len(text) for text in texts])
+        rows = torch.tensor([[VOCABULARY.index(word) for word in padded(text)] for text in texts])
+        return Rows(self.words, rows, torch.arange(SECONDS) < length.unsqueeze(1))
+
+    @cached_property
+    def images(self) -> Images:
+        """Both pools of images."""
+        return load_images(stream(self.seed, "images"))
+
+    @cached_property
+    def patch_map(self) -> PatchMap:
+        """The front end of video, fitted to the training pool."""
+        training = torch.from_numpy(self.images.train).flatten(0, 1)
+        return PatchMap(training, self.patches, stream(self.seed, "patches"))
+
+    @cached_property
+    def moments(self) -> tuple[Tensor, Tensor]:
+        """Mean and deviation of every sound coefficient over the training pool."""
+        table = sound_table(self.speech, "train", stream(self.seed, "moments"))
+        return table.mean((0, 1)), table.std((0, 1))
+
+
+def padded(text: list[str]) -> list[str]:
+    """Fill a text up to SECONDS words."""
+    return text + [NOTHING] * (SECONDS - len(text))
