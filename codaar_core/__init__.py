@@ -11,14 +11,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from codaar_core.engine import open_model
+    from codaar_core.engine import adopt_model, open_model
     from codaar_core.recipe import explain, inspect, load, validate
+    from codaar_core.recipe.plan import Plan
     from codaar_core.registry import list_components
     from codaar_core.report import write as write_report
 
 __version__ = "0.1.0"
 
 _HOME = {
+    "adopt_model": "codaar_core.engine:adopt_model",
     "explain": "codaar_core.recipe:explain",
     "inspect": "codaar_core.recipe:inspect",
     "list_components": "codaar_core.registry:list_components",
@@ -30,6 +32,7 @@ _HOME = {
 
 __all__ = [
     "__version__",
+    "adopt_model",
     "explain",
     "inspect",
     "list_components",
@@ -42,16 +45,16 @@ __all__ = [
 
 
 def run(
-    recipe: Path | str,
+    recipe: Path | str | Plan,
     overrides: Sequence[str] = (),
     plugins: Sequence[Path | str] = (),
     resume: str | None = None,
     observers: Sequence[object] = (),
 ) -> Path:
-    """Check a recipe, pretrain, evaluate every transfer; gives the run directory.
+    """Check a recipe, pretrain, evaluate every transfer, write the report; gives the run directory.
 
     Args:
-        recipe: A TOML file.
+        recipe: A TOML file, or a plan that ``load`` gave (then overrides and plugins are in it already).
         overrides: ``path=value``, as ``-o`` takes them.
         plugins: Python files of local components.
         resume: A run directory to go on with, or "auto".
@@ -60,8 +63,13 @@ def run(
     Raises:
         CodaarError: The recipe is wrong or the run failed.
     """
-    engine = import_module("codaar_core.engine")
-    return engine.run(import_module("codaar_core.recipe").load(recipe, overrides, plugins), resume, observers)
+    from codaar_core import engine, report
+    from codaar_core.recipe import load
+
+    plan = load(recipe, overrides, plugins) if isinstance(recipe, (str, Path)) else recipe
+    directory = engine.run(plan, resume, observers)
+    report.write(directory)
+    return directory
 
 
 def __getattr__(name: str) -> object:

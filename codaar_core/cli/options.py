@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -12,7 +13,7 @@ from codaar_core.cli.guard import TRACEBACK
 class Verb(click.Command):
     """A verb; each takes ``--traceback``."""
 
-    def __init__(self, *positional: object, **named: object) -> None:
+    def __init__(self, *positional: Any, **named: Any) -> None:
         super().__init__(*positional, **named)
         self.params.append(TRACEBACK)
         self.context_settings.setdefault("help_option_names", ["-h", "--help"])

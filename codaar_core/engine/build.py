@@ -75,9 +75,17 @@ def _decoder_context(modality: str, quantizer: Quantizer, encoder: Encoder, inpu
     return DecoderContext(modality, quantizer.codes, encoder.private, encoder.target or input)
 
 
-def build_benchmark(plan: Plan, bench: BenchmarkPlan, data: DataSource) -> Benchmark:
-    """Build a benchmark over the data of the run (it may bring its own)."""
-    return build_component(plan, bench.block, BenchmarkContext(plan.modalities, data, plan.evaluate.mode))
+def build_benchmarks(plan: Plan, data: DataSource, quantizer: Quantizer) -> dict[str, Benchmark]:
+    """Build all benchmarks over the data of the run (they may bring their own), and try their heads.
+
+    This comes before any training, so that a benchmark that does not fit costs nobody an hour.
+    """
+    benchmarks = {}
+    for bench in plan.benchmarks:
+        context = BenchmarkContext(plan.modalities, data, plan.evaluate.mode)
+        benchmarks[bench.name] = build_component(plan, bench.block, context)
+        build_head(plan, bench, benchmarks[bench.name], quantizer, seed=0)
+    return benchmarks
 
 
 def build_head(plan: Plan, bench: BenchmarkPlan, benchmark: Benchmark, quantizer: Quantizer, seed: int) -> TaskHead:

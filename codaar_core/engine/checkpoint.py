@@ -72,11 +72,25 @@ def load_model(path: Path, model: Model) -> None:
     Raises:
         CodaarError: The file is damaged or belongs to another model.
     """
+    file = path / "model.safetensors"
     try:
-        model.load_state_dict(load_file(path / "model.safetensors"))
-    except (OSError, SafetensorError, RuntimeError) as error:
+        weights = load_file(file)
+    except (OSError, SafetensorError) as error:
+        raise CodaarError(f"{file} cannot be read: {error}") from error
+    take_weights(model, weights, str(file))
+
+
+def take_weights(model: Model, weights: Mapping[str, Tensor], source: str) -> None:
+    """Load weights and codebooks that were read from ``source``.
+
+    Raises:
+        CodaarError: They belong to another model.
+    """
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
         reason = str(error).strip().splitlines()[-1].strip()
-        raise CodaarError(f"{path / 'model.safetensors'} does not fit this model: {reason}") from error
+        raise CodaarError(f"{source} does not fit this model: {reason}") from error
 
 
 def load_training(path: Path, model: Model, optimizer: torch.optim.Optimizer) -> int:

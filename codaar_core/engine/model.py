@@ -43,7 +43,8 @@ class Model(nn.Module):
 
     def decode(self, encoded: Mapping[str, Encoded], quantized: Mapping[str, Quantized]) -> dict[str, Tensor]:
         """Reconstruct every modality that has a decoder."""
-        return {m: decoder(encoded[m], quantized[m]) for m, decoder in self.decoders.items()}
+        codes = self.quantizer.decodable(quantized)
+        return {m: decoder(encoded[m], codes[m]) for m, decoder in self.decoders.items()}
 
     def inner_steps(self, view: StepView) -> None:
         """Let the losses that train an estimator of their own do so."""
@@ -60,8 +61,14 @@ class Model(nn.Module):
         }
 
     def clip_groups(self) -> Iterator[list[nn.Parameter]]:
-        """Groups of parameters whose gradient norms are clipped together: encoders, decoders, each loss."""
-        yield trained(self.encoders) + trained(self.quantizer)
+        """Groups of parameters whose gradient norms are clipped together.
+
+        They are encoders with the quantizer, parts that an encoder wants apart, decoders, and each loss.
+        """
+        apart = [trained(part) for encoder in self.encoders.values() for part in encoder.clipped_apart]
+        elsewhere = {parameter for group in apart for parameter in group}
+        yield [each for each in trained(self.encoders) + trained(self.quantizer) if each not in elsewhere]
+        yield from apart
         yield trained(self.decoders)
         for loss in self.losses.values():
             if loss.optimizer is None:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pluggy
 import torch
 
-from codaar_core.api import CodaarError
+from codaar_core.api import Benchmark, CodaarError, DataSource
 from codaar_core.api.hooks import PROJECT, Specification
-from codaar_core.engine.build import build_component, build_data, build_model
+from codaar_core.engine.build import build_benchmarks, build_component, build_data, build_model
 from codaar_core.engine.checkpoint import load_training, newest_checkpoint
 from codaar_core.engine.directory import RunDirectory
 from codaar_core.engine.interruption import Interrupted, Interruption
@@ -46,16 +45,23 @@ def run(plan: Plan, resume: str | None = None, observers: Sequence[object] = ())
     runtime = _runtime(plan)
     data = build_data(plan)
     model = build_model(plan, dict(data.spaces)).to(runtime.device, runtime.dtype)
+    benchmarks = build_benchmarks(plan, data, model.quantizer)
     directory = _directory(plan, resume)
     hooks = _hooks(plan, observers)
     with Interruption() as interruption, _recorded(directory, hooks.hook):
         session = Session(plan, model, runtime, directory, hooks.hook, interruption)
         directory.write_toml("lock.toml", lock(plan, data, runtime))
-        _run_phases(session, data, hooks, resumed=resume is not None)
+        _run_phases(session, data, benchmarks, hooks, resumed=resume is not None)
     return directory.path
 
 
-def _run_phases(session: Session, data: Any, hooks: pluggy.PluginManager, resumed: bool) -> None:
+def _run_phases(
+    session: Session,
+    data: DataSource,
+    benchmarks: Mapping[str, Benchmark],
+    hooks: pluggy.PluginManager,
+    resumed: bool,
+) -> None:
     clock = Clock()
     split = data.split("pretrain")
     clock.lap("data")
@@ -70,7 +76,7 @@ def _run_phases(session: Session, data: Any, hooks: pluggy.PluginManager, resume
     )
     steps = pretrain(session, split, optimizer, done)
     clock.lap("pretrain")
-    transfers = evaluate(session, data)
+    transfers = evaluate(session, benchmarks)
     clock.lap("evaluate")
     session.directory.write_json("results.json", results(session, data, steps, transfers, clock.laps))
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from codaar_core.api import CodaarError, Features, Quantized
 from codaar_core.engine.build import build_data, build_model
-from codaar_core.engine.checkpoint import load_model, newest_checkpoint
+from codaar_core.engine.checkpoint import load_model, newest_checkpoint, save_checkpoint, take_weights
 from codaar_core.engine.directory import RunDirectory
 from codaar_core.engine.model import Model
-from codaar_core.recipe import load
+from codaar_core.recipe import Plan, load
 
 
 class TrainedModel:
@@ -52,7 +53,43 @@ def open_model(run_directory: Path | str) -> TrainedModel:
     """
     directory = RunDirectory(Path(run_directory))
     directory.status()
-    plan = load(directory.path / "resolved.toml")
-    model = build_model(plan, dict(build_data(plan).spaces)).to(dtype=getattr(torch, plan.device.dtype))
+    model = _build(load(directory.path / "resolved.toml"))
     load_model(newest_checkpoint(directory.checkpoints), model)
     return TrainedModel(model)
+
+
+def adopt_model(
+    run_directory: Path | str,
+    recipe: Path | str,
+    overrides: Sequence[str],
+    weights: Mapping[str, Tensor],
+    origin: str,
+    **details: Any,
+) -> Path:
+    """Write a run directory around weights that were trained elsewhere, for ``open_model`` and for evaluation.
+
+    Args:
+        run_directory: A new folder.
+        recipe: What the weights were trained by, with ``overrides``.
+        weights: Every tensor of the assembled model, by name.
+        origin: Where the weights come from; stands in status.json, with ``details``.
+
+    Raises:
+        CodaarError: The folder exists, the recipe is wrong, or the weights belong to another model.
+    """
+    directory = RunDirectory(Path(run_directory))
+    plan = load(recipe, overrides)
+    model = _build(plan)
+    take_weights(model, weights, origin)
+    try:
+        directory.path.mkdir(parents=True)
+    except OSError as error:
+        raise CodaarError(f"cannot make {directory.path}: {error.strerror}", "name a new folder") from error
+    directory.write_toml("resolved.toml", plan.resolved)
+    save_checkpoint(directory.checkpoints, 0, model, torch.optim.Adam(model.parameters()))
+    directory.set_status("imported", origin=origin, **details)
+    return directory.path
+
+
+def _build(plan: Plan) -> Model:
+    return build_model(plan, dict(build_data(plan).spaces)).to(dtype=getattr(torch, plan.device.dtype))

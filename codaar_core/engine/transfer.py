@@ -11,8 +11,8 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from codaar_core.api import Benchmark, DataSource, Predicted, Quantized, Quantizer, Split, TaskHead, Transfer
-from codaar_core.engine.build import build_benchmark, build_head
+from codaar_core.api import Benchmark, Predicted, Quantized, Quantizer, Split, TaskHead, Transfer
+from codaar_core.engine.build import build_head
 from codaar_core.engine.model import Model
 from codaar_core.engine.runtime import derive_seed, generator_of
 from codaar_core.engine.scores import score_transfers, transfer_entries
@@ -31,7 +31,7 @@ class Coded(NamedTuple):
     target: Tensor  # (N, ...)
 
 
-def evaluate(session: Session, data: DataSource) -> list[dict[str, Any]]:
+def evaluate(session: Session, benchmarks: Mapping[str, Benchmark]) -> list[dict[str, Any]]:
     """Run all benchmarks of the plan; gives the transfer entries of results.json.
 
     Encoders and codebooks are frozen and in evaluation mode; a test split is read once, after training the head.
@@ -39,8 +39,7 @@ def evaluate(session: Session, data: DataSource) -> list[dict[str, Any]]:
     session.model.eval().requires_grad_(False)
     entries = []
     for bench in session.plan.benchmarks:
-        benchmark = build_benchmark(session.plan, bench, data)
-        entries += _evaluate_benchmark(session, bench, benchmark)
+        entries += _evaluate_benchmark(session, bench, benchmarks[bench.name])
     return entries
 
 

@@ -174,7 +174,8 @@ def _given(settings: type, table: Table, elsewhere: Collection[str]) -> dict[str
 
 
 def _is_unreadable(node: Table | Value) -> bool:
-    return isinstance(node, Value) and node.data is UNREADABLE
+    values = [node] if isinstance(node, Value) else [value for _, value in node.walk()]
+    return any(value.data is UNREADABLE for value in values)
 
 
 def _built(settings: type[T], values: dict[str, Any], table: Table, path: str, problems: list[Problem]) -> T | None:
@@ -192,13 +193,17 @@ def _mismatched(error: Exception, node: Table | Value, path: str) -> Iterator[Pr
 
 
 def _refused(settings: type, good: dict[str, Any], table: Table, path: str) -> Iterator[Problem]:
-    """What the checks of the settings say, one by one; they may look at the other settings that are good."""
-    together = SimpleNamespace(**good)
+    """What the checks of the settings say, one by one; a check may look at the other settings too."""
+    together = SimpleNamespace(**{field.name: field.default for field in attrs.fields(settings)} | good)
+    for name in table.items.keys() - good.keys():
+        vars(together).pop(name, None)
     for field in attrs.fields(settings):
         if field.validator is None or field.name not in good:
             continue
         try:
             field.validator(together, field, good[field.name])
+        except AttributeError:  # it looks at a setting that is wrong itself
+            continue
         except Exception as error:
             yield Problem(
                 f"{path}.{field.name}{_said(error, field.name)}",
@@ -226,7 +231,11 @@ def unknown(key: str, node: Table | Value, path: str, known: Collection[str], ta
     if not near:
         return Problem(f"[{path}] has no setting {key!r}", node.key, f"it has {', '.join(sorted(known))}")
     given = table.items.get(near[0])
-    now = f" ({literal(given.data)}, from {given.origin})" if isinstance(given, Value) else ""
+    now = (
+        f" ({literal(given.data)}, from {given.origin})"
+        if isinstance(given, Value) and not _is_unreadable(given)
+        else ""
+    )
     help = f"did you mean {join_or([repr(each) for each in near])}?{now}"
     return Problem(f"[{path}] has no setting {key!r}", node.key, help)
 

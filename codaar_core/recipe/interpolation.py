@@ -21,7 +21,7 @@ _PATH = re.compile(r"[\w-]+(\.[\w-]+)*")
 def interpolate(tree: Table) -> tuple[Table, list[Problem]]:
     """Fill in all references; a value that cannot be filled in becomes ``UNREADABLE``, with a problem at its place."""
     interpolation = _Interpolation(tree)
-    return interpolation.fill(tree), interpolation.problems
+    return interpolation.table(tree), interpolation.problems
 
 
 class _Unreadable(Exception):
@@ -37,10 +37,15 @@ class _Interpolation:
         self.following: list[str] = []
         self.origin: Origin | None = None  # of the value that is being filled in
 
-    def fill(self, node: Table | Value) -> Table | Value:
-        """A node with all references filled in."""
-        if isinstance(node, Table):
-            return attrs.evolve(node, items={key: self.fill(item) for key, item in node.items.items()})
+    def table(self, table: Table) -> Table:
+        """A table with all references filled in."""
+        filled = {
+            key: self.table(node) if isinstance(node, Table) else self.value(node) for key, node in table.items.items()
+        }
+        return attrs.evolve(table, items=filled)
+
+    def value(self, node: Value) -> Value:
+        """A value with all references filled in."""
         self.origin = node.origin
         try:
             return attrs.evolve(node, data=self._data(node.data))

@@ -40,7 +40,7 @@ def _import(path: Path) -> ModuleType:
     if name in sys.modules:
         return sys.modules[name]
     specification = importlib.util.spec_from_file_location(name, path)
-    if specification is None:
+    if specification is None or specification.loader is None:
         raise LoadProblem(f"{path} is no Python file")
     module = importlib.util.module_from_spec(specification)
     sys.modules[name] = module

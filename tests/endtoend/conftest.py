@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+import codaar_core
+
 TINY = (
     "run.epochs=2",
     "run.log_every=1",
@@ -27,7 +29,7 @@ TINY = (
 )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def recipe(root: Path) -> Path:
     return root / "recipes" / "avt.toml"
 
@@ -36,3 +38,9 @@ def recipe(root: Path) -> Path:
 def tiny(tmp_path: Path) -> tuple[str, ...]:
     """Overrides; the run directory lies in a folder of the test."""
     return (*TINY, f"run.directory={str(tmp_path / 'runs')!r}")
+
+
+@pytest.fixture(scope="session")
+def finished(recipe: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The directory of an undisturbed run."""
+    return codaar_core.run(recipe, overrides=(*TINY, f"run.directory={str(tmp_path_factory.mktemp('finished'))!r}"))

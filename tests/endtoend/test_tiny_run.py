@@ -11,24 +11,20 @@ import subprocess
 import sys
 from pathlib import Path
 
-import codaar_core
 import numpy as np
 import pytest
 import tomli
 import torch
+from safetensors.torch import load_file
+
+import codaar_core
 from codaar_core.api import CodaarError, Loss, hook
 from codaar_core.engine.interruption import Interrupted
-from safetensors.torch import load_file
 
 
 def weights(directory: Path) -> dict[str, torch.Tensor]:
     newest = max((directory / "checkpoints").glob("step-*"), key=lambda path: int(path.name[5:]))
     return load_file(newest / "model.safetensors")
-
-
-@pytest.fixture
-def finished(recipe, tiny) -> Path:
-    return codaar_core.run(recipe, overrides=tiny)
 
 
 def test_a_run_leaves_a_complete_directory(finished):
@@ -41,7 +37,9 @@ def test_a_run_leaves_a_complete_directory(finished):
     assert [event["step"] for event in events] == [1, 2, 3, 4, 5, 6]
     rows = list(csv.DictReader((finished / "metrics.csv").open()))
     assert [row["epoch"] for row in rows] == ["1", "2"]
-    total = sum(float(v) for k, v in rows[0].items() if "." in k and k.split(".")[0] not in ("used", "perplexity", "agreement"))
+    total = sum(
+        float(v) for k, v in rows[0].items() if "." in k and k.split(".")[0] not in ("used", "perplexity", "agreement")
+    )
     assert float(rows[0]["total"]) == pytest.approx(total, rel=1e-6)
     assert sorted(path.name for path in (finished / "checkpoints").iterdir()) == ["step-3", "step-6"]
     for benchmark in ("classification", "localization"):
@@ -73,7 +71,9 @@ def test_results_hold_every_transfer_beside_its_references(finished):
 
 def test_a_score_can_be_recomputed_from_the_predictions(finished):
     results = json.loads((finished / "results.json").read_text())
-    entry = next(e for e in results["transfers"] if (e["train"], e["test"], e["metric"]) == ("audio", "video", "accuracy"))
+    entry = next(
+        e for e in results["transfers"] if (e["train"], e["test"], e["metric"]) == ("audio", "video", "accuracy")
+    )
     arrays = np.load(finished / "bench" / "classification" / "seed-1" / "predictions.npz")
     assert (arrays["audio->video"] == arrays["target/video"]).mean() == pytest.approx(entry["values"][0])
 

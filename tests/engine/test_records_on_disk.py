@@ -66,7 +66,7 @@ def test_a_damaged_checkpoint_is_named(tmp_path):
     optimizer = torch.optim.Adam(model.body.parameters())
     path = save_checkpoint(tmp_path, 1, model, optimizer)
     (path / "model.safetensors").write_bytes(b"not a checkpoint")
-    with pytest.raises(CodaarError, match="model.safetensors does not fit this model"):
+    with pytest.raises(CodaarError, match="model.safetensors cannot be read"):
         load_training(path, model, optimizer)
 
 

@@ -121,6 +121,13 @@ def test_all_checks_of_all_settings_speak():
     ]
 
 
+def test_a_check_sees_defaults_and_keeps_still_where_the_other_setting_is_wrong():
+    (problem,) = problems_of("width = 1\nhigh = -1\n")
+    assert problem.message == "block.high: high must not be below low (0.0)"
+    (problem,) = problems_of("width = 1\nlow = 'x'\nhigh = -1\n")
+    assert problem.message == 'block.low: expected a number, got the string "x"'
+
+
 def test_a_setting_without_default_must_be_given():
     (problem,) = problems_of("kind = 'a'\n")
     assert (problem.message, problem.help) == ("[block] needs 'width'", "width = ...   # channels")

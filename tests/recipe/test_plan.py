@@ -168,6 +168,27 @@ def test_a_complaint_while_building_points_to_the_recipe(plan):
     assert error.exit_code == 2
 
 
+GREEDY = """
+import attrs
+from codaar_core.api import Loss, setting
+
+class Greedy(Loss):
+    @attrs.frozen(kw_only=True)
+    class Config:
+        weight: float = setting(2.0, "not its own")
+
+    def forward(self, view):
+        return {}
+"""
+
+
+def test_a_component_cannot_take_a_setting_of_the_framework(here):
+    Path("greedy.py").write_text(GREEDY)
+    Path("small.toml").write_text(MINIMAL)
+    (problem,) = validate("small.toml", ['model.losses=["greedy"]'], ["greedy.py"])
+    assert problem.message == "losses.greedy: Greedy has a setting 'weight', which belongs to the framework"
+
+
 def test_a_misspelt_table_is_one_problem(here):
     for table in ("run", "model", "data", "quantizer", "encoders.north", "evaluate"):
         Path("toys.toml").write_text(RECIPE.replace(f"[{table}]", f"[{table}s]"))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
 from codaar_core.cli import options
-from codaar_core.cli.guard import INTERRUPTED, coloured
+from codaar_core.cli.guard import INTERRUPTED
 
 
 @click.command("run", cls=options.Verb)
@@ -32,24 +31,21 @@ def verb(
     if directory is not None:
         overrides = (*overrides, f"run.directory={literal(directory)}")
     plan = load(recipe, overrides, plugins)
-    for note in plan.notes:
-        click.echo(coloured(f"note: {note.message} ({note.origin})"), err=True)
 
     from rich.console import Console
 
+    import codaar_core
     from codaar_core import report
     from codaar_core.cli.progress import Progress
-    from codaar_core.engine import run
 
     console = Console()
     progress = Progress(console)
     try:
-        finished = run(plan, resume=resume, observers=[progress])
+        finished = codaar_core.run(plan, resume=resume, observers=[progress])
     except KeyboardInterrupt:
         raise stopped(progress.checkpoint, recipe) from None
-    page = report.write(finished)
-    report.terminal(json.loads((finished / "results.json").read_text("utf-8")), console)
-    console.print(f"report: {page}", highlight=False, soft_wrap=True)
+    report.terminal(report.read(finished), console)
+    console.print(f"report: {finished / 'report.html'}", highlight=False, soft_wrap=True)
 
 
 def stopped(checkpoint: Path | None, recipe: Path) -> Exception:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import attrs
 import numpy as np
@@ -52,6 +52,8 @@ class Digits(DataSource):
         how_to_get=f'comes with this package; speech = "fsdd" needs {_FSDD}',
         homepage="https://archive.ics.uci.edu/dataset/80",
     )
+
+    example: ClassVar = {"pretrain": 40, "classification": (40, 40), "localization": (20, 20), "retrieval": 20}
 
     @attrs.frozen(kw_only=True)
     class Config:
