@@ -14,7 +14,7 @@ import tomli
 ROOT = Path(__file__).resolve().parents[2]
 CORE = sorted((ROOT / "codaar_core").rglob("*.py"))
 PLUGINS = sorted((ROOT / "plugins").glob("*/codaar_plugin_*/**/*.py"))
-ALLOWED_CORE = ("codaar_core.api", "codaar_core.nn", "codaar_core.testing")
+ALLOWED_CORE = ("codaar_core.api", "codaar_core.nn", "codaar_core.testing")  # and the verbs of codaar_core itself
 MODALITIES = ["audio", "video", "visual", "text", "speech", "image"]
 METHODS = ["dta", "csa", "cmcm", "cpc", "infonce", "vgg", "vggish", "bert", "dcid", "micu", "codis"]
 ACRONYMS = ["TURN", "CLUB"]  # ordinary words in small letters
@@ -48,7 +48,7 @@ def imported(path: Path) -> set[str]:
 def test_plugins_use_only_the_public_core_and_themselves(path):
     own = path.relative_to(ROOT / "plugins").parts[1]
     for name in imported(path):
-        if name.startswith("codaar_core"):
+        if name.startswith("codaar_core."):
             assert name.startswith(ALLOWED_CORE), f"{name} is private"
         if name.startswith("codaar_plugin"):
             assert name.startswith(own), f"{name} belongs to another plug-in"
