@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import attrs
@@ -25,7 +25,8 @@ def setting(default: Any = attrs.NOTHING, help: str = "", check: Callable[..., A
 class Component(ABC):
     """Base of everything a recipe can name.
 
-    A subclass nests a frozen attrs class ``Config``: its settings in the recipe.
+    A subclass nests a frozen attrs class ``Config``: its settings in the recipe. Where the defaults are too large for
+    quick checks, or settings must be given, ``example = {"width": 8}`` says with which the conformance kit builds it.
 
     Args:
         config: The checked settings.
@@ -33,6 +34,7 @@ class Component(ABC):
     """
 
     kind: ClassVar[str]
+    example: ClassVar[Mapping[str, Any]] = {}
 
     @attrs.frozen(kw_only=True)
     class Config:

@@ -10,7 +10,7 @@ from torch import Tensor
 RATE = 8000  # samples a second
 WINDOW, HOP, BINS = 200, 80, 512  # 25 ms, 10 ms, samples of the transform
 FRAMES, MELS = 96, 64  # the VGGish patch
-LOW, HIGH = 60.0, 3800.0  # Hz
+LOW, HIGH = 125.0, 3800.0  # Hz: VGGish from below, just under half of RATE from above
 OFFSET = 0.01  # of VGGish, under the logarithm
 SLOW, SMOOTH = 16, 8  # cosines kept along time and along pitch
 COEFFICIENTS = SLOW * SMOOTH

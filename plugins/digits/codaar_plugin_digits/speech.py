@@ -63,13 +63,16 @@ class SpokenDigitDataset:
 
     speakers = ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")
     takes = 50  # recordings of each digit by each speaker
+    respeaking = 2  # more variations of each recording in the training pool: four speakers do not stand for all
+    pitch = (0.8, 1.25)  # times the recorded one
+    rate = (0.8, 1.25)
 
     def __init__(self, root: str, fold: int) -> None:
         self.recordings = Path(root).expanduser() / "recordings"
         self.held_out = self.speakers[2 * fold : 2 * fold + 2]
 
     def seconds(self, pool: str, random: np.random.Generator) -> Iterator[np.ndarray]:
-        """Give every recording of the pool's speakers as it is; see ``Speech``."""
+        """Give every recording of the pool's speakers as it is, in training also respoken; see ``Speech``."""
         if not self.recordings.is_dir():
             raise DataError(
                 f"no Free Spoken Digit Dataset in {self.recordings.parent}: {self.recordings} is not a folder",
@@ -77,7 +80,15 @@ class SpokenDigitDataset:
                 'its folder; or take the voice that comes along: speech = "captcha"',
             )
         for digit in range(10):
-            yield np.stack([centred(loud(self.read(digit, *take))) for take in self.cast(pool)])
+            recordings = [loud(self.read(digit, *take)) for take in self.cast(pool)]
+            spoken = [centred(recording)[None] for recording in recordings]
+            more = [self.vary(recording, random) for recording in recordings] if pool == "train" else []
+            yield np.concatenate(spoken + more)
+
+    def vary(self, recording: np.ndarray, random: np.random.Generator) -> np.ndarray:
+        """Respeak a recording at other pitches and rates: (respeaking, 8000)."""
+        pitch, rate = (between(limits, random.random(self.respeaking)) for limits in (self.pitch, self.rate))
+        return respoken(recording, pitch, rate)
 
     def cast(self, pool: str) -> list[tuple[str, int]]:
         """Speakers and takes of a pool."""

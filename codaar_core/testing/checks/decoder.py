@@ -1,0 +1,36 @@
+"""What a decoder must keep, beside what every module must."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from codaar_core.testing.check import check, expect
+from codaar_core.testing.subjects import DecoderSubject
+
+
+@check("decoder")
+def shape(subject: DecoderSubject) -> None:
+    """It reconstructs what it was built to: (clips, steps, *output)."""
+    for clips, steps in subject.sizes():
+        reconstruction = subject.sample(*subject.inputs(clips, steps))
+        expected = (clips, steps, *subject.context.output.shape)
+        got = tuple(reconstruction.shape) if isinstance(reconstruction, Tensor) else type(reconstruction).__name__
+        expect(
+            got == expected,
+            f"{subject.title} should give a tensor {expected}, it gives {got}",
+            "make the output as wide as context.output",
+        )
+
+
+@check("decoder")
+def private_only(subject: DecoderSubject) -> None:
+    """Of what was encoded it reads the private features alone: reading latents would go round the codebook."""
+    encoded, quantized = subject.inputs()
+    hidden = {"semantic": torch.nan * encoded.semantic, "target": torch.nan * encoded.target}
+    module = subject.build().eval()
+    expect(
+        torch.equal(module(encoded, quantized), module(encoded._replace(**hidden), quantized)),
+        f"{subject.title} reads encoded.semantic or encoded.target",
+        "read quantized.full and encoded.private only",
+    )

@@ -1,0 +1,63 @@
+"""What an encoder must keep, beside what every module must."""
+
+from __future__ import annotations
+
+import torch
+
+from codaar_core.api import Encoded, Space
+from codaar_core.testing.check import Violation, check, expect
+from codaar_core.testing.subjects import EncoderSubject
+
+
+@check("encoder")
+def record(subject: EncoderSubject) -> None:
+    """It gives an Encoded whose shapes are those of the declared spaces: decoders are built from these."""
+    for clips, steps in subject.sizes():
+        encoded = _encoded(subject, clips, steps)
+        expect(
+            isinstance(encoded, Encoded),
+            f"{subject.title} gives a {type(encoded).__name__}, not an Encoded",
+            "return Encoded(semantic, private, mask)",
+        )
+        spaces = {
+            "semantic": subject.context.latent,
+            "private": subject.sample.private,
+            "target": subject.sample.target,
+        }
+        for name, space in spaces.items():
+            _check_shape(subject, name, getattr(encoded, name), space, (clips, steps))
+
+
+def _encoded(subject: EncoderSubject, clips: int, steps: int) -> object:
+    features = subject.inputs(clips, steps)
+    try:
+        return subject.sample(features)
+    except (RuntimeError, ValueError, IndexError, TypeError) as error:
+        raise Violation(
+            f"{subject.title} was built for features {subject.context.input.shape}, but cannot encode "
+            f"{tuple(features.values.shape)}: {error}",
+            "raise ComponentError in __init__ for features that it cannot encode",
+        ) from error
+
+
+def _check_shape(subject: EncoderSubject, name: str, value: object, space: Space | None, size: tuple[int, int]) -> None:
+    expected = None if space is None else (*size, *space.shape)
+    got = None if value is None else tuple(value.shape)
+    expect(
+        got == expected,
+        f"{subject.title}: {name} should be {expected or 'None'} (clips, steps, *shape), it is {got or 'None'}",
+        "make the output as wide as context.latent" if name == "semantic" else f"declare its Space: def {name}(self)",
+    )
+
+
+@check("encoder")
+def mask_passed_on(subject: EncoderSubject) -> None:
+    """The mask of the features becomes that of the latents: quantizer, losses and decoders need it."""
+    for masked in (True, False):
+        features = subject.inputs(masked=masked)
+        mask = subject.sample(features).mask
+        expect(
+            mask is features.mask or (mask is not None and masked and torch.equal(mask, features.mask)),
+            f"{subject.title} loses the mask",
+            "return Encoded(..., mask=features.mask)",
+        )

@@ -1,0 +1,93 @@
+"""What a task head must keep, beside what every module must."""
+
+from __future__ import annotations
+
+import inspect
+
+import torch
+
+from codaar_core.api import Quantized
+from codaar_core.testing import toys
+from codaar_core.testing.check import check, expect
+from codaar_core.testing.checks.module import is_trained
+from codaar_core.testing.subjects import HeadSubject
+
+TRAINING = 30  # steps
+RATE = 1e-2
+FALL = 0.9  # of the first loss
+
+
+def separable(subject: HeadSubject) -> Quantized:
+    """Codes that tell the class of each clip of ``subject.label``."""
+    codes, generator = subject.inputs(), subject.generator()
+    full, own = (
+        torch.randn(len(toys.CLASSES), 1, code.shape[-1], generator=generator)[subject.label] + 0.1 * code
+        for code in (codes.full, codes.own)
+    )
+    return codes._replace(full=full, own=own)
+
+
+@check("head")
+def sees_codes_only(subject: HeadSubject) -> None:
+    """forward takes codes and nothing else: a head that knew features or modality would not transfer."""
+    names = list(inspect.signature(subject.component.forward).parameters)
+    expect(
+        len(names) == 2,
+        f"{subject.title}.forward takes ({', '.join(names)}), it should take (self, quantized)",
+        "read quantized.full, quantized.own and quantized.mask only",
+    )
+
+
+@check("head")
+def predictions(subject: HeadSubject) -> None:
+    """predict gives one entry a clip, in the form of the targets: metrics compare the two."""
+    head, codes = subject.build().eval(), subject.inputs()
+    predicted = head.predict(head(codes))
+    expect(
+        len(predicted) == toys.CLIPS and bool(predicted.isfinite().all()),
+        f"{subject.title}.predict gives {tuple(predicted.shape)} for {toys.CLIPS} clips, or what is not finite",
+        "keep the clips on the first axis",
+    )
+    if is_trained(subject):
+        target = subject.target(head, codes)
+        expect(
+            predicted.shape == target.shape,
+            f"{subject.title}.predict gives {tuple(predicted.shape)}, but its loss takes targets {tuple(target.shape)}",
+            "predict what the target would be: metrics compare the two",
+        )
+
+
+@check("head", applies=is_trained)
+def scalar_loss(subject: HeadSubject) -> None:
+    """Its loss is a finite scalar for some form of target: a class or classes, of each clip or step."""
+    head, codes = subject.build(), subject.inputs()
+    loss = head.loss(head(codes), subject.target(head, codes))
+    expect(bool(loss.isfinite()), f"{subject.title}.loss is not finite", "use the logits' loss, not log(probability)")
+
+
+@check("head", applies=is_trained)
+def learns(subject: HeadSubject) -> None:
+    """On codes that tell the class its loss falls within 30 steps and it predicts well: else all transfer is chance."""
+    head, codes = subject.build().train(), separable(subject)
+    target = subject.target(head, codes)
+    optimizer = torch.optim.Adam(head.parameters(), lr=RATE)
+    losses = []
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(subject.seed)
+        for _ in range(TRAINING):
+            loss = head.loss(head(codes), target)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            losses.append(float(loss.detach()))
+    expect(
+        losses[-1] < FALL * losses[0],
+        f"{subject.title}: the loss goes from {losses[0]:.4g} to {losses[-1]:.4g} in {TRAINING} steps",
+        "check that the logits depend on quantized.full or quantized.own",
+    )
+    right = float(((head.predict(head(codes)) - target).abs() < 0.5).double().mean())
+    expect(
+        right > 0.5,
+        f"{subject.title} predicts {right:.0%} of the training targets after its loss has fallen",
+        "check the sign of the loss, and that predict reads the logits as the loss does",
+    )

@@ -1,0 +1,208 @@
+"""What every module must keep, whatever it computes: encoders, decoders, quantizers, losses and heads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import attrs
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor, nn
+
+from codaar_core.testing import toys
+from codaar_core.testing.check import Violation, check, expect
+from codaar_core.testing.subjects import MODULES, ModuleSubject, Outputs
+
+CLIPWISE = tuple(kind for kind in MODULES if kind != "loss")
+DRAWS = "dropout and noise belong to training: ask self.training; a loss gives generator=view.generator to its draws"
+
+
+def is_trained(subject: ModuleSubject) -> bool:
+    """Whether it has parameters that the training loop trains."""
+    return any(True for _ in subject.trained(subject.sample))
+
+
+def close(one: Tensor, other: Tensor, tolerance: float = 1e-5) -> bool:
+    """Equal but for rounding."""
+    return one.shape == other.shape and torch.allclose(one, other, rtol=tolerance, atol=tolerance)
+
+
+def differing(one: Outputs, other: Outputs) -> list[str]:
+    """Names of the outputs that are not the same in both."""
+    return [
+        name for name in {**one, **other} if name not in one or name not in other or not close(one[name], other[name])
+    ]
+
+
+def run(subject: ModuleSubject, module: nn.Module, inputs: object, seed: int = 0) -> Outputs:
+    """What comes out when torch's global generator starts at ``seed``; no gradient."""
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(seed)
+        return dict(subject.outputs(module, inputs))
+
+
+@check(*MODULES)
+def finite(subject: ModuleSubject) -> None:
+    """It gives finite numbers for one clip and several, one step and several."""
+    for clips, steps in subject.sizes():
+        for name, value in run(subject, subject.sample, subject.inputs(clips, steps)).items():
+            expect(
+                bool(value.isfinite().all()),
+                f"{subject.title} gives a {name} that is not finite for {clips} clips of {steps} steps",
+                "look for divisions by a count or deviation that is zero for a single clip or step: clamp_min",
+            )
+
+
+@check(*MODULES)
+def inputs_unchanged(subject: ModuleSubject) -> None:
+    """What it is given stays as it is: others read the same tensors after it."""
+    inputs = toys.transform(subject.inputs(), torch.Tensor.detach)
+    before = [tensor.clone() for tensor in toys.tensors(inputs)]
+    run(subject, subject.build(), inputs)
+    same = all(torch.equal(*pair) for pair in zip(before, toys.tensors(inputs), strict=True))
+    expect(
+        same,
+        f"{subject.title} mutated its input in place",
+        "write x = x + y, not x += y; no inplace=True on an input",
+    )
+
+
+@check(*MODULES)
+def repeatable(subject: ModuleSubject) -> None:
+    """In evaluation mode the same input (with the same view.generator) gives the same: scores can be measured again."""
+    module, inputs = subject.build().eval(), subject.inputs()
+    changed = differing(run(subject, module, inputs, seed=1), run(subject, module, inputs, seed=2))
+    expect(
+        not changed, f"{subject.title} gives another {', '.join(changed)} the second time, in evaluation mode", DRAWS
+    )
+
+
+@check(*CLIPWISE)
+def clips_apart(subject: ModuleSubject) -> None:
+    """In evaluation mode a clip's output does not depend on the other clips of its batch, nor on their order."""
+    module, inputs = subject.build().eval(), subject.inputs()
+    together = run(subject, module, inputs)
+    order = torch.arange(toys.CLIPS).flip(0)
+    alone = run(subject, module, toys.reordered(inputs, torch.tensor([1])))
+    changed = [
+        *differing(
+            {name: value[order] for name, value in together.items()},
+            run(subject, module, toys.reordered(inputs, order)),
+        ),
+        *differing({name: value[1:2] for name, value in together.items()}, alone),
+    ]
+    expect(
+        not changed,
+        f"{subject.title}: the {changed and changed[0]} of a clip changes with the other clips of its batch",
+        "mix no clips in evaluation mode: statistics over the batch belong to training",
+    )
+
+
+@check(*MODULES)
+def masked_steps(subject: ModuleSubject) -> None:
+    """What stands at masked steps changes nothing elsewhere, in training too: padding is no data."""
+    inputs = subject.inputs(masked=True)
+    other = subject.junk(inputs)
+    for mode in ("eval", "train"):
+        one, two = (getattr(subject.build(), mode)() for _ in range(2))
+        before = subject.real(inputs, run(subject, one, inputs))
+        after = subject.real(inputs, run(subject, two, other))
+        changed = differing(before, after) or differing(dict(one.named_buffers()), dict(two.named_buffers()))
+        expect(
+            not changed,
+            f"{subject.title}: the values at masked steps change {', '.join(changed)} elsewhere (.{mode}())",
+            "leave steps whose mask is False out of attention, means, maxima, counts and batch statistics",
+        )
+
+
+@check(*MODULES, applies=is_trained)
+def gradients(subject: ModuleSubject) -> None:
+    """Every parameter gets a finite gradient: what is not trained should not be a parameter."""
+    module = subject.build()
+    subject.objective(module, subject.inputs()).backward()
+    trained = subject.trained(module)
+    without = [name for name, each in trained.items() if each.grad is None]
+    expect(
+        not without,
+        f"{subject.title}: no gradient reaches {', '.join(without)}",
+        "remove what is not used; a constant is a buffer, a frozen part has requires_grad_(False)",
+    )
+    infinite = [name for name, each in trained.items() if not each.grad.isfinite().all()]
+    expect(
+        not infinite,
+        f"{subject.title}: the gradient of {', '.join(infinite)} is not finite",
+        "look for square roots, logarithms and norms at zero: clamp before them, not after",
+    )
+
+
+@check(*MODULES)
+def plain_buffers(subject: ModuleSubject) -> None:
+    """After a training step no buffer remembers how it was computed: memory would grow with every step."""
+    module = subject.build().train()
+    objective = subject.objective(module, subject.inputs())
+    if isinstance(objective, Tensor) and objective.requires_grad:
+        objective.backward()
+    remembering = [name for name, buffer in module.named_buffers() if buffer.requires_grad]
+    expect(
+        not remembering,
+        f"{subject.title}: {', '.join(remembering)} carries a gradient after a training step",
+        "detach what goes into a buffer, or change it under torch.no_grad()",
+    )
+
+
+@check(*MODULES)
+def float64(subject: ModuleSubject) -> None:
+    """It computes in double precision where it is told to, and gives nearly the same: parity is shown in float64."""
+    single, inputs = subject.build().eval(), subject.inputs()
+    expected = run(subject, single, inputs)
+    doubled = run(subject, subject.build().double().eval(), toys.as_type(inputs, torch.float64))
+    for name, value in doubled.items():
+        expect(
+            value.dtype == torch.float64 or not value.is_floating_point(),
+            f"{subject.title} gives {name} in {value.dtype} where everything is float64",
+            "make new tensors like those at hand: x.new_zeros(...), torch.zeros_like(x); no .float()",
+        )
+        expect(
+            close(expected[name].to(value.dtype), value, 1e-3),
+            f"{subject.title}: {name} in float64 is far from that in float32",
+            "look for sums of many small or differences of large numbers",
+        )
+
+
+@check(*MODULES)
+def saves(subject: ModuleSubject) -> None:
+    """Its state goes into a safetensors file and from there into a fresh module that computes the same."""
+    module, inputs = subject.build().eval(), subject.inputs()
+    fresh = attrs.evolve(subject, seed=subject.seed + 1).build(subject.context).eval()
+    fresh.load_state_dict(load(_saved(subject, module)))
+    changed = differing(run(subject, module, inputs), run(subject, fresh, inputs))
+    expect(
+        not changed,
+        f"{subject.title} gives another {', '.join(changed)} after saving and loading",
+        "register every tensor that it computes with: nn.Parameter, or self.register_buffer(name, tensor)",
+    )
+
+
+def _saved(subject: ModuleSubject, module: nn.Module) -> bytes:
+    state = {name: tensor.contiguous() for name, tensor in module.state_dict().items()}
+    twice = list(_sharing(state))
+    expect(
+        not twice,
+        f"{subject.title}: {' and '.join(twice)} share memory, which a checkpoint cannot hold",
+        "register a tensor once, and use it under that name everywhere",
+    )
+    try:
+        return save(state)
+    except (SafetensorError, RuntimeError, ValueError) as error:
+        raise Violation(f"{subject.title} cannot be saved: {error}", "keep plain dense tensors in its state") from error
+
+
+def _sharing(state: dict[str, Tensor]) -> Iterator[str]:
+    names: dict[int, str] = {}
+    for name, tensor in state.items():
+        place = tensor.untyped_storage().data_ptr()
+        if tensor.numel() and place in names:
+            yield from (names[place], name)
+            return
+        names[place] = name

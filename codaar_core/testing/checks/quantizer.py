@@ -1,0 +1,315 @@
+"""What a quantizer must keep, beside what every module must."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import combinations
+
+import torch
+from torch import Tensor
+
+from codaar_core.api import Encoded, Quantized, Quantizer, Ranks
+from codaar_core.testing import toys
+from codaar_core.testing.check import check, expect
+from codaar_core.testing.checks.module import close
+from codaar_core.testing.ranks import Alone, on_ranks
+from codaar_core.testing.subjects import QuantizerSubject
+
+MUTATED = "quantize only reads; move codewords in update(), revive them in reset()"
+UPDATES = 20
+
+
+def is_updated(subject: QuantizerSubject) -> bool:
+    """Whether codewords move by update, not by gradient."""
+    return subject.component.update is not Quantizer.update
+
+
+def is_replaced(subject: QuantizerSubject) -> bool:
+    """Whether aligned codebooks can be given back to it."""
+    return subject.component.replace is not Quantizer.replace
+
+
+def gives_distances(subject: QuantizerSubject) -> bool:
+    """Whether it says how far all codewords are."""
+    with torch.no_grad():
+        return all(codes.distances is not None for codes in subject.sample.quantize(subject.inputs()).values())
+
+
+def state(quantizer: Quantizer) -> dict[str, Tensor]:
+    """A copy of everything it keeps."""
+    return {name: tensor.clone() for name, tensor in quantizer.state_dict().items()}
+
+
+def trained(subject: QuantizerSubject) -> Quantizer:
+    """One that has seen some updates, so that modalities differ and counts are in use."""
+    quantizer = subject.build()
+    if is_updated(subject):
+        step(quantizer, subject.inputs(clips=8), Alone())
+    return quantizer
+
+
+@torch.no_grad()
+def step(quantizer: Quantizer, encoded: Mapping[str, Encoded], ranks: Ranks) -> None:
+    """What the training loop does to the codebooks in one step."""
+    assigned = quantizer.quantize(encoded)
+    quantizer.update({m: item.semantic.detach() for m, item in encoded.items()}, assigned, ranks)
+    quantizer.reset(assigned, toys.generator_of(0), ranks)
+
+
+@check("quantizer")
+def record(subject: QuantizerSubject) -> None:
+    """It gives a Quantized with the declared widths: losses, decoders and heads are built from these."""
+    quantizer = subject.sample
+    books, size, width = quantizer.codebooks(), quantizer.size, quantizer.latent.width
+    for modality, book in books.items():
+        _check_shape(subject, f"codebooks()[{modality!r}]", book, (size, width))
+    expect(
+        set(books) == set(subject.modalities),
+        f"{subject.title}.codebooks() should have {list(subject.modalities)}, it has {list(books)}",
+        "give a codebook for every modality; those that share one give the same tensor",
+    )
+    for steps in subject.sizes():
+        for codes in quantizer.quantize(subject.inputs(*steps)).values():
+            expect(
+                isinstance(codes, Quantized), f"{subject.title} gives {type(codes).__name__}", "return Quantized(...)"
+            )
+            _check_shape(subject, "indices", codes.indices, steps)
+            _check_shape(subject, "own", codes.own, (*steps, width))
+            _check_shape(subject, "full", codes.full, (*steps, quantizer.codes.width))
+            if codes.distances is not None:
+                _check_shape(subject, "distances", codes.distances, (*steps, size))
+
+
+def _check_shape(subject: QuantizerSubject, name: str, value: Tensor, expected: tuple[int, ...]) -> None:
+    expect(
+        tuple(value.shape) == expected,
+        f"{subject.title}: {name} should be {expected}, it is {tuple(value.shape)}",
+        "let latent, codes and size say what quantize gives",
+    )
+
+
+@check("quantizer")
+def quantize_is_pure(subject: QuantizerSubject) -> None:
+    """quantize changes no state, in training neither: codebooks move in update alone, once a step."""
+    for mode in ("train", "eval"):
+        quantizer = getattr(trained(subject), mode)()
+        before = state(quantizer)
+        quantizer.quantize(subject.inputs())
+        for name, tensor in state(quantizer).items():
+            expect(
+                torch.equal(tensor, before[name]),
+                f"{subject.title}.quantize mutated {name} in place (.{mode}()): the codebook is another after it",
+                MUTATED,
+            )
+
+
+@check("quantizer")
+def codes_are_copies(subject: QuantizerSubject) -> None:
+    """Codes are no views of the codebook: who changes a code in place must not change a codeword."""
+    quantizer, encoded = trained(subject), subject.inputs()
+    before = state(quantizer)
+    modality = subject.modalities[0]
+    with torch.no_grad():
+        codes = quantizer.quantize(encoded)[modality]
+        for each in (codes, quantizer.lookup(modality, codes.indices)):
+            each.own.add_(1)
+            each.full.add_(1)
+    unchanged = all(torch.equal(tensor, before[name]) for name, tensor in state(quantizer).items())
+    expect(
+        unchanged,
+        f"{subject.title} gives views of its codebook: changing a code in place changes the codebook",
+        "pick codewords by index (codewords[indices] copies), or clone() them",
+    )
+
+
+@check("quantizer")
+def any_subset(subject: QuantizerSubject) -> None:
+    """It quantizes every single modality and every subset: that is what transfer to a modality rests on."""
+    quantizer, encoded = trained(subject).eval(), subject.inputs()
+    whole = quantizer.quantize(encoded)
+    for subset in _subsets(subject.modalities):
+        named = f"{subject.title}.quantize({', '.join(subset)})"
+        try:
+            codes = quantizer.quantize({m: encoded[m] for m in subset})
+        except (KeyError, IndexError, RuntimeError) as error:
+            expect(False, f"{named} fails: {type(error).__name__}: {error}", "use the modalities that are there, only")
+        expect(set(codes) == set(subset), f"{named} gives codes for {list(codes)}", "give codes for those given, only")
+        for m in subset:
+            expect(
+                torch.equal(codes[m].indices, whole[m].indices) and close(codes[m].full, whole[m].full),
+                f"{named} gives {m!r} other codes than it has beside all modalities",
+                "assign each modality by its own latents alone",
+            )
+
+
+def _subsets(modalities: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    for size in range(1, len(modalities) + 1):
+        yield from combinations(modalities, size)
+
+
+@check("quantizer")
+def indices_in_range(subject: QuantizerSubject) -> None:
+    """Indices are whole numbers from 0 to size - 1: statistics and lookup count on it."""
+    quantizer = trained(subject)
+    for codes in quantizer.quantize(subject.inputs()).values():
+        low, high = int(codes.indices.min()), int(codes.indices.max())
+        expect(
+            codes.indices.dtype == torch.int64 and low >= 0 and high < quantizer.size,
+            f"{subject.title}: indices are {codes.indices.dtype} from {low} to {high}, with size {quantizer.size}",
+            "give int64 indices below size",
+        )
+
+
+@check("quantizer", applies=gives_distances)
+def nearest_codeword(subject: QuantizerSubject) -> None:
+    """Distances are squared Euclidean, and the index is that of the nearest codeword: losses read both."""
+    quantizer = trained(subject).double()
+    encoded = toys.as_type(subject.inputs(), torch.float64)
+    codebooks = quantizer.codebooks()
+    for modality, codes in quantizer.quantize(encoded).items():
+        differences = encoded[modality].semantic[:, :, None] - codebooks[modality]
+        expected = differences.square().sum(-1)
+        expect(
+            close(codes.distances, expected, 1e-6),
+            f"{subject.title}: the distances of {modality!r} are not the squared Euclidean distances to its codebook",
+            "give (z - e).square().sum(-1) for each codeword e, or None for distances",
+        )
+        expect(
+            torch.equal(codes.indices, expected.argmin(-1)),
+            f"{subject.title} does not assign the nearest codeword to {modality!r}",
+            "take distances.argmin(-1)",
+        )
+
+
+@check("quantizer")
+def own_codeword(subject: QuantizerSubject) -> None:
+    """`own` is the codeword at the index: codebooks()[m][indices]."""
+    quantizer = trained(subject)
+    for modality, codes in quantizer.quantize(subject.inputs()).items():
+        expect(
+            close(codes.own, quantizer.codebooks()[modality][codes.indices]),
+            f"{subject.title}: own of {modality!r} is not codebooks()[{modality!r}][indices]",
+            "look own up by index; add the gradient path as z - z.detach(), which is zero",
+        )
+
+
+@check("quantizer")
+def lookup_is_quantize(subject: QuantizerSubject) -> None:
+    """lookup gives the codes that quantize gave, without gradient: heads are trained on looked-up codes."""
+    quantizer = trained(subject)
+    for modality, codes in quantizer.quantize(subject.inputs()).items():
+        found = quantizer.lookup(modality, codes.indices)
+        same = (
+            torch.equal(found.indices, codes.indices) and close(found.own, codes.own) and close(found.full, codes.full)
+        )
+        expect(same, f"{subject.title}.lookup gives {modality!r} other codes than quantize", "share one function")
+        free = not found.own.requires_grad and found.distances is None
+        expect(free, f"{subject.title}.lookup gives gradients or distances", "look up under detach(); distances=None")
+
+
+@check("quantizer")
+def straight_through(subject: QuantizerSubject) -> None:
+    """Gradients of `own` and `full` pass to the latents as if there were no codebook: encoders learn by it."""
+    quantizer, encoded = trained(subject), subject.inputs(masked=True)
+    for modality, codes in quantizer.quantize(encoded).items():
+        latents, real = encoded[modality].semantic, encoded[modality].mask
+        for name in ("own", "full"):
+            code = getattr(codes, name)
+            weights = torch.randn(code.shape, generator=subject.generator())
+            reaches = code.requires_grad
+            gradient = _gradient((code * weights).sum(), latents) if reaches else torch.zeros_like(latents)
+            expect(
+                gradient[real].abs().sum() > 0 and (name == "full" or close(gradient[real], weights[real])),
+                f"{subject.title}: the gradient of {name} does not pass straight to the latents of {modality!r}",
+                "write code = codeword.detach() + z - z.detach()",
+            )
+
+
+def _gradient(scalar: Tensor, latents: Tensor) -> Tensor:
+    (gradient,) = torch.autograd.grad(scalar, latents, retain_graph=True, allow_unused=True)
+    return torch.zeros_like(latents) if gradient is None else gradient
+
+
+@check("quantizer", applies=is_updated)
+def update_moves(subject: QuantizerSubject) -> None:
+    """update moves codewords towards their targets and keeps them finite, whatever is dead or new."""
+    quantizer, encoded = subject.build(), subject.inputs(clips=8)
+    before = _error(quantizer, encoded)
+    for _ in range(UPDATES):
+        step(quantizer, encoded, Alone())
+    finite = all(bool(book.isfinite().all()) for book in quantizer.codebooks().values())
+    expect(
+        finite,
+        f"{subject.title}: codewords are not finite after {UPDATES} updates",
+        "do not divide by the count of a codeword that nothing was assigned to: clamp or smooth it",
+    )
+    after = _error(quantizer, encoded)
+    expect(
+        after < before,
+        f"{subject.title}: {UPDATES} updates with the same latents leave an error of {after:.4g}, it was {before:.4g}",
+        "move each codeword towards the mean of the targets assigned to it",
+    )
+
+
+@torch.no_grad()
+def _error(quantizer: Quantizer, encoded: Mapping[str, Encoded]) -> float:
+    codes = quantizer.quantize(encoded)
+    return float(sum((codes[m].own - encoded[m].semantic).square().mean() for m in encoded))
+
+
+@check("quantizer", applies=is_updated)
+def masked_updates(subject: QuantizerSubject) -> None:
+    """Masked steps count nothing in update and reset: padding must not attract codewords."""
+    encoded = subject.inputs(clips=8, masked=True)
+    one, two = trained(subject), trained(subject)
+    assigned = one.quantize(encoded)
+    targets = {m: item.semantic.detach() for m, item in encoded.items()}
+    junk = {
+        m: toys.junk_where_masked((targets[m], codes), codes.mask, subject.generator()) for m, codes in assigned.items()
+    }
+    for quantizer, given, codes in (
+        (one, targets, assigned),
+        (two, {m: pair[0] for m, pair in junk.items()}, {m: pair[1] for m, pair in junk.items()}),
+    ):
+        with torch.no_grad():
+            quantizer.update(given, codes, Alone())
+            quantizer.reset(codes, toys.generator_of(0), Alone())
+    changed = [name for name, tensor in state(one).items() if not close(tensor, state(two)[name])]
+    expect(
+        not changed,
+        f"{subject.title}: targets at masked steps change {', '.join(changed)}",
+        "leave out steps where assigned[m].mask is False: masked_fill the targets, and count the mask",
+    )
+
+
+@check("quantizer", applies=is_updated)
+def two_ranks(subject: QuantizerSubject) -> None:
+    """Two ranks with half of the clips each end with the codebooks that one rank with all has."""
+    encoded = toys.transform(subject.inputs(clips=8, masked=True), Tensor.detach)
+    alone = trained(subject)
+    copies = [trained(subject) for _ in range(2)]
+    halves = [toys.transform(encoded, lambda tensor, part=part: tensor[part]) for part in (slice(3), slice(3, None))]
+    step(alone, encoded, Alone())
+    on_ranks(lambda ranks: step(copies[ranks.rank], halves[ranks.rank], ranks))
+    for name, tensor in state(alone).items():
+        for rank, copy in enumerate(copies):
+            expect(
+                close(state(copy)[name], tensor, 1e-4),
+                f"{subject.title}: with the clips on two ranks, {name} of rank {rank} is not that of a single rank",
+                "sum what you count over ranks before you use it: ranks.sum(counts), ranks.sum(sums)",
+            )
+
+
+@check("quantizer", applies=is_replaced)
+def replace_is_kept(subject: QuantizerSubject) -> None:
+    """Codebooks given to replace are those that codebooks() gives: alignment steps end there."""
+    quantizer = trained(subject)
+    given = {m: 1 - book.clone() for m, book in quantizer.codebooks().items()}
+    with torch.no_grad():
+        quantizer.replace(given)
+    for modality, book in quantizer.codebooks().items():
+        expect(
+            close(book, given[modality]),
+            f"{subject.title}: codebooks()[{modality!r}] is not what replace was given",
+            "copy_ the codebooks of all modalities",
+        )

@@ -1,0 +1,90 @@
+"""Package: what the metadata and the source files of an installed distribution say."""
+
+from __future__ import annotations
+
+from email.message import Message
+from importlib import metadata
+from importlib.machinery import PathFinder
+from pathlib import Path
+from typing import ClassVar
+
+import attrs
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from codaar_core.api.errors import CodaarError
+from codaar_core.registry import Entry, closest, installed_plugins
+from codaar_core.registry.entry import PREFIX, installed_entries, provider_of
+
+UNTOLD = ("", "UNKNOWN")
+
+
+@attrs.frozen
+class Package:
+    """An installed distribution that offers components; the subject of the checks of a package."""
+
+    kind: ClassVar[str] = "package"
+
+    distribution: str  # as its metadata spell it
+    requires: tuple[Requirement, ...]
+    licence: str
+    readme: str
+    entries: tuple[Entry, ...]
+    sources: tuple[Path, ...]  # all Python files of its import packages
+
+    @property
+    def name(self) -> str:
+        """The provider: the distribution without its prefix."""
+        return provider_of(canonicalize_name(self.distribution))
+
+
+def installed_package(distribution: str) -> Package:
+    """Look a distribution up, by its name or by that of its provider.
+
+    Raises:
+        CodaarError: No such distribution offers components.
+    """
+    wanted = {canonicalize_name(distribution), PREFIX + canonicalize_name(distribution)}
+    entries = tuple(entry for entry in installed_entries() if entry.distribution in wanted)
+    if not entries:
+        raise _not_installed(distribution)
+    found = metadata.distribution(entries[0].distribution)
+    return Package(
+        distribution=found.metadata["Name"],
+        requires=tuple(map(Requirement, found.requires or ())),
+        licence=_licence(found.metadata),
+        readme=_readme(found.metadata),
+        entries=entries,
+        sources=tuple(path for name in import_names(entries) for path in _files(name)),
+    )
+
+
+def import_names(entries: tuple[Entry, ...]) -> list[str]:
+    """The top packages that components live in."""
+    return sorted({entry.target.partition(":")[0].partition(".")[0] for entry in entries})
+
+
+def _licence(fields: Message) -> str:
+    said = [fields["License-Expression"], fields["License"], *fields.get_all("Classifier", [])]
+    told = [each for each in said[:2] if each and each not in UNTOLD]
+    return (told or [each for each in said[2:] if each.startswith("License ::")] or [""])[0]
+
+
+def _readme(fields: Message) -> str:
+    written = fields["Description"] or fields.get_payload()
+    return written.strip() if isinstance(written, str) else ""
+
+
+def _files(name: str) -> list[Path]:
+    found = PathFinder.find_spec(name)
+    if found is None:
+        return []
+    folders = [Path(folder) for folder in found.submodule_search_locations or []]
+    return sorted(path for folder in folders for path in folder.rglob("*.py")) or [Path(str(found.origin))]
+
+
+def _not_installed(distribution: str) -> CodaarError:
+    known = [plugin.distribution for plugin in installed_plugins()]
+    near = closest(distribution, known) or closest(PREFIX + distribution, known)
+    help = f"did you mean {near[0]!r}?" if near else f"pip install {distribution} (in its own folder: pip install -e .)"
+    return CodaarError(f"no installed distribution {distribution!r} offers components", help)

@@ -1,0 +1,73 @@
+"""Ranks without processes: threads that meet wherever a component asks for the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier, BrokenBarrierError
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+from codaar_core.engine.runtime import Alone
+
+__all__ = ["Alone", "OneOfSeveral", "on_ranks"]
+
+T = TypeVar("T")
+
+
+class Meeting:
+    """Where the ranks lay down what they bring."""
+
+    def __init__(self, size: int) -> None:
+        self.brought: list[Tensor] = [torch.empty(0)] * size
+        self.barrier = Barrier(size, timeout=30)
+
+    def exchange(self, rank: int, value: Tensor) -> list[Tensor]:
+        """Bring a value, and see those of all ranks, in their order."""
+        self.brought[rank] = value
+        self.barrier.wait()
+        all_values = list(self.brought)
+        self.barrier.wait()  # nobody brings the next value before everybody has seen this one
+        return all_values
+
+
+class OneOfSeveral:
+    """One rank of several."""
+
+    def __init__(self, rank: int, meeting: Meeting) -> None:
+        self.rank = rank
+        self.size = len(meeting.brought)
+        self.meeting = meeting
+
+    def sum(self, value: Tensor) -> Tensor:
+        """The sum over all ranks."""
+        return torch.stack(self.meeting.exchange(self.rank, value)).sum(0)
+
+    def gather(self, value: Tensor) -> Tensor:
+        """All ranks' tensors; gradients flow into the own part."""
+        others = [each.detach() for each in self.meeting.exchange(self.rank, value)]
+        others[self.rank] = value
+        return torch.cat(others)
+
+
+def on_ranks(work: Callable[[OneOfSeveral], T], size: int = 2) -> list[T]:
+    """Do ``work`` on every rank at once, without gradient; if one fails, the others stop too."""
+    meeting = Meeting(size)
+
+    @torch.no_grad()
+    def guarded(rank: int) -> T:
+        try:
+            return work(OneOfSeveral(rank, meeting))
+        except BaseException:
+            meeting.barrier.abort()
+            raise
+
+    with ThreadPoolExecutor(size) as pool:
+        futures = [pool.submit(guarded, rank) for rank in range(size)]
+    failures = [error for error in (future.exception() for future in futures) if error]
+    causes = [error for error in failures if not isinstance(error, BrokenBarrierError)]
+    for error in causes or failures:
+        raise error
+    return [future.result() for future in futures]

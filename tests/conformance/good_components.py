@@ -1,0 +1,266 @@
+"""One small component of each kind that keeps all rules."""
+
+from __future__ import annotations
+
+import attrs
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from codaar_core import api
+from codaar_core.api import setting
+
+CLASSES = ("a", "b", "c")
+
+
+class GoodEncoder(api.Encoder):
+    """Two linear maps."""
+
+    @attrs.frozen(kw_only=True)
+    class Config:
+        """Settings."""
+
+        width: int = setting(4, "width of the private features", attrs.validators.ge(1))
+
+    def __init__(self, config, context):
+        super().__init__(config, context)
+        if len(context.input.shape) != 1:
+            raise api.ComponentError("this encoder needs vectors", "give it vectors")
+        self.latents = nn.Linear(context.input.width, context.latent.width)
+        self.details = nn.Linear(context.input.width, config.width)
+
+    @property
+    def private(self):
+        return api.Space((self.config.width,))
+
+    def forward(self, features):
+        return api.Encoded(self.latents(features.values), self.details(features.values), features.mask)
+
+
+class GoodDecoder(api.Decoder):
+    """One linear map."""
+
+    def __init__(self, config, context):
+        super().__init__(config, context)
+        if context.private is None or len(context.output.shape) != 1:
+            raise api.ComponentError("this decoder needs vectors", "give it vectors")
+        self.out = nn.Linear(context.codes.width + context.private.width, context.output.width)
+
+    def forward(self, encoded, quantized):
+        return self.out(torch.cat([quantized.full, encoded.private], dim=-1))
+
+
+class GoodQuantizer(api.Quantizer):
+    """Codebooks that follow their latents."""
+
+    K, D = 8, 6
+
+    def __init__(self, config, context):
+        super().__init__(config, context)
+        self.modalities = context.modalities
+        self.register_buffer("words", torch.randn(len(self.modalities), self.K, self.D))
+
+    latent = property(lambda self: api.Space((self.D,)))
+    codes = property(lambda self: api.Space((len(self.modalities) * self.D,)))
+    size = property(lambda self: self.K)
+
+    def codebooks(self):
+        return dict(zip(self.modalities, self.words, strict=True))
+
+    def lookup(self, modality, indices):
+        rows = self.words[:, indices].movedim(0, -2)
+        return api.Quantized(indices, self.codebooks()[modality][indices], rows.flatten(-2))
+
+    def quantize(self, encoded):
+        return {m: self.assign(m, item, encoded) for m, item in encoded.items()}
+
+    def assign(self, modality, item, encoded):
+        distances = (item.semantic[:, :, None] - self.codebooks()[modality]).square().sum(-1)
+        found = self.lookup(modality, distances.argmin(-1))
+        path = item.semantic - item.semantic.detach()
+        full = found.full + torch.cat([path] * len(self.modalities), dim=-1)
+        return found._replace(own=found.own + path, full=full, distances=distances, mask=item.mask)
+
+    def update(self, targets, assigned, ranks):
+        for modality, target in targets.items():
+            codes, book = assigned[modality], self.codebooks()[modality]
+            indices = codes.indices.flatten()
+            real = torch.ones_like(indices, dtype=torch.bool) if codes.mask is None else codes.mask.flatten()
+            sums = torch.zeros_like(book).index_add_(0, indices[real], target.flatten(0, 1)[real])
+            counts = torch.zeros(len(book)).to(book.dtype).index_add_(0, indices[real], real[real].to(book.dtype))
+            sums, counts = ranks.sum(sums), ranks.sum(counts)[:, None]
+            book.copy_(torch.where(counts > 0, 0.5 * book + 0.5 * sums / counts.clamp_min(1), book))
+
+    def replace(self, codebooks):
+        self.words.copy_(torch.stack([codebooks[m] for m in self.modalities]))
+
+
+class GoodTrainedQuantizer(GoodQuantizer):
+    """Codebooks that are trained by gradient."""
+
+    update = api.Quantizer.update
+
+    def __init__(self, config, context):
+        super().__init__(config, context)
+        words = self._buffers.pop("words")
+        self.words = nn.Parameter(words)
+
+    def lookup(self, modality, indices):
+        found = super().lookup(modality, indices)
+        return found._replace(own=found.own.detach(), full=found.full.detach())
+
+
+class GoodAlignment(api.AlignmentStep):
+    """Half of the mean of all."""
+
+    def mix(self, features):
+        mean = sum(features.values()) / len(features)
+        return {m: (each + mean) / 2 for m, each in features.items()}
+
+    adjust = mix
+
+    def matrix(self, modalities):
+        number = len(modalities)
+        return torch.eye(number, dtype=torch.float64) / 2 + 1 / (2 * number)
+
+
+class GoodLoss(api.Loss):
+    """Latents should be small."""
+
+    def __init__(self, config, context):
+        super().__init__(config, context)
+        self.scale = nn.Parameter(torch.ones(context.latent.width))
+
+    def forward(self, view):
+        return {m: self.term(item) for m, item in view.encoded.items()}
+
+    def term(self, item):
+        squares = (item.semantic * self.scale).square()
+        return squares.mean() if item.mask is None else squares[item.mask].mean()
+
+
+class GoodOwnLoss(api.Loss):
+    """Latents should not tell what an estimator of its own finds in them."""
+
+    def __init__(self, config, context):
+        super().__init__(config, context)
+        self.estimator = nn.Linear(context.latent.width, 1)
+        self.optimizer = torch.optim.SGD(self.estimator.parameters(), lr=0.1)
+
+    def forward(self, view):
+        return {m: self.guess(item.semantic, item.mask) for m, item in view.encoded.items()}
+
+    def guess(self, latents, mask):
+        found = self.estimator(latents).square()
+        return found.mean() if mask is None else found[mask].mean()
+
+    def inner_step(self, view):
+        self.optimizer.zero_grad()
+        sum(self.guess(item.semantic.detach(), item.mask) for item in view.encoded.values()).backward()
+        self.optimizer.step()
+
+
+class GoodHead(api.TaskHead):
+    """Linear, of the mean code."""
+
+    def __init__(self, config, context):
+        super().__init__(config, context)
+        self.out = nn.Linear(context.codes.width, len(context.classes))
+
+    def forward(self, quantized):
+        return self.out(self.pooled(quantized))
+
+    def pooled(self, quantized):
+        if quantized.mask is None:
+            return quantized.full.mean(1)
+        real = quantized.mask[..., None]
+        return quantized.full.masked_fill(~real, 0).sum(1) / real.sum(1)
+
+    def loss(self, logits, target):
+        return F.cross_entropy(logits, target)
+
+    def predict(self, logits):
+        return logits.argmax(-1)
+
+
+class GoodSplit(api.Split):
+    def __init__(self, values, labels):
+        self.values, self.labels = values, labels
+
+    def __len__(self):
+        return len(self.labels)
+
+    def __getitem__(self, indices):
+        rows = list(indices)
+        inputs = {m: api.Features(values[rows]) for m, values in self.values.items()}
+        return api.Batch(inputs, {m: self.labels[rows] for m in self.values})
+
+
+class GoodData(api.DataSource):
+    """Random clips."""
+
+    card = api.Card("toys", "CC0-1.0", "made here")
+    spaces = {"north": api.Space((4,), 3), "south": api.Space((2, 2, 3), 3)}
+
+    def split(self, name):
+        if name not in ("pretrain", "train", "test"):
+            raise api.DataError(f"there is no split {name!r}", "take pretrain, train or test")
+        return self.synthetic(30, seed=len(name))
+
+    def synthetic(self, clips, seed):
+        generator = torch.Generator().manual_seed(seed)
+        values = {
+            m: torch.randn(clips, space.length, *space.shape, generator=generator) for m, space in self.spaces.items()
+        }
+        return GoodSplit(values, torch.randint(3, (clips,), generator=generator))
+
+
+class GoodBenchmark(api.Benchmark):
+    """Which class is it?"""
+
+    head = "good"
+    published = {"north->south/accuracy": 0.5}
+    classes = CLASSES
+
+    def __init__(self, config, context):
+        super().__init__(config, context)
+        self.data = context.data
+
+    @property
+    def metrics(self):
+        return {"accuracy": accuracy}
+
+    def split(self, role, modality):
+        return self.data.split(role)
+
+    def constants(self, target):
+        return (torch.full_like(target, label) for label in range(3))
+
+    def guess(self, target, generator):
+        return torch.randint(3, target.shape, generator=generator)
+
+
+def accuracy(prediction, target):
+    return (prediction == target).double().mean()
+
+
+class GoodHook(api.RunHooks):
+    """Counts epochs."""
+
+    @api.hook
+    def codaar_epoch_end(self, epoch):
+        self.epochs = epoch + 1
+
+
+GOOD = {
+    "encoder": GoodEncoder,
+    "decoder": GoodDecoder,
+    "quantizer": GoodQuantizer,
+    "alignment": GoodAlignment,
+    "loss": GoodLoss,
+    "head": GoodHead,
+    "data": GoodData,
+    "benchmark": GoodBenchmark,
+    "hook": GoodHook,
+}
+VARIANTS = [("quantizer", GoodTrainedQuantizer), ("loss", GoodOwnLoss)]
