@@ -11,35 +11,63 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from codaar_core.engine import adopt_model, open_model
-    from codaar_core.recipe import explain, inspect, load, validate
+    from codaar_core.engine import adopt_model, data_card, data_of, open_model, read_lock
+    from codaar_core.recipe import Problem, diff, explain, inspect, load, schema
     from codaar_core.recipe.plan import Plan
     from codaar_core.registry import list_components
+    from codaar_core.registry.doctor import doctor
+    from codaar_core.registry.upkeep import index_entry, sync_index, verify_index
+    from codaar_core.report import list_runs
     from codaar_core.report import write as write_report
+    from codaar_core.scaffold import new_plugin
+    from codaar_core.testing import check_plugin
 
 __version__ = "0.1.0"
 
 _HOME = {
     "adopt_model": "codaar_core.engine:adopt_model",
+    "check_plugin": "codaar_core.testing:check_plugin",
+    "data_card": "codaar_core.engine:data_card",
+    "data_of": "codaar_core.engine:data_of",
+    "diff": "codaar_core.recipe:diff",
+    "doctor": "codaar_core.registry.doctor:doctor",
     "explain": "codaar_core.recipe:explain",
+    "index_entry": "codaar_core.registry.upkeep:index_entry",
     "inspect": "codaar_core.recipe:inspect",
     "list_components": "codaar_core.registry:list_components",
+    "list_runs": "codaar_core.report:list_runs",
     "load": "codaar_core.recipe:load",
+    "new_plugin": "codaar_core.scaffold:new_plugin",
     "open_model": "codaar_core.engine:open_model",
-    "validate": "codaar_core.recipe:validate",
+    "read_lock": "codaar_core.engine:read_lock",
+    "schema": "codaar_core.recipe:schema",
+    "sync_index": "codaar_core.registry.upkeep:sync_index",
+    "verify_index": "codaar_core.registry.upkeep:verify_index",
     "write_report": "codaar_core.report:write",
 }
 
 __all__ = [
     "__version__",
     "adopt_model",
+    "check_plugin",
+    "data_card",
+    "data_of",
+    "diff",
+    "doctor",
     "explain",
+    "index_entry",
     "inspect",
     "list_components",
+    "list_runs",
     "load",
+    "new_plugin",
     "open_model",
+    "read_lock",
     "run",
+    "schema",
+    "sync_index",
     "validate",
+    "verify_index",
     "write_report",
 ]
 
@@ -50,6 +78,7 @@ def run(
     plugins: Sequence[Path | str] = (),
     resume: str | None = None,
     observers: Sequence[object] = (),
+    locked: Path | str | None = None,
 ) -> Path:
     """Check a recipe, pretrain, evaluate every transfer, write the report; gives the run directory.
 
@@ -59,6 +88,7 @@ def run(
         plugins: Python files of local components.
         resume: A run directory to go on with, or "auto".
         observers: Objects with hook functions.
+        locked: A lock file, or a run directory with one; the run must be made of the same.
 
     Raises:
         CodaarError: The recipe is wrong or the run failed.
@@ -67,9 +97,36 @@ def run(
     from codaar_core.recipe import load
 
     plan = load(recipe, overrides, plugins) if isinstance(recipe, (str, Path)) else recipe
-    directory = engine.run(plan, resume, observers)
+    directory = engine.run(plan, resume, observers, None if locked is None else Path(locked))
     report.write(directory)
     return directory
+
+
+def validate(
+    recipe: Path | str, overrides: Sequence[str] = (), plugins: Sequence[Path | str] = (), deep: bool = False
+) -> list[Problem]:
+    """All problems of a recipe; where there is no error, what is worth a note.
+
+    Args:
+        recipe: A TOML file.
+        overrides: ``path=value``, as ``-o`` takes them.
+        plugins: Python files of local components.
+        deep: Build every block too, and take one step on synthetic data; the first failure is told.
+
+    Raises:
+        CodaarError: The device of the recipe does not exist here.
+    """
+    from codaar_core.recipe import RecipeError, load
+
+    try:
+        plan = load(recipe, overrides, plugins)
+        if deep:
+            from codaar_core.engine import try_out
+
+            try_out(plan)
+    except RecipeError as error:
+        return error.problems
+    return list(plan.notes)
 
 
 def __getattr__(name: str) -> object:

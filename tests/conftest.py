@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 
 import pytest
+from environments import environment, wheels  # noqa: F401
+from toy_plugins import here, site, toy  # noqa: F401
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import ClassVar
 
 import attrs
@@ -35,6 +36,11 @@ class Encoder(Component, nn.Module):
     def target(self) -> Space | None:
         """Space of ``Encoded.target``; None where the input itself is to be reconstructed."""
         return None
+
+    @property
+    def clipped_apart(self) -> Sequence[nn.Module]:
+        """Parts of which each has its gradient norm clipped by itself; the rest is clipped with all encoders."""
+        return ()
 
     @abstractmethod
     def forward(self, features: Features) -> Encoded:

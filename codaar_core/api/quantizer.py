@@ -46,6 +46,10 @@ class Quantizer(Component, nn.Module):
     def quantize(self, encoded: Mapping[str, Encoded]) -> dict[str, Quantized]:
         """Assign each latent to its nearest codeword; any non-empty subset of the modalities; no state changes."""
 
+    def decodable(self, quantized: Mapping[str, Quantized]) -> Mapping[str, Quantized]:
+        """Give what the decoders read of a training step: each modality's own record, or one made of all of them."""
+        return quantized
+
     @abstractmethod
     def lookup(self, modality: str, indices: Tensor) -> Quantized:
         """Give the codes of known indices (B, T): what ``quantize`` gives, without gradient and distances."""

@@ -7,29 +7,36 @@ from importlib import import_module
 import click
 
 from codaar_core.cli.guard import TRACEBACK
+from codaar_core.cli.offered import load_offered, offered
 from codaar_core.registry import did_you_mean
 
-VERBS = ("run", "validate", "explain", "list", "inspect", "report")
+VERBS = (
+    *("run", "validate", "explain", "diff", "schema", "list", "inspect", "data", "report", "lock", "doctor"),
+    *("new-plugin", "check-plugin", "registry"),
+)
 
 
 def load_verb(name: str) -> click.Command:
     """The command of a verb."""
-    return import_module(f"codaar_core.cli.verbs.{name}").verb
+    return import_module(f"codaar_core.cli.verbs.{name.replace('-', '_')}").verb
 
 
 class Verbs(click.Group):
     """Knows the verbs by name and imports those that are used."""
 
     def list_commands(self, context: click.Context) -> list[str]:
-        """In the order in which they are needed."""
-        return list(VERBS)
+        """In the order in which they are needed; then those of plug-ins."""
+        return [*VERBS, *(name for name in offered() if name not in VERBS)]
 
     def get_command(self, context: click.Context, name: str) -> click.Command:
         """Import one verb."""
-        if name not in VERBS:
-            known = did_you_mean(name, VERBS) or f"The verbs are {', '.join(VERBS)}."
+        if name in VERBS:
+            return load_verb(name)
+        verbs = self.list_commands(context)
+        if name not in verbs:
+            known = did_you_mean(name, verbs) or f"The verbs are {', '.join(verbs)}."
             raise click.UsageError(f"There is no verb {name!r}: {known}", context)
-        return load_verb(name)
+        return load_offered(offered()[name])
 
 
 @click.group(cls=Verbs, params=[TRACEBACK], context_settings={"help_option_names": ["-h", "--help"]})
@@ -50,5 +57,6 @@ def codaar() -> None:
 
     \b
     Exit codes: 0 good, 1 failed while running, 2 the recipe or the command is
-    wrong (nothing was run), 130 interrupted (the state is kept).
+    wrong (nothing was run), 3 something differs from the lock (`--locked`),
+    130 interrupted (the state is kept).
     """

@@ -1,6 +1,20 @@
 """From a checked plan to a finished run directory: build, pretrain, evaluate transfers, record."""
 
+from codaar_core.engine.card import data_card, data_of
+from codaar_core.engine.drift import Drift, read_lock, shown
 from codaar_core.engine.run import run
 from codaar_core.engine.trained import TrainedModel, adopt_model, open_model
+from codaar_core.engine.trial import try_out
 
-__all__ = ["TrainedModel", "adopt_model", "open_model", "run"]
+__all__ = [
+    "Drift",
+    "TrainedModel",
+    "adopt_model",
+    "data_card",
+    "data_of",
+    "open_model",
+    "read_lock",
+    "run",
+    "shown",
+    "try_out",
+]

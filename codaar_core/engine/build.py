@@ -23,6 +23,7 @@ from codaar_core.api import (
     Space,
     TaskHead,
 )
+from codaar_core.engine.blame import blamed
 from codaar_core.engine.model import Model
 from codaar_core.engine.runtime import derive_seed
 from codaar_core.recipe.plan import BenchmarkPlan, Block, Plan
@@ -30,12 +31,9 @@ from codaar_core.recipe.plan import BenchmarkPlan, Block, Plan
 
 def build_component(plan: Plan, block: Block, context: Any) -> Any:
     """Build one component with a seed of its own; its complaints point to its line of the recipe."""
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), blamed(plan, block):
         torch.manual_seed(derive_seed(plan.run.seed, block.path))
-        try:
-            component = block.component(block.config, context)
-        except ComponentError as error:
-            raise plan.problem(block.path, error) from error
+        component = block.component(block.config, context)
     if not hasattr(component, "config"):
         missing = ComponentError(f"{block.component.__name__}.__init__ must call super().__init__(config, context)")
         raise plan.problem(block.path, missing)
@@ -91,12 +89,9 @@ def build_benchmarks(plan: Plan, data: DataSource, quantizer: Quantizer) -> dict
 def build_head(plan: Plan, bench: BenchmarkPlan, benchmark: Benchmark, quantizer: Quantizer, seed: int) -> TaskHead:
     """Build a fresh head; its initial weights follow from ``seed``."""
     context = HeadContext(quantizer.codes, quantizer.latent, benchmark.classes)
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), blamed(plan, bench.head):
         torch.manual_seed(derive_seed(seed, bench.head.path))
-        try:
-            return bench.head.component(bench.head.config, context)
-        except ComponentError as error:
-            raise plan.problem(bench.head.path, error) from error
+        return bench.head.component(bench.head.config, context)
 
 
 def closed_forms(model: Model) -> list[dict[str, Any]]:

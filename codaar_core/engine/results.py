@@ -7,7 +7,7 @@ from typing import Any
 from codaar_core.api import DataSource
 from codaar_core.engine.build import closed_forms
 from codaar_core.engine.journal import read_events
-from codaar_core.engine.lock import versions
+from codaar_core.engine.lock import command, versions
 from codaar_core.engine.session import Session
 
 STATISTICS = ("used.", "perplexity.")
@@ -36,7 +36,7 @@ def results(
         "device": str(session.runtime.device),
         "dtype": plan.device.dtype,
         "versions": versions(plan),
-        "command": " ".join(["codaar-run", str(plan.source), *(f"-o '{override}'" for override in plan.overrides)]),
+        "command": command(plan),
         "recipe": plan.source.read_text("utf-8"),
         "directory": str(session.directory.path),
         "alignment": closed_forms(session.model),

@@ -16,6 +16,7 @@ from codaar_core.api.hooks import PROJECT, Specification
 from codaar_core.engine.build import build_benchmarks, build_component, build_data, build_model
 from codaar_core.engine.checkpoint import load_training, newest_checkpoint
 from codaar_core.engine.directory import RunDirectory
+from codaar_core.engine.drift import refuse_drift
 from codaar_core.engine.interruption import Interrupted, Interruption
 from codaar_core.engine.journal import Journal
 from codaar_core.engine.lock import lock
@@ -28,29 +29,34 @@ from codaar_core.engine.transfer import evaluate
 from codaar_core.recipe.plan import Plan
 
 
-def run(plan: Plan, resume: str | None = None, observers: Sequence[object] = ()) -> Path:
+def run(plan: Plan, resume: str | None = None, observers: Sequence[object] = (), locked: Path | None = None) -> Path:
     """Pretrain, evaluate every transfer, and write the run directory.
 
     Args:
         plan: A checked recipe.
         resume: A run directory to go on with, or "auto" for the newest unfinished run of the same recipe.
         observers: Objects with hook functions, e.g. a progress display.
+        locked: A lock file, or a run directory with one; the run must be made of the same.
 
     Returns:
         The run directory.
 
     Raises:
+        Drift: Something is not what ``locked`` says; nothing was run.
         CodaarError: The run ended early; status.json says how, nothing on disk is half-written.
     """
     runtime = _runtime(plan)
     data = build_data(plan)
+    made_of = lock(plan, data, runtime)
+    if locked is not None:
+        refuse_drift(made_of, locked)
     model = build_model(plan, dict(data.spaces)).to(runtime.device, runtime.dtype)
     benchmarks = build_benchmarks(plan, data, model.quantizer)
     directory = _directory(plan, resume)
     hooks = _hooks(plan, observers)
     with Interruption() as interruption, _recorded(directory, hooks.hook):
         session = Session(plan, model, runtime, directory, hooks.hook, interruption)
-        directory.write_toml("lock.toml", lock(plan, data, runtime))
+        directory.write_toml("lock.toml", made_of)
         _run_phases(session, data, benchmarks, hooks, resumed=resume is not None)
     return directory.path
 

@@ -66,7 +66,9 @@ def adopt_model(
     origin: str,
     **details: Any,
 ) -> Path:
-    """Write a run directory around weights that were trained elsewhere, for ``open_model`` and for evaluation.
+    """Write a run directory around weights that were trained elsewhere, for ``open_model`` and ``run(resume=...)``.
+
+    Its recipe has no epochs left, so that a resumed run goes straight to evaluation.
 
     Args:
         run_directory: A new folder.
@@ -78,7 +80,7 @@ def adopt_model(
         CodaarError: The folder exists, the recipe is wrong, or the weights belong to another model.
     """
     directory = RunDirectory(Path(run_directory))
-    plan = load(recipe, overrides)
+    plan = load(recipe, [*overrides, "run.epochs=0"])
     model = _build(plan)
     take_weights(model, weights, origin)
     try:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from codaar_core.recipe.check import check
+from codaar_core.recipe.difference import Difference, diff
 from codaar_core.recipe.explain import Explained, explain
 from codaar_core.recipe.inspection import Inspection, inspect
 from codaar_core.recipe.literal import literal
@@ -13,10 +14,13 @@ from codaar_core.recipe.origin import Origin
 from codaar_core.recipe.plan import BenchmarkPlan, Block, LossPlan, Plan
 from codaar_core.recipe.problem import Problem, RecipeError
 from codaar_core.recipe.reading import Recipe, read
+from codaar_core.recipe.rendering import as_github, as_json
+from codaar_core.recipe.schema import schema
 
 __all__ = [
     "BenchmarkPlan",
     "Block",
+    "Difference",
     "Explained",
     "Inspection",
     "LossPlan",
@@ -25,11 +29,14 @@ __all__ = [
     "Problem",
     "Recipe",
     "RecipeError",
+    "as_github",
+    "as_json",
+    "diff",
     "explain",
     "inspect",
     "literal",
     "load",
-    "validate",
+    "schema",
 ]
 
 
@@ -45,11 +52,3 @@ def load(path: Path | str, overrides: Sequence[str] = (), plugins: Sequence[Path
         RecipeError: With all problems.
     """
     return check(read(Path(path), overrides), overrides, [Path(file) for file in plugins])
-
-
-def validate(path: Path | str, overrides: Sequence[str] = (), plugins: Sequence[Path | str] = ()) -> list[Problem]:
-    """All problems of a recipe; where there is none, what is worth a note."""
-    try:
-        return list(load(path, overrides, plugins).notes)
-    except RecipeError as error:
-        return error.problems

@@ -50,13 +50,13 @@ class Blocks:
         try:
             component = self.registry.load(entry)
         except RegistryError as error:
-            self.problems.append(Problem(error.message, origin, error.help))
+            self.problems.append(Problem(error.code, error.message, origin, error.help))
             return None
         taken = {"use", *elsewhere} & {*own_keys(component.Config)}
         if taken:
             help = f"this is for the authors of {entry.distribution}"
             message = f"{path}: {component.__name__} has a setting {min(taken)!r}, which belongs to the framework"
-            self.problems.append(Problem(message, origin, help))
+            self.problems.append(Problem("broken-plugin", message, origin, help))
         config = convert(component.Config, table, path, self.problems, {"use", *elsewhere})
         return None if config is None else Block(path, entry, component, config, origin)
 
@@ -77,7 +77,7 @@ class Blocks:
             return None
         if not use and not self._misspelt(path, table):
             help = f'use = "..."   # `codaar list {KINDS[kind].plural}` shows what there is'
-            self.problems.append(Problem(f"[{path}] needs 'use'", table.origin, help))
+            self.problems.append(Problem("missing-setting", f"[{path}] needs 'use'", table.origin, help))
         if not use:
             return None
         node = table.items.get("use")
@@ -87,7 +87,7 @@ class Blocks:
         except RegistryError as error:
             if node or not self._misspelt(path, table):
                 meant = "" if node else _meant(path, siblings)
-                self.problems.append(Problem(error.message, origin, meant or error.help))
+                self.problems.append(Problem(error.code, error.message, origin, meant or error.help))
             return None
 
     def _use(self, path: str, table: Table, default: str) -> str | None:
@@ -99,7 +99,7 @@ class Blocks:
             return node.data
         if not (isinstance(node, Value) and node.data is UNREADABLE):
             got = describe(node.data) if isinstance(node, Value) else "a table"
-            self.problems.append(Problem(f"{path}.use: expected a string, got {got}", node.origin))
+            self.problems.append(Problem("wrong-value", f"{path}.use: expected a string, got {got}", node.origin))
         return None
 
     def _misspelt(self, path: str, table: Table) -> bool:

@@ -19,7 +19,7 @@ from codaar_core.recipe.plan import BenchmarkPlan, Block, LossPlan, Plan
 from codaar_core.recipe.problem import Problem, RecipeError
 from codaar_core.recipe.reading import DIRECTIVES, Recipe
 from codaar_core.recipe.settings import PER_MODALITY, SECTIONS, SWITCHED, TABLES, DataSettings
-from codaar_core.recipe.tree import UNREADABLE, Table, Value
+from codaar_core.recipe.tree import UNREADABLE, Table, Value, merge
 from codaar_core.registry import KINDS, Registry, RegistryError, closest, did_you_mean
 
 FORMAT = 1
@@ -101,21 +101,23 @@ class _Checker:
             if key in TABLES and isinstance(node, Value):
                 self._not_a_table(key, node)
             elif key:
-                items[key] = node
+                before = items.get(key)  # inherited, where this one is misspelt
+                items[key] = merge(before, node) if isinstance(before, Table) and isinstance(node, Table) else node
         return Table(items, tree.key)
 
     def _unknown_table(self, key: str, node: Table | Value, tree: Table) -> str:
         near = closest(key, ["codaar", *TABLES, *DIRECTIVES])
         what = f"table [{key}]" if isinstance(node, Table) else f"setting {key!r}"
         help = did_you_mean(key, near) or f"its tables are {', '.join(sorted(TABLES))}"
-        self.problems.append(Problem(f"a recipe has no {what}", node.key, help))
-        return next((name for name in near if name not in tree.items and name not in DIRECTIVES), "")
+        self.problems.append(Problem("unknown-table", f"a recipe has no {what}", node.key, help))
+        return next((name for name in near if name not in DIRECTIVES), "")
 
     def _not_a_table(self, path: str, node: Value) -> None:
         self.unreadable.add(path)
         if node.data is not UNREADABLE:
             help = f"[{path}]\nuse = {literal(node.data)}" if isinstance(node.data, str) else f"begin it with [{path}]"
-            self.problems.append(Problem(f"{path}: expected a table, got {describe(node.data)}", node.origin, help))
+            message = f"{path}: expected a table, got {describe(node.data)}"
+            self.problems.append(Problem("wrong-value", message, node.origin, help))
 
     def _format(self) -> None:
         node = self.tree.items.get("codaar")
@@ -128,7 +130,7 @@ class _Checker:
         else:
             return
         if not any(closest(key, ["codaar"]) for key in self.recipe.tree.items if key != "codaar"):
-            self.problems.append(Problem(message, origin, f"codaar = {FORMAT}"))
+            self.problems.append(Problem("recipe-format", message, origin, f"codaar = {FORMAT}"))
 
     def _plugins(self, more: Sequence[Path]) -> tuple[str, ...]:
         """Load the local files that the recipe or the command line names; gives their absolute paths."""
@@ -141,7 +143,7 @@ class _Checker:
             try:
                 self.registry.add_file(path)
             except RegistryError as error:
-                self.problems.append(Problem(error.message, origin, error.help))
+                self.problems.append(Problem(error.code, error.message, origin, error.help))
         return tuple(files)
 
     # sections
@@ -158,6 +160,9 @@ class _Checker:
         """The names in a list and where each stands; None where it cannot be read: then all blocks are checked."""
         section, _, key = path.partition(".")
         node = self.tree.find((section, key))
+        known = own_keys(SECTIONS[section])
+        if any(key in closest(other, known) for other in self._table(section).without(known).items):
+            return None  # what was meant for this list stands under a misspelt key
         if node is None:
             return None if required or section in self.unreadable else []
         if not (isinstance(node, Value) and isinstance(node.data, list)):
@@ -179,7 +184,7 @@ class _Checker:
         if name in self.tree.items:
             return self.blocks.block(name, name, self._table(name), elsewhere)
         help = f'[{name}]\nuse = "..."   # `codaar list {KINDS[name].plural}` shows what there is'
-        self.problems.append(Problem(f"the recipe has no [{name}]", self.tree.origin, help))
+        self.problems.append(Problem("missing-setting", f"the recipe has no [{name}]", self.tree.origin, help))
         return None
 
     def _inside(self, section: str) -> dict[str, Table]:
@@ -225,7 +230,8 @@ class _Checker:
         self.blocks.switched_off(SWITCHED[section].settings, f"{section}.{name}", table)
         near = closest(name, without)
         help = f"did you mean [{section}.{near[0]}]?" if near else f"{SWITCHED[section].switch} switches blocks on"
-        self.notes.append(Problem(f"[{section}.{name}] is not switched on", table.key, help, "note"))
+        message = f"[{section}.{name}] is not switched on"
+        self.notes.append(Problem("unused-block", message, table.key, help, "note"))
 
     def _on(self, section: str, name: str, table: Table, off: dict[str, Table]) -> Any:
         kind, _, settings = SWITCHED[section]
@@ -247,7 +253,7 @@ class _Checker:
         if isinstance(head, Value):
             help = f"head = {{ use = {literal(head.data)} }}" if isinstance(head.data, str) else "head = { use = ... }"
             message = f"{path}.head: expected a table, got {describe(head.data)}"
-            self.problems.append(Problem(message, head.origin, help))
+            self.problems.append(Problem("wrong-value", message, head.origin, help))
             return None
         default = self._default_head(benchmark) if benchmark else ""
         unknowable = benchmark is None and "use" not in head.items
@@ -263,7 +269,7 @@ class _Checker:
         steps = self.tree.find(("model", "align"))
         if modalities is not None and len(modalities) < 2 and isinstance(steps, Value) and steps.data:
             message = f"model.align needs two modalities, model.modalities has {len(modalities)}"
-            self.problems.append(Problem(message, steps.origin, "align = []"))
+            self.problems.append(Problem("lone-modality", message, steps.origin, "align = []"))
 
 
 def _beside(origin: Origin, name: str) -> Path:

@@ -182,14 +182,16 @@ def _built(settings: type[T], values: dict[str, Any], table: Table, path: str, p
     try:
         return settings(**values)
     except Exception as error:  # a check that looks at several settings together
-        problems.append(Problem(f"[{path}]: {_reason(error)}", table.origin, getattr(error, "help", "")))
+        problems.append(
+            Problem("refused-value", f"[{path}]: {_reason(error)}", table.origin, getattr(error, "help", ""))
+        )
         return None
 
 
 def _mismatched(error: Exception, node: Table | Value, path: str) -> Iterator[Problem]:
     for each in error.each if isinstance(error, Mismatches) else [error]:
         origin = node.element(*each.inside) if isinstance(node, Value) and isinstance(each, Mismatch) else node.origin
-        yield Problem(f"{path}: {each}", origin, getattr(each, "help", ""))
+        yield Problem("wrong-value", f"{path}: {each}", origin, getattr(each, "help", ""))
 
 
 def _refused(settings: type, good: dict[str, Any], table: Table, path: str) -> Iterator[Problem]:
@@ -206,6 +208,7 @@ def _refused(settings: type, good: dict[str, Any], table: Table, path: str) -> I
             continue
         except Exception as error:
             yield Problem(
+                "refused-value",
                 f"{path}.{field.name}{_said(error, field.name)}",
                 table.items[field.name].origin,
                 getattr(error, "help", ""),
@@ -227,9 +230,9 @@ def _reason(error: Exception) -> str:
 
 def unknown(key: str, node: Table | Value, path: str, known: Collection[str], table: Table) -> Problem:
     """An unknown key, with the key that was meant and what that is set to."""
-    near = closest(key, known)
+    near, message = closest(key, known), f"[{path}] has no setting {key!r}"
     if not near:
-        return Problem(f"[{path}] has no setting {key!r}", node.key, f"it has {', '.join(sorted(known))}")
+        return Problem("unknown-setting", message, node.key, f"it has {', '.join(sorted(known))}")
     given = table.items.get(near[0])
     now = (
         f" ({literal(given.data)}, from {given.origin})"
@@ -237,10 +240,11 @@ def unknown(key: str, node: Table | Value, path: str, known: Collection[str], ta
         else ""
     )
     help = f"did you mean {join_or([repr(each) for each in near])}?{now}"
-    return Problem(f"[{path}] has no setting {key!r}", node.key, help)
+    return Problem("unknown-setting", message, node.key, help)
 
 
 def missing(field: attrs.Attribute, path: str, table: Table) -> Problem:
     """A setting without default that the recipe does not give."""
     meaning = field.metadata.get("help", "")
-    return Problem(f"[{path}] needs {field.name!r}", table.origin, f"{field.name} = ...   # {meaning}")
+    help = f"{field.name} = ...   # {meaning}"
+    return Problem("missing-setting", f"[{path}] needs {field.name!r}", table.origin, help)

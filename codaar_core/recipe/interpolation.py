@@ -98,9 +98,10 @@ class _Interpolation:
 
     def _environment(self, name: str) -> str:
         if name not in os.environ:
-            self._fail(f"${{env:{name}}}: the environment variable {name} is not set", f"export {name}=...")
+            message = f"${{env:{name}}}: the environment variable {name} is not set"
+            self._fail(message, f"export {name}=...", "environment")
         return os.environ[name]
 
-    def _fail(self, message: str, help: str = "") -> None:
-        self.problems.append(Problem(message, self.origin, help))
+    def _fail(self, message: str, help: str = "", code: str = "reference") -> None:
+        self.problems.append(Problem(code, message, self.origin, help))
         raise _Unreadable

@@ -21,7 +21,7 @@ def mismatches(modalities: Mapping[str, Origin], encoders: Blocks, decoders: Blo
         if modality not in encoders and not block_is_misspelt:
             meant.update(near)
             help = did_you_mean(modality, near) or f'[encoders.{modality}]\nuse = "..."   # `codaar list encoders`'
-            yield Problem(f"modality {modality!r} has no encoder", origin, help)
+            yield Problem("missing-encoder", f"modality {modality!r} has no encoder", origin, help)
     for section, blocks in (("encoders", encoders), ("decoders", decoders)):
         without = [modality for modality in modalities if modality not in blocks]
         for name, table in blocks.items():
@@ -34,5 +34,5 @@ def _stray(section: str, name: str, table: Table, without: list[str]) -> Problem
     message = f"[{section}.{name}] is for no modality of model.modalities"
     near = closest(name, without)
     if near:
-        return Problem(message, table.key, f"did you mean [{section}.{near[0]}]?")
-    return Problem(message, table.key, "it is not used", "note")
+        return Problem("unused-block", message, table.key, f"did you mean [{section}.{near[0]}]?")
+    return Problem("unused-block", message, table.key, "it is not used", "note")

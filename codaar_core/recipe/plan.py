@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from codaar_core.api.errors import ComponentError
+from codaar_core.api.errors import CodaarError
 from codaar_core.recipe.origin import Origin
 from codaar_core.recipe.problem import Problem, RecipeError
 from codaar_core.recipe.reading import Recipe
@@ -84,7 +84,7 @@ class Plan:
         yield from (bench.head for bench in self.benchmarks)
         yield from self.hooks
 
-    def problem(self, path: str, error: ComponentError) -> RecipeError:
-        """Turn what a component complained of while it was built into a problem at its line of the recipe."""
+    def problem(self, path: str, error: CodaarError, code: str = "unbuildable") -> RecipeError:
+        """Turn what a component complained of into a problem at its line of the recipe."""
         origin = next((block.origin for block in self.blocks() if block.path == path), None)
-        return RecipeError([Problem(f"{path}: {error.message}", origin, error.help)])
+        return RecipeError([Problem(code, f"{path}: {error.message}", origin, error.help)])

@@ -9,6 +9,33 @@ import attrs
 from codaar_core.api.errors import CodaarError
 from codaar_core.recipe.origin import Origin
 
+CODES = (
+    "broken-plugin",
+    "circular-extends",
+    "environment",
+    "failing-component",
+    "incompatible-plugin",
+    "lone-modality",
+    "missing-encoder",
+    "missing-setting",
+    "name-clash",
+    "not-installed",
+    "not-toml",
+    "override",
+    "recipe-format",
+    "reference",
+    "refused-value",
+    "unbuildable",
+    "unknown-name",
+    "unknown-setting",
+    "unknown-table",
+    "unreadable-file",
+    "unset",
+    "unused-block",
+    "wrong-value",
+)
+"""Kinds of problems; each is a heading in docs/errors.md."""
+
 
 @attrs.frozen
 class Problem:
@@ -17,13 +44,14 @@ class Problem:
     A note (``level = "note"``) is worth knowing, but does not keep the recipe from running.
     """
 
+    code: str = attrs.field(validator=attrs.validators.in_(CODES))
     message: str
     origin: Origin | None
     help: str = ""
     level: str = "error"
 
     def __str__(self) -> str:
-        parts = [f"{self.level}: {self.message}", *_excerpt(self.origin)]
+        parts = [f"{self.level}[{self.code}]: {self.message}", *_excerpt(self.origin)]
         if self.help:
             parts += [f"   = help: {line}" if first else f"           {line}" for first, line in _numbered(self.help)]
         return "\n".join(parts)

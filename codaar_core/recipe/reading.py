@@ -58,7 +58,9 @@ class _Reader:
         """The tree of a file over the trees of those it extends; ``named`` is where another file names it."""
         if any(path.resolve() == each.resolve() for each in self.open):
             circle = " -> ".join(map(str, [*self.open, path]))
-            return self._nothing(f"extends runs in a circle: {circle}", named, "remove one of these extends")
+            return self._nothing(
+                "circular-extends", f"extends runs in a circle: {circle}", named, "remove one of these extends"
+            )
         document = self._content(path, named)
         own = self._parse(document, Source(str(path), tuple(document.split("\n"))))
         self.open.append(path)
@@ -74,11 +76,11 @@ class _Reader:
         try:
             self.files[path] = path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
         except FileNotFoundError:
-            self._nothing(f"there is no file {str(path)!r}", named, _neighbour(path))
+            self._nothing("unreadable-file", f"there is no file {str(path)!r}", named, _neighbour(path))
         except UnicodeDecodeError:
-            self._nothing(f"{str(path)!r} is not encoded in UTF-8", named, "save it as UTF-8")
+            self._nothing("unreadable-file", f"{str(path)!r} is not encoded in UTF-8", named, "save it as UTF-8")
         except OSError as error:
-            self._nothing(f"{str(path)!r} cannot be read: {error.strerror}", named)
+            self._nothing("unreadable-file", f"{str(path)!r} cannot be read: {error.strerror}", named)
         return self.files.get(path, "")
 
     def _parse(self, document: str, source: Source) -> Table:
@@ -88,7 +90,9 @@ class _Reader:
             message = f"this is no TOML: {error.msg[:1].lower()}{error.msg[1:]}"
             line = min(error.lineno, len(source.lines))
             column = min(error.colno, max(1, len(source.lines[line - 1])))
-            return self._nothing(message, Origin(source, line, column, 1), _toml_advice(source.lines[line - 1]))
+            return self._nothing(
+                "not-toml", message, Origin(source, line, column, 1), _toml_advice(source.lines[line - 1])
+            )
 
     def _strings(self, tree: Table, key: str) -> list[tuple[str, Origin]]:
         """The elements of ``extends`` or ``unset``."""
@@ -98,7 +102,10 @@ class _Reader:
         data = value.data if isinstance(value, Value) else {}
         if not (isinstance(data, list) and all(isinstance(each, str) for each in data)):
             self._nothing(
-                f"{key}: expected a list of strings, got {describe(data)}", value.origin, f'write {key} = ["..."]'
+                "wrong-value",
+                f"{key}: expected a list of strings, got {describe(data)}",
+                value.origin,
+                f'write {key} = ["..."]',
             )
             return []
         return [(name, value.element(number)) for number, name in enumerate(data)]
@@ -107,7 +114,9 @@ class _Reader:
         path = tuple(name.split("."))
         if tree.find(path) is None:
             known = {".".join(each[:depth]) for each, _ in tree.walk() for depth in range(1, len(each) + 1)}
-            self._nothing(f"unset: nothing inherited is called {name!r}", origin, did_you_mean(name, sorted(known)))
+            self._nothing(
+                "unset", f"unset: nothing inherited is called {name!r}", origin, did_you_mean(name, sorted(known))
+            )
             return tree
         return remove(tree, path)
 
@@ -128,16 +137,18 @@ class _Reader:
         source = Source(COMMAND_LINE, (f"-o {written}",))
         whole = Origin(source, 1, 4, len(written))
         if not equals or not is_dotted_key(path):
-            return self._nothing(f"-o {written}: expected path=value", whole, "for example -o run.epochs=3")
+            return self._nothing("override", f"-o {written}: expected path=value", whole, "for example -o run.epochs=3")
         tree = self._parse(f"   {path}={value if is_value(value) else json.dumps(value)}", source)
         directive = next((key for key in DIRECTIVES if key in tree.items), None)
         if directive:
-            return self._nothing(f"{directive} is for files, not for -o", whole, "write a file that extends this one")
+            return self._nothing(
+                "override", f"{directive} is for files, not for -o", whole, "write a file that extends this one"
+            )
         return tree
 
-    def _nothing(self, message: str, origin: Origin | None, help: str = "") -> Table:
+    def _nothing(self, code: str, message: str, origin: Origin | None, help: str = "") -> Table:
         """Note a problem; the empty tree stands in for what could not be read."""
-        self.problems.append(Problem(message, origin, help))
+        self.problems.append(Problem(code, message, origin, help))
         return Table({}, origin or Origin(Source("", ()), 1, 1))
 
 

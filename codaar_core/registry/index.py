@@ -8,6 +8,7 @@ from pathlib import Path
 import attrs
 import tomli
 
+FORMAT = 1
 IN_WHEEL = Path(__file__).with_name("plugins.toml")
 IN_CHECKOUT = Path(__file__).resolve().parents[2] / "registry" / "plugins.toml"
 

@@ -13,14 +13,15 @@ from packaging.utils import canonicalize_name
 from codaar_core.api.component import Component
 from codaar_core.registry.entry import CORE, Entry
 from codaar_core.registry.kinds import KINDS, Kind
-from codaar_core.registry.problems import LoadProblem
+from codaar_core.registry.problems import Incompatible, LoadProblem
 
 
 def load_installed(entry: Entry) -> type[Component]:
     """Import a component of an installed distribution and check that it fulfils its contract.
 
     Raises:
-        LoadProblem: The package wants another core, its import fails, or the target is no such component.
+        Incompatible: The package wants another core.
+        LoadProblem: Its import fails, or the target is no such component.
     """
     refuse_incompatible(entry)
     component = import_target(entry)
@@ -33,7 +34,7 @@ def refuse_incompatible(entry: Entry) -> None:
     here = metadata.version(CORE)
     for requirement in _requirements_on_core(entry.distribution):
         if not requirement.specifier.contains(here, prereleases=True):
-            raise LoadProblem(
+            raise Incompatible(
                 f"{entry.package} needs {CORE} {requirement.specifier}, this is {here}; it was not imported",
                 f"pip install --upgrade {entry.distribution} {CORE}",
             )

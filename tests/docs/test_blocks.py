@@ -1,4 +1,4 @@
-"""Every command and block of the README and of docs/ is run."""
+"""Every command and block of the README and of docs/ is run; those of the tutorial by test_tutorial.py, in order."""
 
 from __future__ import annotations
 
@@ -8,40 +8,20 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 import tomli
+from code_blocks import ROOT, blocks
 
-ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "plugins").glob("*/README.md"))]
 SMALL = """
 run.epochs=1 data.pretrain=16 data.batch=8 data.patches=8 data.words=16 data.classification=[20,20] data.localization=[10,10]
 data.retrieval=10 device.threads=1 quantizer.codes=16 quantizer.dim=16 encoders.video.channels=[4,8] decoders.video.hidden=4
 evaluate.seeds=[1]
 """.split()
+TUTORIAL = ROOT / "docs" / "tutorial.md"
 INSTALL, TEST = "python -m pip install -r requirements.txt", "python -m pytest"
-
-
-class Block(NamedTuple):
-    page: Path
-    line: int
-    language: str
-    name: str  # of the file it is to be saved as
-    content: str
-
-    def __str__(self) -> str:
-        return f"{self.page.relative_to(ROOT)}:{self.line}"
-
-
-def blocks(page: Path) -> list[Block]:
-    found = re.finditer(r"^```(\w+)(?: file=(\S+))?\n(.*?)^```$", page.read_text("utf-8"), re.DOTALL | re.MULTILINE)
-    return [
-        Block(page, each.string[: each.start()].count("\n") + 2, each[1], each[2] or "", each[3]) for each in found
-    ]
-
-
-ALL = [block for page in PAGES for block in blocks(page)]
+ALL = [block for page in PAGES if page != TUTORIAL for block in blocks(page)]
 COMMANDS = [
     pytest.param(block, line[2:], id=f"{block}: {line[2:50]}")
     for block in ALL

@@ -52,7 +52,7 @@ LAST = "\n\n1 problem in 1 file; nothing was run."
     [
         pytest.param(
             "[run]\nepoch = 3\n",
-            "error: [run] has no setting 'epoch'\n"
+            "error[unknown-setting]: [run] has no setting 'epoch'\n"
             "  --> mine.toml:3:1\n"
             "   |  epoch = 3\n"
             "   |  ^^^^^\n"
@@ -61,7 +61,7 @@ LAST = "\n\n1 problem in 1 file; nothing was run."
         ),
         pytest.param(
             "[run]\nnam = 'x'\n",
-            "error: [run] has no setting 'nam'\n"
+            "error[unknown-setting]: [run] has no setting 'nam'\n"
             "  --> mine.toml:3:1\n"
             "   |  nam = 'x'\n"
             "   |  ^^^\n"
@@ -70,7 +70,7 @@ LAST = "\n\n1 problem in 1 file; nothing was run."
         ),
         pytest.param(
             "[optimizer]\nmomentum = 0.9\n",
-            "error: [optimizer] has no setting 'momentum'\n"
+            "error[unknown-setting]: [optimizer] has no setting 'momentum'\n"
             "  --> mine.toml:3:1\n"
             "   |  momentum = 0.9\n"
             "   |  ^^^^^^^^\n"
@@ -79,7 +79,7 @@ LAST = "\n\n1 problem in 1 file; nothing was run."
         ),
         pytest.param(
             "[quantiser]\ncodes = 4\n",
-            "error: a recipe has no table [quantiser]\n"
+            "error[unknown-table]: a recipe has no table [quantiser]\n"
             "  --> mine.toml:2:2\n"
             "   |  [quantiser]\n"
             "   |   ^^^^^^^^^\n"
@@ -88,7 +88,7 @@ LAST = "\n\n1 problem in 1 file; nothing was run."
         ),
         pytest.param(
             'quantizer.codes = "800"\n',
-            'error: quantizer.codes: expected an integer, got the string "800"\n'
+            'error[wrong-value]: quantizer.codes: expected an integer, got the string "800"\n'
             "  --> mine.toml:2:19\n"
             '   |  quantizer.codes = "800"\n'
             "   |                    ^^^^^\n"
@@ -97,7 +97,7 @@ LAST = "\n\n1 problem in 1 file; nothing was run."
         ),
         pytest.param(
             "quantizer.sizes = [\n\t4,\n\t'5',\n]\n",
-            'error: quantizer.sizes: expected an integer, got the string "5"\n'
+            'error[wrong-value]: quantizer.sizes: expected an integer, got the string "5"\n'
             "  --> mine.toml:4:2\n"
             "   |  \t'5',\n"
             "   |  \t^^^\n"
@@ -106,7 +106,7 @@ LAST = "\n\n1 problem in 1 file; nothing was run."
         ),
         pytest.param(
             "encoders.north.dropout = 1\n",
-            "error: encoders.north.dropout must be < 1.0: 1.0\n"
+            "error[refused-value]: encoders.north.dropout must be < 1.0: 1.0\n"
             "  --> mine.toml:2:26\n"
             "   |  encoders.north.dropout = 1\n"
             "   |                           ^",
@@ -114,7 +114,7 @@ LAST = "\n\n1 problem in 1 file; nothing was run."
         ),
         pytest.param(
             "model.losses = ['toy-loss']\n[losses.toy-loss]\nlow = 2\n",
-            "error: [losses.toy-loss]: low must not exceed high\n"
+            "error[refused-value]: [losses.toy-loss]: low must not exceed high\n"
             "  --> mine.toml:3:9\n"
             "   |  [losses.toy-loss]\n"
             "   |          ^^^^^^^^",
@@ -122,7 +122,7 @@ LAST = "\n\n1 problem in 1 file; nothing was run."
         ),
         pytest.param(
             "[device]\ndtype = 'float46'\n",
-            'error: device.dtype: expected "float32" or "float64", got "float46"\n'
+            'error[wrong-value]: device.dtype: expected "float32" or "float64", got "float46"\n'
             "  --> mine.toml:3:9\n"
             "   |  dtype = 'float46'\n"
             "   |          ^^^^^^^^^\n"
@@ -131,7 +131,7 @@ LAST = "\n\n1 problem in 1 file; nothing was run."
         ),
         pytest.param(
             "encoders.north.use = 'toy-encodre'\n",
-            "error: no encoder is called 'toy-encodre'\n"
+            "error[unknown-name]: no encoder is called 'toy-encodre'\n"
             "  --> mine.toml:2:22\n"
             "   |  encoders.north.use = 'toy-encodre'\n"
             "   |                       ^^^^^^^^^^^^^\n"
@@ -140,7 +140,7 @@ LAST = "\n\n1 problem in 1 file; nothing was run."
         ),
         pytest.param(
             "[bench.s4]\nuse = 'far:s4'\n[evaluate]\non = ['s4']\n",
-            "error: benchmark 's4' comes from codaar-plugin-far, which is not installed\n"
+            "error[not-installed]: benchmark 's4' comes from codaar-plugin-far, which is not installed\n"
             "  --> mine.toml:3:7\n"
             "   |  use = 'far:s4'\n"
             "   |        ^^^^^^^^\n"
@@ -149,7 +149,7 @@ LAST = "\n\n1 problem in 1 file; nothing was run."
         ),
         pytest.param(
             "evaluate.on = ['toy-benchmark']\nbench.toy-benchmark.head.use = 'toy-head'\n",
-            "error: task head 'toy-head' is provided by 2 installed packages\n"
+            "error[name-clash]: task head 'toy-head' is provided by 2 installed packages\n"
             "  --> mine.toml:3:32\n"
             "   |  bench.toy-benchmark.head.use = 'toy-head'\n"
             "   |                                 ^^^^^^^^^^\n"
@@ -158,7 +158,8 @@ LAST = "\n\n1 problem in 1 file; nothing was run."
         ),
         pytest.param(
             "model.losses = ['old']\n",
-            "error: codaar-plugin-old 0.3.1 needs codaar-core <0.1, this is 0.1.0; it was not imported\n"
+            "error[incompatible-plugin]: codaar-plugin-old 0.3.1 needs codaar-core <0.1, this is 0.1.0; "
+            "it was not imported\n"
             "  --> mine.toml:2:17\n"
             "   |  model.losses = ['old']\n"
             "   |                  ^^^^^\n"
@@ -167,7 +168,7 @@ LAST = "\n\n1 problem in 1 file; nothing was run."
         ),
         pytest.param(
             "model.modalities = ['north', 'west']\n",
-            "error: modality 'west' has no encoder\n"
+            "error[missing-encoder]: modality 'west' has no encoder\n"
             "  --> mine.toml:2:30\n"
             "   |  model.modalities = ['north', 'west']\n"
             "   |                               ^^^^^^\n"
@@ -177,7 +178,7 @@ LAST = "\n\n1 problem in 1 file; nothing was run."
         ),
         pytest.param(
             "model.modalities = ['north']\nmodel.align = ['toy-align']\n",
-            "error: model.align needs two modalities, model.modalities has 1\n"
+            "error[lone-modality]: model.align needs two modalities, model.modalities has 1\n"
             "  --> mine.toml:3:15\n"
             "   |  model.align = ['toy-align']\n"
             "   |                ^^^^^^^^^^^^^\n"
@@ -186,7 +187,7 @@ LAST = "\n\n1 problem in 1 file; nothing was run."
         ),
         pytest.param(
             "model.losses = ['toy-loss', 'toy-loss']\n",
-            "error: model.losses must not name 'toy-loss' twice\n"
+            "error[refused-value]: model.losses must not name 'toy-loss' twice\n"
             "  --> mine.toml:2:16\n"
             "   |  model.losses = ['toy-loss', 'toy-loss']\n"
             "   |                 ^^^^^^^^^^^^^^^^^^^^^^^^",
@@ -194,7 +195,7 @@ LAST = "\n\n1 problem in 1 file; nothing was run."
         ),
         pytest.param(
             "model.losses = ['mian']\n[losses.main]\nuse = 'toy-loss'\n",
-            "error: no loss is called 'mian'\n"
+            "error[unknown-name]: no loss is called 'mian'\n"
             "  --> mine.toml:2:17\n"
             "   |  model.losses = ['mian']\n"
             "   |                  ^^^^^^\n"
@@ -203,7 +204,7 @@ LAST = "\n\n1 problem in 1 file; nothing was run."
         ),
         pytest.param(
             "evaluate.on = ['toy-benchmark']\nbench.toy-benchmark.head = 'toy-head'\n",
-            'error: bench.toy-benchmark.head: expected a table, got the string "toy-head"\n'
+            'error[wrong-value]: bench.toy-benchmark.head: expected a table, got the string "toy-head"\n'
             "  --> mine.toml:3:28\n"
             "   |  bench.toy-benchmark.head = 'toy-head'\n"
             "   |                             ^^^^^^^^^^\n"
@@ -212,7 +213,7 @@ LAST = "\n\n1 problem in 1 file; nothing was run."
         ),
         pytest.param(
             "quantizer = 'toy-quantizer'\n",
-            'error: quantizer: expected a table, got the string "toy-quantizer"\n'
+            'error[wrong-value]: quantizer: expected a table, got the string "toy-quantizer"\n'
             "  --> mine.toml:2:13\n"
             "   |  quantizer = 'toy-quantizer'\n"
             "   |              ^^^^^^^^^^^^^^^\n"
@@ -222,7 +223,7 @@ LAST = "\n\n1 problem in 1 file; nothing was run."
         ),
         pytest.param(
             "codaar = 2\n",
-            "error: this codaar-core reads recipe format 1, not 2\n"
+            "error[recipe-format]: this codaar-core reads recipe format 1, not 2\n"
             "  --> mine.toml:2:10\n"
             "   |  codaar = 2\n"
             "   |           ^\n"
@@ -231,7 +232,7 @@ LAST = "\n\n1 problem in 1 file; nothing was run."
         ),
         pytest.param(
             "run.plugins = ['mine.py']\n",
-            "error: there is no plug-in file 'mine.py'\n"
+            "error[broken-plugin]: there is no plug-in file 'mine.py'\n"
             "  --> mine.toml:2:16\n"
             "   |  run.plugins = ['mine.py']\n"
             "   |                 ^^^^^^^^^\n"
@@ -240,7 +241,7 @@ LAST = "\n\n1 problem in 1 file; nothing was run."
         ),
         pytest.param(
             "run.directory = '${env:CODAAR_ABSENT}'\n",
-            "error: ${env:CODAAR_ABSENT}: the environment variable CODAAR_ABSENT is not set\n"
+            "error[environment]: ${env:CODAAR_ABSENT}: the environment variable CODAAR_ABSENT is not set\n"
             "  --> mine.toml:2:17\n"
             "   |  run.directory = '${env:CODAAR_ABSENT}'\n"
             "   |                  ^^^^^^^^^^^^^^^^^^^^^^\n"
@@ -249,7 +250,7 @@ LAST = "\n\n1 problem in 1 file; nothing was run."
         ),
         pytest.param(
             "run.epochs = '${run.seeed}'\nrun.seed = 3\n",
-            "error: ${run.seeed}: the recipe says nothing at run.seeed\n"
+            "error[reference]: ${run.seeed}: the recipe says nothing at run.seeed\n"
             "  --> mine.toml:2:14\n"
             "   |  run.epochs = '${run.seeed}'\n"
             "   |               ^^^^^^^^^^^^^^\n"
@@ -258,7 +259,7 @@ LAST = "\n\n1 problem in 1 file; nothing was run."
         ),
         pytest.param(
             "unset = ['encoders.nort']\n",
-            "error: unset: nothing inherited is called 'encoders.nort'\n"
+            "error[unset]: unset: nothing inherited is called 'encoders.nort'\n"
             "  --> mine.toml:2:10\n"
             "   |  unset = ['encoders.nort']\n"
             "   |           ^^^^^^^^^^^^^^^\n"
@@ -267,7 +268,7 @@ LAST = "\n\n1 problem in 1 file; nothing was run."
         ),
         pytest.param(
             "[run]\nname = avt\n",
-            "error: this is no TOML: invalid value\n"
+            "error[not-toml]: this is no TOML: invalid value\n"
             "  --> mine.toml:3:8\n"
             "   |  name = avt\n"
             "   |         ^\n"
@@ -276,7 +277,7 @@ LAST = "\n\n1 problem in 1 file; nothing was run."
         ),
         pytest.param(
             "[run]\nepochs = 3\nepochs = 4\n",
-            "error: this is no TOML: cannot overwrite a value\n"
+            "error[not-toml]: this is no TOML: cannot overwrite a value\n"
             "  --> mine.toml:4:10\n"
             "   |  epochs = 4\n"
             "   |           ^",
@@ -293,7 +294,7 @@ def test_one_problem(content, expected):
     [
         pytest.param(
             "extends = ['bsae.toml']\n",
-            "error: there is no file 'bsae.toml'\n"
+            "error[unreadable-file]: there is no file 'bsae.toml'\n"
             "  --> mine.toml:1:12\n"
             "   |  extends = ['bsae.toml']\n"
             "   |             ^^^^^^^^^^^\n"
@@ -302,7 +303,7 @@ def test_one_problem(content, expected):
         ),
         pytest.param(
             "extends = 'base.toml'\n",
-            'error: extends: expected a list of strings, got the string "base.toml"\n'
+            'error[wrong-value]: extends: expected a list of strings, got the string "base.toml"\n'
             "  --> mine.toml:1:11\n"
             "   |  extends = 'base.toml'\n"
             "   |            ^^^^^^^^^^^\n"
@@ -311,7 +312,7 @@ def test_one_problem(content, expected):
         ),
         pytest.param(
             "extends = ['mine.toml']\n",
-            "error: extends runs in a circle: mine.toml -> mine.toml\n"
+            "error[circular-extends]: extends runs in a circle: mine.toml -> mine.toml\n"
             "  --> mine.toml:1:12\n"
             "   |  extends = ['mine.toml']\n"
             "   |             ^^^^^^^^^^^\n"
@@ -320,12 +321,14 @@ def test_one_problem(content, expected):
         ),
         pytest.param(
             BASE.replace("codaar = 1\n", ""),
-            "error: the recipe does not say which format it has\n  --> mine.toml:1:1\n   = help: codaar = 1",
+            "error[recipe-format]: the recipe does not say which format it has\n"
+            "  --> mine.toml:1:1\n"
+            "   = help: codaar = 1",
             id="no format",
         ),
         pytest.param(
             BASE.replace('quantizer.use = "toy-quantizer"\n', ""),
-            "error: the recipe has no [quantizer]\n"
+            "error[missing-setting]: the recipe has no [quantizer]\n"
             "  --> mine.toml:1:1\n"
             "   = help: [quantizer]\n"
             '           use = "..."   # `codaar list quantizers` shows what there is',
@@ -333,7 +336,7 @@ def test_one_problem(content, expected):
         ),
         pytest.param(
             BASE.replace('run.name = "small"', "run.seed = 1"),
-            "error: [run] needs 'name'\n"
+            "error[missing-setting]: [run] needs 'name'\n"
             "  --> mine.toml:2:1\n"
             "   |  run.seed = 1\n"
             "   |  ^^^\n"
@@ -342,7 +345,7 @@ def test_one_problem(content, expected):
         ),
         pytest.param(
             BASE.replace('{ use = "toy-encoder", width = 1 }', "{ width = 1 }", 1),
-            "error: [encoders.north] needs 'use'\n"
+            "error[missing-setting]: [encoders.north] needs 'use'\n"
             "  --> mine.toml:5:10\n"
             "   |  encoders.north = { width = 1 }\n"
             "   |           ^^^^^\n"
@@ -357,7 +360,7 @@ def test_one_problem_of_a_whole_file(content, expected):
 
 def test_a_circle_of_two():
     Path("other.toml").write_text("extends = ['mine.toml']\n")
-    assert "error: extends runs in a circle: mine.toml -> other.toml -> mine.toml" in message(
+    assert "error[circular-extends]: extends runs in a circle: mine.toml -> other.toml -> mine.toml" in message(
         "extends = ['other.toml']\n"
     )
 
@@ -365,7 +368,7 @@ def test_a_circle_of_two():
 def test_a_broken_plugin():
     said = message(EXTENDING + "model.losses = ['vq']\n")
     assert said.startswith(
-        "error: loss 'mine:vq' could not be loaded from codaar-plugin-mine 0.1.0: ImportError: no einx ("
+        "error[broken-plugin]: loss 'mine:vq' could not be loaded from codaar-plugin-mine 0.1.0: ImportError: no einx ("
     )
     assert "mine_vq.py:1)\n  --> mine.toml:2:17\n" in said
 
@@ -374,7 +377,9 @@ def test_a_missing_recipe():
     with pytest.raises(RecipeError) as caught:
         load("bass.toml")
     assert str(caught.value) == (
-        "error: there is no file 'bass.toml'\n   = help: did you mean 'base.toml'?\n\n1 problem; nothing was run."
+        "error[unreadable-file]: there is no file 'bass.toml'\n"
+        "   = help: did you mean 'base.toml'?\n\n"
+        "1 problem; nothing was run."
     )
 
 
@@ -382,23 +387,23 @@ def test_a_missing_recipe():
     ("override", "expected"),
     [
         (
-            "quantiser.size=400",
-            "error: a recipe has no table [quantiser]\n"
+            "quantiser.codes=400",
+            "error[unknown-table]: a recipe has no table [quantiser]\n"
             "  --> command line\n"
-            "   |  -o quantiser.size=400\n"
+            "   |  -o quantiser.codes=400\n"
             "   |     ^^^^^^^^^\n"
             "   = help: did you mean 'quantizer'?",
         ),
         (
             "run.epochs=many",
-            'error: run.epochs: expected an integer, got the string "many"\n'
+            'error[wrong-value]: run.epochs: expected an integer, got the string "many"\n'
             "  --> command line\n"
             "   |  -o run.epochs=many\n"
             "   |                ^^^^",
         ),
         (
             "epochs",
-            "error: -o epochs: expected path=value\n"
+            "error[override]: -o epochs: expected path=value\n"
             "  --> command line\n"
             "   |  -o epochs\n"
             "   |     ^^^^^^\n"
@@ -406,7 +411,7 @@ def test_a_missing_recipe():
         ),
         (
             "extends=['x']",
-            "error: extends is for files, not for -o\n"
+            "error[override]: extends is for files, not for -o\n"
             "  --> command line\n"
             "   |  -o extends=['x']\n"
             "   |     ^^^^^^^^^^^^^\n"
@@ -442,7 +447,7 @@ def test_notes_look_like_problems():
     Path("toys.toml").write_text(RECIPE.replace('"toy-head"', '"toy:toy-head"') + "[losses.mian]\n")
     (note,) = load("toys.toml").notes
     assert str(note) == (
-        "note: [losses.mian] is not switched on\n"
+        "note[unused-block]: [losses.mian] is not switched on\n"
         "  --> toys.toml:90:9\n"
         "   |  [losses.mian]\n"
         "   |          ^^^^\n"

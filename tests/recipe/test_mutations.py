@@ -8,9 +8,11 @@ import pytest
 import tomli
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
+from slips import slips, wrong_type
 from toy_plugins import RECIPE
 
-from codaar_core.recipe import load, validate
+from codaar_core import validate
+from codaar_core.recipe import load
 from codaar_core.recipe.literal import literal
 
 pytestmark = pytest.mark.usefixtures("toy")
@@ -23,23 +25,6 @@ laws = settings(deadline=None, max_examples=60, suppress_health_check=list(Healt
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
     return tmp_path_factory.mktemp("mutations")
-
-
-@st.composite
-def slips(draw, word: str) -> str:
-    """One letter too many, too few, wrong or swapped with the next."""
-    at = draw(st.integers(0, len(word) - 1))
-    letter = draw(st.sampled_from("aeiouxyz"))
-    swapped = word[:at] + word[at : at + 2][::-1] + word[at + 2 :]
-    slip = draw(
-        st.sampled_from([word[:at] + letter + word[at:], word[:at] + letter + word[at + 1 :], swapped])
-        if len(word) < 3
-        else st.sampled_from(
-            [word[:at] + letter + word[at:], word[:at] + letter + word[at + 1 :], word[:at] + word[at + 1 :], swapped]
-        )
-    )
-    assume(slip != word)
-    return slip
 
 
 def problems(folder: Path, line: int, replacement: str) -> list:
@@ -86,17 +71,6 @@ def test_a_slip_in_a_header(folder, line, data):
         (note,) = found
         assert note.origin.line == line + 1
         assert name in note.help
-
-
-def wrong_type(value: object) -> st.SearchStrategy:
-    other = {
-        int: ["7", 6.5, [1]],
-        float: ["0.5", False, [1.0]],
-        str: [3, True, ["x"]],
-        bool: ["true", 1],
-        list: ["x", 3, True],
-    }
-    return st.sampled_from(other[type(value)])
 
 
 @laws

@@ -7,8 +7,9 @@ import tomli
 import tomli_w
 from toy_plugins import RECIPE
 
+from codaar_core import validate
 from codaar_core.api import ComponentError
-from codaar_core.recipe import RecipeError, load, validate
+from codaar_core.recipe import RecipeError, load
 
 pytestmark = pytest.mark.usefixtures("toy")
 
@@ -157,7 +158,7 @@ def test_local_files_from_the_command_line(here):
 def test_a_complaint_while_building_points_to_the_recipe(plan):
     error = plan.problem("encoders.north", ComponentError("width 3 does not fit", "write 4"))
     assert str(error) == (
-        "error: encoders.north: width 3 does not fit\n"
+        "error[unbuildable]: encoders.north: width 3 does not fit\n"
         "  --> toys.toml:28:7\n"
         '   |  use = "toy-encoder"\n'
         "   |        ^^^^^^^^^^^^^\n"

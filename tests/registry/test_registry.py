@@ -20,7 +20,7 @@ from codaar_core.registry import (
     registry,
     summary,
 )
-from codaar_core.registry.index import Known
+from codaar_core.registry.index import Known, known_plugins
 from codaar_core.registry.local import kebab_case, load_file
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -298,37 +298,9 @@ def test_kebab_case(name, kebab):
 # The index
 
 
-def listed() -> dict:
-    return tomli.loads((ROOT / "registry" / "plugins.toml").read_text("utf-8"))["plugins"]
-
-
-@pytest.mark.parametrize("distribution", sorted(listed()))
-def test_the_index_agrees_with_the_plugins_of_this_repository(distribution):
-    fields = listed()[distribution]
-    folder = ROOT / fields["source"]
-    if not folder.is_dir():
-        pytest.skip(f"{fields['source']} does not exist yet")
-    project = tomli.loads((folder / "pyproject.toml").read_text("utf-8"))["project"]
-    kinds = {kind.group: kind.name for kind in KINDS.values()}
-    offered = {f"{kinds[group]}:{name}" for group, names in project["entry-points"].items() for name in names}
-    assert project["name"] == distribution
-    assert set(fields["provides"]) == offered
-    assert fields["licence"] == project["license"]
-    assert f"codaar-core{fields['core']}" in project["dependencies"]
-
-
-def test_every_plugin_of_this_repository_with_components_is_in_the_index():
-    groups = {kind.group for kind in KINDS.values()}
-    projects = [tomli.loads(path.read_text("utf-8"))["project"] for path in (ROOT / "plugins").glob("*/pyproject.toml")]
-    offering = {project["name"] for project in projects if groups & project.get("entry-points", {}).keys()}
-    assert offering <= listed().keys()
-
-
-def test_the_index_is_well_formed():
-    for distribution, fields in listed().items():
-        assert Known(distribution, **fields).status in ("official", "community", "incubating", "retired")
-        assert f"codaar-plugin-{fields['provider']}" == distribution
-        assert all(each.partition(":")[0] in KINDS for each in fields["provides"])
+def test_every_plugin_of_the_index_can_be_read():
+    listed = tomli.loads((ROOT / "registry" / "plugins.toml").read_text("utf-8"))["plugins"]
+    assert {plugin.distribution for plugin in known_plugins()} == listed.keys()
 
 
 def test_listing_and_missing_names_do_not_import_torch():

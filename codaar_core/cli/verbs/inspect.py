@@ -8,10 +8,11 @@ import click
 
 from codaar_core.cli import options
 from codaar_core.cli.columns import print_columns
+from codaar_core.cli.completion import components
 
 
 @click.command("inspect", cls=options.Verb)
-@click.argument("component", metavar="KIND:NAME")
+@click.argument("component", metavar="KIND:NAME", shell_complete=components)
 @click.option("--modalities", metavar="A,B,...", help="Show the closed form of an alignment step for these modalities.")
 @options.plugins
 def verb(component: str, modalities: str | None, plugins: tuple[Path, ...]) -> None:

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from itertools import groupby
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from codaar_core.cli import options
 from codaar_core.cli.columns import print_columns
+from codaar_core.cli.completion import lists
+
+if TYPE_CHECKING:
+    from codaar_core.report.runs import Headline
 
 
 @click.command("list", cls=options.Verb)
-@click.argument("what", required=False, metavar="[KIND|plugins|recipes]")
-def verb(what: str | None) -> None:
-    """List components, plug-ins or recipes.
+@click.argument("what", required=False, metavar="[KIND|plugins|recipes|runs]", shell_complete=lists)
+@click.argument("folder", required=False, type=click.Path(path_type=Path), metavar="[DIR]")
+def verb(what: str | None, folder: Path | None) -> None:
+    """List components, plug-ins, recipes or runs.
 
     Reads metadata and source files; imports no plug-in.
 
@@ -23,11 +29,16 @@ def verb(what: str | None) -> None:
     codaar list losses      those of one kind
     codaar list plugins     installed plug-ins, and known ones that are not
     codaar list recipes     recipes in this folder and below recipes/
+    codaar list runs [DIR]  runs in a folder, and what they measured
     """
+    if folder is not None and what != "runs":
+        raise click.UsageError("only `codaar list runs` takes a folder")
     if what == "plugins":
         list_plugins()
     elif what == "recipes":
         list_recipes(Path())
+    elif what == "runs":
+        print_runs(folder or Path("runs"))
     else:
         list_kinds(what)
 
@@ -70,6 +81,25 @@ def list_recipes(folder: Path) -> None:
         click.echo("there is no recipe in this folder or below recipes/")
         return
     print_columns(found)
+
+
+def print_runs(folder: Path) -> None:
+    """Print runs with their headline means, in percent."""
+    from codaar_core.report import list_runs
+
+    found = list_runs(folder)
+    if not found:
+        click.echo(f"there is no run in {folder}")
+        return
+    print_columns(
+        [(run.name, run.stamp, run.status, run.mode, ", ".join(map(headline, run.headlines))) for run in found]
+    )
+
+
+def headline(of: Headline) -> str:
+    """``benchmark 60.0 (chance 10.0)``."""
+    mean, chance = ("-" if value is None else f"{100 * value:.1f}" for value in (of.mean, of.chance))
+    return f"{of.benchmark} {mean} (chance {chance})"
 
 
 def is_recipe(path: Path) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from codaar_core.cli import options
-from codaar_core.cli.guard import INTERRUPTED
+from codaar_core.cli.guard import INTERRUPTED, coloured
 
 
 @click.command("run", cls=options.Verb)
@@ -16,8 +16,20 @@ from codaar_core.cli.guard import INTERRUPTED
 @options.plugins
 @click.option("--directory", metavar="DIR", help="Where run folders go; the same as -o run.directory=DIR.")
 @click.option("--resume", metavar="RUN|auto", help="Go on with a run folder, or with the newest unfinished one.")
+@click.option(
+    "--locked",
+    is_flag=False,
+    flag_value="",
+    metavar="[LOCK]",
+    help="Run only if nothing has changed since a lock was written: a lock file, a run folder, or RECIPE.lock.toml.",
+)
 def verb(
-    recipe: Path, overrides: tuple[str, ...], plugins: tuple[Path, ...], directory: str | None, resume: str | None
+    recipe: Path,
+    overrides: tuple[str, ...],
+    plugins: tuple[Path, ...],
+    directory: str | None,
+    resume: str | None,
+    locked: str | None,
 ) -> None:
     """Pretrain, evaluate every transfer, report.
 
@@ -25,12 +37,16 @@ def verb(
     codaar run recipes/avt.toml
     codaar run recipes/avt.toml -o optimizer.lr=1e-4 -o model.align=[]
     codaar run recipes/avt.toml --resume auto
+    codaar run recipes/avt.toml --locked
     """
     from codaar_core.recipe import literal, load
 
     if directory is not None:
         overrides = (*overrides, f"run.directory={literal(directory)}")
     plan = load(recipe, overrides, plugins)
+    for note in plan.notes:
+        if note.help.startswith("did you mean"):
+            click.echo("\n".join(map(coloured, str(note).splitlines())) + "\n", err=True)
 
     from rich.console import Console
 
@@ -41,11 +57,16 @@ def verb(
     console = Console()
     progress = Progress(console)
     try:
-        finished = codaar_core.run(plan, resume=resume, observers=[progress])
+        finished = codaar_core.run(plan, resume=resume, observers=[progress], locked=lock_of(recipe, locked))
     except KeyboardInterrupt:
         raise stopped(progress.checkpoint, recipe) from None
     report.terminal(report.read(finished), console)
     console.print(f"report: {finished / 'report.html'}", highlight=False, soft_wrap=True)
+
+
+def lock_of(recipe: Path, locked: str | None) -> Path | None:
+    """The lock that ``--locked`` means; without a value, the one beside the recipe."""
+    return recipe.with_suffix(".lock.toml") if locked == "" else locked and Path(locked)
 
 
 def stopped(checkpoint: Path | None, recipe: Path) -> Exception:

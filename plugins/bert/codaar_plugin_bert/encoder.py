@@ -28,6 +28,9 @@ class BertEncoder(Encoder):
 
         lstm_layers: int = setting(2, "layers of the BiLSTM", ge(1))
         lstm_hidden: int = setting(128, "width of one direction of the BiLSTM", ge(1))
+        padding: Literal["skipped", "read"] = setting(
+            "skipped", "masked word pieces do not exist, or are zeros that count like any others (released code)"
+        )
         detach_target: bool = setting(
             False, "keep the reconstruction loss from training the BiLSTM through its target (released code: no)"
         )
@@ -70,12 +73,23 @@ class BertEncoder(Encoder):
         """(2 lstm_hidden,)."""
         return Space((2 * self.config.lstm_hidden,), self.length)
 
+    @property
+    def clipped_apart(self) -> tuple[BidirectionalLstm]:
+        """The BiLSTM, which is a module of its own in the released code."""
+        return (self.words,)
+
     def forward(self, features: Features) -> Encoded:
         """Encode (B, T, F)."""
-        values, mask = features
+        values, mask = features if self.config.padding == "skipped" else _padded(features)
         words = self.words(values, mask)
         target = words.detach() if self.config.detach_target else words
         return Encoded(self.temporal(words, mask), self.private_map(words), mask, target)
+
+
+def _padded(features: Features) -> Features:
+    """Zeros instead of the mask."""
+    values, mask = features
+    return Features(values if mask is None else values.masked_fill(~mask[..., None], 0))
 
 
 def _check_vectors(context: EncoderContext) -> None:

@@ -88,6 +88,20 @@ def test_target_carries_a_gradient_unless_detached(detach):
     assert target.requires_grad is not detach
 
 
+def test_padding_is_skipped_or_read_as_zeros():
+    mask = torch.tensor([[True, True, False], [True, False, False]])
+    values = vectors(2, 3)
+    padded = values.masked_fill(~mask[..., None], 0)
+    read = encoder(padding="read")
+    released = read(Features(padded))
+    assert released.mask is None
+    for ours, theirs in zip(read(Features(values, mask)), released, strict=True):
+        assert ours is theirs is None or torch.equal(ours, theirs)
+    skipped = encoder()(Features(values, mask))
+    assert torch.equal(skipped.mask, mask)
+    assert not torch.allclose(skipped.semantic[:, 0], released.semantic[:, 0])
+
+
 @laws
 @given(sizes, sizes, st.randoms(use_true_random=False))
 def test_order_of_clips_does_not_matter(clips, steps, random):

@@ -26,7 +26,7 @@ class Cpc(Loss):
 
     @attrs.frozen(kw_only=True)
     class Config:
-        """Settings of CPC; the paper describes horizon 2, one layer, within 0, targets and mean."""
+        """Settings of CPC; the paper describes horizon 2, one layer, within 0, targets, no bias and mean."""
 
         horizon: int = setting(1, "steps predicted into the future", ge(1))
         layers: int = setting(2, "layers of each LSTM", ge(1))
@@ -35,6 +35,7 @@ class Cpc(Loss):
         normalise: Literal["predictions", "targets"] = setting(
             "predictions", "softmax over all predictions for one target (released), or over all targets (paper)"
         )
+        bias: bool = setting(True, "give the predictors a bias (released: yes, paper: no)")
         reduction: Literal["sum", "mean"] = setting(
             "sum", "weighted sum of the pairs (released), or their weighted mean (paper)"
         )
@@ -54,7 +55,7 @@ class Cpc(Loss):
             {modality: nn.LSTM(width, width, config.layers, batch_first=True) for modality in self.modalities}
         )
         self.predictors = nn.ModuleDict(
-            {modality: nn.Linear(width, config.horizon * width) for modality in self.modalities}
+            {modality: nn.Linear(width, config.horizon * width, config.bias) for modality in self.modalities}
         )
 
     def forward(self, view: StepView) -> dict[str, Tensor]:

@@ -13,17 +13,26 @@ from torch import Tensor
 
 from codaar_core.api import Encoded, LossContext, Space, StepView
 
-SHARED = Path(os.environ.get("CODAAR_SHARED", Path(__file__).resolve().parents[4] / "shared"))
-VECTORS = SHARED / "vectors"
-pytestmark = pytest.mark.skipif(not VECTORS.is_dir(), reason=f"no released numbers at {VECTORS}")
-
 RELEASED_NAMES = {"v": "video", "a": "audio", "t": "text"}
+REPOSITORY = Path(__file__).resolve().parents[3]
+FOLDERS = (
+    Path(os.environ.get("CODAAR_SHARED", REPOSITORY.parent / "shared")) / "vectors",
+    REPOSITORY / "tests" / "data",
+)
+
+
+def find(file: str) -> Path:
+    """Beside the checkout, or among those small enough to come with it."""
+    for folder in FOLDERS:
+        if (folder / f"{file}.npz").is_file():
+            return folder / f"{file}.npz"
+    pytest.skip(f"no released numbers {file} in {FOLDERS[0]} (set CODAAR_SHARED)")
 
 
 @pytest.mark.parametrize("form", ["small", "small_t2", "paperH2L1"])
 @pytest.mark.parametrize("name", ["av", "avt"])
 def test_released_numbers(name: str, form: str) -> None:
-    with np.load(VECTORS / f"cpc_{name}_{form}.npz", allow_pickle=False) as file:
+    with np.load(find(f"cpc_{name}_{form}"), allow_pickle=False) as file:
         numbers = {key: torch.from_numpy(file[key]) for key in file.files}
     latents = {m: numbers[f"in_{m}"].requires_grad_() for m in name}
     _, steps, width = latents["a"].shape

@@ -30,9 +30,17 @@ class CodeHead(TaskHead):
 
 
 class ClipClassifier(CodeHead):
-    """One label a clip: linear, maximum over time, linear; cross-entropy. The AVE head of the released CoDAAR code."""
+    """One label a clip: linear, pooling over time, linear; cross-entropy. The AVE head of the released CoDAAR code."""
 
-    def __init__(self, config: CodeHead.Config, context: HeadContext) -> None:
+    @attrs.frozen(kw_only=True)
+    class Config(CodeHead.Config):
+        """Settings of the clip classifier."""
+
+        pool: Literal["max", "mean"] = setting(
+            "max", "Over time: the maximum (released), which one wrong second can decide, or the mean."
+        )
+
+    def __init__(self, config: Config, context: HeadContext) -> None:
         super().__init__(config, context)
         self.mix = nn.Linear(self.width, self.width)
         self.classify = nn.Linear(self.width, len(context.classes))
@@ -40,9 +48,8 @@ class ClipClassifier(CodeHead):
     def forward(self, quantized: Quantized) -> Tensor:
         """Give logits (B, classes); masked steps count nothing."""
         mixed = self.mix(self.read(quantized))
-        if quantized.mask is not None:
-            mixed = mixed.masked_fill(~quantized.mask.unsqueeze(-1), float("-inf"))
-        return self.classify(mixed.amax(1))
+        pooled = maximum(mixed, quantized.mask) if self.config.pool == "max" else mean(mixed, quantized.mask)
+        return self.classify(pooled)
 
     def loss(self, logits: Tensor, target: Tensor) -> Tensor:
         """Cross-entropy with class indices (B,)."""
@@ -79,12 +86,21 @@ class MeanCode(CodeHead):
 
     def forward(self, quantized: Quantized) -> Tensor:
         """Give embeddings (B, width); masked steps count nothing."""
-        codes = self.read(quantized)
-        if quantized.mask is None:
-            return codes.mean(1)
-        real = quantized.mask.unsqueeze(-1).to(codes.dtype)
-        return (codes * real).sum(1) / real.sum(1)
+        return mean(self.read(quantized), quantized.mask)
 
     def predict(self, logits: Tensor) -> Tensor:
         """The embeddings as they are."""
         return logits
+
+
+def maximum(codes: Tensor, mask: Tensor | None) -> Tensor:
+    """Maximum over the real steps: (B, T, W) -> (B, W)."""
+    return codes.amax(1) if mask is None else codes.masked_fill(~mask.unsqueeze(-1), float("-inf")).amax(1)
+
+
+def mean(codes: Tensor, mask: Tensor | None) -> Tensor:
+    """Mean over the real steps: (B, T, W) -> (B, W)."""
+    if mask is None:
+        return codes.mean(1)
+    real = mask.unsqueeze(-1).to(codes.dtype)
+    return (codes * real).sum(1) / real.sum(1)

@@ -34,7 +34,7 @@ def log_mel(sound: np.ndarray) -> np.ndarray:
     window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(200) / 200)
     hertz = np.arange(257) * 8000 / 512
     mel = 1127 * np.log(1 + hertz / 700)
-    edges = np.linspace(1127 * math.log(1 + 60 / 700), 1127 * math.log(1 + 3800 / 700), 66)
+    edges = np.linspace(1127 * math.log(1 + 125 / 700), 1127 * math.log(1 + 3800 / 700), 66)
     image = np.zeros((96, 64))
     for frame in range(96):
         magnitude = np.abs(np.fft.rfft(sound[80 * frame : 80 * frame + 200] * window, 512))

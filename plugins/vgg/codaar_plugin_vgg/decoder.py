@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import attrs
 import torch
@@ -22,6 +22,8 @@ class VggDecoder(Decoder):
     Raises:
         ComponentError: The private features are no map, or not four cells smaller than the output.
     """
+
+    example: ClassVar = {"code": 8, "hidden": 8, "output_hidden": 8}
 
     @attrs.frozen(kw_only=True)
     class Config:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import attrs
 from attrs.validators import and_, deep_iterable, ge, lt
@@ -21,6 +21,8 @@ class VggEncoder(Encoder):
     Raises:
         ComponentError: The features are no maps of at least 5x5 cells, or a setting does not fit their width.
     """
+
+    example: ClassVar = {"channels": (4, 8), "feedforward": 16}
 
     @attrs.frozen(kw_only=True)
     class Config:

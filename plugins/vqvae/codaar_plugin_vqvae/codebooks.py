@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import ClassVar, Literal
 
 import attrs
 import torch
 from attrs.validators import and_, ge, gt, lt
 from torch import Tensor
 
-from codaar_core.api import Encoded, Quantized, Quantizer, QuantizerContext, Ranks, Space, setting
+from codaar_core.api import (
+    CodaarError,
+    ComponentError,
+    Encoded,
+    Quantized,
+    Quantizer,
+    QuantizerContext,
+    Ranks,
+    Space,
+    setting,
+)
 
 EPSILON = 1e-5  # of the counts: arXiv 2605.12145, Eq. 5
 
@@ -21,12 +31,17 @@ class Codebooks(Quantizer):
     Row k holds the k-th codeword of every codebook, so "same index" means "same row": ``full`` is a whole row, in the
     order of the model's modalities, chosen by one modality alone (the released form of arXiv 2605.12145, Eq. 9).
     A shared codebook is a row with one entry: there ``full`` equals ``own``.
+
+    Raises:
+        ComponentError: A shared codebook with nothing to concatenate.
     """
 
     codewords: Tensor  # (K, books, D)
     sums: Tensor  # (K, books, D): moving sum of the targets
     counts: Tensor  # (K, books): moving count of the targets
     idle: Tensor  # (K,) int64: consecutive updates in which no modality selected the row
+
+    example: ClassVar = {"codes": 16, "dim": 8, "reset_after": 5, "active_within": 3}
 
     @attrs.frozen(kw_only=True)
     class Config:
@@ -35,12 +50,18 @@ class Codebooks(Quantizer):
         codes: int = setting(800, "codewords K of a codebook", gt(0))
         dim: int = setting(256, "width D of a codeword and of every latent", gt(0))
         books: Literal["each", "shared"] = setting("each", "one codebook for each modality, or one shared by all")
+        decode: Literal["row", "concatenation"] = setting(
+            "row", "decoders read the row at the own index (released), or all own codewords in a row (paper, Eq. 9)"
+        )
         decay: float = setting(0.99, "share of the moving sums and counts kept in an update", and_(ge(0.0), lt(1.0)))
         counts: Literal["smoothed", "plain"] = setting(
             "smoothed", "Laplace-smoothed counts, kept (released), or codeword = sum / (count + 1e-5) (paper, Eq. 5)"
         )
         initial_count: float = setting(
             0.0, "count of each codeword at the start; released: 0, which flings unused rows away; clean: 1", ge(0.0)
+        )
+        align_scope: Literal["codebook", "sums"] = setting(
+            "codebook", "alignment moves codewords only, undone by the next update (released), or sums too, to last"
         )
         reset_after: int = setting(300, "reset a row not selected in more than this many updates; 0: never", ge(0))
         active_within: int = setting(100, "a reset copies a row selected within the last so many updates", gt(0))
@@ -51,6 +72,8 @@ class Codebooks(Quantizer):
 
     def __init__(self, config: Config, context: QuantizerContext) -> None:
         super().__init__(config, context)
+        if config.books == "shared" and config.decode == "concatenation":
+            raise ComponentError('decode = "concatenation" needs books = "each"', 'write decode = "row"')
         self.modalities = context.modalities
         each = config.books == "each"
         self.book = {modality: position if each else 0 for position, modality in enumerate(self.modalities)}
@@ -109,6 +132,17 @@ class Codebooks(Quantizer):
             return self.codewords.new_zeros(())
         return torch.cat([paths[modality] for modality in self.modalities], dim=-1)
 
+    def decodable(self, quantized: Mapping[str, Quantized]) -> Mapping[str, Quantized]:
+        """The records as they are or, in the paper's reading of Eq. 9, with one ``full`` code for all decoders."""
+        if self.config.decode == "row":
+            return quantized
+        own = [quantized[modality].own for modality in self.modalities]
+        if len({code.shape for code in own}) > 1:
+            steps = ", ".join(f"{code.indices.shape[1]} of {modality}" for modality, code in quantized.items())
+            raise CodaarError(f'decode = "concatenation" needs equally many steps of all modalities, not {steps}')
+        full = torch.cat(own, dim=-1)
+        return {modality: codes._replace(full=full) for modality, codes in quantized.items()}
+
     def update(self, targets: Mapping[str, Tensor], assigned: Mapping[str, Quantized], ranks: Ranks) -> None:
         """Move codewords towards the targets (B, T, D) assigned to them: arXiv 2605.12145, Eqs. 4 and 5."""
         sums, counts = torch.zeros_like(self.sums), torch.zeros_like(self.counts)
@@ -127,14 +161,18 @@ class Codebooks(Quantizer):
         total = self.counts.sum(dim=0)
         if self.config.counts == "smoothed":
             self.counts.copy_((self.counts + EPSILON) / (total + self.size * EPSILON) * total)
-            centroids = self.sums / self.counts[..., None]
-        else:
-            centroids = self.sums / (self.counts + EPSILON)[..., None]
-        return torch.where(total[:, None] > 0, centroids, self.codewords)
+        return torch.where(total[:, None] > 0, self.sums / self._weights()[..., None], self.codewords)
+
+    def _weights(self) -> Tensor:
+        """What sums (K, books) are divided by."""
+        return self.counts if self.config.counts == "smoothed" else self.counts + EPSILON
 
     def replace(self, codebooks: Mapping[str, Tensor]) -> None:
-        """Take over aligned codebooks; sums and counts stay, so that the next update starts from the centroids."""
+        """Take over aligned codebooks; as released, sums stay, so that the next update starts from the centroids."""
         self.codewords.copy_(torch.stack([codebooks[modality] for modality in self.owners], dim=1))
+        if self.config.align_scope == "sums":
+            aligned = self.codewords * self._weights()[..., None]
+            self.sums.copy_(torch.where(self.counts.sum(dim=0)[:, None] > 0, aligned, self.sums))
 
     def reset(self, assigned: Mapping[str, Quantized], generator: torch.Generator, ranks: Ranks) -> None:
         """Turn rows that no modality has selected for long into noisy copies of rows in use."""

@@ -10,11 +10,11 @@ from attrs.validators import ge
 from torch import Tensor
 
 from codaar_core.api import ComponentError, Loss, LossContext, Quantized, StepView, setting
-from codaar_plugin_vqvae.squared_error import mean_squared_error
+from codaar_plugin_vqvae.squared_error import REDUCTION, Reduction, squared_error
 
 
 class Commitment(Loss):
-    """own |z_m - e_m|^2 + cross sum_n |z_m - e_n|^2, means over elements, codewords detached: arXiv 2605.12145, Eq. 8.
+    """own |z_m - e_m|^2 + cross sum_n |z_m - e_n|^2, codewords detached: arXiv 2605.12145, Eq. 8.
 
     At its own index, a modality of another length is compared over the common steps.
 
@@ -31,6 +31,7 @@ class Commitment(Loss):
         cross_at: Literal["own-index", "same-index"] = setting(
             "own-index", "the other codeword is that of the other modality (released), or of its row (paper, Eq. 8)"
         )
+        reduction: Reduction = setting("mean", REDUCTION)
 
     def __init__(self, config: Config, context: LossContext) -> None:
         super().__init__(config, context)
@@ -50,22 +51,24 @@ class Commitment(Loss):
 
     def _commitment(self, view: StepView, modality: str) -> Tensor:
         latents, codes = view.encoded[modality].semantic, view.quantized[modality]
-        loss = self.config.own * mean_squared_error(latents, codes.own.detach(), codes.mask)
+        loss = self.config.own * self._error(latents, codes.own, codes.mask)
         if not self.config.cross:
             return loss
         others = [other for other in view.quantized if other != modality]
         if self.config.cross_at == "own-index":
-            errors = [_error_at_own_index(latents, codes.mask, view.quantized[other]) for other in others]
+            errors = [self._error_at_own_index(latents, codes.mask, view.quantized[other]) for other in others]
         else:
-            rows = codes.full.detach().unflatten(-1, (-1, self.width))
+            rows = codes.full.unflatten(-1, (-1, self.width))
             books = [self.modalities.index(other) % rows.shape[-2] for other in others]
-            errors = [mean_squared_error(latents, rows[..., book, :], codes.mask) for book in books]
+            errors = [self._error(latents, rows[..., book, :], codes.mask) for book in books]
         return loss + self.config.cross * sum(errors)
 
+    def _error_at_own_index(self, latents: Tensor, mask: Tensor | None, other: Quantized) -> Tensor:
+        """Error to the codewords that the other modality has at the same steps, where both are real."""
+        steps = min(latents.shape[1], other.own.shape[1])
+        masks = [each[:, :steps] for each in (mask, other.mask) if each is not None]
+        both = torch.stack(masks).all(dim=0) if masks else None
+        return self._error(latents[:, :steps], other.own[:, :steps], both)
 
-def _error_at_own_index(latents: Tensor, mask: Tensor | None, other: Quantized) -> Tensor:
-    """Mean squared error to the codewords that the other modality has at the same steps, where both are real."""
-    steps = min(latents.shape[1], other.own.shape[1])
-    masks = [each[:, :steps] for each in (mask, other.mask) if each is not None]
-    both = torch.stack(masks).all(dim=0) if masks else None
-    return mean_squared_error(latents[:, :steps], other.own[:, :steps].detach(), both)
+    def _error(self, latents: Tensor, codewords: Tensor, mask: Tensor | None) -> Tensor:
+        return squared_error(latents, codewords.detach(), mask, self.config.reduction)

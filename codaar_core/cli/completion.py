@@ -1,0 +1,37 @@
+"""What a shell may complete: names of kinds and components, from metadata alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import click
+
+Completion = Callable[[click.Context, click.Parameter, str], list[str]]
+
+
+def names_of(kind: str) -> Completion:
+    """Complete the names of the components of a kind."""
+
+    def complete(context: click.Context, parameter: click.Parameter, begun: str) -> list[str]:
+        from codaar_core.registry import Registry
+
+        return [entry.name for entry in Registry().entries(kind) if entry.name.startswith(begun)]
+
+    return complete
+
+
+def components(context: click.Context, parameter: click.Parameter, begun: str) -> list[str]:
+    """Complete ``kind:name``."""
+    from codaar_core.registry import KINDS, Registry
+
+    registry = Registry()
+    written = [f"{kind}:{entry.name}" for kind in KINDS for entry in registry.entries(kind)]
+    return [each for each in dict.fromkeys(written) if each.startswith(begun)]
+
+
+def lists(context: click.Context, parameter: click.Parameter, begun: str) -> list[str]:
+    """Complete what ``codaar list`` takes."""
+    from codaar_core.registry import KINDS
+
+    words = ["plugins", "recipes", "runs", *(kind.plural for kind in KINDS.values())]
+    return [word for word in words if word.startswith(begun)]

@@ -1,0 +1,39 @@
+"""Commands that plug-ins offer, in the entry-point group ``codaar.commands``."""
+
+from __future__ import annotations
+
+from importlib import metadata
+
+import click
+
+from codaar_core.api.errors import CodaarError
+from codaar_core.registry.loading import cause
+
+GROUP = "codaar.commands"
+
+
+def offered() -> dict[str, metadata.EntryPoint]:
+    """Entry points by the name of the command; nothing is imported."""
+    return {point.name: point for point in sorted(metadata.entry_points(group=GROUP), key=lambda point: point.name)}
+
+
+def load_offered(point: metadata.EntryPoint) -> click.Command:
+    """Import a command; a broken one says so only when it is called."""
+    try:
+        command = point.load()
+    except (Exception, SystemExit) as error:
+        return _broken(point, cause(error))
+    return command if isinstance(command, click.Command) else _broken(point, f"{point.value} is no click command")
+
+
+def _broken(point: metadata.EntryPoint, reason: str) -> click.Command:
+    def complain(**_: object) -> None:
+        package = point.dist.name if point.dist else point.value
+        raise CodaarError(f"the command {point.name} of {package} could not be loaded: {reason}")
+
+    everything = click.Argument(["arguments"], nargs=-1, type=click.UNPROCESSED)
+    settings = {"ignore_unknown_options": True}
+    short = "Could not be loaded."
+    return click.Command(
+        point.name, context_settings=settings, callback=complain, params=[everything], short_help=short
+    )

@@ -1,0 +1,40 @@
+"""codaar diff: in which values two recipes or runs differ."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from codaar_core.cli import options
+from codaar_core.cli.columns import print_columns
+
+if TYPE_CHECKING:
+    from codaar_core.recipe import Explained
+
+ABSENT = ("-", "")
+
+
+@click.command("diff", cls=options.Verb)
+@click.argument("a", type=click.Path(path_type=Path))
+@click.argument("b", type=click.Path(path_type=Path))
+@options.overrides
+def verb(a: Path, b: Path, overrides: tuple[str, ...]) -> None:
+    """Compare two recipes or run directories, value by value.
+
+    Overrides are put over B. Imports no component: what a recipe leaves to the defaults of components is not compared.
+    """
+    from codaar_core.recipe import diff
+
+    found = diff(a, b, overrides)
+    if not found:
+        click.echo("no value differs")
+        return
+    print_columns([(each.path, *_side(each.before), "->", *_side(each.after)) for each in found])
+
+
+def _side(given: Explained | None) -> tuple[str, str]:
+    from codaar_core.recipe import literal
+
+    return (literal(given.value), f"# {given.origin}") if given else ABSENT

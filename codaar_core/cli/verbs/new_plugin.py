@@ -1,0 +1,35 @@
+"""codaar new-plugin: a complete plug-in to begin with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from codaar_core.cli import options
+
+
+@click.command("new-plugin", cls=options.Verb)
+@click.argument("name")
+@click.option("--kind", required=True, help="Kind of its component, e.g. alignment, loss or head.")
+@click.option("--into", type=click.Path(path_type=Path), default=".", metavar="DIR", help="Where to make its folder.")
+def verb(name: str, kind: str, into: Path) -> None:
+    """Write a new plug-in that works.
+
+    It is a complete distribution with one small component, which passes the conformance kit and runs in a recipe;
+    then make the component yours.
+
+    \b
+    codaar new-plugin mine --kind alignment
+    """
+    from codaar_core import new_plugin
+
+    folder = new_plugin(name, kind, into)
+    click.echo(f"{folder}:")
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        click.echo(f"  {path.relative_to(folder)}")
+    click.secho("\nnext", bold=True)
+    click.echo(f"  cd {folder}")
+    click.echo('  python -m pip install -e ".[test,demo]"')
+    click.echo(f"  codaar check-plugin {name}")
+    click.echo("  codaar-run recipes/demo.toml")

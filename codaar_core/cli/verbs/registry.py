@@ -1,0 +1,54 @@
+"""codaar registry: the index of known plug-ins, for those who keep it and those who want to be in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from codaar_core.cli import options
+from codaar_core.cli.findings import print_findings
+
+root = click.option(
+    "--root", type=click.Path(path_type=Path), default=".", metavar="DIR", help="Root of a checkout; default: here."
+)
+
+
+@click.group("registry", context_settings={"help_option_names": ["-h", "--help"]}, params=[options.TRACEBACK])
+def verb() -> None:
+    """Check, update or join the index of plug-ins."""
+
+
+@verb.command("verify", cls=options.Verb)
+@root
+@click.pass_context
+def verify(context: click.Context, root: Path) -> None:
+    """Check the index.
+
+    That is registry/plugins.toml: its form, names and licences, and that it says what the plug-ins of the checkout say.
+    """
+    from codaar_core.registry.upkeep import verify_index
+
+    findings = verify_index(root)
+    print_findings(findings)
+    if any(finding.state == "broken" for finding in findings):
+        context.exit(1)
+    click.echo("registry/plugins.toml is good.")
+
+
+@verb.command("sync", cls=options.Verb)
+@root
+def sync(root: Path) -> None:
+    """Write what follows from the plug-ins of the checkout."""
+    from codaar_core.registry.upkeep import sync_index
+
+    click.echo(f"wrote {sync_index(root)}")
+
+
+@verb.command("entry", cls=options.Verb)
+@click.argument("name")
+def entry(name: str) -> None:
+    """Print the block of an installed plug-in."""
+    from codaar_core.registry.upkeep import index_entry
+
+    click.echo(index_entry(name), nl=False)

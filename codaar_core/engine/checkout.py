@@ -1,0 +1,20 @@
+"""The git commit that a file belongs to."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+
+def commit_of(path: Path) -> dict[str, str | bool]:
+    """``commit`` and ``dirty`` (whether the working tree differs) of the checkout around a file; empty without one."""
+    try:
+        commit = _git(path.parent, "rev-parse", "HEAD")
+        return {"commit": commit, "dirty": bool(_git(path.parent, "status", "--porcelain"))}
+    except (OSError, subprocess.SubprocessError):
+        return {}
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(folder), *arguments]
+    return subprocess.run(command, capture_output=True, check=True, encoding="utf-8", timeout=10).stdout.strip()

@@ -1,0 +1,139 @@
+"""A JSON schema of recipes, made from the installed components: for completion and checks while one types."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin
+
+import attrs
+
+from codaar_core.recipe.check import FORMAT
+from codaar_core.recipe.reading import DIRECTIVES
+from codaar_core.recipe.resolved import plain
+from codaar_core.recipe.settings import PER_MODALITY, SECTIONS, SWITCHED, BlockSettings, DataSettings
+from codaar_core.registry import KINDS, Entry, Registry, RegistryError
+
+Schema = dict[str, Any]
+
+DRAFT = "http://json-schema.org/draft-04/schema#"  # the draft that Taplo reads
+REFERENCE = "reference"
+DEFINED_REFERENCE = {"type": "string", "pattern": r"^\$\{[^{}]*\}$"}
+SCALARS = {bool: "boolean", int: "integer", float: "number", str: "string"}
+DIRECTIVE_HELP = {
+    "extends": "recipes to build on, relative to this file; tables merge, lists and values replace",
+    "unset": "what is not to be inherited, by path",
+}
+FRAMEWORK = {"data": DataSettings, **{switched.kind: switched.settings for switched in SWITCHED.values()}}
+"""What the framework reads in the blocks of a kind."""
+
+
+def schema(plugins: Sequence[Path | str] = ()) -> Schema:
+    """Describe every recipe that can be written with what is installed; this imports all components.
+
+    A recipe may extend another, so that nothing is required: what is missing, only ``validate`` can know.
+
+    Args:
+        plugins: Local files of components.
+
+    Raises:
+        CodaarError: A local file cannot be used.
+    """
+    registry = Registry()
+    for file in plugins:
+        registry.add_file(Path(file))
+    directives = {name: {"description": DIRECTIVE_HELP[name], **_list_of({"type": "string"})} for name in DIRECTIVES}
+    return {
+        "$schema": DRAFT,
+        "title": "CoDAAR recipe",
+        **_table({"codaar": {"enum": [FORMAT], "description": "recipe format"}, **directives, **_sections()}),
+        "definitions": {REFERENCE: DEFINED_REFERENCE, **{kind: _block(registry, kind) for kind in KINDS}},
+    }
+
+
+def _sections() -> Schema:
+    """The tables of a recipe; blocks of components are defined once for each kind."""
+    blocks = {**PER_MODALITY, **{section: switched.kind for section, switched in SWITCHED.items()}}
+    return {
+        **{name: _table(_settings(settings), settings.__doc__) for name, settings in SECTIONS.items()},
+        **{name: {"type": "object", "additionalProperties": _defined(kind)} for name, kind in blocks.items()},
+        "data": _defined("data"),
+        "quantizer": _defined("quantizer"),
+    }
+
+
+# Blocks
+
+
+def _block(registry: Registry, kind: str) -> Schema:
+    """A block is that of one component; without ``use``, which may be inherited, that of any."""
+    framework = _settings(FRAMEWORK.get(kind, BlockSettings))
+    if kind == "benchmark":
+        framework["head"] = _defined("head")
+    return {"anyOf": [_component(registry, entry, framework) for entry in registry.entries(kind)] or [{}]}
+
+
+def _component(registry: Registry, entry: Entry, framework: Schema) -> Schema:
+    use = {"enum": _names(registry, entry), "description": f"{KINDS[entry.kind].title} of {entry.package}"}
+    try:
+        component = registry.load(entry)
+    except RegistryError as error:  # its settings cannot be known, so that all are allowed
+        return {"type": "object", "properties": {"use": {**use, "description": error.message}}, "required": ["use"]}
+    return _table({"use": use, **_settings(component.Config), **framework}, component.__doc__)
+
+
+def _names(registry: Registry, entry: Entry) -> list[str]:
+    """What ``use`` may say: the bare name too, where no other package has it."""
+    alone = sum(other.name == entry.name for other in registry.entries(entry.kind)) == 1
+    return [entry.name, entry.full_name] if alone else [entry.full_name]
+
+
+# Settings
+
+
+def _settings(config: type) -> Schema:
+    return {field.name: _setting(field) for field in attrs.fields(attrs.resolve_types(config))}
+
+
+def _setting(field: attrs.Attribute) -> Schema:
+    written = {"description": field.metadata.get("help", ""), **_type(field.type)}
+    return written if field.default in (attrs.NOTHING, None) else {**written, "default": plain(field.default)}
+
+
+def _type(kind: Any) -> Schema:
+    """The values of a type; each may be a ``${reference}`` instead."""
+    if kind is str:
+        return {"type": "string"}
+    return {"anyOf": [*_alternatives(kind), _defined(REFERENCE)]}
+
+
+def _alternatives(kind: Any) -> list[Schema]:
+    arguments = get_args(kind)
+    if get_origin(kind) in (Union, UnionType):
+        return [each for member in arguments if member is not NoneType for each in _alternatives(member)]
+    if get_origin(kind) is Literal:
+        return [{"enum": list(arguments)}]
+    if get_origin(kind) is tuple:
+        return [_list_of(_type(arguments[0])) if ... in arguments else _fixed_list([*map(_type, arguments)])]
+    if attrs.has(kind):
+        return [_table(_settings(kind), kind.__doc__)]
+    return [{"type": SCALARS[kind]} if kind in SCALARS else {}]
+
+
+def _list_of(element: Schema) -> Schema:
+    return {"type": "array", "items": element}
+
+
+def _fixed_list(elements: list[Schema]) -> Schema:
+    return {"type": "array", "items": elements, "minItems": len(elements), "additionalItems": False}
+
+
+def _table(properties: Mapping[str, Schema], documentation: str | None = "") -> Schema:
+    first_line = (documentation or "").strip().partition("\n")[0]
+    described = {"description": first_line} if first_line else {}
+    return {**described, "type": "object", "properties": dict(properties), "additionalProperties": False}
+
+
+def _defined(name: str) -> Schema:
+    return {"$ref": f"#/definitions/{name}"}

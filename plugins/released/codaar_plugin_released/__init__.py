@@ -1,0 +1,1 @@
+"""Checkpoints of the released CoDAAR code: read into a run directory, and written back."""

@@ -1,0 +1,92 @@
+"""Files of the released code: one dictionary of state dicts a checkpoint."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import attrs
+import torch
+from torch import Tensor
+
+from codaar_core.api import CodaarError
+from codaar_plugin_released.layout import COLUMNS
+
+MODULES = ("Text_ar_lstm", "Encoder", "CPC", "Decoder")
+
+
+@attrs.frozen
+class Checkpoint:
+    """One released file.
+
+    Attributes:
+        tensors: By ``module/name``.
+        epoch: Of the last finished pass over the data, from 0.
+    """
+
+    tensors: Mapping[str, Tensor]
+    epoch: int
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """In the order of the columns of the codebook matrix."""
+        return COLUMNS if any(name.startswith("Text_ar_lstm/") for name in self.tensors) else COLUMNS[:2]
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """Read tensors and numbers, and nothing else: a pickle that wants to run code is refused.
+
+    Raises:
+        CodaarError: The file cannot be read, is damaged, asks for code, or is no released checkpoint.
+    """
+    content = _load(path)
+    modules = [module for module in MODULES if isinstance(_entry(content, f"{module}_parameters"), Mapping)]
+    if not {"Encoder", "CPC", "Decoder"} <= set(modules):
+        raise CodaarError(
+            f"{path} is no checkpoint of the released pretraining: it has no Encoder, CPC and Decoder parameters",
+            "take a file CoDAAR-model-AV-N.pt or CoDAAR-model-AVT-N.pt",
+        )
+    tensors = {f"{module}/{name}": t for module in modules for name, t in content[f"{module}_parameters"].items()}
+    strange = [name for name, tensor in tensors.items() if not isinstance(tensor, Tensor)]
+    if strange:
+        raise CodaarError(f"{path}: {strange[0]} is no tensor")
+    return Checkpoint(tensors, int(_entry(content, "epoch") or 0))
+
+
+def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
+    """Write what the released downstream scripts read; the optimizer is left out.
+
+    Raises:
+        CodaarError: The file exists, or cannot be written.
+    """
+    if path.exists():
+        raise CodaarError(f"{path} exists already", "name another file")
+    content: dict[str, Any] = {"epoch": checkpoint.epoch, "total_step": 0}
+    for name, tensor in checkpoint.tensors.items():
+        module, _, key = name.partition("/")
+        content.setdefault(f"{module}_parameters", {})[key] = tensor.detach().cpu().contiguous()
+    try:
+        torch.save(content, path)
+    except (OSError, RuntimeError) as error:
+        raise CodaarError(f"cannot write {path}: {error}") from error
+
+
+def _load(path: Path) -> Any:
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise CodaarError(f"cannot read {path}: {error.strerror or error}") from error
+    except pickle.UnpicklingError as error:
+        reason = next((line for line in str(error).splitlines() if "GLOBAL" in line or "Unsupported" in line), "")
+        raise CodaarError(
+            f"{path} holds more than tensors and numbers, and was not opened: {reason.strip()}",
+            "loading it could run code; ask its author for a file with weights only",
+        ) from error
+    except (RuntimeError, EOFError, ValueError, KeyError, IndexError, UnicodeDecodeError) as error:
+        raise CodaarError(f"{path} is damaged or no torch file", "fetch it once more and compare its size") from error
+
+
+def _entry(content: Any, key: str) -> Any:
+    return content.get(key) if isinstance(content, Mapping) else None

@@ -1,0 +1,229 @@
+"""Checkpoints with the names and shapes of released ones, at small sizes: in, out, and every way to be refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import tomli
+import tomli_w
+import torch
+from click.testing import CliRunner
+from codaar_plugin_released.checkpoint import read_checkpoint
+from codaar_plugin_released.commands import export_checkpoint, import_checkpoint
+from codaar_plugin_released.conversion import to_ours
+from codaar_plugin_released.layout import COLUMNS, layout, shape_of
+
+import codaar_core
+from codaar_core import adopt_model, open_model
+from codaar_core.api import CodaarError
+
+SIZES = {
+    "attention": 8,
+    "classes": 142,
+    "codes": 12,
+    "dim": 8,
+    "features.video": 16,
+    "features.audio": 128,
+    "words": 9,
+    "lstm": 3,
+    "squeezed": 2,
+    "first": 5,
+    "private.video": 7,
+    "private.audio": 6,
+    "private.text": 4,
+    "hidden": 8,
+    "output": 9,
+    "code.video": 10,
+    "code.audio": 11,
+    "code.text": 13,
+    "feedforward.video": 14,
+    "feedforward.audio": 15,
+    "feedforward.text": 17,
+}
+
+
+def tensors(modalities: tuple[str, ...]) -> dict[str, torch.Tensor]:
+    generator = torch.Generator().manual_seed(5)
+    made = {
+        row.released: torch.randn(shape_of(row, SIZES), generator=generator, dtype=torch.float64)
+        for row in layout(modalities)
+    }
+    for name in made:
+        if name.endswith("num_batches_tracked"):
+            made[name] = torch.tensor(7)
+        elif name.endswith("running_var"):
+            made[name] = made[name].abs()
+        elif name.endswith("unactivated_count"):
+            made[name] = torch.arange(12, dtype=torch.float64) - 1
+    quantizer = "Encoder/Cross_quantizer."
+    made[quantizer + "ema_count"] = sum(made[f"{quantizer}ema_count_{m[0]}"] for m in modalities)
+    return made
+
+
+def save(path: Path, made: dict[str, torch.Tensor], **more: object) -> Path:
+    content: dict = {"optimizer": {"state": {0: {"step": torch.tensor(3.0)}}, "param_groups": []}, "epoch": 4}
+    content |= {"total_step": 2554, **more}
+    for name, tensor in made.items():
+        module, _, key = name.partition("/")
+        content.setdefault(f"{module}_parameters", {})[key] = tensor
+    torch.save(content, path)
+    return path
+
+
+def call(command, *arguments: object):
+    return CliRunner().invoke(command, [str(each) for each in arguments], catch_exceptions=True)
+
+
+def refusal(path: Path, tmp_path: Path) -> CodaarError:
+    result = call(import_checkpoint, path, tmp_path / "run")
+    assert isinstance(result.exception, CodaarError), result.output
+    assert not (tmp_path / "run").exists()
+    return result.exception
+
+
+@pytest.fixture(params=["av", "avt"])
+def modalities(request) -> tuple[str, ...]:
+    return COLUMNS[: len(request.param)]
+
+
+@pytest.fixture
+def imported(modalities, tmp_path) -> Path:
+    checkpoint = save(tmp_path / "model.pt", tensors(modalities))
+    result = call(import_checkpoint, checkpoint, tmp_path / "run")
+    assert result.exit_code == 0, result.exception
+    return tmp_path / "run"
+
+
+def test_an_imported_run_opens_and_encodes(imported, modalities):
+    model = open_model(imported).model
+    released = tensors(modalities)
+    assert model.modalities == modalities
+    state = model.state_dict()
+    for row in layout(modalities):
+        if row.ours:
+            assert torch.equal(state[row.ours], released[row.released]), row.ours
+    codebook = released["Encoder/Cross_quantizer.embedding"]
+    for column, modality in enumerate(modalities):
+        expected = codebook[:, column * 8 : column * 8 + 8]
+        assert torch.equal(model.quantizer.codebooks()[modality], expected)
+    values = torch.randn(2, 10, 128, dtype=torch.float64)
+    codes = open_model(imported).encode({"audio": values})["audio"]
+    assert torch.equal(codes.full, codebook[codes.indices])
+
+
+def test_an_imported_run_says_where_it_comes_from(imported):
+    status = json.loads((imported / "status.json").read_text())
+    assert status["status"] == "imported" and status["epoch"] == 4
+    assert status["origin"].endswith("model.pt")
+    recipe = tomli.loads((imported / "resolved.toml").read_text())
+    assert recipe["quantizer"]["codes"] == 12 and recipe["device"]["dtype"] == "float64"
+
+
+def test_the_way_back_gives_the_same_tensors(imported, modalities, tmp_path):
+    result = call(export_checkpoint, imported, tmp_path / "back.pt", "--epoch", 4)
+    assert result.exit_code == 0, result.exception
+    back, before = read_checkpoint(tmp_path / "back.pt"), tensors(modalities)
+    assert back.epoch == 4 and back.tensors.keys() == before.keys()
+    for row in layout(modalities):
+        if row.ours or "Cross_quantizer" in row.released:
+            torch.testing.assert_close(back.tensors[row.released], before[row.released], rtol=1e-15, atol=0)
+        elif ".encoder_layer." in row.released:
+            copied = row.released.replace(".encoder_layer.", ".encoder.layers.0.")
+            assert torch.equal(back.tensors[row.released], before[copied])
+        else:
+            assert back.tensors[row.released].shape == before[row.released].shape
+            assert not back.tensors[row.released].any()
+
+
+def test_evaluation_accepts_an_imported_run(tmp_path):
+    call(import_checkpoint, save(tmp_path / "model.pt", tensors(COLUMNS[:2])), tmp_path / "run")
+    recipe = tmp_path / "run" / "resolved.toml"
+    values = tomli.loads(recipe.read_text())
+    values["data"] |= {"pretrain": 4, "classification": [10, 10]}
+    values["evaluate"] |= {"on": ["classification"], "seeds": [1]}
+    values["bench"]["classification"]["epochs"] = 1
+    recipe.write_text(tomli_w.dumps(values))
+    codaar_core.run(recipe, resume=str(tmp_path / "run"))
+    results = json.loads((tmp_path / "run" / "results.json").read_text())
+    assert {"video->audio", "audio->video"} <= {f"{each['train']}->{each['test']}" for each in results["transfers"]}
+    state = open_model(tmp_path / "run").model.state_dict()
+    for name, tensor in to_ours(tensors(COLUMNS[:2]), COLUMNS[:2]).items():
+        assert torch.equal(state[name], tensor), name
+
+
+class Foreign:
+    """A class of somebody's own module."""
+
+
+class Attack:
+    def __reduce__(self):
+        return (Path.touch, (Path("attacked"),))
+
+
+@pytest.mark.parametrize("content", [Foreign(), Attack()], ids=["foreign class", "code"])
+def test_a_pickle_that_asks_for_code_is_refused(content, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = save(tmp_path / "model.pt", tensors(COLUMNS), args=content)
+    error = refusal(path, tmp_path)
+    assert "holds more than tensors and numbers, and was not opened" in error.message
+    assert not Path("attacked").exists()
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.99])
+def test_a_truncated_file_is_refused(share, tmp_path):
+    path = save(tmp_path / "model.pt", tensors(COLUMNS))
+    content = path.read_bytes()
+    path.write_bytes(content[: int(share * len(content))])
+    assert "is damaged or no torch file" in refusal(path, tmp_path).message
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "expected"),
+    [
+        ("Encoder/audio_self_att.encoder.layers.1.linear2.weight", (8, 16), "(8, 15)"),
+        ("Encoder/Cross_quantizer.ema_weight", (12, 23), "(12, 24)"),
+        ("Decoder/Video_decoder.inverse_conv_block.0.weight", (18, 8, 3, 3), "(17, 8, 3, 3)"),
+        ("Text_ar_lstm/weight_hh_l1", (12, 4), "(12, 3)"),
+        ("CPC/text_predictors.0.bias", (8, 1), "1 axes"),
+    ],
+)
+def test_a_wrong_shape_names_the_tensor(name, shape, expected, tmp_path):
+    path = save(tmp_path / "model.pt", {**tensors(COLUMNS), name: torch.zeros(shape)})
+    message = refusal(path, tmp_path).message
+    assert message == f"{name} has the shape {shape}, but the other tensors make it {expected}"
+
+
+def test_a_missing_and_an_unknown_tensor_are_named(tmp_path):
+    made = tensors(COLUMNS)
+    name = "Encoder/Audio_encoder.audio_linear.weight"
+    lacking = {key: value for key, value in made.items() if key != name}
+    assert refusal(save(tmp_path / "model.pt", lacking), tmp_path).message == f"the checkpoint lacks {name}"
+    more = {**made, "Encoder/extra": torch.zeros(1)}
+    assert "has Encoder/extra, which" in refusal(save(tmp_path / "model.pt", more), tmp_path).message
+
+
+def test_another_torch_file_is_no_checkpoint(tmp_path):
+    torch.save({"state_dict": {}}, tmp_path / "model.pt")
+    assert "no checkpoint of the released pretraining" in refusal(tmp_path / "model.pt", tmp_path).message
+
+
+def test_an_absent_file_is_named(tmp_path):
+    assert "cannot read" in refusal(tmp_path / "model.pt", tmp_path).message
+
+
+def test_nothing_is_overwritten(imported, modalities, tmp_path):
+    again = call(import_checkpoint, tmp_path / "model.pt", imported)
+    assert "cannot make" in again.exception.message
+    back = call(export_checkpoint, imported, tmp_path / "model.pt")
+    assert "exists already" in back.exception.message
+
+
+def test_a_model_of_another_kind_is_not_exported(imported, modalities, tmp_path):
+    recipe = imported / "resolved.toml"
+    model = open_model(imported).model
+    state = {name: value for name, value in model.state_dict().items() if not name.startswith("losses.")}
+    other = adopt_model(tmp_path / "other", recipe, ["model.losses=[]"], state, "a test")
+    result = call(export_checkpoint, other, tmp_path / "back.pt")
+    assert "this model is no released checkpoint: it needs losses.cpc" in result.exception.message

@@ -1,0 +1,286 @@
+"""Verbs that look and run nothing: diff, schema, data, lock, doctor, registry, list runs, validate; and completion."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import tomli
+import tomli_w
+
+from codaar_core.cli.commands import codaar
+from codaar_core.cli.guard import guarded
+
+ROOT = Path(__file__).resolve().parents[2]
+SMALL = """\
+codaar = 1
+[run]
+name = "small"
+[data]
+use = "toy-data"
+[model]
+modalities = ["north"]
+[encoders.north]
+use = "toy-encoder"
+width = 1
+[quantizer]
+use = "toy-quantizer"
+"""
+
+
+@pytest.fixture(autouse=True)
+def installed(site, here):
+    site.add_toy()
+    Path("small.toml").write_text(SMALL)
+
+
+@pytest.fixture
+def call(capsys):
+    """Run the command line; gives exit code, output and errors."""
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        code = guarded(codaar, list(arguments), "codaar")
+        return code, *capsys.readouterr()
+
+    return run
+
+
+def test_diff(call):
+    Path("more.toml").write_text("extends = ['small.toml']\n[run]\nseed = 7\n")
+    code, out, _ = call("diff", "small.toml", "more.toml", "-o", "decoders.north.use=x")
+    assert code == 0
+    assert [line.split() for line in out.splitlines()] == [
+        ["run.seed", "43", "#", "default", "->", "7", "#", "more.toml:3"],
+        ["decoders.north.use", "-", "->", '"x"', "#", "command", "line"],
+    ]
+    assert call("diff", "small.toml", "small.toml")[:2] == (0, "no value differs\n")
+
+
+def test_diff_of_what_is_not_there(call):
+    code, _, error = call("diff", "small.toml", "smal.toml")
+    assert code == 2 and "did you mean 'small.toml'?" in error
+
+
+def test_schema(call):
+    code, out, _ = call("schema")
+    assert code == 0 and "toy-loss" in out
+    assert call("schema", "-O", "recipe.schema.json") == (0, "", "")
+    assert json.loads(Path("recipe.schema.json").read_text()) == json.loads(out)
+
+
+def test_a_file_that_cannot_be_written(call):
+    code, _, error = call("schema", "-O", "nowhere/x.json")
+    assert (code, error) == (1, "error: nowhere/x.json: No such file or directory\n")
+
+
+def test_data(call):
+    code, out, _ = call("data", "toy-data")
+    assert code == 0
+    assert [line.split() for line in out.splitlines()] == [
+        ["data", "toy:toy-data"],
+        ["title", "toys"],
+        ["licence", "CC0-1.0"],
+        ["to", "get", "it", "made"],
+    ]
+    assert call("data", "toy-dat")[0] == 2
+
+
+MINE = """
+from codaar_core.api import Card, DataError, DataSource
+
+class Mine(DataSource):
+    card = Card("Mine", "CC0-1.0", "ask me")
+    spaces = {"north": None}
+
+    def split(self, name):
+        SPLIT
+
+    def synthetic(self, clips, seed):
+        return None
+"""
+
+
+@pytest.mark.parametrize(
+    ("split", "code", "said"),
+    [
+        ("return range(7)", 0, "it is there: 7 clips for pretraining: Mine"),
+        ('raise DataError("there is no folder x", "ask me")', 1, "error: there is no folder x\n   = help: ask me"),
+    ],
+)
+def test_data_of_a_recipe_says_whether_it_is_there(call, split, code, said):
+    Path("mine.py").write_text(MINE.replace("SPLIT", split))
+    result = call("data", "small.toml", "-o", "data.use=mine", "--plugin", "mine.py")
+    assert result[0] == code
+    assert said in result[1] + result[2] and "licence" in result[1]
+
+
+LOCK = {
+    "format": 1,
+    "command": "codaar-run a.toml",
+    "packages": {"torch": "2.13.0"},
+    "recipe": {"files": {"a.toml": "sha256:" + "0" * 64}, "overrides": {"run.seed": "3"}},
+    "components": {"data": {"name": "x:y", "package": "p", "target": "t:T", "source": "sha256:" + "1" * 64}},
+    "git": {},
+}
+
+
+def test_lock(call):
+    Path("run").mkdir()
+    Path("run/lock.toml").write_text(tomli_w.dumps(LOCK))
+    code, out, _ = call("lock", "run")
+    assert code == 0
+    assert [line.split() for line in out.splitlines()] == [
+        ["format", "1"],
+        ["command", "codaar-run", "a.toml"],
+        ["packages"],
+        ["torch", "2.13.0"],
+        ["recipe"],
+        ["a.toml", "sha256:000000000000"],
+        ["run.seed", "3"],
+        ["components"],
+        ["data", "x:y", "sha256:111111111111"],
+        ["git"],
+        ["-"],
+    ]
+    assert call("lock", "run", "-O", "a.lock.toml") == (0, "", "")
+    assert tomli.loads(Path("a.lock.toml").read_text()) == LOCK
+    assert call("lock", "a.lock.toml")[1] == out
+
+
+def test_doctor(call, site):
+    code, out, _ = call("doctor")
+    assert code == 0 and {line.split()[0] for line in out.splitlines()} == {"good"}
+    site.add("codaar-plugin-bad", {"loss": {"bad": "bad_two:X"}}, modules={"bad_two.py": "1 / 0"})
+    code, out, _ = call("doctor")
+    assert code == 1 and "broken  loss 'bad:bad' could not be loaded" in out
+
+
+def test_registry(call):
+    code, _, error = call("registry", "verify")
+    assert code == 1 and "do this in the root of a checkout" in error
+    for folder in ("registry", "plugins"):
+        shutil.copytree(ROOT / folder, folder, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
+    assert call("registry", "verify")[1].endswith("registry/plugins.toml is good.\n")
+    index = Path("registry/plugins.toml")
+    index.write_text(index.read_text().replace('licence = "MIT"', 'licence = "Apache-2.0"', 1))
+    code, out, _ = call("registry", "verify")
+    assert code == 1 and out.startswith("broken  codaar-plugin-") and "codaar registry sync" in out
+    assert call("registry", "sync")[:2] == (0, "wrote registry/plugins.toml\n")
+    assert call("registry", "verify")[0] == 0
+    code, out, _ = call("registry", "entry", "toy")
+    assert code == 0 and list(tomli.loads(out)["plugins"]) == ["codaar-plugin-toy"]
+
+
+def test_list_runs(call):
+    assert call("list", "runs")[:2] == (0, "there is no run in runs\n")
+    folder = Path("runs/avt/2026-01-01T00-00-00")
+    folder.mkdir(parents=True)
+    (folder / "status.json").write_text('{"status": "finished"}')
+    entry = {"benchmark": "judge", "train": "a", "test": "b", "metric": "accuracy", "headline": True, "caveat": ""}
+    scores = [{**entry, "mean": 0.5, "chance": 0.1}, {**entry, "train": "c", "mean": 0.7, "chance": 0.1}]
+    results = {"format": 1, "name": "avt", "mode": "strict", "modalities": ["a", "b"], "transfers": scores}
+    (folder / "results.json").write_text(json.dumps(results))
+    other = Path("runs/avt/2026-01-02T00-00-00")
+    other.mkdir()
+    (other / "status.json").write_text('{"status": "interrupted"}')
+    code, out, _ = call("list", "runs", "runs")
+    assert code == 0
+    assert [line.split() for line in out.splitlines()] == [
+        ["avt", "2026-01-01T00-00-00", "finished", "strict", "judge", "60.0", "(chance", "10.0)"],
+        ["avt", "2026-01-02T00-00-00", "interrupted"],
+    ]
+    assert call("list", "losses", "runs")[0] == 2
+
+
+# validate
+
+
+def test_validate_for_machines(call):
+    Path("mine.toml").write_text(SMALL.replace("width = 1", "wdth = 1"))
+    code, out, error = call("validate", "mine.toml", "-o", "run.epochs=x", "--format", "json")
+    assert (code, error) == (2, "")
+    assert json.loads(out) == [
+        {
+            "level": "error",
+            "code": "unknown-setting",
+            "message": "[encoders.north] has no setting 'wdth'",
+            "help": "did you mean 'width'?",
+            "file": "mine.toml",
+            "line": 10,
+            "column": 1,
+            "width": 4,
+        },
+        {
+            "level": "error",
+            "code": "wrong-value",
+            "message": 'run.epochs: expected an integer, got the string "x"',
+            "help": "",
+            **dict.fromkeys(("file", "line", "column", "width")),
+        },
+    ]
+    assert call("validate", "small.toml", "--format", "json") == (0, "[]\n", "")
+
+
+def test_validate_in_github_actions(call):
+    Path("a,b.toml").write_text(SMALL.replace("width = 1", "wdth = 1") + "[losses.x]\nuse = 'toy-loss'\n")
+    code, out, _ = call("validate", "a,b.toml", "--format", "github")
+    assert code == 2
+    assert out == (
+        "::error file=a%2Cb.toml,line=10,col=1,title=unknown-setting::"
+        "[encoders.north] has no setting 'wdth'%0Adid you mean 'width'?\n"
+    )
+    code, out, _ = call("validate", "small.toml", "-o", "losses.x.use=toy-loss", "--format", "github")
+    assert code == 0 and out.startswith("::notice title=unused-block::[losses.x] is not switched on%0A")
+
+
+def test_validate_deep(call):
+    code, _, error = call("validate", "small.toml", "--deep")
+    assert code == 2
+    assert error.startswith("error[unbuildable]: data: this data has no modality 'north'\n  --> small.toml:5:7\n")
+
+
+# completion
+
+
+def completions(*words: str) -> list[str]:
+    """What fish would offer."""
+    code = "from codaar_core.cli import main; main()"
+    environment = {"_CODAAR_COMPLETE": "fish_complete", "COMP_WORDS": " ".join(words), "COMP_CWORD": words[-1]}
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys; sys.argv[0] = 'codaar'; {code}"],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return [line.partition(",")[2].partition("\t")[0] for line in done.stdout.splitlines()]
+
+
+def test_verbs_and_names_are_completed():
+    assert completions("codaar", "expl") == ["explain"]
+    assert completions("codaar", "list", "los") == ["losses"]
+    assert "alignment:csa" in completions("codaar", "inspect", "alignment:c")
+    assert completions("codaar", "data", "dig") == ["digits"]
+
+
+# What is light
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["diff", "small.toml", "small.toml"], ["registry", "verify"], ["registry", "entry", "csa"], ["lock", "-h"]],
+)
+def test_these_do_not_import_torch(arguments):
+    code = f"""
+import sys
+from codaar_core.cli.commands import codaar
+from codaar_core.cli.guard import guarded
+guarded(codaar, {arguments!r}, "codaar")
+assert "torch" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)

@@ -1,0 +1,66 @@
+"""Commands of plug-ins: listed, called, and harmless when broken."""
+
+from __future__ import annotations
+
+from importlib import metadata
+
+import pytest
+
+from codaar_core.cli import offered
+from codaar_core.cli.commands import VERBS, codaar
+from codaar_core.cli.guard import guarded
+
+POINTS = {
+    "greet": "offered_greeting:greet",
+    "absent": "no_such_module:verb",
+    "number": "offered_greeting:number",
+    "run": "no_such_module:run",  # core's own verbs come first
+}
+
+
+@pytest.fixture
+def call(monkeypatch, capsys, tmp_path):
+    (tmp_path / "offered_greeting.py").write_text(
+        "import click\nnumber = 3\n@click.command('greet')\n@click.argument('whom')\n"
+        "def greet(whom):\n    'Say hello.'\n    click.echo(f'hello {whom}')\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    points = [metadata.EntryPoint(name, value, offered.GROUP) for name, value in POINTS.items()]
+    monkeypatch.setattr(offered.metadata, "entry_points", lambda group: points)
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        code = guarded(codaar, list(arguments), "codaar")
+        return code, *capsys.readouterr()
+
+    return run
+
+
+def test_help_lists_commands_of_plugins_even_broken_ones(call):
+    code, out, _ = call("--help")
+    commands = out.partition("Commands:")[2]
+    assert code == 0
+    assert "Say hello." in commands and "Could not be loaded." in commands
+    assert all(verb in commands for verb in VERBS)
+
+
+def test_a_command_of_a_plugin_is_called(call):
+    assert call("greet", "you") == (0, "hello you\n", "")
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [("absent", "No module named 'no_such_module'"), ("number", "offered_greeting:number is no click command")],
+)
+def test_a_broken_command_says_why_when_it_is_called(call, name, reason):
+    code, _, err = call(name, "--some", "thing")
+    assert code == 1 and f"error: the command {name} of" in err and reason in err
+
+
+def test_a_verb_of_core_cannot_be_replaced(call):
+    code, out, _ = call("run", "--help")
+    assert code == 0 and "Pretrain" in out
+
+
+def test_a_slip_is_corrected(call):
+    code, _, err = call("greets")
+    assert code == 2 and "greet" in err

@@ -1,0 +1,45 @@
+"""docs/fidelity.md is what its generator writes, and the generator notices what is not so."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+
+
+@pytest.fixture
+def fidelity():
+    spec = importlib.util.spec_from_file_location("make_fidelity", DOCS / "make_fidelity.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_page_is_up_to_date(fidelity):
+    assert fidelity.PAGE.read_text("utf-8") == fidelity.page(), "run python docs/make_fidelity.py"
+
+
+def test_all_differences_are_there(fidelity):
+    assert "differ in 39 places" in fidelity.page()
+
+
+def test_a_wrong_value_is_noticed(fidelity):
+    with pytest.raises(ValueError, match="quantizer.counts is 'plain', docs/fidelity.toml says 'smoothed'"):
+        fidelity.check_value("paper/avt.toml", "quantizer.counts", "smoothed")
+
+
+def test_a_missing_test_is_noticed(fidelity):
+    with pytest.raises(ValueError, match="has no test test_nothing"):
+        fidelity.check_test("tests/docs/test_fidelity.py::test_nothing")
+
+
+def test_measured_results_are_optional(fidelity, tmp_path):
+    fidelity.MEASURED = tmp_path / "measured.toml"
+    assert fidelity.measured() == ""
+    fidelity.MEASURED.write_text(
+        'title = "Measured"\ntext = "On digits."\ncolumns = ["recipe", "F1"]\nrows = [["a", "1"]]\n'
+    )
+    assert fidelity.measured() == "\n## Measured\n\nOn digits.\n\n| recipe | F1 |\n|---|---|\n| a | 1 |\n"

@@ -1,0 +1,50 @@
+"""docs/reference/ is what docs/make_reference.py writes, and every message has its heading in docs/errors.md."""
+
+from __future__ import annotations
+
+import re
+import runpy
+from pathlib import Path
+
+import pytest
+
+from codaar_core.cli.commands import VERBS
+from codaar_core.recipe.problem import CODES
+
+ROOT = Path(__file__).resolve().parents[2]
+GOLDEN = (ROOT / "tests" / "messages" / "test_golden_messages.py").read_text("utf-8")
+BUILDING = ("unbuildable", "failing-component")  # in tests/engine/test_trial.py
+
+
+@pytest.fixture(scope="module")
+def written() -> dict[str, str]:
+    return runpy.run_path(str(ROOT / "docs" / "make_reference.py"))["pages"]()
+
+
+@pytest.mark.parametrize("name", ["cli.md", "recipe.md"])
+def test_the_reference_is_up_to_date(written, name):
+    assert (ROOT / "docs" / "reference" / name).read_text("utf-8") == written[name], "run python docs/make_reference.py"
+
+
+def test_every_verb_has_a_heading(written):
+    assert all(f"\n## codaar {verb}\n" in written["cli.md"] for verb in VERBS)
+
+
+def test_every_code_has_a_heading_and_every_heading_a_code():
+    headings = re.findall(r"^### (\S+)$", (ROOT / "docs" / "errors.md").read_text("utf-8"), re.MULTILINE)
+    assert sorted(headings) == sorted([*CODES, "drift", "Others"])
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_every_code_has_a_golden_message(code):
+    assert f"[{code}]: " in GOLDEN or code in BUILDING
+
+
+def test_every_exit_code_is_explained_in_help_and_docs():
+    from codaar_core.cli.commands import codaar
+
+    said = " ".join((codaar.help or "").split())
+    page = (ROOT / "docs" / "errors.md").read_text("utf-8")
+    for code, words in {0: "good", 1: "failed while running", 2: "wrong", 3: "--locked", 130: "interrupted"}.items():
+        assert re.search(rf"\b{code} [^,]*{words}", said), code
+        assert re.search(rf"^\| {code} \| .*{words}", page, re.MULTILINE), code

@@ -1,0 +1,147 @@
+"""One mistake in a shipped recipe: exactly one problem, at that line, with the way back; and an editor sees it too."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+from typing import NamedTuple
+
+import jsonschema
+import pytest
+import tomli
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from slips import slips, wrong_type
+
+import codaar_core
+from codaar_core.recipe import Problem, literal
+
+ROOT = Path(__file__).resolve().parents[2]
+RECIPES = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "recipes").rglob("*.toml"))
+laws = settings(deadline=None, max_examples=3, suppress_health_check=list(HealthCheck))
+each_recipe = pytest.mark.parametrize("recipe", RECIPES)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """A copy of the recipes that may be spoilt."""
+    copy = tmp_path_factory.mktemp("shipped")
+    shutil.copytree(ROOT / "recipes", copy / "recipes")
+    return copy
+
+
+class Editor:
+    """Knows the schema."""
+
+    def __init__(self) -> None:
+        self.validator = jsonschema.Draft4Validator(codaar_core.schema())
+
+    def complaints(self, recipe: dict) -> list[str]:
+        return [error.message for error in self.validator.iter_errors(recipe)]
+
+
+@pytest.fixture(scope="module")
+def editor() -> Editor:
+    return Editor()
+
+
+class Pair(NamedTuple):
+    """A line ``key = value``, what stands after it, and its number."""
+
+    key: str
+    value: object
+    number: int
+
+    @property
+    def is_directive(self) -> bool:
+        """Whether all else depends on it."""
+        return self.key in ("codaar", "extends", "unset")
+
+
+def pairs(recipe: str) -> list[Pair]:
+    found = []
+    for number, line in enumerate((ROOT / recipe).read_text("utf-8").splitlines()):
+        if re.match(r"\w+ *=", line):
+            try:
+                ((key, value),) = tomli.loads(line).items()
+            except tomli.TOMLDecodeError:  # it goes on in the next line
+                continue
+            found.append(Pair(key, value, number))
+    return [pair for pair in found if not pair.is_directive]
+
+
+def drawn(data: st.DataObject, recipe: str, *keys: str) -> Pair:
+    some = [pair for pair in pairs(recipe) if not keys or pair.key in keys]
+    return data.draw(st.sampled_from(some)) if some else pytest.skip(f"no {' or '.join(keys)} in this recipe")
+
+
+def spoilt(folder: Path, recipe: str, number: int, line: str) -> tuple[list[Problem], dict]:
+    """The errors of a recipe with another line, and what an editor sees of it."""
+    lines = (ROOT / recipe).read_text("utf-8").splitlines()
+    lines[number] = line
+    path = folder / recipe
+    before = path.read_text("utf-8")
+    path.write_text("\n".join(lines) + "\n", "utf-8")
+    try:
+        found = codaar_core.validate(path)
+        return [each for each in found if each.level == "error"], tomli.loads(path.read_text("utf-8"))
+    finally:
+        path.write_text(before, "utf-8")
+
+
+@each_recipe
+def test_it_is_good_here_and_in_an_editor(recipe, editor):
+    assert [each for each in codaar_core.validate(ROOT / recipe) if each.level == "error"] == []
+    assert editor.complaints(tomli.loads((ROOT / recipe).read_text("utf-8"))) == []
+
+
+@each_recipe
+@laws
+@given(data=st.data())
+def test_a_slip_in_a_key(folder, editor, recipe, data):
+    pair = drawn(data, recipe)
+    slip = data.draw(slips(pair.key))
+    (problem,), written = spoilt(folder, recipe, pair.number, f"{slip} = {literal(pair.value)}")
+    assert (problem.code, problem.origin.line) == ("unknown-setting", pair.number + 1)
+    assert repr(pair.key) in problem.help
+    assert editor.complaints(written)
+
+
+@each_recipe
+@laws
+@given(data=st.data())
+def test_a_wrong_type(folder, editor, recipe, data):
+    pair = drawn(data, recipe)
+    wrong = data.draw(wrong_type(pair.value))
+    (problem, *_), written = spoilt(folder, recipe, pair.number, f"{pair.key} = {literal(wrong)}")
+    assert (problem.code, problem.origin.line) == ("wrong-value", pair.number + 1)
+    assert editor.complaints(written)
+
+
+@each_recipe
+@laws
+@given(data=st.data())
+def test_a_slip_in_a_name(folder, editor, recipe, data):
+    pair = drawn(data, recipe, "use")
+    slip = data.draw(slips(pair.value))
+    (problem,), written = spoilt(folder, recipe, pair.number, f'use = "{slip}"')
+    assert problem.code == ("wrong-value" if pair.value in ("adam", "adamw") else "unknown-name")
+    assert problem.origin.line == pair.number + 1
+    assert pair.value in problem.help
+    assert editor.complaints(written)
+
+
+@each_recipe
+@laws
+@given(data=st.data())
+def test_a_slip_in_a_table(folder, editor, recipe, data):
+    lines = (ROOT / recipe).read_text("utf-8").splitlines()
+    headers = [number for number, line in enumerate(lines) if re.match(r"\[\w+\]", line)]
+    number = data.draw(st.sampled_from(headers)) if headers else pytest.skip("no table in this recipe")
+    name = lines[number].strip("[]")
+    slip = data.draw(slips(name))
+    (problem,), written = spoilt(folder, recipe, number, f"[{slip}]")
+    assert (problem.code, problem.origin.line) == ("unknown-table", number + 1)
+    assert repr(name) in problem.help
+    assert editor.complaints(written)

@@ -1,0 +1,105 @@
+"""CoDAAR installed from wheels, where the checkout is not seen; with something missing, broken, or there twice."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from environments import succeed
+
+pytestmark = pytest.mark.slow
+
+VALIDATE = """
+import sys, codaar_core
+for path in sys.argv[1:]:
+    problems = codaar_core.validate(path)
+    assert not [each for each in problems if each.level == "error"], "\\n".join(map(str, problems))
+"""
+
+
+@pytest.fixture
+def folder(tmp_path, root) -> Path:
+    """Recipes, and nothing else of the checkout."""
+    shutil.copytree(root / "recipes", tmp_path / "recipes")
+    return tmp_path
+
+
+@contextmanager
+def without(environment, wheels, distribution):
+    """Uninstalled for a while."""
+    environment.uninstall(distribution)
+    try:
+        yield
+    finally:
+        environment.install(wheels[distribution])
+
+
+@contextmanager
+def broken(file: Path):
+    """A module that fails while it is imported, for a while."""
+    content = file.read_text("utf-8")
+    file.write_text("raise RuntimeError('broken on purpose')\n")
+    try:
+        yield
+    finally:
+        file.write_text(content)
+
+
+def test_the_checkout_is_not_seen(environment, root):
+    said = succeed(environment.run("python", "-c", "import sys, codaar_core; print(codaar_core.__file__, *sys.path)"))
+    assert str(root) not in said.stdout
+    assert said.stdout.startswith(str(environment.site))
+
+
+def test_list(environment):
+    said = succeed(environment.run("codaar", "list")).stdout
+    assert "codebooks" in said and "not installed" not in said
+
+
+def test_every_recipe_is_good(environment, folder):
+    recipes = sorted(folder.glob("recipes/**/*.toml"))
+    assert recipes
+    succeed(environment.run("python", "-c", VALIDATE, *recipes, cwd=folder))
+
+
+def test_what_is_not_installed_is_named_with_the_command_that_installs_it(environment, wheels, folder):
+    with without(environment, wheels, "codaar-plugin-csa"):
+        listed = succeed(environment.run("codaar", "list", "plugins"))
+        assert "pip install codaar-plugin-csa" in listed.stdout
+        refused = environment.run("codaar", "validate", "recipes/avt.toml", cwd=folder)
+        assert refused.returncode == 2
+        assert "comes from codaar-plugin-csa, which is not installed" in refused.stderr
+        assert "= help: pip install codaar-plugin-csa\n" in refused.stderr
+        succeed(environment.run("codaar", "validate", "recipes/ablations/no-csa.toml", cwd=folder))
+
+
+def test_a_broken_plugin_harms_nobody_who_does_not_use_it(environment, folder):
+    with broken(environment.site / "codaar_plugin_cmcm" / "cmcm.py"):
+        succeed(environment.run("codaar", "--help"))
+        assert "cmcm" in succeed(environment.run("codaar", "list", "losses")).stdout
+        succeed(environment.run("codaar", "validate", "recipes/ablations/no-cmcm.toml", cwd=folder))
+        refused = environment.run("codaar", "validate", "recipes/avt.toml", cwd=folder)
+        assert refused.returncode == 2
+        assert "could not be loaded from codaar-plugin-cmcm 0.1.0: RuntimeError: broken on purpose" in refused.stderr
+        named = environment.run("codaar", "doctor", cwd=folder)
+        assert named.returncode == 1
+        assert "codaar-plugin-cmcm" in named.stdout + named.stderr
+
+
+def test_two_of_one_name(environment, folder):
+    succeed(environment.run("codaar", "new-plugin", "other", "--kind", "alignment", cwd=folder))
+    project = folder / "codaar-plugin-other" / "pyproject.toml"
+    project.write_text(project.read_text("utf-8").replace('\nother = "', '\ncsa = "'))
+    environment.install(project.parent)
+    try:
+        refused = environment.run("codaar", "validate", "recipes/avt.toml", cwd=folder)
+        assert refused.returncode == 2
+        assert "provided by 2 installed packages" in refused.stderr
+        assert '"csa:csa" (codaar-plugin-csa 0.1.0) or "other:csa" (codaar-plugin-other 0.1.0)' in refused.stderr
+        for use in ("csa:csa", "other:csa"):
+            chosen = ("validate", "recipes/avt.toml", "-o", f"align.csa.use={use}")
+            succeed(environment.run("codaar", *chosen, cwd=folder))
+    finally:
+        environment.uninstall("codaar-plugin-other")

@@ -1,0 +1,36 @@
+"""A plug-in of every kind, as `codaar new-plugin` writes it, and installed beside the tests."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from environments import OFFLINE, run, succeed
+
+from codaar_core import new_plugin
+
+KINDS = ("encoder", "decoder", "quantizer", "alignment", "loss", "head", "data", "benchmark", "hook")
+
+
+@pytest.fixture(scope="session")
+def generated(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The folder of a plug-in of every kind; each is called first-KIND."""
+    folder = tmp_path_factory.mktemp("generated")
+    return {kind: new_plugin(f"first-{kind}", kind, folder) for kind in KINDS}
+
+
+@pytest.fixture(scope="module")
+def installed(generated: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Path]]:
+    """The same, installed into a folder of its own that these tests alone see."""
+    site = tmp_path_factory.mktemp("site")
+    install = (sys.executable, "-m", "pip", "install", *OFFLINE, "--no-deps", "--no-build-isolation", "--target", site)
+    succeed(run(*install, *generated.values()))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(site))
+        before = set(sys.modules)
+        yield generated
+        for name in set(sys.modules) - before:
+            if name.startswith("codaar_plugin_first_"):
+                del sys.modules[name]

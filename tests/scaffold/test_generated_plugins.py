@@ -1,0 +1,71 @@
+"""What `codaar new-plugin` writes works at once: it conforms, its demo is a good recipe, and the demo runs."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+import codaar_core
+from codaar_core.cli.commands import codaar
+from codaar_core.cli.guard import guarded
+
+KINDS = ("encoder", "decoder", "quantizer", "alignment", "loss", "head", "data", "benchmark", "hook")
+SMALL = ("run.epochs=1", "device.threads=1", "run.log_every=1")
+SMALL_DATA = ("data.pretrain=16", "data.batch=8", "data.classification=[20,20]")
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_it_conforms(installed, kind):
+    outcomes = codaar_core.check_plugin(f"first-{kind}")
+    assert len(outcomes) > 10
+    assert [outcome for outcome in outcomes if outcome.state != "passed"] == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_its_demo_is_a_good_recipe(installed, kind):
+    recipes = installed[kind] / "recipes"
+    assert codaar_core.validate(recipes / "demo.toml") == []
+    assert codaar_core.validate(recipes / "base.toml") == []
+    assert f"first-{kind}" in str(codaar_core.load(recipes / "demo.toml").resolved)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_its_demo_runs(installed, kind, tmp_path):
+    sizes = ("data.clips=16",) if kind == "data" else SMALL_DATA
+    overrides = (*SMALL, *sizes, f"run.directory={str(tmp_path)!r}")
+    directory = codaar_core.run(installed[kind] / "recipes" / "demo.toml", overrides)
+    assert json.loads((directory / "status.json").read_text("utf-8"))["status"] == "finished"
+
+
+def test_the_verb_prints_a_table(installed, capsys):
+    assert guarded(codaar, ["check-plugin", "first-hook"], "codaar") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["passed"]
+    assert lines[1].split()[0] == "package:first-hook"
+    assert lines[2].split()[0] == "hook:first-hook"
+    assert lines[3].endswith("checks, nothing failed.")
+
+
+def test_the_verb_says_what_to_change(installed, capsys, monkeypatch):
+    from codaar_plugin_first_alignment.first_alignment import FirstAlignment
+
+    def in_place(self, codebooks):
+        for codewords in codebooks.values():
+            codewords.add_(1)
+        return codebooks
+
+    monkeypatch.setattr(FirstAlignment, "adjust", in_place)
+    assert guarded(codaar, ["check-plugin", "first-alignment"], "codaar") == 1
+    said = capsys.readouterr()
+    assert said.out.splitlines()[0].split() == ["passed", "failed"]
+    assert "\nalignment:first-alignment:pure\n" in said.out
+    assert "FirstAlignment.adjust mutated the codebook of" in said.out and "= help: return new tensors" in said.out
+    assert "checks failed" in said.err
+
+
+def test_the_verb_knows_no_such_plugin(installed, capsys):
+    assert guarded(codaar, ["check-plugin", "first-los"], "codaar") == 1
+    assert "did you mean 'codaar-plugin-first-loss'?" in capsys.readouterr().err
