@@ -5,6 +5,15 @@ from __future__ import annotations
 from codaar_core.nn.masked_batch_norm import MaskedBatchNorm2d
 from codaar_core.nn.residual_stack import ResidualStack
 from codaar_core.nn.sequence_decoder import SequenceDecoder
+from codaar_core.nn.temporal_settings import TemporalSettings
 from codaar_core.nn.temporal_transformer import TemporalTransformer
+from codaar_core.nn.vector_decoder import VectorDecoder
 
-__all__ = ["MaskedBatchNorm2d", "ResidualStack", "SequenceDecoder", "TemporalTransformer"]
+__all__ = [
+    "MaskedBatchNorm2d",
+    "ResidualStack",
+    "SequenceDecoder",
+    "TemporalSettings",
+    "TemporalTransformer",
+    "VectorDecoder",
+]

@@ -22,7 +22,9 @@ BENCHMARKS = ["digits", "ave", "avvp", "ucf101", "vggsound", "clotho", "coco", "
 
 
 def test_import_layers():
-    done = subprocess.run([str(Path(sys.executable).with_name("lint-imports"))], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(
+        [str(Path(sys.executable).with_name("lint-imports"))], cwd=ROOT, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stdout
 
 

@@ -14,11 +14,22 @@ import tomli
 from code_blocks import ROOT, blocks
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "plugins").glob("*/README.md"))]
-SMALL = """
-run.epochs=1 data.pretrain=16 data.batch=8 data.patches=8 data.words=16 data.classification=[20,20] data.localization=[10,10]
-data.retrieval=10 device.threads=1 quantizer.codes=16 quantizer.dim=16 encoders.video.channels=[4,8] decoders.video.hidden=4
-evaluate.seeds=[1]
-""".split()
+SMALL = [
+    "run.epochs=1",
+    "data.pretrain=16",
+    "data.batch=8",
+    "data.patches=8",
+    "data.words=16",
+    "data.classification=[20,20]",
+    "data.localization=[10,10]",
+    "data.retrieval=10",
+    "device.threads=1",
+    "quantizer.codes=16",
+    "quantizer.dim=16",
+    "encoders.video.channels=[4,8]",
+    "decoders.video.hidden=4",
+    "evaluate.seeds=[1]",
+]
 TUTORIAL = ROOT / "docs" / "tutorial.md"
 INSTALL, TEST = "python -m pip install -r requirements.txt", "python -m pytest"
 ALL = [block for page in PAGES if page != TUTORIAL for block in blocks(page)]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Literal
 
 import attrs
-from attrs.validators import and_, ge, lt
+from attrs.validators import ge
 from torch import nn
 
 from codaar_core.api import ComponentError, Encoded, Encoder, EncoderContext, Features, Space, setting
-from codaar_core.nn import TemporalTransformer
+from codaar_core.nn import TemporalSettings
 from codaar_plugin_bert.bidirectional_lstm import BidirectionalLstm
 
 
@@ -23,7 +23,7 @@ class BertEncoder(Encoder):
     """
 
     @attrs.frozen(kw_only=True)
-    class Config:
+    class Config(TemporalSettings):
         """Settings of the bert encoder."""
 
         lstm_layers: int = setting(2, "layers of the BiLSTM", ge(1))
@@ -38,28 +38,14 @@ class BertEncoder(Encoder):
         private_activation: Literal["relu", "none"] = setting(
             "relu", 'after the private linear map: "relu" (released code) or "none" (paper)'
         )
-        layers: int = setting(2, "layers of the temporal transformer", ge(1))
-        heads: int = setting(4, "attention heads of each layer", ge(1))
-        feedforward: int = setting(1024, "hidden width of each layer's feed-forward part", ge(1))
-        dropout: float = setting(0.1, "dropout of the temporal transformer", and_(ge(0), lt(1)))
-        identical_layers: bool = setting(True, "start all layers with equal weights (released code)")
 
     def __init__(self, config: Config, context: EncoderContext) -> None:
         super().__init__(config, context)
         _check_vectors(context)
-        _check_heads(config, context)
         self.length = context.input.length
         width = 2 * config.lstm_hidden
         self.words = BidirectionalLstm(context.input.width, config.lstm_hidden, config.lstm_layers)
-        self.temporal = TemporalTransformer(
-            width,
-            context.latent.width,
-            layers=config.layers,
-            heads=config.heads,
-            feedforward=config.feedforward,
-            dropout=config.dropout,
-            identical_layers=config.identical_layers,
-        )
+        self.temporal = config.transformer(width, context)
         activation = nn.ReLU() if config.private_activation == "relu" else nn.Identity()
         self.private_map = nn.Sequential(nn.Linear(width, config.private), activation)
 
@@ -98,13 +84,4 @@ def _check_vectors(context: EncoderContext) -> None:
         raise ComponentError(
             f"the bert encoder of {context.modality} needs features (F,), not {shape}",
             "give it one vector a word piece, e.g. the last hidden state of BERT (768,)",
-        )
-
-
-def _check_heads(config: BertEncoder.Config, context: EncoderContext) -> None:
-    width = context.latent.width
-    if width % config.heads:
-        raise ComponentError(
-            f"{config.heads} attention heads of {context.modality} do not divide the latent width {width}",
-            "change heads here, or the latent width in the quantizer",
         )

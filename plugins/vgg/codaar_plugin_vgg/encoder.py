@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 import attrs
-from attrs.validators import and_, deep_iterable, ge, lt
+from attrs.validators import deep_iterable, ge
 
 from codaar_core.api import ComponentError, Encoded, Encoder, EncoderContext, Features, Space, setting
-from codaar_core.nn import TemporalTransformer
+from codaar_core.nn import TemporalSettings
 from codaar_plugin_vgg.attention import ChannelAttention, ConstantAttention, SpatialAttention
 from codaar_plugin_vgg.private_map import SHRINK, PrivateMap
 
@@ -25,7 +25,7 @@ class VggEncoder(Encoder):
     example: ClassVar = {"channels": (4, 8), "feedforward": 16}
 
     @attrs.frozen(kw_only=True)
-    class Config:
+    class Config(TemporalSettings):
         """Settings of the vgg encoder."""
 
         channels: tuple[int, int] = setting(
@@ -36,30 +36,16 @@ class VggEncoder(Encoder):
             "constant", 'pooling of cells: "constant" sums them (released code), "softmax" weights them (paper)'
         )
         attention: int = setting(256, 'hidden width of spatial attention; unused when spatial = "constant"', ge(1))
-        layers: int = setting(2, "layers of the temporal transformer", ge(1))
-        heads: int = setting(4, "attention heads of each layer", ge(1))
-        feedforward: int = setting(1024, "hidden width of each layer's feed-forward part", ge(1))
-        dropout: float = setting(0.1, "dropout of the temporal transformer", and_(ge(0), lt(1)))
-        identical_layers: bool = setting(True, "start all layers with equal weights (released code)")
 
     def __init__(self, config: Config, context: EncoderContext) -> None:
         super().__init__(config, context)
         _check_maps(context)
         _check_reduction(config, context)
-        _check_heads(config, context)
         self.input = context.input
         width = context.input.width
         self.channel_attention = ChannelAttention(width, config.reduction)
         self.pool = SpatialAttention(width, config.attention) if config.spatial == "softmax" else ConstantAttention()
-        self.temporal = TemporalTransformer(
-            width,
-            context.latent.width,
-            layers=config.layers,
-            heads=config.heads,
-            feedforward=config.feedforward,
-            dropout=config.dropout,
-            identical_layers=config.identical_layers,
-        )
+        self.temporal = config.transformer(width, context)
         self.private_map = PrivateMap(width, config.channels)
 
     @property
@@ -95,13 +81,4 @@ def _check_reduction(config: VggEncoder.Config, context: EncoderContext) -> None
         raise ComponentError(
             f"reduction {config.reduction} leaves nothing of the {width} channels of {context.modality}",
             f"set reduction to at most {width}",
-        )
-
-
-def _check_heads(config: VggEncoder.Config, context: EncoderContext) -> None:
-    width = context.latent.width
-    if width % config.heads:
-        raise ComponentError(
-            f"{config.heads} attention heads of {context.modality} do not divide the latent width {width}",
-            "change heads here, or the latent width in the quantizer",
         )

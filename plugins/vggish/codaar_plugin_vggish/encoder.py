@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Literal
 
 import attrs
-from attrs.validators import and_, ge, lt
+from attrs.validators import ge
 from torch import nn
 
 from codaar_core.api import ComponentError, Encoded, Encoder, EncoderContext, Features, Space, setting
-from codaar_core.nn import TemporalTransformer
+from codaar_core.nn import TemporalSettings
 
 
 class VggishEncoder(Encoder):
@@ -20,34 +20,20 @@ class VggishEncoder(Encoder):
     """
 
     @attrs.frozen(kw_only=True)
-    class Config:
+    class Config(TemporalSettings):
         """Settings of the vggish encoder."""
 
         private: int = setting(256, "width P of the private features", ge(1))
         private_activation: Literal["relu", "none"] = setting(
             "relu", 'after the private linear map: "relu" (released code) or "none" (paper)'
         )
-        layers: int = setting(2, "layers of the temporal transformer", ge(1))
-        heads: int = setting(4, "attention heads of each layer", ge(1))
-        feedforward: int = setting(1024, "hidden width of each layer's feed-forward part", ge(1))
-        dropout: float = setting(0.1, "dropout of the temporal transformer", and_(ge(0), lt(1)))
-        identical_layers: bool = setting(True, "start all layers with equal weights (released code)")
 
     def __init__(self, config: Config, context: EncoderContext) -> None:
         super().__init__(config, context)
         _check_vectors(context)
-        _check_heads(config, context)
         self.length = context.input.length
         width = context.input.width
-        self.temporal = TemporalTransformer(
-            width,
-            context.latent.width,
-            layers=config.layers,
-            heads=config.heads,
-            feedforward=config.feedforward,
-            dropout=config.dropout,
-            identical_layers=config.identical_layers,
-        )
+        self.temporal = config.transformer(width, context)
         activation = nn.ReLU() if config.private_activation == "relu" else nn.Identity()
         self.private_map = nn.Sequential(nn.Linear(width, config.private), activation)
 
@@ -68,13 +54,4 @@ def _check_vectors(context: EncoderContext) -> None:
         raise ComponentError(
             f"the vggish encoder of {context.modality} needs features (F,), not {shape}",
             "give it one vector a step, e.g. VGGish embeddings (128,)",
-        )
-
-
-def _check_heads(config: VggishEncoder.Config, context: EncoderContext) -> None:
-    width = context.latent.width
-    if width % config.heads:
-        raise ComponentError(
-            f"{config.heads} attention heads of {context.modality} do not divide the latent width {width}",
-            "change heads here, or the latent width in the quantizer",
         )

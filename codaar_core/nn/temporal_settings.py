@@ -1,0 +1,42 @@
+"""What encoders with a temporal transformer share: its settings, and how it is built from them."""
+
+from __future__ import annotations
+
+import attrs
+from attrs.validators import and_, ge, lt
+
+from codaar_core.api import ComponentError, EncoderContext, setting
+from codaar_core.nn.temporal_transformer import TemporalTransformer
+
+
+@attrs.frozen(kw_only=True)
+class TemporalSettings:
+    """Base of the Config of an encoder that ends in a temporal transformer; defaults are those of the released code."""
+
+    layers: int = setting(2, "layers of the temporal transformer", ge(1))
+    heads: int = setting(4, "attention heads of each layer", ge(1))
+    feedforward: int = setting(1024, "hidden width of each layer's feed-forward part", ge(1))
+    dropout: float = setting(0.1, "dropout of the temporal transformer", and_(ge(0), lt(1)))
+    identical_layers: bool = setting(True, "start all layers with equal weights (released code)")
+
+    def transformer(self, input: int, context: EncoderContext) -> TemporalTransformer:
+        """Build the transformer from vectors of width ``input`` to the latents that the context asks for.
+
+        Raises:
+            ComponentError: The heads do not divide the latent width.
+        """
+        width = context.latent.width
+        if width % self.heads:
+            raise ComponentError(
+                f"{self.heads} attention heads of {context.modality} do not divide the latent width {width}",
+                "change heads here, or the latent width in the quantizer",
+            )
+        return TemporalTransformer(
+            input,
+            width,
+            layers=self.layers,
+            heads=self.heads,
+            feedforward=self.feedforward,
+            dropout=self.dropout,
+            identical_layers=self.identical_layers,
+        )
