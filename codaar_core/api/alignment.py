@@ -35,7 +35,7 @@ class AlignmentStep(Component):
             raise TypeError(f"{cls.__name__} must define mix(features), adjust(codebooks) or both")
 
     def mix(self, features: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-        """Turn time-synchronous latents {m: (N, D)} into what each codebook is updated with {m: (N, D)}."""
+        """Turn time-synchronous latents {m: (N, D)} into what each codebook is updated with; row n only from rows n."""
         return features
 
     def adjust(self, codebooks: Mapping[str, Tensor]) -> Mapping[str, Tensor]:

@@ -60,7 +60,7 @@ class Benchmark(Component):
     @property
     @abstractmethod
     def metrics(self) -> Mapping[str, Metric]:
-        """Metrics by name; the first is the headline."""
+        """Metrics by name, higher is better; the first is the headline."""
 
     @abstractmethod
     def split(self, role: str, modality: str) -> Split:

@@ -70,7 +70,7 @@ class DataSource(Component):
         """Open a split; ``"pretrain"`` must exist.
 
         Raises:
-            DataError: Files are missing or damaged; the message says where to get them.
+            DataError: No such split, or files are missing or damaged; the message says where to get them.
         """
 
     @abstractmethod

@@ -15,7 +15,10 @@ from codaar_plugin_digits.words import DIGITS
 
 
 class DigitsClassification(DigitsBenchmark):
-    """Predictions and targets are class indices (N,)."""
+    """Classify clips of one digit, in AVE's manner.
+
+    Predictions and targets are class indices (N,).
+    """
 
     head = "clip-classifier"
 

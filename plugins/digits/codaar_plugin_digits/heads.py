@@ -103,4 +103,4 @@ def mean(codes: Tensor, mask: Tensor | None) -> Tensor:
     if mask is None:
         return codes.mean(1)
     real = mask.unsqueeze(-1).to(codes.dtype)
-    return (codes * real).sum(1) / real.sum(1)
+    return (codes * real).sum(1) / real.sum(1).clamp_min(1)

@@ -16,7 +16,10 @@ from codaar_plugin_digits.words import DIGITS
 
 
 class DigitsLocalization(DigitsBenchmark):
-    """Predictions and targets are multi-hot (N, 10, 11); the last class is background."""
+    """Name the digits of every second, in AVVP's manner.
+
+    Predictions and targets are multi-hot (N, 10, 11); the last class is background.
+    """
 
     head = "segment-classifier"
 

@@ -19,7 +19,10 @@ GUESS_WIDTH = 16
 
 
 class DigitsRetrieval(DigitsBenchmark):
-    """Predictions are embeddings (N, W), targets the item (N,) each belongs to; text has five entries an item."""
+    """Find the same clip in another modality, by the cosine of mean codes.
+
+    Predictions are embeddings (N, W), targets the item (N,) each belongs to; text has five entries an item.
+    """
 
     head = "mean-code"
 
