@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from codaar_core.engine import adopt_model, data_card, data_of, open_model, read_lock
-    from codaar_core.recipe import Problem, diff, explain, inspect, load, schema
+    from codaar_core.engine import adopt_model, data_card, data_of, open_model, pack_data, read_lock, verify_packed
+    from codaar_core.recipe import Problem, diff, explain, inspect, load, load_sweep, schema
     from codaar_core.recipe.plan import Plan
     from codaar_core.registry import list_components
     from codaar_core.registry.doctor import doctor
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from codaar_core.report import list_runs
     from codaar_core.report import write as write_report
     from codaar_core.scaffold import new_plugin
+    from codaar_core.sweep import run_sweep
     from codaar_core.testing import check_plugin
 
 __version__ = "0.1.0"
@@ -37,12 +38,16 @@ _HOME = {
     "list_components": "codaar_core.registry:list_components",
     "list_runs": "codaar_core.report:list_runs",
     "load": "codaar_core.recipe:load",
+    "load_sweep": "codaar_core.recipe:load_sweep",
     "new_plugin": "codaar_core.scaffold:new_plugin",
     "open_model": "codaar_core.engine:open_model",
+    "pack_data": "codaar_core.engine:pack_data",
     "read_lock": "codaar_core.engine:read_lock",
+    "run_sweep": "codaar_core.sweep:run_sweep",
     "schema": "codaar_core.recipe:schema",
     "sync_index": "codaar_core.registry.upkeep:sync_index",
     "verify_index": "codaar_core.registry.upkeep:verify_index",
+    "verify_packed": "codaar_core.engine:verify_packed",
     "write_report": "codaar_core.report:write",
 }
 
@@ -60,14 +65,18 @@ __all__ = [
     "list_components",
     "list_runs",
     "load",
+    "load_sweep",
     "new_plugin",
     "open_model",
+    "pack_data",
     "read_lock",
     "run",
+    "run_sweep",
     "schema",
     "sync_index",
     "validate",
     "verify_index",
+    "verify_packed",
     "write_report",
 ]
 
@@ -98,7 +107,8 @@ def run(
 
     plan = load(recipe, overrides, plugins) if isinstance(recipe, (str, Path)) else recipe
     directory = engine.run(plan, resume, observers, None if locked is None else Path(locked))
-    report.write(directory)
+    if engine.is_first():
+        report.write(directory)
     return directory
 
 
@@ -116,17 +126,18 @@ def validate(
     Raises:
         CodaarError: The device of the recipe does not exist here.
     """
-    from codaar_core.recipe import RecipeError, load
+    from codaar_core.recipe import RecipeError, load_all
 
     try:
-        plan = load(recipe, overrides, plugins)
+        plans = load_all(recipe, overrides, plugins)
         if deep:
             from codaar_core.engine import try_out
 
-            try_out(plan)
+            for plan in plans:
+                try_out(plan)
     except RecipeError as error:
         return error.problems
-    return list(plan.notes)
+    return list({str(note): note for plan in plans for note in plan.notes}.values())
 
 
 def __getattr__(name: str) -> object:

@@ -6,7 +6,8 @@ python docs/make_fidelity.py
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+import statistics
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -28,8 +29,12 @@ The paper (arXiv 2605.12145) and its released code differ in {count} places. Eac
 not a copy of a component, and both readings are recipes:
 
 - `recipes/as-published/{{av,avt}}.toml` follow the released code. Over four whole optimizer steps in double precision
-  every loss term, gradient norm, weight and buffer agrees to eight digits: for two modalities with numbers of the
-  released code, for three with a second, flat reading of it.
+  every loss term, gradient norm, weight and buffer agrees to eight digits: for two modalities with
+  [numbers of the released code](../tests/parity/test_released_steps_av.py), for three with
+  [a second, flat reading of it](../tests/parity/twin.py). So do two steps of all 69 million weights at the released
+  sizes, of which sums, norms and first entries are known. Initial weights have
+  [the same shapes, constants and distributions](../tests/parity/test_released_initialisation.py); the draws differ,
+  because every component here has a generator of its own.
 - `recipes/paper/{{av,avt}}.toml` follow the paper's text; where it is silent, the plainest reading.
 
 Checkpoints of the released code are read and written by [codaar-plugin-released](../plugins/released/README.md).
@@ -42,6 +47,19 @@ name.
 |---|---|---|---|---|---|---|---|
 """
 
+MEASURED_HEAD = """
+## Measured
+
+What `python benchmarks/fidelity.py` gives: both modes on the digits, at the widths of `recipes/avt.toml`, 400 steps
+([recipes/fidelity](../recipes/fidelity/as-published.toml)); then as-published with one difference at a time as in the
+paper. In percent, the mean of audio to video and video to audio; ± is the standard deviation over the seeds of
+pretraining. Heads are trained alike, with one seed. Both compute in single precision; one line has the double precision
+of the released code. Single differences have one seed: those smaller than the spread of their mode say nothing. A paper
+without numbers for something (initial counts, clipping, reduction over the batch) leaves room for better readings than
+ours.
+
+"""
+
 
 def page() -> str:
     """The whole page.
@@ -50,11 +68,13 @@ def page() -> str:
         ValueError: A recipe has another value than the table says, or a test does not exist.
     """
     rows = tomli.loads(TABLE.read_text("utf-8"))["row"]
-    body = "".join(line(number, row) for number, row in enumerate(rows, 1))
-    return HEAD.format(count=len(rows)) + body + measured()
+    listed = [row for row in rows if not row.get("beside")]
+    body = "".join(line(str(number), row) for number, row in enumerate(listed, 1))
+    beside = "".join(line("-", row) for row in rows if row.get("beside"))
+    return HEAD.format(count=len(listed)) + body + beside + measured()
 
 
-def line(number: int, row: Mapping[str, Any]) -> str:
+def line(number: str, row: Mapping[str, Any]) -> str:
     """One line of the table, checked."""
     settings = row.get("settings", [])
     for path, *values in settings:
@@ -110,27 +130,39 @@ def check_test(test: str) -> None:
         raise ValueError(f"{path} has no test {name}, docs/fidelity.toml names it")
 
 
-# Measured transfer of both modes, and of as-published with one difference at a time taken from the paper, comes from
-# docs/fidelity_measured.toml; while that file is absent the page has no such section:
-#   title = "Measured on digits"
-#   text = "What was trained, on what, how long."
-#   columns = ["recipe", "difference", "classification", ...]
-#   rows = [["as-published", "", "61.2 ± 0.4", ...], ...]
-
-
 def measured() -> str:
     """The section of measured results; empty where nothing was measured yet."""
-    return "".join(measured_lines(tomli.loads(MEASURED.read_text("utf-8")))) if MEASURED.is_file() else ""
+    runs = tomli.loads(MEASURED.read_text("utf-8"))["run"] if MEASURED.is_file() else []
+    tasks = next((run["scores"] for run in runs if "scores" in run), None)
+    if tasks is None:
+        return ""
+    arms: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for run in runs:
+        arms.setdefault((run["mode"], run["difference"]), []).append(run)
+    titles = [
+        "recipe",
+        "difference",
+        "seeds",
+        *(f"{task}, {score['metric']}" for task, score in tasks.items()),
+    ]
+    guess = ["", "*no model*", "", *(percent([max(score["chance"], score["constant"])]) for score in tasks.values())]
+    lines = [titles, ["---"] * len(titles), guess, *(measured_line(*arm, arms[arm], list(tasks)) for arm in arms)]
+    return MEASURED_HEAD + "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
 
 
-def measured_lines(table: Mapping[str, Any]) -> Iterator[str]:
-    """Title, text and table."""
-    yield f"\n## {table['title']}\n\n{table['text'].strip()}\n\n"
-    yield f"| {' | '.join(table['columns'])} |\n|{'---|' * len(table['columns'])}\n"
-    for row in table["rows"]:
-        if len(row) != len(table["columns"]):
-            raise ValueError(f"docs/fidelity_measured.toml: {row} has {len(row)} of {len(table['columns'])} columns")
-        yield f"| {' | '.join(row)} |\n"
+def measured_line(mode: str, difference: str, runs: Sequence[Mapping[str, Any]], tasks: Sequence[str]) -> list[str]:
+    """The mean over seeds, task by task; a run that broke off says why."""
+    seeds = ", ".join(str(run["seed"]) for run in runs)
+    failed = [run["failed"] for run in runs if "failed" in run]
+    if failed:
+        return [mode, difference, seeds, *[f"broke off: {failed[0]}"] * len(tasks)]
+    return [mode, difference, seeds, *(percent([run["scores"][task]["mean"] for run in runs]) for task in tasks)]
+
+
+def percent(values: Sequence[float]) -> str:
+    """Mean and, of several values, standard deviation."""
+    mean = f"{100 * statistics.fmean(values):.1f}"
+    return f"{mean} ± {100 * statistics.stdev(values):.1f}" if len(values) > 1 else mean
 
 
 if __name__ == "__main__":

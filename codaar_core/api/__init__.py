@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from codaar_core.api.alignment import AlignmentContext, AlignmentStep
-    from codaar_core.api.benchmark import Benchmark, BenchmarkContext, Metric, Predicted, Transfer
+    from codaar_core.api.benchmark import Benchmark, BenchmarkContext, Metric, Predicted, Selection, Transfer
     from codaar_core.api.component import Component, setting
     from codaar_core.api.data import Batch, Card, DataContext, DataSource, Split
     from codaar_core.api.decoder import Decoder, DecoderContext
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "alignment": ("AlignmentContext", "AlignmentStep"),
-    "benchmark": ("Benchmark", "BenchmarkContext", "Metric", "Predicted", "Transfer"),
+    "benchmark": ("Benchmark", "BenchmarkContext", "Metric", "Predicted", "Selection", "Transfer"),
     "component": ("Component", "setting"),
     "data": ("Batch", "Card", "DataContext", "DataSource", "Split"),
     "decoder": ("Decoder", "DecoderContext"),

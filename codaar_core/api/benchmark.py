@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import permutations
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import attrs
 import torch
@@ -13,9 +13,16 @@ from torch import Tensor
 
 from codaar_core.api.component import Component
 from codaar_core.api.data import DataSource, Split
+from codaar_core.api.records import Space
 
 Metric = Callable[[Tensor, Tensor], "Tensor | float"]
 """(prediction, target) of a whole split -> one number. A torchmetrics metric is one."""
+
+
+Selection = Literal["last", "validation", "target-validation", "test"]
+"""The epoch of a head that counts: its last; the best on validation clips, seen through the modality it is trained on;
+or, for comparison with published numbers, for each transfer the best on validation clips seen through the modality it
+is tested on, or on the test clips themselves: an oracle."""
 
 
 class Transfer(NamedTuple):
@@ -46,7 +53,6 @@ class Benchmark(Component):
 
     kind: ClassVar[str] = "benchmark"
     head: ClassVar[str]  # the head used when the recipe names none
-    published: ClassVar[Mapping[str, float]] = {}  # "train->test/metric": number, shown beside ours
 
     def __init__(self, config: object, context: BenchmarkContext) -> None:
         super().__init__(config, context)
@@ -64,11 +70,44 @@ class Benchmark(Component):
 
     @abstractmethod
     def split(self, role: str, modality: str) -> Split:
-        """The clips of ``role`` ("train" or "test") for a modality; targets[modality] must be there."""
+        """The clips of ``role`` for a modality; targets[modality] must be there.
+
+        Roles are "train", "test" and, where ``selection`` asks for them, "validation".
+        """
+
+    @property
+    def extraction(self) -> Mapping[str, str]:
+        """What made the features, by modality, where the benchmark brings data of its own; see ``DataSource``."""
+        return {}
+
+    @property
+    def given(self) -> Space | None:
+        """Space of ``Split.given``; None where heads see codes alone."""
+        return None
+
+    @property
+    def selection(self) -> Selection:
+        """Which epoch of a head counts: see ``Selection``."""
+        return "last"
+
+    @property
+    def dropout(self) -> bool:
+        """Whether encoders keep their dropout while codes are read for training a head, as in the released code."""
+        return False
+
+    @property
+    def summarised(self) -> Collection[str]:
+        """Modalities of which a whole clip becomes one code: ``Encoder.summary`` is quantized, not every step."""
+        return ()
 
     def transfers(self) -> Sequence[Transfer]:
         """Pairs to report: every ordered pair of different modalities."""
         return [Transfer(*pair) for pair in permutations(self.modalities, 2)]
+
+    @property
+    def published(self) -> Mapping[str, float]:
+        """Numbers of others, on the scale of ``metrics``, shown beside ours: "train->test/metric"."""
+        return {}
 
     def caveat(self, transfer: Transfer) -> str:
         """Why a transfer must not be headlined (e.g. one modality spells out the label); empty where it may."""

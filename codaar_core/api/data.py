@@ -41,6 +41,20 @@ class Split(ABC):
     def __getitem__(self, indices: Sequence[int]) -> Batch:
         """Read the clips at ``indices``, in that order."""
 
+    @property
+    def ids(self) -> Sequence[str] | None:
+        """Names of the recordings the clips come from, where they have any: shows what was seen before."""
+        return None
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What its files have that they should not, and was put up with: a line each, for the record."""
+        return ()
+
+    def given(self, indices: Sequence[int]) -> Tensor | None:
+        """What a head is given besides the codes, whatever the modality: the picture to segment (B, *shape)."""
+        return None
+
 
 @attrs.frozen
 class DataContext:
@@ -64,6 +78,15 @@ class DataSource(Component):
     def origin(self) -> str:
         """One line for records: which data, which version, made how."""
         return self.card.title
+
+    @property
+    def extraction(self) -> Mapping[str, str]:
+        """What made the features, by modality, e.g. "keras-vgg19-pool5"; features made by another are not mixed in."""
+        return {}
+
+    def inventory(self, name: str) -> Sequence[str]:
+        """What is there of the files of a split, a line each; nothing where a source cannot tell without reading."""
+        return ()
 
     @abstractmethod
     def split(self, name: str) -> Split:

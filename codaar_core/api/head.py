@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import ClassVar
 
 import attrs
@@ -19,15 +20,22 @@ class HeadContext:
     codes: Space  # (W,) of Quantized.full
     latent: Space  # (D,) of Quantized.own
     classes: tuple[str, ...]
+    given: Space | None = None  # of what the benchmark gives besides the codes
 
 
 class TaskHead(Component, nn.Module):
     """Sees codes only: never features, never which modality they came from. That makes transfer possible.
 
-    A head without parameters is not trained.
+    A head without parameters is not trained. A benchmark may give something that is the same whatever the modality,
+    e.g. the picture to segment: it is the second argument of ``forward``.
     """
 
     kind: ClassVar[str] = "head"
+
+    @property
+    def clipped_apart(self) -> Sequence[nn.Module]:
+        """Parts of which each has its gradient norm clipped by itself."""
+        return ()
 
     @abstractmethod
     def forward(self, quantized: Quantized) -> Tensor:

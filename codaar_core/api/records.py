@@ -9,6 +9,8 @@ import attrs
 import torch
 from torch import Tensor
 
+from codaar_core.api.ranks import Alone, Ranks
+
 
 @attrs.frozen
 class Space:
@@ -63,3 +65,4 @@ class StepView:
     epoch: int
     step: int
     generator: torch.Generator  # on the CPU; follows from seed and step, equal on all ranks
+    ranks: Ranks = attrs.field(factory=Alone)  # the records above hold this rank's clips

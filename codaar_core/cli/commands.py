@@ -7,11 +7,12 @@ from importlib import import_module
 import click
 
 from codaar_core.cli.guard import TRACEBACK
-from codaar_core.cli.offered import load_offered, offered
+from codaar_core.cli.offered import load_offered
 from codaar_core.registry import did_you_mean
+from codaar_core.registry.commands import offered_commands
 
 VERBS = (
-    *("run", "validate", "explain", "diff", "schema", "list", "inspect", "data", "report", "lock", "doctor"),
+    *("run", "sweep", "validate", "explain", "diff", "schema", "list", "inspect", "data", "report", "lock", "doctor"),
     *("new-plugin", "check-plugin", "registry"),
 )
 
@@ -26,7 +27,7 @@ class Verbs(click.Group):
 
     def list_commands(self, context: click.Context) -> list[str]:
         """In the order in which they are needed; then those of plug-ins."""
-        return [*VERBS, *(name for name in offered() if name not in VERBS)]
+        return [*VERBS, *(name for name in offered_commands() if name not in VERBS)]
 
     def get_command(self, context: click.Context, name: str) -> click.Command:
         """Import one verb."""
@@ -36,7 +37,7 @@ class Verbs(click.Group):
         if name not in verbs:
             known = did_you_mean(name, verbs) or f"The verbs are {', '.join(verbs)}."
             raise click.UsageError(f"There is no verb {name!r}: {known}", context)
-        return load_offered(offered()[name])
+        return load_offered(offered_commands()[name])
 
 
 @click.group(cls=Verbs, params=[TRACEBACK], context_settings={"help_option_names": ["-h", "--help"]})

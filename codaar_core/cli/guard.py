@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 import traceback
+from typing import Any
 
 import click
 
@@ -12,7 +13,7 @@ from codaar_core.api.errors import CodaarError
 
 INTERRUPTED = 130
 
-STYLES = {
+STYLES: dict[str, dict[str, Any]] = {
     r"error(\[[\w-]+\])?: ": {"fg": "red", "bold": True},
     r"note(\[[\w-]+\])?: ": {"fg": "yellow", "bold": True},
     "   = help: ": {"fg": "cyan"},

@@ -1,4 +1,4 @@
-"""Commands that plug-ins offer, in the entry-point group ``codaar.commands``."""
+"""Commands that packages offer, loaded when they are called."""
 
 from __future__ import annotations
 
@@ -8,13 +8,6 @@ import click
 
 from codaar_core.api.errors import CodaarError
 from codaar_core.registry.loading import cause
-
-GROUP = "codaar.commands"
-
-
-def offered() -> dict[str, metadata.EntryPoint]:
-    """Entry points by the name of the command; nothing is imported."""
-    return {point.name: point for point in sorted(metadata.entry_points(group=GROUP), key=lambda point: point.name)}
 
 
 def load_offered(point: metadata.EntryPoint) -> click.Command:

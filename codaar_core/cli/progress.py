@@ -56,12 +56,12 @@ class Progress:
     @hook
     def codaar_step_end(self, step: int) -> None:
         """Move the bar; nothing is read from the device."""
-        self.bars.update(self.task, completed=step + 1)
+        self._move(completed=step + 1)
 
     @hook
     def codaar_step_logged(self, values: Mapping[str, float]) -> None:
         """Show the loss beside the bar."""
-        self.bars.update(self.task, note=f"total {values['total']:.4g}")
+        self._move(note=f"total {values['total']:.4g}")
 
     @hook
     def codaar_epoch_end(self, epoch: int, values: Mapping[str, float]) -> None:
@@ -84,7 +84,7 @@ class Progress:
     @hook
     def codaar_head_end(self) -> None:
         """Move the bar."""
-        self.bars.advance(self.task)
+        self._move(advance=1)
 
     @hook
     def codaar_benchmark_end(self, benchmark: str, results: Sequence[Mapping[str, Any]]) -> None:
@@ -95,6 +95,10 @@ class Progress:
     def codaar_run_end(self) -> None:
         """Take the bars away, however the run ended."""
         self.bars.stop()
+
+    def _move(self, **change: Any) -> None:
+        if self.task is not None:
+            self.bars.update(self.task, **change)
 
     def _bar(self, name: str, total: int) -> TaskID:
         return self.bars.add_task(name, total=total, note="")

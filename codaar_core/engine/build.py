@@ -82,13 +82,30 @@ def build_benchmarks(plan: Plan, data: DataSource, quantizer: Quantizer) -> dict
     for bench in plan.benchmarks:
         context = BenchmarkContext(plan.modalities, data, plan.evaluate.mode)
         benchmarks[bench.name] = build_component(plan, bench.block, context)
+        _refuse_mixture(plan, bench, benchmarks[bench.name], data)
         build_head(plan, bench, benchmarks[bench.name], quantizer, seed=0)
     return benchmarks
 
 
+def _refuse_mixture(plan: Plan, bench: BenchmarkPlan, benchmark: Benchmark, data: DataSource) -> None:
+    """Features that different extractors made are no more comparable than those of different modalities."""
+    if plan.evaluate.extraction == "any":
+        return
+    for modality, made_by in benchmark.extraction.items():
+        trained_on = data.extraction.get(modality, made_by)
+        if made_by != trained_on:
+            raise plan.problem(
+                bench.block.path,
+                ComponentError(
+                    f"its features of {modality} are made by {made_by}, those of pretraining by {trained_on}",
+                    'extract them anew by one of the two, or say evaluate.extraction = "any"',
+                ),
+            )
+
+
 def build_head(plan: Plan, bench: BenchmarkPlan, benchmark: Benchmark, quantizer: Quantizer, seed: int) -> TaskHead:
     """Build a fresh head; its initial weights follow from ``seed``."""
-    context = HeadContext(quantizer.codes, quantizer.latent, benchmark.classes)
+    context = HeadContext(quantizer.codes, quantizer.latent, benchmark.classes, benchmark.given)
     with torch.random.fork_rng(devices=[]), blamed(plan, bench.head):
         torch.manual_seed(derive_seed(seed, bench.head.path))
         return bench.head.component(bench.head.config, context)

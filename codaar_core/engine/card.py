@@ -15,10 +15,11 @@ from codaar_core.registry import Entry, Registry
 
 @attrs.frozen
 class DataCard:
-    """A data source and its terms; the last two only where a recipe was given, one of them."""
+    """A data source and its terms; and where a recipe was given, what is there of its data."""
 
     entry: Entry
     card: Card
+    inventory: Sequence[str] = ()  # what a source that knows its files says of them
     found: str = ""  # what is there
     missing: CodaarError | None = None  # what is not
 
@@ -47,9 +48,10 @@ def data_of(recipe: Path | str, overrides: Sequence[str] = (), plugins: Sequence
         CodaarError: The recipe is wrong.
     """
     plan = load(recipe, overrides, plugins)
-    data = build_data(plan)
+    data, inventory = build_data(plan), ()
     try:
+        inventory = data.inventory("pretrain")
         clips = len(data.split("pretrain"))
     except CodaarError as error:
-        return DataCard(plan.data.entry, data.card, missing=error)
-    return DataCard(plan.data.entry, data.card, found=f"{clips} clips for pretraining: {data.origin}")
+        return DataCard(plan.data.entry, data.card, inventory, missing=error)
+    return DataCard(plan.data.entry, data.card, inventory, f"{clips} clips for pretraining: {data.origin}")

@@ -16,12 +16,11 @@ from torch import Tensor
 from codaar_core.api import CodaarError
 from codaar_core.engine.model import Model
 
-KEPT = 2
 FORMAT = 1
 
 
-def save_checkpoint(folder: Path, step: int, model: Model, optimizer: torch.optim.Optimizer) -> Path:
-    """Write ``step-N`` aside, flush it, rename it, and remove all but the newest two.
+def save_checkpoint(folder: Path, step: int, model: Model, optimizer: torch.optim.Optimizer, keep: int = 2) -> Path:
+    """Write ``step-N`` aside, flush it, rename it, and remove all but the newest ``keep``.
 
     No state of a random generator is kept: every draw of a step follows from the seed and the step's number.
 
@@ -43,7 +42,7 @@ def save_checkpoint(folder: Path, step: int, model: Model, optimizer: torch.opti
     except (OSError, SafetensorError) as error:
         shutil.rmtree(aside, ignore_errors=True)
         raise CodaarError(f"cannot write the checkpoint {final}: {error}", "make room and resume the run") from error
-    for old in complete_checkpoints(folder)[:-KEPT]:
+    for old in complete_checkpoints(folder)[:-keep]:
         shutil.rmtree(old, ignore_errors=True)
     return final
 

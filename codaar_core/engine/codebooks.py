@@ -72,25 +72,28 @@ def _checked(
 
 
 @torch.no_grad()
-def statistics(quantized: Mapping[str, Quantized], size: int) -> dict[str, Tensor]:
+def statistics(quantized: Mapping[str, Quantized], size: int, ranks: Ranks) -> dict[str, Tensor]:
     """Codewords in use and perplexity of one batch by modality, and index agreement by pair, as device scalars."""
     values: dict[str, Tensor] = {}
     for modality, codes in quantized.items():
-        indices = codes.indices if codes.mask is None else codes.indices[codes.mask]
-        share = torch.bincount(indices.flatten(), minlength=size).double()
+        real = torch.ones_like(codes.indices, dtype=torch.bool) if codes.mask is None else codes.mask
+        uses = real.new_zeros(size, dtype=torch.float64).index_add_(0, codes.indices.flatten(), real.flatten().double())
+        share = ranks.sum(uses)
         share = share / share.sum()
         values[f"used.{modality}"] = (share > 0).sum().double()
         values[f"perplexity.{modality}"] = torch.special.entr(share).sum().exp()
     for one, other in combinations(quantized, 2):
-        values[f"agreement.{one}-{other}"] = _agreement(quantized[one], quantized[other])
+        values[f"agreement.{one}-{other}"] = _agreement(quantized[one], quantized[other], ranks)
     return values
 
 
-def _agreement(one: Quantized, other: Quantized) -> Tensor:
+def _agreement(one: Quantized, other: Quantized, ranks: Ranks) -> Tensor:
     """Share of time steps at which two modalities select the same index."""
     length = min(one.indices.shape[1], other.indices.shape[1])
-    equal = (one.indices[:, :length] == other.indices[:, :length]).double()
+    equal = one.indices[:, :length] == other.indices[:, :length]
+    real = torch.ones_like(equal)
     for codes in (one, other):
         if codes.mask is not None:
-            equal = equal.where(codes.mask[:, :length], torch.nan)
-    return equal.nanmean()
+            real = real & codes.mask[:, :length]
+    same, steps = ranks.sum(torch.stack([(equal & real).sum(), real.sum()])).double()
+    return same / steps

@@ -5,8 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
-from codaar_core.api import AlignmentStep, Decoder, Encoded, Encoder, Features, Loss, Quantized, Quantizer, StepView
+from codaar_core.api import (
+    AlignmentStep,
+    Decoder,
+    Encoded,
+    Encoder,
+    Features,
+    Loss,
+    Quantized,
+    Quantizer,
+    Ranks,
+    StepView,
+)
+from codaar_core.nn import MaskedBatchNorm2d
 
 
 class Model(nn.Module):
@@ -36,6 +49,15 @@ class Model(nn.Module):
         self.losses = nn.ModuleDict(losses)
         self.weights = dict(weights)
         self.align = tuple(align)
+
+    def join(self, ranks: Ranks) -> None:
+        """Let normalisation take its statistics over all ranks, and estimators of losses train on all ranks' clips."""
+        for module in self.modules():
+            if isinstance(module, MaskedBatchNorm2d):
+                module.ranks = ranks
+        for loss in self.losses.values():
+            if loss.optimizer is not None:
+                loss.optimizer.register_step_pre_hook(lambda optimizer, *_: _average(optimizer, ranks))
 
     def encode(self, inputs: Mapping[str, Features]) -> dict[str, Encoded]:
         """Encode every given modality, each alone."""
@@ -73,6 +95,12 @@ class Model(nn.Module):
         for loss in self.losses.values():
             if loss.optimizer is None:
                 yield trained(loss)
+
+
+def _average(optimizer: Optimizer, ranks: Ranks) -> None:
+    for parameter in (each for group in optimizer.param_groups for each in group["params"]):
+        if parameter.grad is not None:
+            parameter.grad = ranks.sum(parameter.grad) / ranks.size
 
 
 def trained(module: nn.Module) -> list[nn.Parameter]:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import attrs
 import torch
 from torch import Tensor
 
-from codaar_core.api import CodaarError, Split, StepView
+from codaar_core.api import Batch, CodaarError, Features, Ranks, Split, StepView
 from codaar_core.engine.checkpoint import save_checkpoint
 from codaar_core.engine.codebooks import statistics, update_codebooks
+from codaar_core.engine.compilation import compile_parts
+from codaar_core.engine.health import Health
 from codaar_core.engine.interruption import Interrupted
 from codaar_core.engine.runtime import derive_seed, generator_of, to_numbers
 from codaar_core.engine.session import Session
@@ -29,39 +31,49 @@ def pretrain(session: Session, split: Split, optimizer: torch.optim.Optimizer, d
     """
     run, model, runtime = session.plan.run, session.model, session.runtime
     schedule = Schedule.of(len(split), session.plan.batch)
+    model.join(runtime.ranks)
+    if session.plan.device.compile:
+        compile_parts(model, runtime.device)
+    health = Health(model, optimizer)
     for epoch in range(done // schedule.steps, run.epochs):
         session.hook.codaar_epoch_start(epoch=epoch, epochs=run.epochs, steps=schedule.steps)
         set_learning_rate(optimizer, session.plan.optimizer, epoch)
         means = Means()
         for step, indices in schedule.batches(run.seed, epoch, done):
-            if session.interruption.requested:
-                raise interrupted(session, optimizer, step)
-            batch = runtime.place(split[indices], model.modalities)
+            if runtime.agreed(session.interruption.requested):
+                raise interrupted(session, optimizer, health, step)
+            batch = runtime.place(own_clips(split, indices, runtime.ranks), model.modalities)
             torch.manual_seed(derive_seed(run.seed, "step", step, runtime.ranks.rank))
             generator = generator_of(run.seed, "shared", step)
+            health.begin()
 
-            encoded = model.encode(batch.inputs)
-            quantized = model.quantizer.quantize(encoded)
-            decoded = model.decode(encoded, quantized)
-            view = StepView(batch.inputs, encoded, quantized, decoded, epoch, step, generator)
-            model.inner_steps(view)
-            terms = model.terms(view)
-            total = torch.stack(list(terms.values())).sum()
-            if not torch.isfinite(total):
-                raise not_finite(session, optimizer, terms, epoch, step)
+            with runtime.autocast():
+                encoded = model.encode(batch.inputs)
+                quantized = model.quantizer.quantize(encoded)
+                decoded = model.decode(encoded, quantized)
+                view = StepView(batch.inputs, encoded, quantized, decoded, epoch, step, generator, runtime.ranks)
+                model.inner_steps(view)
+                terms = model.terms(view)
+                total = torch.stack(list(terms.values())).sum()
 
             optimizer.zero_grad()
             total.backward()
+            runtime.average_gradients(model.parameters())
             norm = clip_gradients(session)
+            values = runtime.averaged({**terms, "total": total, "grad_norm": norm})
+            health.judge(epoch, step, values)
             optimizer.step()
             update_codebooks(model.quantizer, model.align, encoded, quantized, generator, runtime.ranks)
+            health.end()
 
-            means.add({**terms, "total": total, "grad_norm": norm})
+            means.add(values)
             session.hook.codaar_step_end(epoch=epoch, step=step, view=view)
             if (step + 1) % run.log_every == 0:
-                values = {**terms, "total": total, "grad_norm": norm, **statistics(quantized, model.quantizer.size)}
+                refuse_failure(session, optimizer, health)
+                values |= statistics(quantized, model.quantizer.size, runtime.ranks)
                 session.hook.codaar_step_logged(epoch=epoch, step=step + 1, values=to_numbers(values))
-        values = means.values() | to_numbers(statistics(quantized, model.quantizer.size))
+        refuse_failure(session, optimizer, health)
+        values = means.values() | to_numbers(statistics(quantized, model.quantizer.size, runtime.ranks))
         save(session, optimizer, step + 1)
         session.hook.codaar_epoch_end(epoch=epoch, step=step + 1, values=values)
     return run.epochs * schedule.steps
@@ -91,6 +103,22 @@ class Schedule:
                 yield step, order[position * self.batch : (position + 1) * self.batch]
 
 
+def own_clips(split: Split, indices: Sequence[int], ranks: Ranks) -> Batch:
+    """Read this rank's clips of a batch, a whole piece of it.
+
+    Where there are fewer clips than ranks, a rank without any gets one whose steps are all masked: it counts nothing.
+    """
+    start, end = (len(indices) * rank // ranks.size for rank in (ranks.rank, ranks.rank + 1))
+    if start < end:
+        return split[indices[start:end]]
+    batch = split[indices[:1]]
+    masked = {
+        m: Features(each.values, each.values.new_zeros(each.values.shape[:2], dtype=torch.bool))
+        for m, each in batch.inputs.items()
+    }
+    return batch._replace(inputs=masked)
+
+
 class Means:
     """Means of scalars over an epoch, kept on the device."""
 
@@ -114,7 +142,8 @@ def make_optimizer(session: Session) -> torch.optim.Optimizer:
     settings = session.plan.optimizer
     parameters = [parameter for group in session.model.clip_groups() for parameter in group]
     kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[settings.use]
-    return kind(parameters, lr=settings.lr, betas=tuple(settings.betas), weight_decay=settings.weight_decay)
+    betas, decay = tuple(settings.betas), settings.weight_decay
+    return kind(parameters, lr=settings.lr, betas=betas, weight_decay=decay, fused=True)
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, settings: object, epoch: int) -> None:
@@ -133,25 +162,36 @@ def clip_gradients(session: Session) -> Tensor:
 
 def save(session: Session, optimizer: torch.optim.Optimizer, step: int) -> str:
     """Write a checkpoint and tell the hooks; gives its path."""
-    path = save_checkpoint(session.directory.checkpoints, step, session.model, optimizer)
-    session.hook.codaar_checkpoint_saved(path=path, step=step)
+    folder = session.directory.checkpoints
+    path = folder / f"step-{step}"
+    if session.runtime.is_first:
+        save_checkpoint(folder, step, session.model, optimizer, session.plan.run.keep)
+        session.hook.codaar_checkpoint_saved(path=path, step=step)
     return str(path)
 
 
-def interrupted(session: Session, optimizer: torch.optim.Optimizer, done: int) -> Interrupted:
+def interrupted(session: Session, optimizer: torch.optim.Optimizer, health: Health, done: int) -> Interrupted:
     """Keep the state and say where."""
+    refuse_failure(session, optimizer, health)
     path = save(session, optimizer, done)
     return Interrupted(f"interrupted after step {done}; the state is kept in {path}", session.resume_command)
 
 
-def not_finite(
-    session: Session, optimizer: torch.optim.Optimizer, terms: Mapping[str, Tensor], epoch: int, step: int
-) -> CodaarError:
-    """Name the loss terms that are not finite, and keep the state before the step."""
+def refuse_failure(session: Session, optimizer: torch.optim.Optimizer, health: Health) -> None:
+    """End the run if a step has failed since this was last asked; the model is as it was before that step.
+
+    Raises:
+        CodaarError: Names the loss terms that are not finite.
+    """
+    failure = health.failure()
+    if failure is None:
+        return
+    epoch, step = int(failure.pop("epoch")), int(failure.pop("step"))
     path = save(session, optimizer, step)
-    bad = {name: value for name, value in to_numbers(terms).items() if not math.isfinite(value)}
-    named = ", ".join(f"losses.{name} is {value}" for name, value in bad.items()) or "the sum of the losses overflows"
-    return CodaarError(
-        f"{named} at step {step + 1} (epoch {epoch + 1}); the state before that step is kept in {path}",
+    overall = {name: failure.pop(name) for name in ("total", "grad_norm")}
+    bad = [f"losses.{name} is {value}" for name, value in failure.items() if not math.isfinite(value)]
+    whole = "the gradient is not finite" if math.isfinite(overall["total"]) else "the sum of the losses overflows"
+    raise CodaarError(
+        f"{', '.join(bad) or whole} at step {step + 1} (epoch {epoch + 1}); the state before that step is kept in {path}",
         "look for broken features in the data, or lower optimizer.lr or optimizer.clip",
     )

@@ -8,6 +8,7 @@ from codaar_core.api import DataSource
 from codaar_core.engine.build import closed_forms
 from codaar_core.engine.journal import read_events
 from codaar_core.engine.lock import command, versions
+from codaar_core.engine.overlap import Overlap
 from codaar_core.engine.session import Session
 
 STATISTICS = ("used.", "perplexity.")
@@ -16,7 +17,12 @@ CURVE_POINTS = 300
 
 
 def results(
-    session: Session, data: DataSource, steps: int, transfers: list[dict[str, Any]], seconds: dict[str, float]
+    session: Session,
+    data: DataSource,
+    steps: int,
+    transfers: list[dict[str, Any]],
+    overlap: Overlap,
+    seconds: dict[str, float],
 ) -> dict[str, Any]:
     """Gather the record of a finished run."""
     plan, events = session.plan, read_events(session.directory)
@@ -42,6 +48,8 @@ def results(
         "alignment": closed_forms(session.model),
         "curves": curves(thinned(events)),
         "transfers": transfers,
+        "overlap": overlap.record(),
+        "notes": overlap.notes,
         "sections": [section for part in _sections(session) for section in part],
     }
 

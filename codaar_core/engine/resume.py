@@ -16,6 +16,7 @@ from codaar_core.recipe.plan import Plan
 HARMLESS = (
     "run.directory",
     "run.log_every",
+    "run.keep",
     "run.hooks",
     "run.plugins",
     "hooks.",
@@ -24,6 +25,9 @@ HARMLESS = (
     "bench.",
 )
 """Settings that may change on a resume: none of them touches the trained weights."""
+
+INVISIBLE = ("run.directory", "run.log_every", "run.keep", "run.hooks", "run.plugins", "hooks.", "device.threads")
+"""Settings that change no result."""
 
 
 def find_run(plan: Plan, resume: str) -> RunDirectory:
@@ -36,15 +40,39 @@ def find_run(plan: Plan, resume: str) -> RunDirectory:
         directory = RunDirectory(Path(resume))
         directory.status()
         return directory
-    for path in sorted((Path(plan.run.directory) / plan.run.name).glob("*"), reverse=True):
-        directory = RunDirectory(path)
-        unfinished = (path / "status.json").is_file() and directory.status()["status"] != "finished"
-        if unfinished and complete_checkpoints(directory.checkpoints) and not list(changes(plan, directory)):
-            return directory
-    raise CodaarError(
-        f"no unfinished run of this recipe with a checkpoint in {Path(plan.run.directory) / plan.run.name}",
-        "start it without --resume",
-    )
+    begun = unfinished_run(plan)
+    if begun is None:
+        raise CodaarError(
+            f"no unfinished run of this recipe with a checkpoint in {_folder(plan)}", "start it without --resume"
+        )
+    return RunDirectory(begun)
+
+
+def unfinished_run(plan: Plan) -> Path | None:
+    """The newest run of a plan that ended early and left a checkpoint."""
+    for directory, status in _runs(plan):
+        if status != "finished" and complete_checkpoints(directory.checkpoints) and not list(changes(plan, directory)):
+            return directory.path
+    return None
+
+
+def finished_run(plan: Plan) -> Path | None:
+    """The newest finished run of exactly this plan."""
+    for directory, status in _runs(plan):
+        if status == "finished" and not list(changes(plan, directory, INVISIBLE)):
+            return directory.path
+    return None
+
+
+def _folder(plan: Plan) -> Path:
+    return Path(plan.run.directory) / plan.run.name
+
+
+def _runs(plan: Plan) -> Iterator[tuple[RunDirectory, str]]:
+    """Run directories under the name of a plan, the newest first."""
+    for path in sorted(_folder(plan).glob("*/status.json"), reverse=True):
+        directory = RunDirectory(path.parent)
+        yield directory, directory.status()["status"]
 
 
 def refuse_changes(plan: Plan, directory: RunDirectory) -> None:
@@ -61,12 +89,12 @@ def refuse_changes(plan: Plan, directory: RunDirectory) -> None:
         )
 
 
-def changes(plan: Plan, directory: RunDirectory) -> Iterator[str]:
+def changes(plan: Plan, directory: RunDirectory, harmless: tuple[str, ...] = HARMLESS) -> Iterator[str]:
     """Settings that differ between a plan and a run directory, but for harmless ones."""
     before = dict(_flat(tomli.loads((directory.path / "resolved.toml").read_text("utf-8"))))
     now = dict(_flat(plan.resolved))
     for path in sorted(before.keys() | now.keys()):
-        if before.get(path) != now.get(path) and not path.startswith(HARMLESS):
+        if before.get(path) != now.get(path) and not path.startswith(harmless):
             yield f"{path} was {before.get(path, 'not given')!r}, is {now.get(path, 'not given')!r}"
 
 

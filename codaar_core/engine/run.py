@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import attrs
 import pluggy
 import torch
 
@@ -20,12 +21,14 @@ from codaar_core.engine.drift import refuse_drift
 from codaar_core.engine.interruption import Interrupted, Interruption
 from codaar_core.engine.journal import Journal
 from codaar_core.engine.lock import lock
+from codaar_core.engine.overlap import Overlap
 from codaar_core.engine.pretrain import make_optimizer, pretrain
+from codaar_core.engine.processes import Together, joined
 from codaar_core.engine.results import results
 from codaar_core.engine.resume import find_run, refuse_changes
-from codaar_core.engine.runtime import Runtime, choose_device
+from codaar_core.engine.runtime import Alone, make_runtime
 from codaar_core.engine.session import Session
-from codaar_core.engine.transfer import evaluate
+from codaar_core.engine.transfer import evaluate, make_trials
 from codaar_core.recipe.plan import Plan
 
 
@@ -45,7 +48,30 @@ def run(plan: Plan, resume: str | None = None, observers: Sequence[object] = (),
         Drift: Something is not what ``locked`` says; nothing was run.
         CodaarError: The run ended early; status.json says how, nothing on disk is half-written.
     """
-    runtime = _runtime(plan)
+    with joined(plan, accompany, resume) as ranks:
+        if ranks.rank:
+            return accompany(plan, ranks, resume)
+        return _lead(plan, ranks, resume, observers, locked)
+
+
+def accompany(plan: Plan, ranks: Together, resume: str | None) -> Path:
+    """Take part in the pretraining of another process, which writes, reports and evaluates; gives its directory."""
+    runtime = make_runtime(plan.device, ranks)
+    data = build_data(plan)
+    model = build_model(plan, dict(data.spaces)).to(runtime.device, runtime.dtype)
+    split = data.split("pretrain")
+    directory = RunDirectory(Path(ranks.from_first(None)))
+    with Interruption() as interruption:
+        session = Session(plan, model, runtime, directory, _hooks(attrs.evolve(plan, hooks=()), ()).hook, interruption)
+        optimizer, done = _optimizer(session, resumed=resume is not None)
+        pretrain(session, split, optimizer, done)
+    return directory.path
+
+
+def _lead(
+    plan: Plan, ranks: Alone | Together, resume: str | None, observers: Sequence[object], locked: Path | None
+) -> Path:
+    runtime = make_runtime(plan.device, ranks)
     data = build_data(plan)
     made_of = lock(plan, data, runtime)
     if locked is not None:
@@ -61,6 +87,14 @@ def run(plan: Plan, resume: str | None = None, observers: Sequence[object] = (),
     return directory.path
 
 
+def _optimizer(session: Session, resumed: bool) -> tuple[torch.optim.Optimizer, int]:
+    """A new optimizer, or the state of the newest checkpoint and the number of steps done."""
+    optimizer = make_optimizer(session)
+    if not resumed:
+        return optimizer, 0
+    return optimizer, load_training(newest_checkpoint(session.directory.checkpoints), session.model, optimizer)
+
+
 def _run_phases(
     session: Session,
     data: DataSource,
@@ -70,11 +104,11 @@ def _run_phases(
 ) -> None:
     clock = Clock()
     split = data.split("pretrain")
+    overlap = Overlap(split.ids, session.plan.evaluate.seen == "drop")
+    trials = make_trials(session, benchmarks, overlap)
     clock.lap("data")
-    optimizer = make_optimizer(session)
-    done = 0
-    if resumed:
-        done = load_training(newest_checkpoint(session.directory.checkpoints), session.model, optimizer)
+    session.runtime.tell(str(session.directory.path))
+    optimizer, done = _optimizer(session, resumed)
     hooks.register(Journal(session.directory, done))
     parameters = sum(parameter.numel() for parameter in session.model.parameters())
     session.hook.codaar_run_start(
@@ -82,9 +116,10 @@ def _run_phases(
     )
     steps = pretrain(session, split, optimizer, done)
     clock.lap("pretrain")
-    transfers = evaluate(session, benchmarks)
+    transfers = evaluate(session, trials)
     clock.lap("evaluate")
-    session.directory.write_json("results.json", results(session, data, steps, transfers, clock.laps))
+    record = results(session, data, steps, transfers, overlap, clock.laps)
+    session.directory.write_json("results.json", record)
 
 
 class Clock:
@@ -98,12 +133,6 @@ class Clock:
         """Note the seconds since the last lap."""
         now = time.perf_counter()
         self.laps[phase], self._last = now - self._last, now
-
-
-def _runtime(plan: Plan) -> Runtime:
-    if plan.device.threads:
-        torch.set_num_threads(plan.device.threads)
-    return Runtime(choose_device(plan.device.on), getattr(torch, plan.device.dtype))
 
 
 def _directory(plan: Plan, resume: str | None) -> RunDirectory:

@@ -3,37 +3,35 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import os
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 
 import attrs
 import torch
 from torch import Tensor
 
 from codaar_core.api import Batch, CodaarError, Features
+from codaar_core.api.ranks import Alone
+from codaar_core.engine.processes import Together
+from codaar_core.recipe.settings import DeviceSettings
 
-
-class Alone:
-    """The ranks of a run in a single process."""
-
-    rank = 0
-    size = 1
-
-    def sum(self, value: Tensor) -> Tensor:
-        """Nothing to add."""
-        return value
-
-    def gather(self, value: Tensor) -> Tensor:
-        """Nothing to join."""
-        return value
+__all__ = ["Alone", "Runtime", "choose_device", "derive_seed", "generator_of", "make_runtime", "to_numbers"]
 
 
 @attrs.frozen
 class Runtime:
-    """Device, floating-point type and ranks of a run."""
+    """Device, floating-point types and ranks of a run."""
 
     device: torch.device
     dtype: torch.dtype
-    ranks: Alone = attrs.field(factory=Alone)
+    ranks: Alone | Together = attrs.field(factory=Alone)
+    narrow: torch.dtype | None = None  # of matrix products under autocast
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this process writes and reports."""
+        return self.ranks.rank == 0
 
     def place(self, batch: Batch, modalities: tuple[str, ...]) -> Batch:
         """Move the features of ``modalities`` (and all targets) to the device, in the run's precision."""
@@ -44,6 +42,57 @@ class Runtime:
     def _place_features(self, features: Features) -> Features:
         mask = None if features.mask is None else features.mask.to(self.device)
         return Features(features.values.to(self.device, self.dtype), mask)
+
+    def autocast(self) -> AbstractContextManager[None]:
+        """Where matrix products are taken in the narrow type, if the run has one."""
+        return torch.autocast(self.device.type, self.narrow, enabled=self.narrow is not None)
+
+    def agreed(self, flag: bool) -> bool:
+        """Whether any rank says so; asked by way of the host, no device is waited for."""
+        return flag if self.ranks.size == 1 else sum(self.ranks.lengths(int(flag))) > 0
+
+    def tell(self, words: str) -> None:
+        """As rank zero, tell the others what they wait for."""
+        if self.ranks.size > 1:
+            self.ranks.from_first(words)
+
+    def averaged(self, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Scalars as means over all ranks, still on the device."""
+        means = self.ranks.sum(torch.stack([value.detach() for value in values.values()])) / self.ranks.size
+        return dict(zip(values, means.unbind(), strict=True))
+
+    def average_gradients(self, parameters: Iterable[torch.nn.Parameter]) -> None:
+        """Replace gradients by their means over all ranks: the gradient of the mean of the ranks' losses."""
+        if self.ranks.size > 1:
+            gradients = [each.grad for each in parameters if each.grad is not None]
+            self.ranks.add_up(gradients)
+            torch._foreach_div_(gradients, self.ranks.size)
+
+
+def make_runtime(settings: DeviceSettings, ranks: Alone | Together | None = None) -> Runtime:
+    """Set up this process as the recipe's [device] says.
+
+    Raises:
+        CodaarError: The device does not exist here, or cannot do this.
+    """
+    ranks = ranks or Alone()
+    device = choose_device(settings.on)
+    if device.type == "cuda" and device.index is None and ranks.size > 1:
+        device = torch.device("cuda", ranks.local)
+        torch.cuda.set_device(device)
+    if threads := settings.threads or (_threads_each(ranks) if device.type == "cpu" else 0):
+        torch.set_num_threads(threads)
+    if settings.deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what cuBLAS needs for it
+    torch.use_deterministic_algorithms(settings.deterministic)
+    narrow = torch.bfloat16 if settings.autocast == "bf16" else None
+    return Runtime(device, getattr(torch, settings.dtype), ranks, narrow)
+
+
+def _threads_each(ranks: Alone | Together) -> int:
+    """Share the machine's cores; 0, torch's own choice, for a single process."""
+    local = int(os.environ.get("LOCAL_WORLD_SIZE", ranks.size))
+    return 0 if local == 1 else max(1, (os.cpu_count() or 1) // local)
 
 
 def choose_device(on: str) -> torch.device:

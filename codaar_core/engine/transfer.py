@@ -3,155 +3,187 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
+import attrs
 import numpy as np
 import torch
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import nn
 
-from codaar_core.api import Benchmark, Predicted, Quantized, Quantizer, Split, TaskHead, Transfer
+from codaar_core.api import Benchmark, Predicted, TaskHead, Transfer
 from codaar_core.engine.build import build_head
-from codaar_core.engine.model import Model
+from codaar_core.engine.coding import BATCH, Coded, dropping_out, encode_split, look_up
+from codaar_core.engine.overlap import Overlap
+from codaar_core.engine.pretrain import set_learning_rate
 from codaar_core.engine.runtime import derive_seed, generator_of
 from codaar_core.engine.scores import score_transfers, transfer_entries
+from codaar_core.engine.selection import Choice
 from codaar_core.engine.session import Session
 from codaar_core.recipe.plan import BenchmarkPlan
 
-ENCODING_BATCH = 100
 
-
-class Coded(NamedTuple):
-    """A split seen through one modality: codes are small, so they are computed once and kept."""
-
-    modality: str
-    indices: Tensor  # (N, T)
-    mask: Tensor | None  # (N, T)
-    target: Tensor  # (N, ...)
-
-
-def evaluate(session: Session, benchmarks: Mapping[str, Benchmark]) -> list[dict[str, Any]]:
+def evaluate(session: Session, trials: Sequence[Trial]) -> list[dict[str, Any]]:
     """Run all benchmarks of the plan; gives the transfer entries of results.json.
 
-    Encoders and codebooks are frozen and in evaluation mode; a test split is read once, after training the head.
+    Encoders and codebooks are frozen, and in evaluation mode unless a benchmark asks for their dropout.
     """
     session.model.eval().requires_grad_(False)
-    entries = []
-    for bench in session.plan.benchmarks:
-        entries += _evaluate_benchmark(session, bench, benchmarks[bench.name])
-    return entries
+    return [entry for trial in trials for entry in trial.run()]
 
 
-def _evaluate_benchmark(session: Session, bench: BenchmarkPlan, benchmark: Benchmark) -> list[dict[str, Any]]:
-    seeds = session.plan.evaluate.seeds
-    tested = dict.fromkeys(modality for transfer in benchmark.transfers() for modality in transfer)
-    session.hook.codaar_benchmark_start(benchmark=bench.name, heads=len(seeds) * len(tested))
-    test = {m: encode_split(session, benchmark.split("test", m), m) for m in tested}
-    heads = {m: _trained_heads(session, bench, benchmark, m) for m in tested}
-    scores = []
-    for seed in seeds:
-        predictions = {
-            Transfer(trained_on, m): predict(heads[trained_on][seed], session.model.quantizer, coded)
-            for trained_on in tested
-            for m, coded in test.items()
-        }
-        scores.append(score_transfers(benchmark, predictions))
-        _keep(session, bench, seed, {m: by_seed[seed] for m, by_seed in heads.items()}, predictions, scores[-1])
-    entries = transfer_entries(bench.name, benchmark, scores, {m: coded.target.cpu() for m, coded in test.items()})
-    session.hook.codaar_benchmark_end(benchmark=bench.name, results=entries)
-    return entries
+def make_trials(session: Session, benchmarks: Mapping[str, Benchmark], overlap: Overlap) -> list[Trial]:
+    """One for each benchmark that is on, with its files opened.
+
+    Raises:
+        DataError: A file is missing or damaged.
+    """
+    trials = [_make_trial(session, bench, benchmarks[bench.name], overlap) for bench in session.plan.benchmarks]
+    for trial in trials:
+        trial.open()
+    return trials
 
 
-def _trained_heads(session: Session, bench: BenchmarkPlan, benchmark: Benchmark, modality: str) -> dict[int, TaskHead]:
-    """Heads by seed, trained on one modality's codes; heads without parameters need no training split."""
-    quantizer = session.model.quantizer
-    heads = {seed: build_head(session.plan, bench, benchmark, quantizer, seed) for seed in session.plan.evaluate.seeds}
-    learns = any(True for head in heads.values() for _ in head.parameters())
-    coded = encode_split(session, benchmark.split("train", modality), modality) if learns else None
-    for seed, head in heads.items():
-        session.interruption.check(f"while evaluating {bench.name}; the trained model is kept", session.resume_command)
-        head.to(session.runtime.device, session.runtime.dtype)
-        if coded is not None:
-            train_head(head, quantizer, coded, bench, seed)
-        head.eval()
-        session.hook.codaar_head_end(benchmark=bench.name, train=modality, seed=seed)
-    return heads
+def _make_trial(session: Session, bench: BenchmarkPlan, benchmark: Benchmark, overlap: Overlap) -> Trial:
+    head = build_head(session.plan, bench, benchmark, session.model.quantizer, seed=0)
+    return Trial(session, bench, benchmark, overlap, learns=any(True for _ in head.parameters()))
 
 
-@torch.no_grad()
-def encode_split(session: Session, split: Split, modality: str) -> Coded:
-    """Assign codes to all clips of a split, seen through one modality alone."""
-    model: Model = session.model
-    codes, targets = [], []
-    for start in range(0, len(split), ENCODING_BATCH):
-        batch = session.runtime.place(split[range(start, min(start + ENCODING_BATCH, len(split)))], (modality,))
-        codes.append(model.quantizer.quantize(model.encode(batch.inputs))[modality])
-        targets.append(batch.targets[modality])
-    indices = _join([each.indices for each in codes])
-    masks = _join([_mask_of(each) for each in codes])
-    return Coded(modality, indices, None if bool(masks.all()) else masks, torch.cat(targets))
+@attrs.frozen
+class Trial:
+    """One benchmark on the model of a session."""
+
+    session: Session
+    bench: BenchmarkPlan
+    benchmark: Benchmark
+    overlap: Overlap
+    learns: bool  # whether its head has anything to train
+
+    @property
+    def modalities(self) -> list[str]:
+        """Those of any transfer; a head is trained on each, for the upper bounds."""
+        return list(dict.fromkeys(modality for transfer in self.benchmark.transfers() for modality in transfer))
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """Of the heads; one that learns nothing is the same with any seed."""
+        seeds = self.session.plan.evaluate.seeds
+        return seeds if self.learns else seeds[:1]
+
+    @property
+    def roles(self) -> list[str]:
+        """Splits that are read."""
+        validation = ["validation"] if self.benchmark.selection.endswith("validation") else []
+        return ["test", *(["train", *validation] if self.learns else [])]
+
+    @property
+    def prediction_batch(self) -> int:
+        """Clips a prediction; where heads are given something large besides codes, as many as in training."""
+        return BATCH if self.benchmark.given is None else self.bench.batch
+
+    def open(self) -> None:
+        """Open every split, so that a missing file is missed before the training and not after it."""
+        for role in self.roles:
+            for modality in self.modalities:
+                self.overlap.heed(self.benchmark.split(role, modality), self.bench.name, role, modality)
+
+    def run(self) -> list[dict[str, Any]]:
+        """Train all heads, test each on every modality, keep all of it in the run directory."""
+        seeds, hook, tested = self.seeds, self.session.hook, self.modalities
+        hook.codaar_benchmark_start(benchmark=self.bench.name, heads=len(seeds) * len(tested))
+        test = {modality: self.encode("test", modality) for modality in tested}
+        heads = {modality: self.trained_heads(modality, test) for modality in tested}
+        scores = []
+        for seed in seeds:
+            predictions = {
+                Transfer(trained_on, m): prediction
+                for trained_on, by_seed in heads.items()
+                for m, prediction in by_seed[seed].predictions.items()
+            }
+            scores.append(score_transfers(self.benchmark, predictions))
+            self.keep(seed, {m: by_seed[seed].head for m, by_seed in heads.items()}, predictions, scores[-1])
+        truths = {modality: coded.target.cpu() for modality, coded in test.items()}
+        entries = transfer_entries(self.bench.name, self.benchmark, scores, truths)
+        hook.codaar_benchmark_end(benchmark=self.bench.name, results=entries)
+        return entries
+
+    def encode(self, role: str, modality: str) -> Coded:
+        """Codes of the clips of a role; those seen in pretraining are counted, and left out if the recipe says so."""
+        split = self.overlap.checked(self.benchmark.split(role, modality), self.bench.name, role, modality)
+        summarised = modality in self.benchmark.summarised
+        return encode_split(self.session.model, self.session.runtime, split, modality, summarised)
+
+    def trained_heads(self, modality: str, test: Mapping[str, Coded]) -> dict[int, Choice]:
+        """Heads by seed, trained on one modality's codes; heads without parameters need no training split."""
+        plan, quantizer = self.session.plan, self.session.model.quantizer
+        heads = {s: build_head(plan, self.bench, self.benchmark, quantizer, s) for s in self.seeds}
+        training = self.encode("train", modality) if self.learns else None
+        validation = {m: self.encode("validation", m) for m in self.validated(modality)}
+        chosen = {}
+        for seed, head in heads.items():
+            message = f"while evaluating {self.bench.name}; the trained model is kept"
+            self.session.interruption.check(message, self.session.resume_command)
+            head.to(self.session.runtime.device, self.session.runtime.dtype)
+            choice = Choice(head, self.benchmark, modality, quantizer, test, validation, self.prediction_batch)
+            if training is not None:
+                for _ in self.train(head, training, seed):
+                    choice.consider()
+            chosen[seed] = choice.settled()
+            self.session.hook.codaar_head_end(benchmark=self.bench.name, train=modality, seed=seed)
+        return chosen
+
+    def validated(self, modality: str) -> list[str]:
+        """Through which modalities validation clips are seen while heads are trained on ``modality``."""
+        if "validation" not in self.roles:
+            return []
+        return [modality] if self.benchmark.selection == "validation" else self.modalities
+
+    def train(self, head: TaskHead, coded: Coded, seed: int) -> Iterator[int]:
+        """Train ``head`` on the codes of one modality, epoch by epoch; it never learns which one."""
+        quantizer, bench = self.session.model.quantizer, self.bench
+        optimizer = torch.optim.Adam(head.parameters(), lr=bench.lr)
+        for epoch in range(bench.epochs):
+            set_learning_rate(optimizer, bench, epoch)
+            torch.manual_seed(derive_seed(seed, bench.name, "train", epoch))
+            if self.benchmark.dropout:
+                with dropping_out(self.session.model):
+                    coded = self.encode("train", coded.modality)
+            head.train()
+            order = torch.randperm(len(coded.indices), generator=generator_of(seed, bench.name, epoch))
+            for rows in order.to(coded.indices.device).split(bench.batch):
+                loss = head.loss(head(*look_up(quantizer, coded, rows)), coded.target[rows])
+                optimizer.zero_grad()
+                loss.backward()
+                for group in clip_groups(head):
+                    torch.nn.utils.clip_grad_norm_(group, bench.clip or math.inf)
+                optimizer.step()
+            head.eval()
+            yield epoch
+
+    def keep(
+        self,
+        seed: int,
+        heads: Mapping[str, TaskHead],
+        predictions: Mapping[Transfer, Predicted],
+        scores: Mapping[Transfer, Mapping[str, float]],
+    ) -> None:
+        """Leave heads, predictions and scores of one seed in the run directory."""
+        directory = self.session.directory
+        folder = directory.bench(self.bench.name, seed)
+        weights = {f"{m}.{name}": value for m, head in heads.items() for name, value in head.state_dict().items()}
+        if weights:
+            save_file({name: value.contiguous() for name, value in weights.items()}, folder / "head.safetensors")
+        arrays = {f"{t.train}->{t.test}": each.prediction.numpy() for t, each in predictions.items()}
+        targets = {f"target/{t.test}": each.target.numpy() for t, each in predictions.items()}
+        np.savez_compressed(folder / "predictions.npz", **arrays, **targets)
+        metrics = {f"{t.train}->{t.test}": dict(values) for t, values in scores.items()}
+        record = {"mode": self.session.plan.evaluate.mode, "seed": seed, "selection": self.benchmark.selection}
+        directory.write_json(str((folder / "metrics.json").relative_to(directory.path)), {**record, "scores": metrics})
 
 
-def _mask_of(codes: Quantized) -> Tensor:
-    return torch.ones_like(codes.indices, dtype=torch.bool) if codes.mask is None else codes.mask
-
-
-def _join(parts: Sequence[Tensor]) -> Tensor:
-    """Join (B, T) tensors; shorter ones are padded with zeros, which are False in a mask."""
-    length = max(part.shape[1] for part in parts)
-    return torch.cat([torch.nn.functional.pad(part, (0, length - part.shape[1])) for part in parts])
-
-
-def train_head(head: TaskHead, quantizer: Quantizer, coded: Coded, bench: BenchmarkPlan, seed: int) -> None:
-    """Train ``head`` on the codes of one modality; it never learns which one."""
-    torch.manual_seed(derive_seed(seed, bench.name, "train"))
-    optimizer = torch.optim.Adam(head.parameters(), lr=bench.lr)
-    head.train()
-    for epoch in range(bench.epochs):
-        order = torch.randperm(len(coded.indices), generator=generator_of(seed, bench.name, epoch))
-        for rows in order.to(coded.indices.device).split(bench.batch):
-            loss = head.loss(head(look_up(quantizer, coded, rows)), coded.target[rows])
-            optimizer.zero_grad()
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(head.parameters(), bench.clip or math.inf)
-            optimizer.step()
-
-
-def look_up(quantizer: Quantizer, coded: Coded, rows: Tensor) -> Quantized:
-    """The codes of some clips."""
-    codes = quantizer.lookup(coded.modality, coded.indices[rows])
-    return codes._replace(mask=None if coded.mask is None else coded.mask[rows])
-
-
-@torch.no_grad()
-def predict(head: TaskHead, quantizer: Quantizer, coded: Coded) -> Predicted:
-    """Predictions for every clip."""
-    rows = torch.arange(len(coded.indices), device=coded.indices.device).split(ENCODING_BATCH)
-    outputs = [head.predict(head(look_up(quantizer, coded, part))) for part in rows]
-    return Predicted(torch.cat(outputs).cpu(), coded.target.cpu())
-
-
-def _keep(
-    session: Session,
-    bench: BenchmarkPlan,
-    seed: int,
-    heads: Mapping[str, TaskHead],
-    predictions: Mapping[Transfer, Predicted],
-    scores: Mapping[Transfer, Mapping[str, float]],
-) -> None:
-    """Leave heads, predictions and scores of one seed in the run directory."""
-    folder = session.directory.bench(bench.name, seed)
-    weights = {
-        f"{m}.{name}": value.contiguous() for m, head in heads.items() for name, value in head.state_dict().items()
-    }
-    if weights:
-        save_file(weights, folder / "head.safetensors")
-    arrays = {f"{transfer.train}->{transfer.test}": each.prediction.numpy() for transfer, each in predictions.items()}
-    targets = {f"target/{transfer.test}": each.target.numpy() for transfer, each in predictions.items()}
-    np.savez_compressed(folder / "predictions.npz", **arrays, **targets)
-    metrics = {f"{transfer.train}->{transfer.test}": dict(values) for transfer, values in scores.items()}
-    session.directory.write_json(
-        str((folder / "metrics.json").relative_to(session.directory.path)),
-        {"mode": session.plan.evaluate.mode, "seed": seed, "scores": metrics},
-    )
+def clip_groups(head: TaskHead) -> list[list[nn.Parameter]]:
+    """Groups of parameters whose gradient norms are clipped together: the head, and the parts it wants apart."""
+    apart = [list(part.parameters()) for part in head.clipped_apart]
+    elsewhere = {parameter for group in apart for parameter in group}
+    return [[parameter for parameter in head.parameters() if parameter not in elsewhere], *apart]

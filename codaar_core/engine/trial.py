@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from codaar_core.api import ComponentError, Encoded, Features, Quantized, StepView
+from codaar_core.api import Benchmark, ComponentError, Encoded, Features, Quantized, StepView
 from codaar_core.engine.blame import blamed
 from codaar_core.engine.build import build_benchmarks, build_component, build_data, build_head, build_model
 from codaar_core.engine.codebooks import update_codebooks
@@ -49,8 +49,9 @@ def try_out(plan: Plan) -> None:
         head = build_head(plan, bench, benchmarks[bench.name], model.quantizer, seed=0)
         with blamed(plan, bench.head):
             head.to(runtime.device, runtime.dtype)
+            given = _given(benchmarks[bench.name], runtime)
             for m, record in quantized.items():
-                head.predict(head(model.quantizer.lookup(m, record.indices)))
+                head.predict(head(model.quantizer.lookup(m, record.indices), *given))
 
 
 def _encoded(plan: Plan, model: Model, modality: str, features: Features) -> Encoded:
@@ -66,6 +67,12 @@ def _decoded(plan: Plan, model: Model, modality: str, features: Features, encode
         wanted = features.values if encoded.target is None else encoded.target
         _expect("the reconstruction", decoded, tuple(wanted.shape))
         return decoded
+
+
+def _given(benchmark: Benchmark, runtime: Runtime) -> tuple[Tensor, ...]:
+    """Random numbers in the place of what the benchmark gives to heads."""
+    space = benchmark.given
+    return () if space is None else (torch.randn(CLIPS, *space.shape, device=runtime.device, dtype=runtime.dtype),)
 
 
 def _try_losses(plan: Plan, model: Model, view: StepView) -> None:

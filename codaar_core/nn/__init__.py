@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from codaar_core.nn.masked_batch_norm import MaskedBatchNorm2d
+from codaar_core.nn.precise_lstm import PreciseLstm
 from codaar_core.nn.residual_stack import ResidualStack
 from codaar_core.nn.sequence_decoder import SequenceDecoder
 from codaar_core.nn.temporal_settings import TemporalSettings
@@ -11,6 +12,7 @@ from codaar_core.nn.vector_decoder import VectorDecoder
 
 __all__ = [
     "MaskedBatchNorm2d",
+    "PreciseLstm",
     "ResidualStack",
     "SequenceDecoder",
     "TemporalSettings",

@@ -1,24 +1,32 @@
-"""Batch normalisation that leaves masked maps out of its statistics."""
+"""Batch normalisation that leaves masked maps out of its statistics, and takes them over all ranks."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
 
+from codaar_core.api import Ranks
+from codaar_core.api.ranks import Alone
+
 
 class MaskedBatchNorm2d(nn.BatchNorm2d):
-    """``BatchNorm2d`` with a mask over maps; masked maps are normalised too, but change no statistic."""
+    """``BatchNorm2d`` with a mask over maps; masked maps are normalised too, but change no statistic.
+
+    Attributes:
+        ranks: The processes over which statistics are taken; the training loop sets it.
+    """
 
     running_mean: Tensor  # always tracked here
     running_var: Tensor
     num_batches_tracked: Tensor
     momentum: float
+    ranks: Ranks = Alone()
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Normalise (N, C, H, W); ``mask`` (N,) is True where the map is real."""
-        if mask is None or not self.training:
+        if not self.training or (mask is None and self.ranks.size == 1):
             return super().forward(x)
-        mean, variance = self._statistics(x, mask)
+        mean, variance = self._statistics(x, x.new_ones(len(x), dtype=torch.bool) if mask is None else mask)
         scale = self.weight * (variance + self.eps).rsqrt()
         return x * _per_channel(scale) + _per_channel(self.bias - mean * scale)
 
@@ -26,10 +34,11 @@ class MaskedBatchNorm2d(nn.BatchNorm2d):
         """Mean and biased variance (C,) over the cells of real maps; they also move the running statistics."""
         x = x.to(self.running_mean.dtype)
         real = mask.to(x.dtype)[:, None, None, None]
-        cells = (real.sum() * x[0, 0].numel()).clamp(min=1)
-        mean = (x * real).sum((0, 2, 3)) / cells
-        variance = ((x - _per_channel(mean)).square() * real).sum((0, 2, 3)) / cells
-        self._track(mean, variance * cells / (cells - 1).clamp(min=1), mask.any())
+        cells = self.ranks.sum(real.sum() * x[0, 0].numel())
+        divisor = cells.clamp(min=1)
+        mean = self.ranks.sum((x * real).sum((0, 2, 3))) / divisor
+        variance = self.ranks.sum(((x - _per_channel(mean)).square() * real).sum((0, 2, 3))) / divisor
+        self._track(mean, variance * divisor / (divisor - 1).clamp(min=1), cells > 0)
         return mean, variance
 
     @torch.no_grad()

@@ -44,6 +44,7 @@ class TemporalTransformer(nn.Module):
     def forward(self, features: Tensor, mask: Tensor | None = None) -> Tensor:
         """Map (B, T, F) to (B, T, D); steps where ``mask`` (B, T) is False are attended by none."""
         hidden = self.widen(features.transpose(0, 1))
+        hidden = hidden.to(self.widen.weight.dtype)  # under autocast sums and norms, and so the latents, stay precise
         ignored = None if mask is None else _ignored(mask)
         for layer in self.layers:
             hidden = layer(hidden, src_key_padding_mask=ignored)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from codaar_core.recipe.arms import Sweep, is_sweep, load_all, load_sweep
 from codaar_core.recipe.check import check
 from codaar_core.recipe.difference import Difference, diff
 from codaar_core.recipe.explain import Explained, explain
@@ -29,6 +30,7 @@ __all__ = [
     "Problem",
     "Recipe",
     "RecipeError",
+    "Sweep",
     "as_github",
     "as_json",
     "diff",
@@ -36,6 +38,8 @@ __all__ = [
     "inspect",
     "literal",
     "load",
+    "load_all",
+    "load_sweep",
     "schema",
 ]
 
@@ -51,4 +55,8 @@ def load(path: Path | str, overrides: Sequence[str] = (), plugins: Sequence[Path
     Raises:
         RecipeError: With all problems.
     """
-    return check(read(Path(path), overrides), overrides, [Path(file) for file in plugins])
+    recipe = read(Path(path), overrides)
+    if is_sweep(recipe):
+        message = f"{str(path)!r} stands for several runs: it has a table [sweep]"
+        raise RecipeError([Problem("sweep", message, recipe.tree.items["sweep"].key, f"codaar sweep {path}")])
+    return check(recipe, overrides, [Path(file) for file in plugins])

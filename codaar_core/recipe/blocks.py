@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from types import MappingProxyType
 from typing import Any
 
 import attrs
 
+from codaar_core.api.component import Component
 from codaar_core.recipe.conversion import convert, unknown
 from codaar_core.recipe.literal import describe
 from codaar_core.recipe.origin import Origin
@@ -16,13 +17,22 @@ from codaar_core.recipe.problem import Problem
 from codaar_core.recipe.tree import UNREADABLE, Table, Value
 from codaar_core.registry import KINDS, Entry, Registry, RegistryError, closest
 
+Loader = Callable[[Entry], type[Component]]
+
 
 class Blocks:
-    """Makes blocks; what is wrong with them is added to ``problems``."""
+    """Makes blocks; what is wrong with them is added to ``problems``.
 
-    def __init__(self, registry: Registry, problems: list[Problem]) -> None:
+    Args:
+        registry: Finds components.
+        problems: Filled.
+        component: Gives the class of one, e.g. its outline; None: the registry loads it.
+    """
+
+    def __init__(self, registry: Registry, problems: list[Problem], component: Loader | None = None) -> None:
         self.registry = registry
         self.problems = problems
+        self.component = component or registry.load
 
     def block(
         self,
@@ -33,7 +43,7 @@ class Blocks:
         default: str = "",
         siblings: Mapping[str, Table] = MappingProxyType({}),
     ) -> Block | None:
-        """Find and load the component of a block, and check its settings; None where there was a problem.
+        """Find the component of a block, and check its settings; None where there was a problem.
 
         Args:
             kind: Kind of the component.
@@ -48,7 +58,7 @@ class Blocks:
             return None
         entry, origin = found
         try:
-            component = self.registry.load(entry)
+            component = self.component(entry)
         except RegistryError as error:
             self.problems.append(Problem(error.code, error.message, origin, error.help))
             return None

@@ -9,14 +9,14 @@ from typing import Any
 import attrs
 
 from codaar_core.recipe import resolved
-from codaar_core.recipe.blocks import Blocks, own_keys
+from codaar_core.recipe.blocks import Blocks, Loader, own_keys
 from codaar_core.recipe.conversion import convert
 from codaar_core.recipe.interpolation import interpolate
 from codaar_core.recipe.literal import describe, literal
 from codaar_core.recipe.modalities import mismatches
 from codaar_core.recipe.origin import Origin
 from codaar_core.recipe.plan import BenchmarkPlan, Block, LossPlan, Plan
-from codaar_core.recipe.problem import Problem, RecipeError
+from codaar_core.recipe.problem import Problem, RecipeError, place_of
 from codaar_core.recipe.reading import DIRECTIVES, Recipe
 from codaar_core.recipe.settings import PER_MODALITY, SECTIONS, SWITCHED, TABLES, DataSettings
 from codaar_core.recipe.tree import UNREADABLE, Table, Value, merge
@@ -26,18 +26,23 @@ FORMAT = 1
 
 
 def check(recipe: Recipe, overrides: Sequence[str] = (), plugins: Sequence[Path] = ()) -> Plan:
-    """Check a recipe from end to end. This imports the components that are on, and nothing else.
+    """Check a recipe from end to end: against the outlines of its components, and then against themselves.
+
+    So a recipe that is wrong is refused without an import of any component, or of torch. A good one is checked again
+    by the components that are on, which are imported for it.
 
     Raises:
         RecipeError: With everything that is wrong.
     """
-    return _Checker(recipe).plan(tuple(overrides), plugins)
+    registry = Registry()
+    _Checker(recipe, registry, registry.outline).plan(tuple(overrides), plugins)
+    return _Checker(recipe, registry, registry.load).plan(tuple(overrides), plugins)
 
 
 class _Checker:
     """Goes through the sections; each method notes what is wrong and goes on."""
 
-    def __init__(self, recipe: Recipe) -> None:
+    def __init__(self, recipe: Recipe, registry: Registry, component: Loader) -> None:
         self.recipe = recipe
         self.problems: list[Problem] = []
         self.notes: list[Problem] = []
@@ -45,8 +50,8 @@ class _Checker:
         tree, found = interpolate(recipe.tree)
         self.problems += found
         self.tree = self._known(tree)
-        self.registry = Registry()
-        self.blocks = Blocks(self.registry, self.problems)
+        self.registry = registry
+        self.blocks = Blocks(registry, self.problems, component)
 
     def plan(self, overrides: tuple[str, ...], plugins: Sequence[Path]) -> Plan:
         """Check everything, then give the plan or raise."""
@@ -59,7 +64,7 @@ class _Checker:
         per_modality = self._per_modality(modalities)
         on = {section: self._switched(section) for section in SWITCHED}
         self._align_needs_two(modalities)
-        if self.problems:
+        if self.problems or data is None or quantizer is None:  # without problems both are there
             raise RecipeError(self.problems)
         sections["run"] = attrs.evolve(sections["run"], plugins=files)
         return Plan(
@@ -87,7 +92,7 @@ class _Checker:
                 **{name: resolved.blocks(blocks) for name, blocks in {**per_modality, **on}.items()},
             },
             overrides=overrides,
-            notes=tuple(sorted(self.notes, key=lambda note: (note.origin.source.name, note.origin.line))),
+            notes=tuple(sorted(self.notes, key=place_of)),
         )
 
     # the top of a recipe
@@ -203,14 +208,15 @@ class _Checker:
             readable = {name: at for name, at in modalities if f"encoders.{name}" not in self.unreadable}
             for problem in mismatches(readable, **sections):
                 (self.problems if problem.level == "error" else self.notes).append(problem)
-        return {
-            section: {
-                name: self.blocks.block(PER_MODALITY[section], f"{section}.{name}", blocks[name])
-                for name in (blocks if modalities is None else dict(modalities))
-                if name in blocks
-            }
-            for section, blocks in sections.items()
-        }
+        return {section: self._of_modalities(section, of, modalities) for section, of in sections.items()}
+
+    def _of_modalities(
+        self, section: str, blocks: dict[str, Table], modalities: list[tuple[str, Origin]] | None
+    ) -> dict[str, Block]:
+        """The blocks of the modalities that are on, those without a problem."""
+        names = [name for name in (blocks if modalities is None else dict(modalities)) if name in blocks]
+        found = {name: self.blocks.block(PER_MODALITY[section], f"{section}.{name}", blocks[name]) for name in names}
+        return {name: block for name, block in found.items() if block is not None}
 
     def _switched(self, section: str) -> dict[str, Any]:
         """The blocks of a section that its list switches on, in order."""
@@ -219,19 +225,23 @@ class _Checker:
         on = {name: table.key for name, table in tables.items()} if names is None else dict(names)
         off = {name: table for name, table in tables.items() if name not in on}
         for name, table in off.items():
-            self._switched_off(section, name, table, [name for name in on if name not in tables])
+            meant = [each for each in on if each not in tables or not table.key.source.is_file]
+            self._switched_off(section, name, table, meant)
         found = {}
         for name, origin in on.items():
             if f"{section}.{name}" not in self.unreadable:
                 found[name] = self._on(section, name, tables.get(name, Table({}, origin)), off)
         return found
 
-    def _switched_off(self, section: str, name: str, table: Table, without: list[str]) -> None:
+    def _switched_off(self, section: str, name: str, table: Table, meant: list[str]) -> None:
         self.blocks.switched_off(SWITCHED[section].settings, f"{section}.{name}", table)
-        near = closest(name, without)
+        near = closest(name, meant)
         help = f"did you mean [{section}.{near[0]}]?" if near else f"{SWITCHED[section].switch} switches blocks on"
         message = f"[{section}.{name}] is not switched on"
-        self.notes.append(Problem("unused-block", message, table.key, help, "note"))
+        if table.key.source.is_file:
+            self.notes.append(Problem("unused-block", message, table.key, help, "note"))
+        else:  # a file may define more than it uses; an -o without any effect is a slip
+            self.problems.append(Problem("unused-block", message, table.key, help))
 
     def _on(self, section: str, name: str, table: Table, off: dict[str, Table]) -> Any:
         kind, _, settings = SWITCHED[section]

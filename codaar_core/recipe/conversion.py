@@ -15,7 +15,7 @@ from codaar_core.recipe.problem import Problem
 from codaar_core.recipe.tree import UNREADABLE, Table, Value, plain
 from codaar_core.registry import closest, join_or
 
-T = TypeVar("T")
+T = TypeVar("T", bound=attrs.AttrsInstance)
 
 
 class Mismatch(ValueError):
@@ -81,8 +81,9 @@ def _choice(value: Any, kind: Any) -> Any:
 def _tuple(value: Any, kind: Any) -> tuple[Any, ...]:
     if not isinstance(value, list):
         raise Mismatch(f"expected a list, got {describe(value)}", f"write [{literal(value)}]")
-    kinds = get_args(kind)
-    kinds = [kinds[0]] * len(value) if kinds[-1] is ... else kinds
+    kinds = list(get_args(kind))
+    if kinds[-1] is ...:
+        kinds = [kinds[0]] * len(value)
     if len(kinds) != len(value):
         raise Mismatch(f"expected a list of {len(kinds)}, got {len(value)}: {literal(value)}")
     return tuple(_collect(value, kinds))

@@ -177,7 +177,8 @@ def closed_form(component: type[Component], modalities: tuple[str, ...]) -> Clos
 
     if any(field.default is attrs.NOTHING for field in attrs.fields(component.Config)):
         return None
-    matrix = component(component.Config(), AlignmentContext(modalities)).matrix(modalities)
+    step: Any = component(component.Config(), AlignmentContext(modalities))  # an AlignmentStep, which imports torch
+    matrix = step.matrix(modalities)
     if matrix is None:
         return None
     return ClosedForm(modalities, tuple(tuple(map(fraction, row)) for row in matrix.tolist()))

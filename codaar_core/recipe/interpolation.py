@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Any
+from typing import Any, NoReturn
 
 import attrs
 
@@ -102,6 +102,6 @@ class _Interpolation:
             self._fail(message, f"export {name}=...", "environment")
         return os.environ[name]
 
-    def _fail(self, message: str, help: str = "", code: str = "reference") -> None:
+    def _fail(self, message: str, help: str = "", code: str = "reference") -> NoReturn:
         self.problems.append(Problem(code, message, self.origin, help))
         raise _Unreadable

@@ -46,6 +46,8 @@ class BenchmarkPlan:
     batch: int
     lr: float
     clip: float
+    milestones: tuple[int, ...]
+    gamma: float
 
 
 @attrs.frozen

@@ -141,10 +141,11 @@ class _Scanner:
         return self.document[self.at : self.at + 1]
 
     def _skip(self, pattern: re.Pattern[str]) -> None:
-        self.at = pattern.match(self.document, self.at).end()
+        self._take(pattern)
 
     def _take(self, pattern: re.Pattern[str]) -> str:
         match = pattern.match(self.document, self.at)
+        assert match, f"tomli reads what {pattern.pattern} does not"
         self.at = match.end()
         return match.group()
 

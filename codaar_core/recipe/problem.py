@@ -25,6 +25,7 @@ CODES = (
     "recipe-format",
     "reference",
     "refused-value",
+    "sweep",
     "unbuildable",
     "unknown-name",
     "unknown-setting",
@@ -80,7 +81,7 @@ class RecipeError(CodaarError):
     exit_code = 2
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        self.problems = sorted(problems, key=_place)
+        self.problems = sorted(problems, key=place_of)
         first = self.problems[0]
         super().__init__(first.message, first.help)
 
@@ -99,7 +100,7 @@ def count(problems: Sequence[Problem]) -> str:
     return " ".join([found, " and ".join(where)]).rstrip()
 
 
-def _place(problem: Problem) -> tuple[bool, str, int, int]:
+def place_of(problem: Problem) -> tuple[bool, str, int, int]:
     """Files by name, each from top to bottom, then the command line."""
     origin = problem.origin
     if origin is None:

@@ -44,6 +44,19 @@ def read(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     return Recipe(path, tree, reader.files)
 
 
+def read_overrides(overrides: Sequence[str]) -> Table:
+    """Read overrides alone, as a recipe of its own.
+
+    Raises:
+        RecipeError: One cannot be read.
+    """
+    reader = _Reader()
+    layers = reader.overrides(overrides)
+    if reader.problems:
+        raise RecipeError(reader.problems)
+    return layers[0] if layers else Table({}, Origin(Source(COMMAND_LINE, ("",)), 1, 1))
+
+
 class _Reader:
     """Collects problems while it reads."""
 
@@ -100,15 +113,11 @@ class _Reader:
         if value is None:
             return []
         data = value.data if isinstance(value, Value) else {}
-        if not (isinstance(data, list) and all(isinstance(each, str) for each in data)):
-            self._nothing(
-                "wrong-value",
-                f"{key}: expected a list of strings, got {describe(data)}",
-                value.origin,
-                f'write {key} = ["..."]',
-            )
-            return []
-        return [(name, value.element(number)) for number, name in enumerate(data)]
+        if isinstance(value, Value) and isinstance(data, list) and all(isinstance(each, str) for each in data):
+            return [(name, value.element(number)) for number, name in enumerate(data)]
+        message = f"{key}: expected a list of strings, got {describe(data)}"
+        self._nothing("wrong-value", message, value.origin, f'write {key} = ["..."]')
+        return []
 
     def _unset(self, tree: Table, name: str, origin: Origin) -> Table:
         path = tuple(name.split("."))

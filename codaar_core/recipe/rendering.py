@@ -14,17 +14,16 @@ def as_json(problems: Sequence[Problem]) -> str:
 
 
 def _fields(problem: Problem) -> dict[str, str | int | None]:
-    origin = problem.origin
-    in_file = origin is not None and origin.source.is_file
+    origin = problem.origin if problem.origin and problem.origin.source.is_file else None
     return {
         "level": problem.level,
         "code": problem.code,
         "message": problem.message,
         "help": problem.help,
-        "file": origin.source.name if in_file else None,
-        "line": origin.line if in_file else None,
-        "column": origin.column if in_file else None,
-        "width": origin.width if in_file else None,
+        "file": origin.source.name if origin else None,
+        "line": origin.line if origin else None,
+        "column": origin.column if origin else None,
+        "width": origin.width if origin else None,
     }
 
 

@@ -105,13 +105,14 @@ def _type(kind: Any) -> Schema:
     """The values of a type; each may be a ``${reference}`` instead."""
     if kind is str:
         return {"type": "string"}
-    return {"anyOf": [*_alternatives(kind), _defined(REFERENCE)]}
+    return {"anyOf": [*alternatives(kind), _defined(REFERENCE)]}
 
 
-def _alternatives(kind: Any) -> list[Schema]:
+def alternatives(kind: Any) -> list[Schema]:
+    """What a value of a type may be; {} where JSON schema has no word for it."""
     arguments = get_args(kind)
     if get_origin(kind) in (Union, UnionType):
-        return [each for member in arguments if member is not NoneType for each in _alternatives(member)]
+        return [each for member in arguments if member is not NoneType for each in alternatives(member)]
     if get_origin(kind) is Literal:
         return [{"enum": list(arguments)}]
     if get_origin(kind) is tuple:

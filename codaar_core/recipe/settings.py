@@ -45,6 +45,7 @@ class RunSettings:
     hooks: tuple[str, ...] = setting((), "blocks [hooks.X] that are on", unique)
     plugins: tuple[str, ...] = setting((), "Python files of local components, relative to the recipe", unique)
     log_every: int = setting(10, "steps between two logged lines", ge(1))
+    keep: int = setting(2, "newest checkpoints that are kept; one is written after every epoch", ge(1))
 
 
 @attrs.frozen(kw_only=True)
@@ -53,7 +54,13 @@ class DeviceSettings:
 
     on: str = setting("auto", "auto, cpu, mps, cuda or cuda:N", device_name)
     dtype: Literal["float32", "float64"] = setting("float32", "floating-point type of model and data")
-    threads: int = setting(0, "CPU threads; 0 leaves the choice to torch", ge(0))
+    autocast: Literal["off", "bf16"] = setting(
+        "off", "bf16: encoders, decoders and losses multiply in bfloat16; codebooks and weights keep dtype"
+    )
+    compile: bool = setting(False, "compile encoders and decoders (torch.compile)")
+    processes: int = setting(1, "processes started on this machine, one a GPU; torchrun brings its own", ge(1))
+    threads: int = setting(0, "CPU threads of each process; 0 leaves the choice to torch", ge(0))
+    deterministic: bool = setting(False, "only algorithms that repeat bit for bit on a GPU; the CPU's always do")
 
 
 @attrs.frozen(kw_only=True)
@@ -85,6 +92,8 @@ class EvaluateSettings:
     on: tuple[str, ...] = setting((), "blocks [bench.X] that are on", unique)
     seeds: tuple[int, ...] = setting((43, 44, 45), "one head is trained for each", and_(min_len(1), counted_up))
     mode: Literal["strict", "as-published"] = setting("strict", "official test splits, or the released code's habits")
+    seen: Literal["keep", "drop"] = setting("keep", "clips whose recording was seen in pretraining: kept, or left out")
+    extraction: Literal["same", "any"] = setting("same", "features made otherwise than in pretraining: refused, or not")
 
 
 @attrs.frozen(kw_only=True)
@@ -114,6 +123,8 @@ class BenchmarkSettings:
     batch: int = setting(256, "clips a step", ge(1))
     lr: float = setting(1e-3, "learning rate of the head (Adam)", gt(0))
     clip: float = setting(0.5, "greatest gradient norm; 0 switches clipping off", ge(0))
+    milestones: tuple[int, ...] = setting((), "epochs at which the learning rate is multiplied by gamma", counted_up)
+    gamma: float = setting(0.5, "factor of the learning rate at a milestone", gt(0))
 
 
 SECTIONS = {

@@ -83,8 +83,9 @@ def grow(data: Mapping[str, Any], places: Mapping[KeyPath, Place], source: Sourc
 
     def elements(path: KeyPath, value: Any, inside: tuple[int, ...] = ()) -> Iterator[tuple[tuple[int, ...], Origin]]:
         for number, item in enumerate(value if isinstance(value, list) else ()):
-            yield (*inside, number), origin(places[(*path, number)].value)
-            yield from elements((*path, number), item, (*inside, number))
+            there, within = (*path, number), (*inside, number)
+            yield within, origin(places[there].value)
+            yield from elements(there, item, within)
 
     return Table({key: node((key,), value) for key, value in data.items()}, Origin(source, 1, 1))
 
@@ -94,8 +95,9 @@ def merge(old: Table, new: Table) -> Table:
     items = dict(old.items)
     for key, node in new.items.items():
         before = items.get(key)
-        both = isinstance(before, Table) and isinstance(node, Table)
-        items[key] = merge(before, node) if both and not _other_use(before, node) else node
+        if isinstance(before, Table) and isinstance(node, Table) and not _other_use(before, node):
+            node = merge(before, node)
+        items[key] = node
     return Table(items, new.key if new.key.source.is_file else old.key)
 
 
@@ -109,4 +111,5 @@ def remove(tree: Table, path: tuple[str, ...]) -> Table:
     first, *rest = path
     if not rest:
         return tree.without([first])
-    return Table({**tree.items, first: remove(tree.items[first], tuple(rest))}, tree.key)
+    inner = tree.items[first]
+    return Table({**tree.items, first: remove(inner, tuple(rest))}, tree.key) if isinstance(inner, Table) else tree

@@ -14,6 +14,7 @@ from urllib.request import url2pathname
 import tomli
 
 from codaar_core.registry import index
+from codaar_core.registry.commands import offered_commands
 from codaar_core.registry.entry import Entry
 from codaar_core.registry.finding import Finding
 from codaar_core.registry.kinds import KINDS
@@ -35,6 +36,7 @@ def doctor(runs: Path | str = "runs") -> list[Finding]:
         Finding("good", f"python {platform.python_version()}"),
         torch_and_devices(),
         *(finding for plugin in installed_plugins() for finding in of_plugin(registry, plugin)),
+        *commands(),
         *clashes(registry),
         writable(Path(runs)),
     ]
@@ -67,6 +69,20 @@ def loadable(registry: Registry, plugin: Installed) -> Finding:
             except LoadProblem as problem:
                 return Finding("broken", problem.message, problem.help)
     return Finding("good", f"{plugin.package}: {', '.join(plugin.provides)}")
+
+
+def commands() -> Iterator[Finding]:
+    """Whether the commands that packages add to ``codaar`` can be imported; some packages offer nothing else."""
+    for name, point in offered_commands().items():
+        distribution = point.dist.name if point.dist else point.value
+        package = f"{distribution} {point.dist.version}" if point.dist else distribution
+        try:
+            point.load()
+        except (Exception, SystemExit) as error:
+            message = f"the command {name!r} could not be loaded from {package}: {cause(error)}"
+            yield Finding("broken", message, f"pip install --upgrade {distribution}")
+        else:
+            yield Finding("good", f"{package}: command:{name}")
 
 
 def stale(plugin: Installed) -> Iterator[Finding]:

@@ -38,14 +38,19 @@ class Entry:
 def installed_entries() -> list[Entry]:
     """What all installed distributions offer; reads metadata, imports nothing."""
     points = metadata.entry_points()
-    found = [_entry(kind.name, point) for kind in KINDS.values() for point in points.select(group=kind.group)]
+    found = [
+        _entry(kind.name, point, point.dist)
+        for kind in KINDS.values()
+        for point in points.select(group=kind.group)
+        if point.dist is not None
+    ]
     order = list(KINDS)
     return sorted(found, key=lambda entry: (order.index(entry.kind), entry.name, entry.provider))
 
 
-def _entry(kind: str, point: metadata.EntryPoint) -> Entry:
-    distribution = canonicalize_name(point.dist.name)
-    return Entry(kind, point.name, provider_of(distribution), distribution, point.dist.version, point.value)
+def _entry(kind: str, point: metadata.EntryPoint, package: metadata.Distribution) -> Entry:
+    distribution = canonicalize_name(package.name)
+    return Entry(kind, point.name, provider_of(distribution), distribution, package.version, point.value)
 
 
 def provider_of(distribution: str) -> str:

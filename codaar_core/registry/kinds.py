@@ -64,3 +64,4 @@ class UnknownKind(CodaarError):
     """A word that is no kind of component."""
 
     exit_code = 2
+    code = "unknown-kind"  # its heading in docs/errors.md

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import inspect
 import traceback
+from collections.abc import Iterator
 from importlib import import_module, metadata
+from typing import Any
 
 import attrs
 from packaging.requirements import InvalidRequirement, Requirement
@@ -24,9 +26,7 @@ def load_installed(entry: Entry) -> type[Component]:
         LoadProblem: Its import fails, or the target is no such component.
     """
     refuse_incompatible(entry)
-    component = import_target(entry)
-    check_contract(entry, component)
-    return component
+    return check_contract(entry, import_target(entry))
 
 
 def refuse_incompatible(entry: Entry) -> None:
@@ -78,19 +78,21 @@ def _remedy(entry: Entry, error: BaseException) -> str:
     return f"this is a fault of {entry.distribution}; `pip install --upgrade {entry.distribution}` may mend it"
 
 
-def check_contract(entry: Entry, component: object) -> None:
-    """Check that ``component`` is a concrete class of its kind, with frozen settings of types that can be read.
+def check_contract(entry: Entry, component: Any) -> type[Component]:
+    """Give ``component`` if it is a concrete class of its kind, with frozen settings of types that can be read.
 
     Raises:
         LoadProblem: It is not; this is for the author of the component.
     """
     for complaint in _complaints(KINDS[entry.kind], component, entry.target):
         raise LoadProblem(f"{_cannot(entry)}: {complaint}", f"this is for the authors of {entry.distribution}")
+    return component
 
 
-def _complaints(kind: Kind, component: object, target: str):
+def _complaints(kind: Kind, component: Any, target: str) -> Iterator[str]:
     base = kind.load_base()
-    if not (isinstance(component, type) and issubclass(component, base)):
+    is_class = isinstance(component, type)  # apart, so that a type checker goes on taking it for anything
+    if not (is_class and issubclass(component, base)):
         yield f"{target} is no subclass of codaar_core.api.{base.__name__}"
         return
     if inspect.isabstract(component):

@@ -8,8 +8,9 @@ from codaar_core.api.component import Component
 from codaar_core.registry.entry import Entry, installed_entries
 from codaar_core.registry.index import Known, known_plugins, plugins_offering
 from codaar_core.registry.kinds import KINDS
-from codaar_core.registry.loading import load_installed
+from codaar_core.registry.loading import load_installed, refuse_incompatible
 from codaar_core.registry.local import LOCAL, load_file
+from codaar_core.registry.outline import outline
 from codaar_core.registry.problems import Clash, NotInstalled, UnknownName
 from codaar_core.registry.suggestion import did_you_mean, join_or
 
@@ -56,6 +57,19 @@ class Registry:
             LoadProblem: It cannot be imported or does not fulfil its contract.
         """
         return self._local[entry] if entry in self._local else load_installed(entry)
+
+    def outline(self, entry: Entry) -> type[Component]:
+        """What a recipe is checked against: a class with the ``Config`` of a component, which is not imported.
+
+        Where its source does not tell the settings, the component itself.
+
+        Raises:
+            LoadProblem: The package wants another core; or there is no other way than to import it, which fails.
+        """
+        if entry in self._local:
+            return self._local[entry]
+        refuse_incompatible(entry)
+        return outline(entry) or load_installed(entry)
 
     def _missing(self, kind: str, provider: str, name: str) -> UnknownName | NotInstalled:
         installed = {entry.distribution for entry in self._entries}

@@ -18,7 +18,7 @@ def summary(entry: Entry) -> str:
 
 def _definition(entry: Entry) -> ast.ClassDef | None:
     module, _, name = entry.target.rpartition(":")
-    path = _file(module)
+    path = file_of(module)
     if path is None:
         return None
     try:
@@ -28,7 +28,7 @@ def _definition(entry: Entry) -> ast.ClassDef | None:
     return next((node for node in body if isinstance(node, ast.ClassDef) and node.name == name), None)
 
 
-def _file(module: str) -> Path | None:
+def file_of(module: str) -> Path | None:
     """The file of a module. Only the top package is looked up; its submodules are found by their paths."""
     if module.endswith(".py"):
         return Path(module)

@@ -26,7 +26,8 @@ def join_or(words: list[str]) -> str:
 
 def edits(a: str, b: str) -> int:
     """Number of letters to insert, drop, exchange or swap with their neighbour (optimal string alignment)."""
-    before, row = [], list(range(len(b) + 1))
+    before: list[int] = []
+    row = list(range(len(b) + 1))
     for i, letter in enumerate(a, 1):
         earlier, before, row = before, row, [i]
         for j, other in enumerate(b, 1):

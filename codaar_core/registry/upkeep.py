@@ -132,15 +132,15 @@ def _block(project: Project, source: str, before: Fields) -> dict[str, Any]:
 def _malformed(root: Path, index: Fields) -> Iterator[Finding]:
     """What registry/schema.json says."""
     try:
-        import jsonschema
+        import jsonschema  # type: ignore[import-untyped]  # its stubs are another package
     except ImportError as error:
         raise CodaarError(
             "the index is checked by jsonschema, which is not installed", "pip install jsonschema"
         ) from error
     schema = json.loads((root / "registry" / "schema.json").read_text("utf-8"))
-    for error in jsonschema.Draft4Validator(schema).iter_errors(index):
-        place = ".".join(map(str, error.path)) or "the index"
-        yield Finding("broken", f"{place}: {error.message}", "see registry/README.md")
+    for wrong in jsonschema.Draft4Validator(schema).iter_errors(index):
+        place = ".".join(map(str, wrong.path)) or "the index"
+        yield Finding("broken", f"{place}: {wrong.message}", "see registry/README.md")
 
 
 def _misnamed(distribution: str, fields: Fields) -> Iterator[Finding]:

@@ -15,7 +15,7 @@ from codaar_core.report import scores
 from codaar_core.report.curves import panels
 from codaar_core.report.numerals import duration, weight
 from codaar_core.report.record import read
-from codaar_core.report.summary import benchmarks, caveats, differences
+from codaar_core.report.summary import benchmarks, caveats, differences, remarks
 
 MODES = {
     "strict": "official test splits, evaluation mode, nothing selected on test data",
@@ -78,7 +78,7 @@ def _sections(results: Mapping[str, Any], control: Mapping[str, Any] | None) -> 
     marks = caveats(groups)
     yield Section("Headline", scores.headlines(groups) + _control_note(results, control))
     yield Section("Transfers", scores.transfers(groups, marks))
-    yield Section("Caveats", scores.caveat_list(groups, marks))
+    yield Section("Caveats", scores.caveat_list(groups, marks) + _remarks(results))
     yield from _curves(results)
     yield Section("Alignment", _alignment(results.get("alignment") or ()))
     for title, body in results.get("sections") or ():
@@ -120,6 +120,10 @@ def _control_note(results: Mapping[str, Any], control: Mapping[str, Any] | None)
     warning = different and f" <strong>It differs in {different}: the comparison is not fair.</strong>"
     name = f"{escape(control['name'])}, <code>{escape(str(control.get('directory', '')))}</code>"
     return f'<p class="note">Unaligned control: {name}.{warning}</p>'
+
+
+def _remarks(results: Mapping[str, Any]) -> str:
+    return "".join(f'<p class="note">{escape(line)}.</p>' for line in remarks(results))
 
 
 def _curves(results: Mapping[str, Any]) -> Iterator[Section]:

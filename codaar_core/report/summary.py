@@ -98,3 +98,17 @@ def _key(entry: Mapping[str, Any]) -> tuple[str, ...]:
 def _score(entry: Mapping[str, Any], control: float | None) -> Score:
     known = {field.name for field in attrs.fields(Score)}
     return Score(**{**{key: value for key, value in entry.items() if key in known}, "control": control})
+
+
+def remarks(results: Mapping[str, Any]) -> list[str]:
+    """What is odd about the files of the benchmarks, and of which parts pretraining has seen something: a line each."""
+    return [*results.get("notes", ()), *_seen_before(results)]
+
+
+def _seen_before(results: Mapping[str, Any]) -> list[str]:
+    return [
+        f"{each['benchmark']}, {each['role']}, {each['modality']}: {each['seen']} of {each['clips']} clips "
+        f"were seen in pretraining{' and are left out' if each['dropped'] else ''}"
+        for each in results.get("overlap") or ()
+        if each["seen"]
+    ]

@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from codaar_core.report.numerals import duration, percent, present, spread
-from codaar_core.report.summary import BenchmarkScores, Score, benchmarks, caveats
+from codaar_core.report.summary import BenchmarkScores, Score, benchmarks, caveats, remarks
 
 BESIDE = {"chance": "chance", "constant": "constant", "upper_bound": "upper bound"}
 ROOM = 80  # columns in which the tables stand below each other in line; narrower, they wrap
@@ -29,7 +29,7 @@ def terminal(results: Mapping[str, Any], console: Console) -> None:
         console.print(_means(groups, width))
     for caveat, number in marks.items():
         console.print(f" [{number}] {caveat}", style="dim", markup=False, highlight=False)
-    for line in (_run(results), results.get("directory", "")):
+    for line in (*remarks(results), _run(results), results.get("directory", "")):
         console.print(f" {line}", soft_wrap=True, markup=False, highlight=False)
 
 

@@ -33,13 +33,14 @@ FILES = {
 TEMPLATES = Path(__file__).resolve().parents[1] / "templates"
 
 
-def new_plugin(name: str, kind: str, into: Path | str = ".") -> Path:
+def new_plugin(name: str, kind: str, into: Path | str = ".", checkout: str = "") -> Path:
     """Write a complete distribution ``codaar-plugin-NAME`` with one small component; gives its folder.
 
     Args:
         name: Of the plug-in and of its component: small letters, words joined by hyphens.
         kind: Of the component, e.g. "alignment".
         into: Where the folder is made.
+        checkout: Git address of a CoDAAR repository, from which the tests on GitHub install core; empty: from PyPI.
 
     Raises:
         CodaarError: The name or kind does not do, the folder exists, or it cannot be written.
@@ -48,7 +49,7 @@ def new_plugin(name: str, kind: str, into: Path | str = ".") -> Path:
     folder = Path(into) / names.distribution
     if folder.exists():
         raise Refused(f"{folder} exists already", "choose another name, or another place with --into")
-    contents = render(names, found)
+    contents = render(names, found, checkout)
     _refuse_shadows(names, contents[f"{names.package}/{names.module}.py"])
     _write(folder, contents)
     return folder
@@ -62,7 +63,7 @@ def _kind_with_template(kind: str) -> Kind:
     return found
 
 
-def render(names: Names, kind: Kind) -> dict[str, str]:
+def render(names: Names, kind: Kind, checkout: str = "") -> dict[str, str]:
     """The content of every file, by its path in the distribution."""
     values = {
         "name": names.name,
@@ -74,6 +75,7 @@ def render(names: Names, kind: Kind) -> dict[str, str]:
         "title": kind.title,
         "group": kind.group,
         "core": metadata.version(CORE),
+        "checkout": checkout,
         "year": str(date.today().year),
     }
     return {_filled(path, values): _filled(_read(_filled(source, values)), values) for path, source in FILES.items()}

@@ -16,6 +16,7 @@ class Refused(CodaarError):
     """A plug-in that cannot be made as asked."""
 
     exit_code = 2
+    code = "no-new-plugin"  # its heading in docs/errors.md
 
 
 @attrs.frozen

@@ -21,6 +21,7 @@ MODULES = (
     "data",
     "benchmark",
     "hook",
+    "recipe",
 )
 
 

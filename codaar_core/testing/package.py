@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from email.message import Message
 from importlib import metadata
 from importlib.machinery import PathFinder
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import attrs
 from packaging.requirements import Requirement
@@ -64,13 +63,13 @@ def import_names(entries: tuple[Entry, ...]) -> list[str]:
     return sorted({entry.target.partition(":")[0].partition(".")[0] for entry in entries})
 
 
-def _licence(fields: Message) -> str:
+def _licence(fields: Any) -> str:
     said = [fields["License-Expression"], fields["License"], *fields.get_all("Classifier", [])]
     told = [each for each in said[:2] if each and each not in UNTOLD]
     return (told or [each for each in said[2:] if each.startswith("License ::")] or [""])[0]
 
 
-def _readme(fields: Message) -> str:
+def _readme(fields: Any) -> str:
     written = fields["Description"] or fields.get_payload()
     return written.strip() if isinstance(written, str) else ""
 

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from itertools import product
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 import torch
@@ -45,6 +45,7 @@ from codaar_core.testing.toys import CLIPS, CODES, LATENT, MODALITIES, SHAPES, S
 
 TEST_CLIPS = 200  # at most
 
+S = TypeVar("S", bound="Subject")
 Outputs = Mapping[str, Tensor]
 Rows = Mapping[str, Tensor]
 Step = Callable[[Rows], Rows]
@@ -76,6 +77,12 @@ class Subject:
                 f"{self.title}.Config cannot be made of {example or 'its defaults'}: {error}",
                 f"give {self.title} a class attribute `example = {{...}}` of valid settings to be checked with",
             ) from error
+
+    def having(self: S, config: Any) -> S:
+        """The same component with other settings."""
+        other = attrs.evolve(self)
+        vars(other)["config"] = config
+        return other
 
     def contexts(self) -> Iterable[Any]:
         """Surroundings to try; the first that the component accepts is taken."""

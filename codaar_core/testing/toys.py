@@ -159,11 +159,11 @@ def junk_where_masked(value: Any, mask: Tensor, generator: torch.Generator) -> A
 class ToySplit(Split):
     """Normal features; a clip's label shifts them."""
 
-    def __init__(self, spaces: Mapping[str, Space], clips: int, seed: int) -> None:
+    def __init__(self, spaces: Mapping[str, Space], clips: int, seed: int, steps: int = STEPS) -> None:
         generator = generator_of(seed)
         self.label = torch.randint(len(CLASSES), (clips,), generator=generator)
-        shift = self.label[:, None, None]
-        self.values = {m: shift + features_of(space, clips, STEPS, generator).values for m, space in spaces.items()}
+        made = {m: features_of(space, clips, steps, generator).values for m, space in spaces.items()}
+        self.values = {m: values + self.label.view(-1, *[1] * (values.dim() - 1)) for m, values in made.items()}
 
     def __len__(self) -> int:
         return len(self.label)

@@ -6,9 +6,9 @@ from importlib import metadata
 
 import pytest
 
-from codaar_core.cli import offered
 from codaar_core.cli.commands import VERBS, codaar
 from codaar_core.cli.guard import guarded
+from codaar_core.registry import commands
 
 POINTS = {
     "greet": "offered_greeting:greet",
@@ -25,8 +25,8 @@ def call(monkeypatch, capsys, tmp_path):
         "def greet(whom):\n    'Say hello.'\n    click.echo(f'hello {whom}')\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
-    points = [metadata.EntryPoint(name, value, offered.GROUP) for name, value in POINTS.items()]
-    monkeypatch.setattr(offered.metadata, "entry_points", lambda group: points)
+    points = [metadata.EntryPoint(name, value, commands.GROUP) for name, value in POINTS.items()]
+    monkeypatch.setattr(commands.metadata, "entry_points", lambda group: points)
 
     def run(*arguments: str) -> tuple[int, str, str]:
         code = guarded(codaar, list(arguments), "codaar")
@@ -37,10 +37,10 @@ def call(monkeypatch, capsys, tmp_path):
 
 def test_help_lists_commands_of_plugins_even_broken_ones(call):
     code, out, _ = call("--help")
-    commands = out.partition("Commands:")[2]
+    listed = out.partition("Commands:")[2]
     assert code == 0
-    assert "Say hello." in commands and "Could not be loaded." in commands
-    assert all(verb in commands for verb in VERBS)
+    assert "Say hello." in listed and "Could not be loaded." in listed
+    assert all(verb in listed for verb in VERBS)
 
 
 def test_a_command_of_a_plugin_is_called(call):

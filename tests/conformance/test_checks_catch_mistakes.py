@@ -84,6 +84,7 @@ def module(folder, name, content):
     return {"entries": (entry(f"{name}:Toy"),)}
 
 
+FETCHES = "from urllib.request import urlopen\nurlopen('http://localhost:9/')"
 MISTAKES = [
     ("entry-points", lambda folder: {"entries": (entry("nowhere_at_all:Toy"),)}, "No module named 'nowhere_at_all'"),
     ("distribution-name", lambda folder: {"distribution": "Codaar_Plugin_CSA"}, 'write name = "codaar-plugin-csa"'),
@@ -94,6 +95,7 @@ MISTAKES = [
     ("light-import", lambda folder: module(folder, "toy_heavy", "import wandb"), "it imports wandb"),
     ("light-import", lambda folder: module(folder, "toy_loud", "print('hello')"), "the import prints 'hello'"),
     ("light-import", lambda folder: module(folder, "toy_broken", "1 / 0"), "ZeroDivisionError"),
+    ("light-import", lambda folder: module(folder, "toy_online", FETCHES), "no network while a plug-in is imported"),
     (
         "public-core",
         lambda folder: source(folder, "from codaar_core.engine import run"),

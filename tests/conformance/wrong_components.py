@@ -44,6 +44,12 @@ class Undescribed(GoodLoss):
     pass
 
 
+@breaks("loss", "described", "which is no whole sentence")
+class HalfDescribed(GoodLoss):
+    """The first line goes on
+    in the second."""
+
+
 @breaks("loss", "settings-frozen", "decorate it with @attrs.frozen(kw_only=True)")
 class Thawed(GoodLoss):
     """Settings that change."""
@@ -87,6 +93,29 @@ class Needy(GoodLoss):
     @attrs.frozen(kw_only=True)
     class Config:
         power: int = setting(help="exponent")
+
+
+@breaks("loss", "settings-schema", "has no word for the type of power")
+class AnyType(GoodLoss):
+    """A setting that may be anything."""
+
+    @attrs.frozen(kw_only=True)
+    class Config:
+        power: object = setting(2.0, "exponent")
+
+
+@breaks("loss", "settings-matter", "does the same whatever power is set to")
+class IdleSetting(GoodLoss):
+    """A setting that nothing reads; another that has its effect only beside a third."""
+
+    @attrs.frozen(kw_only=True)
+    class Config:
+        power: float = setting(2.0, "exponent")
+        shifted: bool = setting(False, "add the shift")
+        shift: float = setting(1.0, "used where shifted")
+
+    def term(self, item):
+        return super().term(item) + self.config.shifted * self.config.shift
 
 
 # Building
@@ -247,6 +276,41 @@ class KeepsTheGraph(GoodEncoder):
         encoded = super().forward(features)
         self.recent = 0.9 * self.recent + 0.1 * encoded.semantic.mean((0, 1))
         return encoded
+
+
+@breaks("encoder", "evaluation-keeps-state", "changes seen in evaluation mode")
+class CountsAlways(GoodEncoder):
+    """A running statistic that does not know the mode."""
+
+    def __init__(self, config, context):
+        super().__init__(config, context)
+        self.register_buffer("seen", torch.zeros(()))
+
+    def forward(self, features):
+        self.seen.add_(1)
+        return super().forward(features)
+
+
+@breaks("quantizer", "autocast", "are the same under autocast to bfloat16")
+class CoarseDistances(GoodQuantizer):
+    """Distances as differences of large numbers."""
+
+    def assign(self, modality, item, encoded):
+        book = self.codebooks()[modality] + 100
+        latents = item.semantic + 100
+        products = torch.einsum("btd,kd->btk", latents, book)
+        distances = latents.square().sum(-1, keepdim=True) - 2 * products + book.square().sum(-1)
+        found = super().assign(modality, item, encoded)
+        return found._replace(indices=distances.argmin(-1))
+
+
+@breaks("encoder", "other-device", "mixes devices when it is moved")
+class ConstantsAtHome(GoodEncoder):
+    """Makes a constant where torch likes it, not where the input is."""
+
+    def forward(self, features):
+        encoded = super().forward(features)
+        return encoded._replace(semantic=encoded.semantic * torch.linspace(0, 1, encoded.semantic.shape[-1]))
 
 
 @breaks("encoder", "float64", "gives semantic in torch.float32")
@@ -928,3 +992,28 @@ class Unmarked(api.RunHooks):
 
     def codaar_run_start(self):
         return None
+
+
+# Whole runs
+
+
+@breaks("alignment", "trains", "in the toy recipe the reconstruction error goes from")
+class FlingsCodewords(GoodAlignment):
+    """Codewords run away."""
+
+    def adjust(self, codebooks):
+        return {m: 4 * book for m, book in codebooks.items()}
+
+
+@breaks("encoder", "resumes", "after a resume")
+class RemembersInPython(GoodEncoder):
+    """What it has seen is in no buffer."""
+
+    def __init__(self, config, context):
+        super().__init__(config, context)
+        self.calls = 0
+
+    def forward(self, features):
+        self.calls += 1
+        encoded = super().forward(features)
+        return encoded._replace(semantic=encoded.semantic * (1 + self.calls))

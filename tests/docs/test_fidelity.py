@@ -36,10 +36,42 @@ def test_a_missing_test_is_noticed(fidelity):
         fidelity.check_test("tests/docs/test_fidelity.py::test_nothing")
 
 
+RUNS = """
+[[run]]
+mode = "paper"
+difference = ""
+seed = 43
+[run.scores.naming]
+metric = "F1"
+mean = 0.5
+chance = 0.1
+constant = 0.2
+
+[[run]]
+mode = "paper"
+difference = ""
+seed = 44
+[run.scores.naming]
+metric = "F1"
+mean = 0.6
+chance = 0.1
+constant = 0.2
+
+[[run]]
+mode = "paper"
+difference = "CSA"
+seed = 43
+failed = "not finite"
+"""
+
+
 def test_measured_results_are_optional(fidelity, tmp_path):
     fidelity.MEASURED = tmp_path / "measured.toml"
     assert fidelity.measured() == ""
-    fidelity.MEASURED.write_text(
-        'title = "Measured"\ntext = "On digits."\ncolumns = ["recipe", "F1"]\nrows = [["a", "1"]]\n'
-    )
-    assert fidelity.measured() == "\n## Measured\n\nOn digits.\n\n| recipe | F1 |\n|---|---|\n| a | 1 |\n"
+    fidelity.MEASURED.write_text(RUNS)
+    _, _, *rows = fidelity.measured().removeprefix(fidelity.MEASURED_HEAD).splitlines()
+    assert rows == [
+        "|  | *no model* |  | 20.0 |",
+        "| paper |  | 43, 44 | 55.0 ± 7.1 |",
+        "| paper | CSA | 43 | broke off: not finite |",
+    ]

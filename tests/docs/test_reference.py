@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 import runpy
+from importlib import import_module
 from pathlib import Path
+from pkgutil import walk_packages
 
 import pytest
 
+import codaar_core
+from codaar_core.api import CodaarError
 from codaar_core.cli.commands import VERBS
 from codaar_core.recipe.problem import CODES
 
@@ -32,7 +36,18 @@ def test_every_verb_has_a_heading(written):
 
 def test_every_code_has_a_heading_and_every_heading_a_code():
     headings = re.findall(r"^### (\S+)$", (ROOT / "docs" / "errors.md").read_text("utf-8"), re.MULTILINE)
-    assert sorted(headings) == sorted([*CODES, "drift", "Others"])
+    assert sorted(headings) == sorted({*CODES, *codes_of_exceptions(), "Others"})
+
+
+def codes_of_exceptions() -> set[str]:
+    """What stands in brackets when one of these ends a verb."""
+    for module in walk_packages(codaar_core.__path__, "codaar_core."):
+        import_module(module.name)
+    kinds = [CodaarError]
+    for kind in kinds:
+        kinds += kind.__subclasses__()
+    codes = {getattr(kind, "code", "") for kind in kinds if kind.__module__.startswith("codaar_core.")}
+    return codes - {""}
 
 
 @pytest.mark.parametrize("code", CODES)

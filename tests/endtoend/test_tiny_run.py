@@ -57,8 +57,9 @@ def test_results_hold_every_transfer_beside_its_references(finished):
     pairs = {(train, test) for _, train, test, _ in entries}
     assert len(pairs) == 6
     for entry in entries.values():
-        assert len(entry["values"]) == 2
-        assert entry["mean"] == pytest.approx(sum(entry["values"]) / 2)
+        heads = 1 if entry["benchmark"] == "retrieval" else 2  # there is nothing to train
+        assert len(entry["values"]) == heads
+        assert entry["mean"] == pytest.approx(sum(entry["values"]) / heads)
         for key in ("chance", "constant", "upper_bound"):
             assert 0 <= entry[key] <= 1
     classification = entries["classification", "audio", "video", "accuracy"]

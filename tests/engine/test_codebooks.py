@@ -108,7 +108,7 @@ def codes(indices, mask=None):
 
 
 def test_statistics_count_codewords_and_agreement():
-    values = statistics({"a": codes([[0, 1, 2, 3]]), "b": codes([[0, 1, 0, 0]])}, size=8)
+    values = statistics({"a": codes([[0, 1, 2, 3]]), "b": codes([[0, 1, 0, 0]])}, 8, Alone())
     assert values["used.a"] == 4
     assert values["perplexity.a"] == pytest.approx(4)
     assert values["used.b"] == 2
@@ -116,6 +116,6 @@ def test_statistics_count_codewords_and_agreement():
 
 
 def test_statistics_leave_masked_steps_out():
-    values = statistics({"a": codes([[0, 1, 2]], [[True, True, False]]), "b": codes([[0, 0, 2]])}, size=4)
+    values = statistics({"a": codes([[0, 1, 2]], [[True, True, False]]), "b": codes([[0, 0, 2]])}, 4, Alone())
     assert values["used.a"] == 2
     assert values["agreement.a-b"] == pytest.approx(0.5)

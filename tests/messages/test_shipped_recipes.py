@@ -145,3 +145,29 @@ def test_a_slip_in_a_table(folder, editor, recipe, data):
     assert (problem.code, problem.origin.line) == ("unknown-table", number + 1)
     assert repr(name) in problem.help
     assert editor.complaints(written)
+
+
+@each_recipe
+@laws
+@given(data=st.data())
+def test_a_slip_in_an_override(recipe, data):
+    written, value = data.draw(st.sampled_from(values(codaar_core.explain(ROOT / recipe))))
+    *tables, key = written.split(".")
+    at = data.draw(st.integers(0, len(tables)))
+    parts = [*tables, key]
+    slip = data.draw(slips(parts[at]))
+    override = f"{'.'.join([*parts[:at], slip, *parts[at + 1 :]])}={value}"
+    errors = [each for each in codaar_core.validate(ROOT / recipe, [override]) if each.level == "error"]
+    (problem,) = errors
+    assert not problem.origin.source.is_file
+    assert problem.origin.source.lines[0][problem.origin.column - 1 :].startswith(slip)
+    assert parts[at] in problem.help
+
+
+def values(explained) -> list[tuple[str, str]]:
+    """Paths whose every part has one meaning: the tables of blocks are called as their users like."""
+    return [
+        (each.path, literal(each.value))
+        for each in explained
+        if not each.path.startswith(("encoders.", "decoders.")) and "${" not in literal(each.value)
+    ]

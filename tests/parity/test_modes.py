@@ -1,8 +1,12 @@
-"""Both modes run through the same loop, and each difference between them changes what is computed."""
+"""Both modes are settings of the same components and run through the same loop; each difference changes results."""
 
 from __future__ import annotations
 
+import ast
 import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
 
 import pytest
 import tomli
@@ -10,8 +14,12 @@ import torch
 from assembled import RECIPES, Steps, assemble, train
 from small import SPACES, overrides
 
+import codaar_core
 from codaar_core.api import Features
 
+CODEWORDS = "quantizer.codewords"
+MODES = ("as-published", "paper")
+CORE = Path(codaar_core.__file__).parent
 TABLE = RECIPES.parent / "docs" / "fidelity.toml"
 WITHOUT_EFFECT_HERE = {
     "device.dtype": "these tests compute in double precision",
@@ -44,7 +52,7 @@ def some_steps(recipe: str, folder, monkeypatch, *changes: str) -> Steps:
     return train(plan, model, batches, folder, monkeypatch)
 
 
-@pytest.mark.parametrize("mode", ["as-published", "paper"])
+@pytest.mark.parametrize("mode", MODES)
 def test_both_modes_train(mode, tmp_path, monkeypatch):
     steps = some_steps(f"{mode}/avt.toml", tmp_path, monkeypatch)
     assert all(math.isfinite(value) for terms in steps.terms for value in terms.values())
@@ -70,4 +78,54 @@ def test_each_difference_changes_what_is_computed(path, as_published, tmp_path, 
         for ours, theirs in zip(steps.terms, as_published.terms, strict=True)
         for term in theirs
     ]
+    for ours, theirs in zip(steps.states, as_published.states, strict=True):
+        changed.append(not torch.allclose(ours[CODEWORDS], theirs[CODEWORDS], rtol=1e-9))
     assert any(changed)
+
+
+def flat(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            yield from flat(value, f"{prefix}{key}.")
+        else:
+            yield prefix + key, value
+
+
+def values(recipe: str) -> dict[str, Any]:
+    """Every value of a recipe by its path, defaults too."""
+    return dict(flat(codaar_core.load(RECIPES / recipe).resolved))
+
+
+def of_pretraining(path: str) -> bool:
+    return not path.startswith(("bench.", "evaluate.", "data.", "run."))
+
+
+def test_modes_differ_only_in_what_the_page_lists():
+    one, other = (values(f"{mode}/avt.toml") for mode in MODES)
+    different = {path for path in one.keys() | other.keys() if one.get(path) != other.get(path)}
+    assert set(filter(of_pretraining, different)) == set(settings_that_differ())
+
+
+def test_modes_are_made_of_the_same_components():
+    one, other = (values(f"{mode}/avt.toml") for mode in MODES)
+    used = {path: value for path, value in one.items() if path.endswith(".use")}
+    assert used and used == {path: value for path, value in other.items() if path.endswith(".use")}
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_recipes_on_digits_keep_the_mathematics(mode):
+    """But for precision, and for the schedule, which would have an effect in more epochs."""
+    mode_values, on_digits = values(f"{mode}/avt.toml"), values(f"fidelity/{mode}.toml")
+    listed = settings_that_differ().keys() - {"optimizer.milestones", "device.dtype"}
+    assert {path: on_digits[path] for path in listed} == {path: mode_values[path] for path in listed}
+    assert on_digits["optimizer.milestones"] == [] and on_digits["device.dtype"] == "float32"
+
+
+@pytest.mark.parametrize("package", ["engine", "nn"])
+def test_the_engine_does_not_know_the_modes(package):
+    """``evaluate.mode`` is handed on to benchmarks and into records; nothing is decided by it."""
+    for file in (CORE / package).rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            assert not (isinstance(node, ast.Constant) and node.value in (*MODES, "strict")), file
+            compared = ast.walk(node) if isinstance(node, (ast.Compare, ast.If, ast.IfExp, ast.Match)) else ()
+            assert not any(isinstance(each, ast.Attribute) and each.attr == "mode" for each in compared), file

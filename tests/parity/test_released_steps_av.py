@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import by_rule
 import pytest
 import torch
 import twin
@@ -25,6 +26,25 @@ SMALL = [
     "decoders.audio.code=16",
 ]
 SPACES = {"video": Space((7, 7, 16), 10), "audio": Space((12,), 10)}
+FULL_SPACES = {"video": Space((7, 7, 512), 10), "audio": Space((128,), 10)}
+FULL_SIZES = {
+    "attention": 256,
+    "classes": 142,
+    "codes": 800,
+    "dim": 256,
+    "features.video": 512,
+    "features.audio": 128,
+    "squeezed": 64,
+    "first": 1024,
+    "private.video": 2048,
+    "private.audio": 256,
+    "hidden": 1024,
+    "output": 512,
+    "code.video": 256,
+    "code.audio": 256,
+    "feedforward.video": 1024,
+    "feedforward.audio": 1024,
+}
 TERMS = {
     "reconstruction.audio": "audio_recon_loss",
     "reconstruction.video": "video_recon_loss",
@@ -85,3 +105,45 @@ def test_four_steps(numbers, tmp_path, monkeypatch):
     for prefix, state in (("after1/", steps.states[0]), ("final/", steps.states[-1])):
         for name, expected in conversion.to_ours(part(released, prefix), MODALITIES).items():
             close(state[name], expected, 1e-8, prefix + name)
+
+
+def initial_weights_at_full_size() -> dict[str, torch.Tensor]:
+    """The released state before the first step; what no rule gives are codebooks and counters."""
+    weights = by_rule.codebooks("av_full", FULL_SIZES["codes"], 2 * FULL_SIZES["dim"])
+    for row in layout.layout(MODALITIES):
+        if row.released.endswith("num_batches_tracked"):
+            weights[row.released] = torch.zeros((), dtype=torch.long)
+        elif row.released not in weights:
+            weights[row.released] = by_rule.weight("av_full", row.released, layout.shape_of(row, FULL_SIZES))
+    return weights
+
+
+@pytest.mark.slow
+def test_two_steps_at_full_size(numbers, tmp_path, monkeypatch):
+    """Of the 69 million weights at the end, sums, norms and first entries are known."""
+    released = numbers("pretrain_av_full")
+    batches = [by_rule.batch("av_full", step, 3, 512, 128) for step in range(2)]
+    for step, batch in enumerate(batches):
+        for modality, values in batch.items():
+            expected = float(released[f"step{step}/{modality}_fea_sum"])
+            assert float(values.double().sum()) == pytest.approx(expected, rel=1e-12)
+    plan, model = assemble("as-published/av.toml", FULL_SPACES, [])
+    model.load_state_dict(conversion.to_ours(initial_weights_at_full_size(), MODALITIES))
+
+    steps = train_with_times(plan, model, batches, released["t"], tmp_path, monkeypatch)
+
+    check_terms_and_norms(steps, released)
+    ours = conversion.to_released(steps.states[-1], MODALITIES)
+    for row in layout.layout(MODALITIES):
+        if row.ours or "Cross_quantizer" in row.released:
+            check_digest(ours[row.released].double(), released, row.released)
+
+
+def check_digest(ours: torch.Tensor, released, name: str) -> None:
+    """Sum, norm and first entries, relative to the size of the tensor."""
+    norm = float(released[f"finalnorm/{name}"])
+    assert float(ours.norm()) == pytest.approx(norm, rel=1e-8), name
+    roundoff = 1e-8 * norm * ours.numel() ** 0.5
+    assert float(ours.sum()) == pytest.approx(float(released[f"finalsum/{name}"]), abs=roundoff), name
+    probe = released[f"finalprobe/{name}"]
+    torch.testing.assert_close(ours.flatten()[: len(probe)], probe, rtol=1e-8, atol=1e-8 * norm, msg=name)

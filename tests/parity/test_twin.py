@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ast
+from pathlib import Path
+
 import pytest
 import torch
 import twin
@@ -42,6 +45,13 @@ def initial_weights(modalities: tuple[str, ...], generator: torch.Generator) -> 
     return weights
 
 
+def test_the_twin_shares_nothing_with_the_framework():
+    tree = ast.parse(Path(twin.__file__).read_text("utf-8"))
+    imported = {each.name for node in ast.walk(tree) if isinstance(node, ast.Import) for each in node.names}
+    imported |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert {name.partition(".")[0] for name in imported} <= {"__future__", "collections", "math", "torch", "typing"}
+
+
 @pytest.mark.parametrize("recipe", ["av", "avt"])
 def test_four_steps(recipe, tmp_path, monkeypatch):
     modalities = layout.COLUMNS[: len(recipe)]
@@ -61,15 +71,19 @@ def test_four_steps(recipe, tmp_path, monkeypatch):
     model.load_state_dict(conversion.to_ours(weights, modalities))
     times = iter(TIMES)
     monkeypatch.setattr(Cpc, "_draw_time", lambda *_: next(times))
-    monkeypatch.setattr(codebooks, "draw_donors", lambda active, number, _: twin.donors(active, number))
+    monkeypatch.setattr(
+        codebooks, "draw_donors", lambda active, _: twin.donors(active.nonzero().flatten(), len(active))
+    )
     monkeypatch.setattr(codebooks, "draw_noise", lambda like, _: twin.noise(len(like), like[0].numel()).view_as(like))
     steps = train(plan, model, batches, tmp_path, monkeypatch)
 
+    assert all(norm > twin.CLIP for norm in expected[1].norms.values() if norm)  # each module was clipped on the way
     idle = [step.state["Encoder/Cross_quantizer.unactivated_count"] for step in expected]
     assert (idle[2] < idle[1])[:12].any() and (idle[1] > 200).any()  # rows were reset on the way
     for number, (theirs, terms, norms, state) in enumerate(
         zip(expected, steps.terms, steps.norms, steps.states, strict=True)
     ):
+        assert theirs.terms.keys() == {name for name in terms if name.partition(".")[0] in plan.losses}
         for name, value in theirs.terms.items():
             assert terms[name] == pytest.approx(value, rel=1e-8, abs=1e-14), (number, name)
         groups = ["Encoder", *(["Text_ar_lstm"] if "text" in modalities else []), "Decoder", "CPC"]

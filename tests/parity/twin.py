@@ -29,13 +29,13 @@ class Step(NamedTuple):
 
 
 def noise(rows: int, width: int) -> Tensor:
-    """Stands for the random noise of a reset."""
+    """Stands for the random noise of a reset, row by row of the codebook."""
     return torch.arange(rows * width, dtype=torch.float64).cos().view(rows, width)
 
 
-def donors(active: Tensor, number: int) -> Tensor:
-    """Stands for the random choice among active rows."""
-    return active[torch.arange(number) % len(active)]
+def donors(active: Tensor, rows: int) -> Tensor:
+    """Stands for the random choice among active rows, row by row of the codebook."""
+    return active[torch.arange(rows) % len(active)]
 
 
 def train(
@@ -218,7 +218,8 @@ def train(
             active = ((idle >= 0) & (idle < ACTIVE_BELOW)).nonzero().flatten()
             idle[dead] = 0
             if len(dead) and len(active):
-                codebook[dead] = codebook[donors(active, len(dead))] + RESET_NOISE * noise(len(dead), codebook.shape[1])
+                revived = codebook[donors(active, len(codebook))] + RESET_NOISE * noise(*codebook.shape)
+                codebook[dead] = revived[dead]
             w[quantizer + "embedding"] = codebook
             w[quantizer + "ema_weight"] = torch.cat([sums[m] for m in modalities], dim=1)
             w[quantizer + "ema_count"] = total_count

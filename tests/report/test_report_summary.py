@@ -5,7 +5,8 @@ import statistics
 
 import pytest
 
-from codaar_core.report.summary import benchmarks, caveats, differences
+from codaar_core.report.page import render
+from codaar_core.report.summary import benchmarks, caveats, differences, remarks
 
 
 def test_the_headline_mean_is_over_first_metrics_without_caveat(results):
@@ -70,3 +71,17 @@ def test_a_single_head_seed_has_no_deviation(results):
     results["transfers"][0]["values"] = [0.5]
     scores = benchmarks(results)[0].scores
     assert scores[0].deviation is None and scores[1].deviation == scores[1].std
+
+
+def test_what_pretraining_has_seen_stands_in_the_report(results):
+    part = {"benchmark": "b", "role": "test", "modality": "audio", "clips": 402, "dropped": False}
+    results["overlap"] = [{**part, "seen": 27}, {**part, "role": "train", "seen": 0}]
+    (line,) = remarks(results)
+    assert line == "b, test, audio: 27 of 402 clips were seen in pretraining"
+    assert line in render(results)
+    results["notes"] = ["b, train, audio: 46 x repeated id"]
+    assert remarks(results) == [*results["notes"], line]
+    assert results["notes"][0] in render(results)
+    del results["notes"]
+    results["overlap"][0]["dropped"] = True
+    assert remarks(results)[0].endswith("and are left out")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import shutil
 import subprocess
 import sys
@@ -83,7 +84,14 @@ def test_nothing_is_left_to_fill_in(generated):
     for folder in generated.values():
         for path in folder.rglob("*"):
             if path.is_file() and path.name != "README.md":
-                assert "$" not in path.read_text("utf-8").replace("${{ matrix.python }}", ""), path
+                assert "$" not in re.sub(r"\$\{\{ (matrix|env)\.\w+ }}", "", path.read_text("utf-8")), path
+
+
+def test_ci_installs_core_from_where_the_author_says(tmp_path, generated):
+    folder = new_plugin("mine", "loss", tmp_path, checkout="https://example.org/codaar.git")
+    workflow = ".github/workflows/test.yml"
+    assert '  CODAAR: "https://example.org/codaar.git"\n' in (folder / workflow).read_text("utf-8")
+    assert '  CODAAR: ""\n' in (generated["loss"] / workflow).read_text("utf-8")
 
 
 def test_workflows_are_yaml(generated):

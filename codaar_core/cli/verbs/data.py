@@ -1,22 +1,53 @@
-"""codaar data: what one must know before using a data source."""
+"""codaar data: what one must know before using a data source, and packing its features."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import click
+from click.shell_completion import CompletionItem
 
 from codaar_core.cli import options
 from codaar_core.cli.columns import print_columns
 from codaar_core.cli.completion import names_of
+from codaar_core.cli.verbs.data_packing import pack, verify
 
 
-@click.command("data", cls=options.Verb)
+class DataVerbs(click.Group):
+    """Without the name of a verb, ``show`` is meant."""
+
+    def parse_args(self, context: click.Context, arguments: list[str]) -> list[str]:
+        """Put ``show`` in front where no verb is named."""
+        if arguments and not {*self.commands, "-h", "--help"} & {arguments[0]}:
+            arguments = ["show", *arguments]
+        return super().parse_args(context, arguments)
+
+    def shell_complete(self, context: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete verbs, and the names that ``show`` takes."""
+        names = names_of("data")(context, self.commands["show"].params[0], incomplete)
+        return [*super().shell_complete(context, incomplete), *map(CompletionItem, names)]
+
+
+@click.group(
+    "data", cls=DataVerbs, context_settings={"help_option_names": ["-h", "--help"]}, params=[options.TRACEBACK]
+)
+def verb() -> None:
+    """Show terms of data and what is there; pack features.
+
+    \b
+    codaar data NAME                 of a component
+    codaar data recipes/avt.toml     of a recipe; looks whether its files are there
+    codaar data pack recipes/avt.toml --to packed/avt
+    codaar data verify packed/avt/pretrain.h5
+    """
+
+
+@verb.command("show", cls=options.Verb)
 @click.argument("name", metavar="NAME|RECIPE", shell_complete=names_of("data"))
 @options.overrides
 @options.plugins
-def verb(name: str, overrides: tuple[str, ...], plugins: tuple[Path, ...]) -> None:
-    """Show the terms of a data source, and how to get it.
+def show(name: str, overrides: tuple[str, ...], plugins: tuple[Path, ...]) -> None:
+    """Show terms and how to get it; the word `show` may be left out.
 
     \b
     codaar data NAME                 of a component
@@ -29,7 +60,13 @@ def verb(name: str, overrides: tuple[str, ...], plugins: tuple[Path, ...]) -> No
     click.secho(f"data {found.entry.full_name}", bold=True)
     rows = {"title": card.title, "licence": card.licence, "to get it": card.how_to_get, "homepage": card.homepage}
     print_columns([(key, value) for key, value in rows.items() if value], indent="  ")
+    for line in found.inventory:
+        click.echo(line)
     if found.missing is not None:
         raise found.missing
     if found.found:
         click.echo(f"it is there: {found.found}")
+
+
+verb.add_command(pack)
+verb.add_command(verify)

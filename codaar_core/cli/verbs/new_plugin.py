@@ -13,7 +13,13 @@ from codaar_core.cli import options
 @click.argument("name")
 @click.option("--kind", required=True, help="Kind of its component, e.g. alignment, loss or head.")
 @click.option("--into", type=click.Path(path_type=Path), default=".", metavar="DIR", help="Where to make its folder.")
-def verb(name: str, kind: str, into: Path) -> None:
+@click.option(
+    "--checkout",
+    default="",
+    metavar="URL",
+    help="Git repository of CoDAAR that its CI installs, instead of PyPI.",
+)
+def verb(name: str, kind: str, into: Path, checkout: str) -> None:
     """Write a new plug-in that works.
 
     It is a complete distribution with one small component, which passes the conformance kit and runs in a recipe;
@@ -21,10 +27,11 @@ def verb(name: str, kind: str, into: Path) -> None:
 
     \b
     codaar new-plugin mine --kind alignment
+    codaar new-plugin mine --kind loss --checkout https://github.com/OWNER/REPOSITORY
     """
     from codaar_core import new_plugin
 
-    folder = new_plugin(name, kind, into)
+    folder = new_plugin(name, kind, into, checkout)
     click.echo(f"{folder}:")
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         click.echo(f"  {path.relative_to(folder)}")

@@ -53,6 +53,7 @@ def verb(
     import codaar_core
     from codaar_core import report
     from codaar_core.cli.progress import Progress
+    from codaar_core.engine import is_first
 
     console = Console()
     progress = Progress(console)
@@ -60,13 +61,17 @@ def verb(
         finished = codaar_core.run(plan, resume=resume, observers=[progress], locked=lock_of(recipe, locked))
     except KeyboardInterrupt:
         raise stopped(progress.checkpoint, recipe) from None
+    if not is_first():
+        return
     report.terminal(report.read(finished), console)
     console.print(f"report: {finished / 'report.html'}", highlight=False, soft_wrap=True)
 
 
 def lock_of(recipe: Path, locked: str | None) -> Path | None:
     """The lock that ``--locked`` means; without a value, the one beside the recipe."""
-    return recipe.with_suffix(".lock.toml") if locked == "" else locked and Path(locked)
+    if locked is None:
+        return None
+    return Path(locked) if locked else recipe.with_suffix(".lock.toml")
 
 
 def stopped(checkpoint: Path | None, recipe: Path) -> Exception:

@@ -10,12 +10,14 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
+from codaar_core.api import DataError
 from codaar_core.testing import toys
 from codaar_core.testing.check import Violation, check, expect
 from codaar_core.testing.subjects import MODULES, ModuleSubject, Outputs
 
 CLIPWISE = tuple(kind for kind in MODULES if kind != "loss")
 DRAWS = "dropout and noise belong to training: ask self.training; a loss gives generator=view.generator to its draws"
+SAME_CODES = 0.95
 
 
 def is_trained(subject: ModuleSubject) -> bool:
@@ -168,6 +170,63 @@ def float64(subject: ModuleSubject) -> None:
             f"{subject.title}: {name} in float64 is far from that in float32",
             "look for sums of many small or differences of large numbers",
         )
+
+
+@check(*MODULES)
+def autocast(subject: ModuleSubject) -> None:
+    """Under autocast to bfloat16 it gives finite numbers, and nearly all codes it gives otherwise."""
+    module, inputs = subject.build().eval(), subject.inputs()
+    expected = run(subject, module, inputs)
+    try:
+        with torch.autocast("cpu", torch.bfloat16):
+            given = run(subject, module, inputs)
+    except RuntimeError as error:
+        if "primitive" in str(error):
+            raise DataError("torch cannot compute an operation of it in bfloat16 on this CPU") from error
+        raise
+    for name, value in given.items():
+        expect(
+            bool(value.isfinite().all()),
+            f"{subject.title} gives a {name} that is not finite under autocast to bfloat16",
+            "compute sums, norms and exponentials in float32: with torch.autocast(x.device.type, enabled=False)",
+        )
+        if not value.is_floating_point():
+            same = float((value == expected[name]).double().mean())
+            expect(
+                same >= SAME_CODES,
+                f"{subject.title}: only {same:.0%} of {name} are the same under autocast to bfloat16",
+                "compute distances in float32: with torch.autocast(x.device.type, enabled=False)",
+            )
+
+
+@check(*MODULES)
+def other_device(subject: ModuleSubject) -> None:
+    """Moved to another device it computes there, as far as that can be told without one: on torch's "meta"."""
+    module = subject.build().to("meta")
+    inputs = toys.transform(subject.inputs(masked=True), lambda tensor: tensor.detach().to("meta"))
+    try:
+        subject.outputs(module, inputs)
+    except (RuntimeError, NotImplementedError) as error:
+        mixes = "device" in str(error) and "no data" not in str(error)
+        if mixes:
+            raise Violation(
+                f"{subject.title} mixes devices when it is moved: {str(error).splitlines()[0]}",
+                "make constants where the input is: x.new_zeros(...), device=x.device, or self.register_buffer",
+            ) from error
+
+
+@check("encoder", "decoder", "loss", "head")
+def evaluation_keeps_state(subject: ModuleSubject) -> None:
+    """In evaluation mode nothing that it keeps changes: measuring twice must not make another model."""
+    module = subject.build().eval()
+    before = {name: tensor.clone() for name, tensor in module.state_dict().items()}
+    run(subject, module, subject.inputs())
+    changed = [name for name, tensor in module.state_dict().items() if not torch.equal(tensor, before[name])]
+    expect(
+        not changed,
+        f"{subject.title} changes {', '.join(changed)} in evaluation mode",
+        "ask self.training before you change a buffer",
+    )
 
 
 @check(*MODULES)

@@ -17,7 +17,7 @@ from codaar_core.registry.loading import load_installed
 from codaar_core.testing.check import Violation, check, expect
 from codaar_core.testing.package import Package, import_names
 
-PUBLIC = ("codaar_core.api", "codaar_core.nn", "codaar_core.testing")
+PUBLIC = ("codaar_core.api", "codaar_core.features", "codaar_core.nn", "codaar_core.testing")
 HEAVY = (
     "accelerate",
     "cv2",
@@ -38,6 +38,11 @@ HEAVY = (
     "wandb",
 )
 LOADED = "codaar-loaded:"
+OFFLINE = """
+def refuse(*_):
+    raise OSError("no network while a plug-in is imported: fetch what is needed on first use")
+socket.socket.connect = socket.getaddrinfo = refuse
+"""
 
 
 @check("package")
@@ -88,7 +93,7 @@ def readme(package: Package) -> None:
 
 @check("package")
 def light_import(package: Package) -> None:
-    """Importing it imports no heavy library and prints nothing: whoever uses one component does not wait for all."""
+    """Importing it loads no heavy library, asks no network and prints nothing: nobody waits for what is not used."""
     targets = [entry.target.partition(":")[0] for entry in package.entries]
     done = _import_elsewhere(sorted({*import_names(package.entries), *targets}))
     expect(done.returncode == 0, f"the import fails: {done.stderr.strip()[-300:]}", "mend the import")
@@ -106,7 +111,7 @@ def _import_elsewhere(modules: list[str]) -> subprocess.CompletedProcess[str]:
     """Import modules in a fresh interpreter, which says what they loaded beyond torch and core."""
     imports = "\n".join(f"import {name}" for name in modules)
     script = (
-        f"import sys, torch, codaar_core.nn\nbefore = set(sys.modules)\n{imports}\n"
+        f"import socket, sys, torch, codaar_core.nn\nbefore = set(sys.modules)\n{OFFLINE}\n{imports}\n"
         f"print({LOADED!r}, *sorted(set(sys.modules) - before))"
     )
     return subprocess.run(

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
+from typing import Any, Literal, get_origin
+
 import attrs
 import tomli
 import tomli_w
+import torch
 
+from codaar_core.api import ComponentError
 from codaar_core.recipe.conversion import convert
 from codaar_core.recipe.origin import Source
 from codaar_core.recipe.positions import locate
 from codaar_core.recipe.problem import Problem
 from codaar_core.recipe.resolved import settings
+from codaar_core.recipe.schema import alternatives
 from codaar_core.recipe.settings import BenchmarkSettings, DataSettings, LossSettings
 from codaar_core.recipe.tree import grow
 from codaar_core.registry import KINDS
-from codaar_core.testing.check import check, expect
-from codaar_core.testing.subjects import Subject
+from codaar_core.testing.check import Violation, check, expect
+from codaar_core.testing.subjects import MODULES, AlignmentSubject, ModuleSubject, Subject
+from codaar_core.testing.traces import Trace, other_values, trace
 
 ALL = tuple(KINDS)
+Trainable = ModuleSubject | AlignmentSubject
 
 
 def _names(config: type) -> set[str]:
@@ -33,9 +42,15 @@ READ_BY_CORE = {
 
 @check(*ALL)
 def described(subject: Subject) -> None:
-    """It has a docstring of its own: `codaar list` shows the first line."""
-    said = subject.component.__dict__.get("__doc__")
-    expect(said and said.strip(), f"{subject.title} has no docstring", f"say in one line what {subject.title} does")
+    """It has a docstring of its own, and the first line is a whole sentence: `codaar list` shows that."""
+    said = (subject.component.__dict__.get("__doc__") or "").strip()
+    expect(said, f"{subject.title} has no docstring", f"say in one line what {subject.title} does")
+    first = said.partition("\n")[0]
+    expect(
+        first.endswith((".", "!", "?")),
+        f"the docstring of {subject.title} begins with {first!r}, which is no whole sentence",
+        "say in one line what it does, then leave a line empty before you go on",
+    )
 
 
 @check(*ALL)
@@ -90,3 +105,66 @@ def settings_round_trip(subject: Subject) -> None:
         f"{subject.title}.Config is {subject.config} before, and {read} after a round trip through TOML",
         "let settings hold what the recipe says; compute what follows from it in __init__",
     )
+
+
+@check(*ALL)
+def settings_schema(subject: Subject) -> None:
+    """The schema can say what type each setting has: editors complete and check recipes by it."""
+    fields = attrs.fields(attrs.resolve_types(subject.component.Config))
+    untold = [field.name for field in fields if "{}" in json.dumps(alternatives(field.type))]
+    expect(
+        not untold,
+        f"{subject.title}.Config: the schema of recipes has no word for the type of {', '.join(untold)}",
+        "annotate it with int, float, bool, str, Literal[...], tuple[..., ...] or one of these | None",
+    )
+
+
+@check(*MODULES, "alignment")
+def settings_matter(subject: Trainable) -> None:
+    """Every setting changes what it does: one without effect misleads whoever tunes it."""
+    idle = {field.name for field in attrs.fields(type(subject.config))}
+    for other in _settings_to_try(subject):  # a setting may have its effect only beside another
+        idle = {name for name in idle if not _matters(other, name)} if idle else idle
+    expect(
+        not idle,
+        f"{subject.title} does the same whatever {', '.join(sorted(idle))} is set to",
+        "use the setting or remove it; where toy inputs cannot show its effect, name the check in expected_failures",
+    )
+
+
+def _settings_to_try(subject: Trainable) -> Iterator[Trainable]:
+    """As it is, and with each choice made otherwise."""
+    yield subject
+    for field in attrs.fields(attrs.resolve_types(type(subject.config))):
+        if field.type is bool or get_origin(field.type) is Literal:
+            yield from map(subject.having, _other_settings(subject.config, field.name))
+
+
+def _matters(subject: Trainable, name: str) -> bool:
+    """Whether some other value that the component accepts makes a difference; so it is where it accepts none."""
+    before, accepted = _traced(subject), False
+    for other in _other_settings(subject.config, name):
+        after = _traced(subject.having(other))
+        if before is None or after is None:
+            continue
+        if before.keys() != after.keys() or any(not torch.equal(before[each], after[each]) for each in before):
+            return True
+        accepted = True
+    return not accepted and before is not None
+
+
+def _traced(subject: Trainable) -> Trace | None:
+    """None where the component refuses its settings, which may not fit toy widths."""
+    try:
+        return trace(subject)
+    except (ComponentError, Violation):
+        return None
+
+
+def _other_settings(config: Any, name: str) -> Iterator[Any]:
+    field = getattr(attrs.fields(attrs.resolve_types(type(config))), name)
+    for value in other_values(getattr(config, name), field.type):
+        try:
+            yield attrs.evolve(config, **{name: value})
+        except Exception:  # its checks refuse that
+            continue

@@ -5,6 +5,8 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from codaar_core.nn import PreciseLstm
+
 
 class BidirectionalLstm(nn.Module):
     """Runs over the real steps of each clip as if the masked ones were not there; zero where masked.
@@ -17,7 +19,7 @@ class BidirectionalLstm(nn.Module):
 
     def __init__(self, input: int, hidden: int, layers: int) -> None:
         super().__init__()
-        self.lstm = nn.LSTM(input, hidden, layers, batch_first=True, bidirectional=True)
+        self.lstm = PreciseLstm(input, hidden, layers, batch_first=True, bidirectional=True)
 
     def forward(self, features: Tensor, mask: Tensor | None = None) -> Tensor:
         """Turn (B, T, F) into (B, T, 2 hidden); without ``mask`` (B, T) every step is read, padding too."""

@@ -6,7 +6,7 @@ from typing import Literal
 
 import attrs
 from attrs.validators import ge
-from torch import nn
+from torch import Tensor, nn
 
 from codaar_core.api import ComponentError, Encoded, Encoder, EncoderContext, Features, Space, setting
 from codaar_core.nn import TemporalSettings
@@ -70,6 +70,22 @@ class BertEncoder(Encoder):
         words = self.words(values, mask)
         target = words.detach() if self.config.detach_target else words
         return Encoded(self.temporal(words, mask), self.private_map(words), mask, target)
+
+    def summary(self, features: Features) -> Encoded:
+        """Encode whole sentences as one step each, (B, 1, D): the BiLSTM's mean over real words goes on as one word.
+
+        Retrieval does so in the working code of CoDAAR's authors, where words that are not there never count,
+        whatever ``padding`` says.
+        """
+        values, mask = features
+        return Encoded(self.temporal(_mean(self.words(values, mask), mask)))
+
+
+def _mean(words: Tensor, mask: Tensor | None) -> Tensor:
+    """Mean over the real steps, (B, 1, F); masked ones are zero already."""
+    if mask is None:
+        return words.mean(dim=1, keepdim=True)
+    return words.sum(dim=1, keepdim=True) / mask.sum(dim=1).clamp(min=1)[:, None, None]
 
 
 def _padded(features: Features) -> Features:

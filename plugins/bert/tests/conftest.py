@@ -12,10 +12,16 @@ import torch
 from torch import Tensor, nn
 
 REPOSITORY = Path(__file__).resolve().parents[3]
-FOLDERS = (
-    Path(os.environ.get("CODAAR_SHARED", REPOSITORY.parent / "shared")) / "vectors",
-    REPOSITORY / "tests" / "data",
-)
+SHARED = Path(os.environ.get("CODAAR_SHARED", REPOSITORY.parent / "shared"))
+FOLDERS = (SHARED / "vectors", REPOSITORY / "tests" / "data")
+
+
+@pytest.fixture
+def shared() -> Path:
+    """Numbers and tables that do not come with the repository."""
+    if not (SHARED / "vectors" / "text_collate.npz").is_file():
+        pytest.skip(f"no released numbers in {SHARED} (set CODAAR_SHARED)")
+    return SHARED
 
 
 def find(file: str) -> Path:

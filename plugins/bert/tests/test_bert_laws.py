@@ -102,6 +102,18 @@ def test_padding_is_skipped_or_read_as_zeros():
     assert not torch.allclose(skipped.semantic[:, 0], released.semantic[:, 0])
 
 
+@pytest.mark.parametrize("padding", ["skipped", "read"])
+def test_a_summary_is_the_mean_word_encoded_as_one_step(padding):
+    mask = torch.tensor([[True, True, False], [True, True, True]])
+    block, values = encoder(padding=padding), vectors(2, 3)
+    whole = block.summary(Features(values, mask))
+    assert whole.semantic.shape == (2, 1, 8) and whole.mask is None
+    for clip, real in enumerate((2, 3)):
+        mean = block.words(values[clip : clip + 1, :real]).mean(1, keepdim=True)
+        torch.testing.assert_close(whole.semantic[clip : clip + 1], block.temporal(mean))
+    torch.testing.assert_close(block.summary(Features(values[1:])).semantic, whole.semantic[1:])
+
+
 @laws
 @given(sizes, sizes, st.randoms(use_true_random=False))
 def test_order_of_clips_does_not_matter(clips, steps, random):

@@ -40,6 +40,10 @@ class Cmcm(Loss):
             "minimum", "minimum: 1e-5 is added to the sum of exp(score - lowest score), as released; logsumexp: nothing"
         )
 
+        negatives: Literal["gathered", "local"] = setting(
+            "gathered", "with several processes, tell a clip from those of all of them, or from the own ones only"
+        )
+
     def __init__(self, config: Config, context: LossContext) -> None:
         super().__init__(config, context)
         if len(context.modalities) < 2:
@@ -48,8 +52,9 @@ class Cmcm(Loss):
 
     def forward(self, view: StepView) -> dict[str, Tensor]:
         """Give one scalar for each unordered pair of modalities, named like "a-b"."""
-        usages = {modality: usage(codes) for modality, codes in view.quantized.items()}
-        present = {modality: present_clips(codes) for modality, codes in view.quantized.items()}
+        gather = view.ranks.gather if self.config.negatives == "gathered" else _own
+        usages = {modality: gather(usage(codes)) for modality, codes in view.quantized.items()}
+        present = {modality: gather(present_clips(codes)) for modality, codes in view.quantized.items()}
         return {f"{a}-{b}": self._contrast(usages[a], usages[b], present[a] & present[b]) for a, b in self.pairs}
 
     def _contrast(self, first: Tensor, second: Tensor, kept: Tensor) -> Tensor:
@@ -93,6 +98,10 @@ def present_clips(codes: Quantized) -> Tensor:
     if codes.mask is None:
         return torch.ones(len(codes.indices), dtype=torch.bool, device=codes.indices.device)
     return codes.mask.any(dim=1)
+
+
+def _own(value: Tensor) -> Tensor:
+    return value
 
 
 def _floor(scores: Tensor) -> Tensor:

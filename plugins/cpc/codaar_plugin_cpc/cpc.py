@@ -9,7 +9,8 @@ import torch
 from attrs.validators import ge
 from torch import Tensor, nn
 
-from codaar_core.api import CodaarError, ComponentError, Encoded, Loss, LossContext, StepView, setting
+from codaar_core.api import CodaarError, ComponentError, Encoded, Loss, LossContext, Ranks, StepView, setting
+from codaar_core.nn import PreciseLstm
 
 
 class Cpc(Loss):
@@ -36,6 +37,9 @@ class Cpc(Loss):
             "predictions", "softmax over all predictions for one target (released), or over all targets (paper)"
         )
         bias: bool = setting(True, "give the predictors a bias (released: yes, paper: no)")
+        negatives: Literal["gathered", "local"] = setting(
+            "gathered", "with several processes, tell a clip from those of all of them, or from the own ones only"
+        )
         reduction: Literal["sum", "mean"] = setting(
             "sum", "weighted sum of the pairs (released), or their weighted mean (paper)"
         )
@@ -52,7 +56,7 @@ class Cpc(Loss):
             )
         width = context.latent.width
         self.contexts = nn.ModuleDict(
-            {modality: nn.LSTM(width, width, config.layers, batch_first=True) for modality in self.modalities}
+            {modality: PreciseLstm(width, width, config.layers, batch_first=True) for modality in self.modalities}
         )
         self.predictors = nn.ModuleDict(
             {modality: nn.Linear(width, config.horizon * width, config.bias) for modality in self.modalities}
@@ -62,12 +66,16 @@ class Cpc(Loss):
         """Give the term "nce"."""
         encoded = [view.encoded[modality] for modality in self.modalities]
         time = self._draw_time(encoded, view.generator)
-        predictions = torch.stack(
-            [self._predict(modality, item, time) for modality, item in zip(self.modalities, encoded, strict=True)]
-        )
         future = slice(time + 1, time + 1 + self.config.horizon)
-        targets = torch.stack([item.semantic[:, future] for item in encoded])
-        return {"nce": self._contrast(targets, predictions, _kept_clips(encoded, future.stop))}
+        targets = [item.semantic[:, future] for item in encoded]
+        predictions = [self._predict(m, item, time) for m, item in zip(self.modalities, encoded, strict=True)]
+        real = [_real_clips(item, future.stop) for item in encoded]
+        return {"nce": self._contrast(*(self._joined(each, view.ranks) for each in (targets, predictions, real)))}
+
+    def _joined(self, by_modality: list[Tensor], ranks: Ranks) -> Tensor:
+        """The clips of all ranks (M, B, ...), or of this one."""
+        clips = torch.stack(by_modality, dim=1)
+        return (ranks.gather(clips) if self.config.negatives == "gathered" else clips).transpose(0, 1)
 
     def _draw_time(self, encoded: list[Encoded], generator: torch.Generator) -> int:
         """The last step that predictors see; the same for all clips and modalities."""
@@ -80,15 +88,16 @@ class Cpc(Loss):
                 f"but {shortest} has {min(lengths)}",
                 "lower the horizon, or leave cpc out of losses",
             )
-        return 1 + int(torch.randint(choices, (1,), generator=generator))
+        return 1 + draw(choices, generator)
 
     def _predict(self, modality: str, encoded: Encoded, time: int) -> Tensor:
         """Predicted latents (B, horizon, D)."""
         context = self.contexts[modality](encoded.semantic[:, : time + 1])[0][:, -1]
         return self.predictors[modality](context).unflatten(-1, (self.config.horizon, -1))
 
-    def _contrast(self, targets: Tensor, predictions: Tensor, kept: Tensor) -> Tensor:
+    def _contrast(self, targets: Tensor, predictions: Tensor, real: Tensor) -> Tensor:
         """-log softmax of each clip with itself for (M, B, horizon, D): mean over clips and horizon, sum over pairs."""
+        kept = real[:, None] & real
         scores = torch.einsum("nihd,mjhd->hnmij", targets, predictions)
         itself = torch.eye(scores.shape[-1], dtype=torch.bool, device=scores.device)
         left_out = ~(kept[..., None, :] & kept[..., :, None])
@@ -106,14 +115,13 @@ class Cpc(Loss):
         return total / self.total_weight if self.config.reduction == "mean" else total
 
 
-def _kept_clips(encoded: list[Encoded], steps: int) -> Tensor:
-    """Which clips (M, M, B) are real in the first ``steps`` steps of both modalities of a pair."""
-    real = torch.stack(
-        [
-            item.semantic.new_ones(len(item.semantic), dtype=torch.bool)
-            if item.mask is None
-            else item.mask[:, :steps].all(dim=1)
-            for item in encoded
-        ]
-    )
-    return real[:, None] & real
+def draw(choices: int, generator: torch.Generator) -> int:
+    """A number below ``choices``, from a generator on the host."""
+    return int(torch.randint(choices, (1,), generator=generator))
+
+
+def _real_clips(encoded: Encoded, steps: int) -> Tensor:
+    """Which clips (B,) are real in the first ``steps`` steps."""
+    if encoded.mask is None:
+        return encoded.semantic.new_ones(len(encoded.semantic), dtype=torch.bool)
+    return encoded.mask[:, :steps].all(dim=1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 import pytest
@@ -32,24 +33,60 @@ def find(file: str) -> Path:
 @pytest.mark.parametrize("form", ["small", "small_t2", "paperH2L1"])
 @pytest.mark.parametrize("name", ["av", "avt"])
 def test_released_numbers(name: str, form: str) -> None:
-    with np.load(find(f"cpc_{name}_{form}"), allow_pickle=False) as file:
-        numbers = {key: torch.from_numpy(file[key]) for key in file.files}
-    latents = {m: numbers[f"in_{m}"].requires_grad_() for m in name}
-    _, steps, width = latents["a"].shape
-    config = Cpc.Config(horizon=int(numbers["H"]), layers=int(numbers["layers"]))
-    loss = Cpc(config, LossContext(tuple(name), Space((width,)), Space((width,)))).double()
+    numbers = read(f"cpc_{name}_{form}")
+    loss = build(name, numbers)
     loss.load_state_dict(our_names(numbers, "w_", loss))
-    generator = generator_that_draws(int(numbers["draw"]), steps - 1 - config.horizon)
-    encoded = {m: Encoded(z) for m, z in latents.items()}
-    value = loss(StepView({}, encoded, {}, {}, 0, 0, generator))["nce"]
-    value.backward()
-
-    assert_same(value.detach(), numbers["nce"])
-    for m in latents:
-        assert_same(latents[m].grad, numbers[f"grad_in_{m}"])
+    check_value_and_latents(loss, numbers)
     expected = our_names(numbers, "grad_", loss)
     for parameter_name, parameter in loss.named_parameters():
         assert_same(parameter.grad, expected[parameter_name])
+
+
+@pytest.mark.parametrize("name", ["av", "avt"])
+def test_released_numbers_at_full_size(name: str) -> None:
+    """Weights follow from their names; of their gradients the norms are known."""
+    numbers = read(f"cpc_{name}_full")
+    loss = build(name, numbers)
+    for parameter_name, parameter in loss.named_parameters():
+        parameter.data = weight_by_rule(f"{name}_full/{released_name(parameter_name)}", tuple(parameter.shape))
+    check_value_and_latents(loss, numbers)
+    for parameter_name, parameter in loss.named_parameters():
+        assert_same(parameter.grad.norm(), numbers[f"gradnorm_{released_name(parameter_name)}"])
+
+
+def read(file: str) -> dict[str, Tensor]:
+    with np.load(find(file), allow_pickle=False) as numbers:
+        return {key: torch.from_numpy(numbers[key]) for key in numbers.files}
+
+
+def build(name: str, numbers: dict[str, Tensor]) -> Cpc:
+    width = numbers["in_a"].shape[-1]
+    config = Cpc.Config(horizon=int(numbers["H"]), layers=int(numbers["layers"]))
+    return Cpc(config, LossContext(tuple(name), Space((width,)), Space((width,)))).double()
+
+
+def check_value_and_latents(loss: Cpc, numbers: dict[str, Tensor]) -> None:
+    """Runs forward and backward."""
+    latents = {m: numbers[f"in_{m}"].requires_grad_() for m in loss.modalities}
+    generator = generator_that_draws(int(numbers["draw"]), latents["a"].shape[1] - 1 - loss.config.horizon)
+    encoded = {m: Encoded(z) for m, z in latents.items()}
+    value = loss(StepView({}, encoded, {}, {}, 0, 0, generator))["nce"]
+    value.backward()
+    assert_same(value.detach(), numbers["nce"])
+    for m in latents:
+        assert_same(latents[m].grad, numbers[f"grad_in_{m}"])
+
+
+def weight_by_rule(name: str, shape: tuple[int, ...]) -> Tensor:
+    draw = torch.from_numpy(np.random.RandomState(crc32(name.encode())).standard_normal(shape))
+    return draw / np.sqrt(np.prod(shape[1:])) if len(shape) >= 2 else 0.1 * draw
+
+
+def released_name(parameter_name: str) -> str:
+    """The released name of a parameter, where one step is predicted."""
+    kind, m, rest = parameter_name.split(".", 2)
+    module = {"contexts": "ar_lstm.", "predictors": "predictors.0."}[kind]
+    return f"{RELEASED_NAMES[m]}_{module}{rest}"
 
 
 def our_names(numbers: dict[str, Tensor], prefix: str, loss: Cpc) -> dict[str, Tensor]:

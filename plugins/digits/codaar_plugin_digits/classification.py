@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
-import torch
-from torch import Tensor
+from codaar_plugin_cmg.labels import ClipLabels
+from codaar_plugin_cmg.metrics import accuracy, macro_precision
 
 from codaar_core.api import Metric
 from codaar_plugin_digits.clips import Clips
-from codaar_plugin_digits.metrics import accuracy, macro_precision
 from codaar_plugin_digits.source import DigitsBenchmark
 from codaar_plugin_digits.words import DIGITS
 
 
-class DigitsClassification(DigitsBenchmark):
-    """Classify clips of one digit, in AVE's manner.
-
-    Predictions and targets are class indices (N,).
-    """
+class DigitsClassification(ClipLabels, DigitsBenchmark):
+    """Classify clips of one digit, in AVE's manner."""
 
     head = "clip-classifier"
 
@@ -35,11 +31,3 @@ class DigitsClassification(DigitsBenchmark):
     def split(self, role: str, modality: str) -> Clips:
         """Clips of new images and new sounds for each role."""
         return self.open(f"classification/{role}", modality)
-
-    def constants(self, target: Tensor) -> Iterator[Tensor]:
-        """Always the same digit."""
-        return (torch.full_like(target, digit) for digit in range(len(DIGITS)))
-
-    def guess(self, target: Tensor, generator: torch.Generator) -> Tensor:
-        """Any digit."""
-        return torch.randint(len(DIGITS), target.shape, generator=generator)

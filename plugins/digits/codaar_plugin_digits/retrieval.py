@@ -6,16 +6,17 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 
 import torch
+from codaar_plugin_cmg.metrics import expected_recall, standing
 from torch import Tensor
 from torch.nn import functional as F
 
 from codaar_core.api import Metric, Predicted
 from codaar_plugin_digits.clips import Clips
 from codaar_plugin_digits.digits import CAPTIONS
-from codaar_plugin_digits.metrics import expected_recall
 from codaar_plugin_digits.source import DigitsBenchmark
 
 GUESS_WIDTH = 16
+RANKS = (1, 5, 10)
 
 
 class DigitsRetrieval(DigitsBenchmark):
@@ -34,7 +35,7 @@ class DigitsRetrieval(DigitsBenchmark):
     @property
     def metrics(self) -> Mapping[str, Metric]:
         """Expected recall, of (similarity, relevance)."""
-        return {f"R@{k}": partial(expected_recall, k=k) for k in (1, 5, 10)}
+        return {f"R@{k}": partial(expected_recall, k=k) for k in RANKS}
 
     def split(self, role: str, modality: str) -> Clips:
         """Only test clips: nothing is trained."""
@@ -44,7 +45,8 @@ class DigitsRetrieval(DigitsBenchmark):
         """Let every entry of the source look for its item among the entries of the target."""
         queries, gallery = F.normalize(source.prediction, dim=-1), F.normalize(target.prediction, dim=-1)
         relevant = source.target.unsqueeze(1) == target.target
-        return super().score(source, Predicted(queries @ gallery.T, relevant))
+        found = standing(queries @ gallery.T, relevant)
+        return {f"R@{k}": found.expected(k) for k in RANKS}
 
     def constants(self, target: Tensor) -> Iterator[Tensor]:
         """The same embedding for all."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 import attrs
-import torch
 from attrs.validators import ge
 from torch import Tensor, nn
 
 from codaar_core.api import ComponentError, Decoder, DecoderContext, Encoded, Quantized, Space, setting
 from codaar_core.nn import ResidualStack
 from codaar_plugin_vgg.private_map import SHRINK
+from codaar_plugin_vgg.transposed_convolution import TransposedConvolution
 
 
 class VggDecoder(Decoder):
@@ -43,19 +43,18 @@ class VggDecoder(Decoder):
         _check_output(context, private)
         self.code = nn.Sequential(nn.Linear(context.codes.width, config.code), nn.Linear(config.code, config.code))
         self.enlarge = nn.Sequential(
-            nn.ConvTranspose2d(config.code + private.width, config.hidden, kernel_size=3),
+            TransposedConvolution(config.code + private.width, config.hidden, kernel_size=3),
             ResidualStack(config.hidden, config.residual_layers, config.skip),
-            nn.ConvTranspose2d(config.hidden, config.output_hidden, kernel_size=3),
+            TransposedConvolution(config.hidden, config.output_hidden, kernel_size=3),
             nn.ReLU(inplace=True),
             nn.ConvTranspose2d(config.output_hidden, context.output.width, kernel_size=1),
         )
 
     def forward(self, encoded: Encoded, quantized: Quantized) -> Tensor:
         """Reconstruct (B, T, H, W, C)."""
-        private = encoded.private.flatten(0, 1)
-        code = self.code(quantized.full).flatten(0, 1)[:, None, None].expand(*private.shape[:3], -1)
-        cells = torch.cat([code, private], dim=-1)
-        maps = self.enlarge(cells.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+        private = encoded.private.flatten(0, 1).permute(0, 3, 1, 2)
+        code = self.code(quantized.full).flatten(0, 1)
+        maps = self.enlarge[1:](self.enlarge[0](private, code)).permute(0, 2, 3, 1)
         return maps.unflatten(0, quantized.full.shape[:2])
 
 

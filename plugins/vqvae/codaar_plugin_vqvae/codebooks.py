@@ -182,8 +182,8 @@ class Codebooks(Quantizer):
         dead = self.idle > self.config.reset_after
         active = (self.idle < self.config.active_within) & ~dead
         self.idle.masked_fill_(dead, 0)
-        if dead.any() and active.any():
-            self._revive(dead.nonzero().flatten(), active.nonzero().flatten(), generator)
+        if waits(dead) or dead.any():
+            self._revive(dead & active.any(), active, generator_on(dead.device, generator))
 
     def _uses(self, assigned: Mapping[str, Quantized]) -> Tensor:
         """How often each row (K,) is selected, by any modality."""
@@ -194,12 +194,15 @@ class Codebooks(Quantizer):
         return uses
 
     def _revive(self, dead: Tensor, active: Tensor, generator: torch.Generator) -> None:
-        donors = draw_donors(active, len(dead), generator)
-        noise = self.config.reset_noise * draw_noise(self.codewords[dead], generator)
-        self.codewords[dead] = self.codewords[donors] + noise
+        """Draws for all rows, and takes those of the dead ones: the host need not know which they are."""
+        donors = draw_donors(active, generator)
+        noise = self.config.reset_noise * draw_noise(self.codewords, generator)
+        dead_entries = dead[:, None, None]
+        self.codewords.copy_(torch.where(dead_entries, self.codewords[donors] + noise, self.codewords))
         if self.config.reset_scope == "sums":
-            self.sums[dead] = self.sums[donors] + noise * self.counts[donors, :, None]
-            self.counts[dead] = self.counts[donors]
+            sums = self.sums[donors] + noise * self.counts[donors, :, None]
+            self.sums.copy_(torch.where(dead_entries, sums, self.sums))
+            self.counts.copy_(torch.where(dead[:, None], self.counts[donors], self.counts))
 
 
 def squared_distances(encoded: Encoded, codewords: Tensor) -> Tensor:
@@ -224,15 +227,28 @@ def _mean_latent(latents: Tensor, mask: Tensor | None) -> Tensor:
     return latents.masked_fill(~mask[..., None], 0).sum(dim=(0, 1)) / mask.sum().clamp_min(1)
 
 
-def draw_donors(active: Tensor, number: int, generator: torch.Generator) -> Tensor:
-    """Choose ``number`` of the active rows, with replacement."""
-    picks = torch.randint(len(active), (number,), generator=generator, device=generator.device)
-    return active[picks.to(active.device)]
+def draw_donors(active: Tensor, generator: torch.Generator) -> Tensor:
+    """Choose one of the active rows for each row (K,)."""
+    in_use_first = active.to(torch.uint8).argsort(descending=True, stable=True)
+    shares = torch.rand(len(active), generator=generator, device=generator.device, dtype=torch.float64)
+    return in_use_first[(shares.to(active.device) * active.sum()).long()]
 
 
 def draw_noise(like: Tensor, generator: torch.Generator) -> Tensor:
     """Standard normal noise in the shape, precision and place of ``like``."""
     return torch.randn(like.shape, generator=generator, device=generator.device, dtype=like.dtype).to(like.device)
+
+
+def generator_on(device: torch.device, generator: torch.Generator) -> torch.Generator:
+    """The generator, or on an accelerator one that follows from its seed: many numbers are best drawn where they go."""
+    if device.type == generator.device.type:
+        return generator
+    return torch.Generator(device).manual_seed(generator.initial_seed())
+
+
+def waits(value: Tensor) -> bool:
+    """Whether reading it makes the host wait for a device. On the CPU asking costs less than drawing for all rows."""
+    return value.device.type != "cpu"
 
 
 def _gradient_path(encoded: Encoded) -> Tensor:

@@ -9,7 +9,7 @@ import torch
 from attrs.validators import ge
 from torch import Tensor
 
-from codaar_core.api import ComponentError, Loss, LossContext, Quantized, StepView, setting
+from codaar_core.api import ComponentError, Loss, LossContext, Quantized, Ranks, StepView, setting
 from codaar_plugin_vqvae.squared_error import REDUCTION, Reduction, squared_error
 
 
@@ -51,24 +51,24 @@ class Commitment(Loss):
 
     def _commitment(self, view: StepView, modality: str) -> Tensor:
         latents, codes = view.encoded[modality].semantic, view.quantized[modality]
-        loss = self.config.own * self._error(latents, codes.own, codes.mask)
+        loss = self.config.own * self._error(latents, codes.own, codes.mask, view.ranks)
         if not self.config.cross:
             return loss
         others = [other for other in view.quantized if other != modality]
         if self.config.cross_at == "own-index":
-            errors = [self._error_at_own_index(latents, codes.mask, view.quantized[other]) for other in others]
+            errors = [self._error_at_own_index(latents, codes.mask, view.quantized[m], view.ranks) for m in others]
         else:
             rows = codes.full.unflatten(-1, (-1, self.width))
             books = [self.modalities.index(other) % rows.shape[-2] for other in others]
-            errors = [self._error(latents, rows[..., book, :], codes.mask) for book in books]
+            errors = [self._error(latents, rows[..., book, :], codes.mask, view.ranks) for book in books]
         return loss + self.config.cross * sum(errors)
 
-    def _error_at_own_index(self, latents: Tensor, mask: Tensor | None, other: Quantized) -> Tensor:
+    def _error_at_own_index(self, latents: Tensor, mask: Tensor | None, other: Quantized, ranks: Ranks) -> Tensor:
         """Error to the codewords that the other modality has at the same steps, where both are real."""
         steps = min(latents.shape[1], other.own.shape[1])
         masks = [each[:, :steps] for each in (mask, other.mask) if each is not None]
         both = torch.stack(masks).all(dim=0) if masks else None
-        return self._error(latents[:, :steps], other.own[:, :steps], both)
+        return self._error(latents[:, :steps], other.own[:, :steps], both, ranks)
 
-    def _error(self, latents: Tensor, codewords: Tensor, mask: Tensor | None) -> Tensor:
-        return squared_error(latents, codewords.detach(), mask, self.config.reduction)
+    def _error(self, latents: Tensor, codewords: Tensor, mask: Tensor | None, ranks: Ranks) -> Tensor:
+        return squared_error(latents, codewords.detach(), mask, self.config.reduction, ranks)

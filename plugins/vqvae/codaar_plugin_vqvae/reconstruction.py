@@ -28,4 +28,4 @@ class Reconstruction(Loss):
     def _error(self, view: StepView, modality: str) -> Tensor:
         encoded = view.encoded[modality]
         target = view.inputs[modality].values if encoded.target is None else encoded.target
-        return squared_error(view.decoded[modality], target, encoded.mask, self.config.reduction)
+        return squared_error(view.decoded[modality], target, encoded.mask, self.config.reduction, view.ranks)

@@ -4,18 +4,28 @@ from __future__ import annotations
 
 from typing import Literal
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+from codaar_core.api import Ranks
 
 Reduction = Literal["mean", "sum"]
 REDUCTION = "mean over all elements (released), or sum over the steps and elements of a clip, mean over clips (paper)"
 
 
-def squared_error(prediction: Tensor, target: Tensor, mask: Tensor | None, reduction: Reduction) -> Tensor:
-    """Reduce (B, T, ...) at the steps where ``mask`` (B, T) is True to a scalar; zero where there are none."""
-    if mask is None:
+def squared_error(
+    prediction: Tensor, target: Tensor, mask: Tensor | None, reduction: Reduction, ranks: Ranks
+) -> Tensor:
+    """Reduce (B, T, ...) at the steps where ``mask`` (B, T) is True to a scalar; zero where there are none.
+
+    The mean over ranks is what one rank with all clips gives, however real steps are spread over them.
+    """
+    if ranks.size == 1 and mask is None:
         error = F.mse_loss(prediction, target)
         return error if reduction == "mean" else error * prediction[0].numel()
-    error = (prediction - target).flatten(2).masked_fill(~mask[..., None], 0)
-    terms = (mask.sum() * error.shape[-1]).clamp_min(1) if reduction == "mean" else len(error)
-    return error.square().sum() / terms
+    error = (prediction - target).flatten(2)
+    real = error.new_ones(error.shape[:2], dtype=torch.bool) if mask is None else mask
+    counted = real.sum() * error.shape[-1] if reduction == "mean" else real.any(dim=1).sum()
+    terms = ranks.sum(counted).clamp_min(1) / ranks.size
+    return error.masked_fill(~real[..., None], 0).square().sum() / terms

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from codaar_plugin_vqvae import codebooks as codebooks_module
 from codaar_plugin_vqvae.codebooks import Codebooks, draw_donors, draw_noise
 from torch import Tensor
 
@@ -121,12 +122,24 @@ def test_the_scope_decides_whether_a_reset_survives_the_next_update(scope: str) 
 
 
 def test_draws_are_reproducible_and_uniform_over_active_rows() -> None:
-    active = torch.tensor([1, 4, 7])
-    donors = draw_donors(active, 3000, generator())
-    assert torch.equal(donors, draw_donors(active, 3000, generator()))
+    active = torch.zeros(3000, dtype=torch.bool)
+    active[[1, 4, 7]] = True
+    donors = draw_donors(active, generator())
+    assert torch.equal(donors, draw_donors(active, generator()))
     shares = torch.bincount(donors, minlength=8) / 3000
-    torch.testing.assert_close(shares[active], torch.full((3,), 1 / 3), rtol=0, atol=0.05)
-    assert shares.sum() == shares[active].sum()
+    torch.testing.assert_close(shares[[1, 4, 7]], torch.full((3,), 1 / 3), rtol=0, atol=0.05)
+    assert shares.sum() == shares[[1, 4, 7]].sum()
     noise = draw_noise(torch.empty(1000, 3, dtype=torch.float64), generator())
     assert noise.dtype == torch.float64
     assert abs(float(noise.std()) - 1) < 0.05
+
+
+@pytest.mark.parametrize("scope", ["codebook", "sums"])
+def test_a_device_that_is_not_asked_gives_the_same(scope: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, not_asked = codebooks(reset_scope=scope), codebooks(reset_scope=scope)
+    for step, rows in enumerate([[0, 1], [1, 2], [1], [1, 2], [2], [0, 2], [1], [2]]):
+        for quantizer, waits in ((asked, False), (not_asked, True)):
+            monkeypatch.setattr(codebooks_module, "waits", lambda value, waits=waits: waits)
+            quantizer.reset(select(rows, rows), torch.Generator().manual_seed(step), OneRank())
+    for name, value in asked.state_dict().items():
+        assert torch.equal(value, not_asked.state_dict()[name]), name

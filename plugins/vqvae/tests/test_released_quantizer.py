@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import torch
 from codaar_plugin_vqvae import codebooks as codebooks_module
 from codaar_plugin_vqvae.codebooks import Codebooks
 from codaar_plugin_vqvae.commitment import Commitment
+from numpy.random import RandomState
 from torch import Tensor
 
 from codaar_core.api import AlignmentContext, Encoded, LossContext, Quantized, QuantizerContext, StepView
@@ -144,9 +146,18 @@ def test_reset_and_the_forward_after_it(name: str, monkeypatch: pytest.MonkeyPat
     numbers = read(f"quantizer_reset_{name}")
     model = Model(name, len(numbers["before_unactivated_count"]), 8)
     model.load(numbers, "before")
-    draws, noise = numbers["picks_lo_hi_draw"][:, 2], numbers["noise"]
-    monkeypatch.setattr(codebooks_module, "draw_donors", lambda active, number, generator: active[draws])
-    monkeypatch.setattr(codebooks_module, "draw_noise", lambda like, generator: noise.view_as(like))
+    dead = numbers["unused"][numbers["before_unactivated_count"][numbers["unused"]] >= 300]
+    draws = dict(zip(dead.tolist(), zip(numbers["picks_lo_hi_draw"][:, 2], numbers["noise"], strict=True), strict=True))
+
+    def donors(active: Tensor, generator: torch.Generator) -> Tensor:
+        rows = active.nonzero().flatten()
+        return torch.stack([rows[draws[row][0]] if row in draws else rows[0] for row in range(len(active))])
+
+    def noise(like: Tensor, generator: torch.Generator) -> Tensor:
+        return torch.stack([draws[row][1].view_as(each) if row in draws else each for row, each in enumerate(like)])
+
+    monkeypatch.setattr(codebooks_module, "draw_donors", donors)
+    monkeypatch.setattr(codebooks_module, "draw_noise", noise)
     for prefix, after in (("in", "after"), ("next_in", "next_after")):
         latents = {m: numbers[f"{prefix}_{m}"] for m in model.modalities}
         quantized, _ = model.quantize(latents)
@@ -157,9 +168,18 @@ def test_reset_and_the_forward_after_it(name: str, monkeypatch: pytest.MonkeyPat
         model.assert_buffers(numbers, after)
 
 
+def latents_at_full_size(name: str, step: int) -> dict[str, Tensor]:
+    """They are not stored, but follow from their names: standard normal, then mean 0 and variance 1 in each frame."""
+    latents = {}
+    for m in MODALITIES[name]:
+        drawn = RandomState(crc32(f"{name}/z{m}{step}".encode())).standard_normal((8, 10, 256))
+        latents[m] = torch.nn.functional.layer_norm(torch.from_numpy(drawn), (256,), eps=0)
+    return latents
+
+
 @pytest.mark.parametrize("name", ["av", "avt"])
-def test_full_size_from_the_released_initialisation(name: str) -> None:
-    """The latents are not stored, but initial values, counts and rows that nothing was assigned to follow."""
+def test_five_training_forwards_at_full_size(name: str) -> None:
+    """From the released initialisation, through the jump of all codewords that the first step does not select."""
     numbers = read(f"quantizer_fullinit_{name}")
     torch.manual_seed(43)
     model = Model(name, 800, 256)
@@ -167,14 +187,14 @@ def test_full_size_from_the_released_initialisation(name: str) -> None:
     assert_same(initial[0], numbers["init_embedding_row0"])
     assert_same(initial.abs().max(), numbers["init_embedding_absmax"])
     assert_same(initial.sum(), numbers["init_embedding_sum"])
-    unused = torch.ones(800, dtype=torch.bool)
     for step in range(5):
-        indices = {m: numbers[f"s{step}_index_{m}"].view(8, 10) for m in model.modalities}
-        latents = {m: torch.zeros(8, 10, 256, dtype=torch.float64) for m in model.modalities}
-        model.update(latents, {m: Quantized(indices[m], latents[m], latents[m]) for m in model.modalities})
-        for index in indices.values():
-            unused[index.flatten()] = False
-        norms = model.quantizer.codewords.norm(dim=-1)
+        latents = latents_at_full_size(name, step)
+        quantized, view = model.quantize(latents)
+        commitment = model.commitment(view)
+        assert_same(0.5 * sum(model.cmcm(view).values()), numbers[f"s{step}_cmcm"])
+        for m in model.modalities:
+            assert torch.equal(quantized[m].indices.flatten(), numbers[f"s{step}_index_{m}"])
+            assert_same(commitment[m], numbers[f"s{step}_loss_{m}"])
+        model.update(latents, quantized)
         assert_same(model.quantizer.counts[:, 0], numbers[f"s{step}_ema_count_v"])
-        assert_same(norms[unused], numbers[f"s{step}_rownorm"][unused])
-    assert unused.sum() > 500
+        assert_same(model.quantizer.codewords.norm(dim=-1), numbers[f"s{step}_rownorm"])

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import attrs
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -61,7 +63,7 @@ class ClipClassifier(CodeHead):
 
 
 class SegmentClassifier(CodeHead):
-    """Any labels a second: two linear layers, binary cross-entropy. The AVE->AVVP head of the released code."""
+    """Any labels a second: two linear layers, binary cross-entropy."""
 
     def __init__(self, config: CodeHead.Config, context: HeadContext) -> None:
         super().__init__(config, context)
@@ -79,6 +81,57 @@ class SegmentClassifier(CodeHead):
     def predict(self, logits: Tensor) -> Tensor:
         """The labels with a probability above one half, as zeros and ones (B, T, classes)."""
         return (logits > 0).to(logits.dtype)
+
+
+class AveAvvpClassifier(SegmentClassifier):
+    """The AVE->AVVP head of the released CoDAAR code: the segment classifier, with ``ExpLogLoss`` besides."""
+
+    def __init__(self, config: CodeHead.Config, context: HeadContext) -> None:
+        super().__init__(config, context)
+        self.exp_log = ExpLogLoss(len(context.classes))
+
+    @property
+    def clipped_apart(self) -> Sequence[nn.Module]:
+        """The weights of the loss are not part of the classifier."""
+        return (self.exp_log,)
+
+    def loss(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Binary cross-entropy plus ``ExpLogLoss``, with multi-hot labels (B, T, classes)."""
+        return super().loss(logits, target) + self.exp_log(logits, target)
+
+
+class AvvpClassifier(AveAvvpClassifier):
+    """The AVVP head of the released CoDAAR code: two linear layers more, of half the width, and the same loss."""
+
+    def __init__(self, config: CodeHead.Config, context: HeadContext) -> None:
+        super().__init__(config, context)
+        half = self.width // 2
+        self.narrow = nn.Linear(self.width, half)
+        self.mix_again = nn.Linear(half, half)
+        self.classify = nn.Linear(half, len(context.classes))
+
+    def forward(self, quantized: Quantized) -> Tensor:
+        """Give logits (B, T, classes); no layer has an activation function, as released."""
+        return self.classify(self.mix_again(self.narrow(self.mix(self.read(quantized)))))
+
+
+class ExpLogLoss(nn.Module):
+    """Cross-entropy whose classes have learned weights exp(-alpha), as in the released CoDAAR code.
+
+    The loss is the mean over segments of ``-sum_c y_c log_softmax(x)_c exp(-alpha_c)``. Nothing keeps alpha from
+    growing, so this term fades while the head learns.
+    """
+
+    start = 0.1
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.alpha = nn.Parameter(torch.full((classes,), self.start))
+
+    def forward(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Weigh multi-hot labels (..., classes): a scalar."""
+        weighted = logits.log_softmax(-1) * (-self.alpha).exp()
+        return -(target.to(logits.dtype) * weighted).sum(-1).mean()
 
 
 class MeanCode(CodeHead):

@@ -1,0 +1,48 @@
+"""codaar sweep: several runs that fill one table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from codaar_core.cli import options
+
+
+@click.command("sweep", cls=options.Verb)
+@options.recipe
+@options.overrides
+@options.plugins
+@click.option("--arm", "arms", multiple=True, metavar="NAME", help="Run only these arms; the table shows all.")
+@click.option("--table", is_flag=True, help="Run nothing; print the table of what is finished.")
+def verb(
+    recipe: Path, overrides: tuple[str, ...], plugins: tuple[Path, ...], arms: tuple[str, ...], table: bool
+) -> None:
+    """Run every arm of a sweep, and print its table.
+
+    Finished runs are kept, interrupted ones go on: give the same command again.
+
+    \b
+    codaar sweep recipes/ablations/sweep.toml
+    codaar sweep recipes/paper/table1.toml --arm codaar
+    """
+    from codaar_core.recipe.arms import load_sweep
+
+    sweep = load_sweep(recipe, overrides, plugins)
+
+    from rich.console import Console
+
+    from codaar_core.api.errors import CodaarError
+    from codaar_core.cli.progress import Progress
+    from codaar_core.sweep import as_markdown, run_sweep
+
+    console = Console()
+    measured = run_sweep(sweep, arms, lambda plan: [Progress(console)], run=not table)
+    written = as_markdown(sweep, measured)
+    sweep.directory.mkdir(parents=True, exist_ok=True)
+    (sweep.directory / "table.md").write_text(written, "utf-8")
+    click.echo(written)
+    click.echo(f"table: {sweep.directory / 'table.md'}")
+    failures = [failure for each in measured for failure in each.failures]
+    if failures:
+        raise CodaarError(f"{len(failures)} runs failed: {'; '.join(failures)}", "the same command tries them again")

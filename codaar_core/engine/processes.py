@@ -1,0 +1,164 @@
+"""The processes of one run: how they start, meet, speak to each other and end together."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+import torch
+import torch.distributed as dist
+import torch.multiprocessing as multiprocessing
+from torch import Tensor
+
+from codaar_core.api import CodaarError
+from codaar_core.api.ranks import Alone
+from codaar_core.recipe import Plan, load
+
+HOST = "127.0.0.1"
+PATIENCE = timedelta(hours=2)  # the longest that one rank may be behind another, e.g. reading its data
+FAREWELL = 10.0  # seconds that the other processes have to end by themselves
+
+
+class Together:
+    """The ranks of a run of several processes, over torch.distributed."""
+
+    def __init__(self, local: int) -> None:
+        self.local = local  # number among the ranks of this machine
+        self.rank = dist.get_rank()
+        self.size = dist.get_world_size()
+
+    def sum(self, value: Tensor) -> Tensor:
+        """The sum over all ranks; its gradient is the sum of the ranks' gradients."""
+        return _Sum.apply(value)
+
+    def gather(self, value: Tensor) -> Tensor:
+        """All ranks' tensors joined on the first axis: the sum of tensors that are zero but for the own part."""
+        lengths = self.lengths(len(value))
+        own = value.to(torch.uint8) if value.dtype == torch.bool else value
+        before, after = sum(lengths[: self.rank]), sum(lengths[self.rank + 1 :])
+        shape = own.shape[1:]
+        joined = self.sum(torch.cat([own.new_zeros(before, *shape), own, own.new_zeros(after, *shape)]))
+        return joined.to(value.dtype)
+
+    def lengths(self, own: int) -> list[int]:
+        """Every rank's number, by way of the host: no device is waited for."""
+        numbers = torch.zeros(self.size, dtype=torch.int64)
+        numbers[self.rank] = own
+        dist.all_reduce(numbers)
+        return numbers.tolist()
+
+    def add_up(self, tensors: Sequence[Tensor]) -> None:
+        """Replace each tensor by its sum over all ranks."""
+        for work in [dist.all_reduce(tensor, async_op=True) for tensor in tensors]:
+            work.wait()
+
+    def from_first(self, words: str | None) -> str:
+        """What rank zero says; the others bring None."""
+        said = [words]
+        dist.broadcast_object_list(said)
+        return said[0]
+
+
+class _Sum(torch.autograd.Function):
+    @staticmethod
+    def forward(context: Any, value: Tensor) -> Tensor:
+        total = value.clone(memory_format=torch.contiguous_format)
+        dist.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(context: Any, gradient: Tensor) -> Tensor:
+        return _Sum.apply(gradient)
+
+
+@contextmanager
+def joined(plan: Plan, accompany: Callable[..., Any], *arguments: Any) -> Iterator[Alone | Together]:
+    """Meet the other processes of the run: those of torchrun where it started this one, else those started here.
+
+    Args:
+        plan: Says how many.
+        accompany: What a process that is started here does: ``accompany(plan, ranks, *arguments)``.
+        arguments: Must be picklable.
+
+    Raises:
+        CodaarError: Another process failed; the message is its own.
+    """
+    backend = _backend(plan.device.on)
+    if dist.is_torchelastic_launched():
+        with _group(backend):
+            yield Together(int(os.environ["LOCAL_RANK"]))
+    elif plan.device.processes == 1:
+        yield Alone()
+    else:
+        with (
+            _companions(plan, accompany, arguments) as meeting,
+            _group(backend, store=meeting, rank=0, world_size=plan.device.processes),
+        ):
+            yield Together(0)
+
+
+def is_first() -> bool:
+    """Whether this process reports: it was not started by torchrun, or is its rank zero."""
+    return not dist.is_torchelastic_launched() or os.environ["RANK"] == "0"
+
+
+def _backend(on: str) -> str:
+    """Numbers of the host travel by gloo, those of a GPU by nccl."""
+    return "cpu:gloo,cuda:nccl" if on in ("auto", "cuda") and torch.cuda.is_available() else "gloo"
+
+
+@contextmanager
+def _group(backend: str, **meeting: Any) -> Iterator[None]:
+    dist.init_process_group(backend, timeout=PATIENCE, **meeting)
+    try:
+        yield
+    finally:
+        dist.destroy_process_group()
+
+
+@contextmanager
+def _companions(plan: Plan, accompany: Callable[..., Any], arguments: tuple[Any, ...]) -> Iterator[dist.Store]:
+    """Start ranks 1, 2, ... on this machine; they end with this process, which is rank 0."""
+    context = multiprocessing.get_context("spawn")
+    complaints = context.SimpleQueue()
+    meeting = dist.TCPStore(HOST, 0, plan.device.processes, is_master=True, wait_for_workers=False)
+    recipe = (plan.source, plan.overrides, plan.run.plugins)
+    others = [
+        context.Process(target=_live, args=(rank, meeting.port, recipe, accompany, arguments, complaints), daemon=True)
+        for rank in range(1, plan.device.processes)
+    ]
+    for other in others:
+        other.start()
+    try:
+        yield meeting
+    except RuntimeError as error:  # what a collective raises when a rank is gone
+        _wait_for(others)
+        if complaints.empty():
+            raise
+        raise CodaarError(complaints.get()) from error
+    finally:
+        _wait_for(others)
+
+
+def _wait_for(others: Sequence[Any]) -> None:
+    for other in others:
+        other.join(FAREWELL)
+        if other.is_alive():
+            other.kill()
+
+
+def _live(
+    rank: int, port: int, recipe: tuple[Any, ...], accompany: Callable[..., Any], arguments: Any, complaints: Any
+) -> None:
+    """The life of a process that was started here."""
+    try:
+        plan = load(*recipe)
+        meeting = dist.TCPStore(HOST, port, plan.device.processes, is_master=False)
+        with _group(_backend(plan.device.on), store=meeting, rank=rank, world_size=plan.device.processes):
+            accompany(plan, Together(rank), *arguments)
+    except Exception as error:
+        complaints.put(f"process {rank} of the run failed: {getattr(error, 'message', None) or repr(error)}")
+        raise SystemExit(1) from None

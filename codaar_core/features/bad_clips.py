@@ -1,0 +1,49 @@
+"""What becomes of clips that cannot be read: one is refused, or a few are left out, counted and listed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import attrs
+
+from codaar_core.api.errors import DataError
+
+LISTED = 10
+
+
+@attrs.frozen
+class BadClips:
+    """The rule of a data source."""
+
+    action: Literal["refuse", "skip"] = "refuse"
+    share: float = 0.02  # of all clips that may be left out
+
+    def check(self, bad: Mapping[str, str], clips: int) -> None:
+        """Refuse more bad clips than the rule allows.
+
+        Args:
+            bad: What is wrong, by id of the clip.
+            clips: Number of all clips.
+
+        Raises:
+            DataError: It lists the first ten.
+        """
+        allowed = int(self.share * clips) if self.action == "skip" else 0
+        if len(bad) <= allowed:
+            return
+        limit = f", {allowed:,} may be left out (bad_share = {self.share})" if self.action == "skip" else ""
+        raise DataError(
+            f"{len(bad):,} of {clips:,} clips cannot be read{limit}:{listed(bad)}",
+            'repair these files, or leave them out with bad_clips = "skip" and a bad_share that allows it',
+        )
+
+
+REFUSE = BadClips()
+
+
+def listed(bad: Mapping[str, str]) -> str:
+    """The first few, one a line."""
+    lines = [f"\n   {what}" for what in list(bad.values())[:LISTED]]
+    more = len(bad) - len(lines)
+    return "".join(lines) + (f"\n   and {more:,} more" if more else "")

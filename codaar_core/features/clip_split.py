@@ -1,0 +1,131 @@
+"""A split whose clips are files, read as they are asked for."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import attrs
+import numpy as np
+import torch
+
+from codaar_core.api import Batch, DataError, Features, Split
+from codaar_core.features.bad_clips import REFUSE, BadClips, listed
+from codaar_core.features.findings import NOTHING, Findings
+from codaar_core.features.tracks import Track
+
+
+@attrs.frozen
+class Inventory:
+    """Which files of a split are there."""
+
+    clips: int
+    absent: Mapping[str, list[Path]]  # by modality
+    findings: Findings = NOTHING
+
+    @property
+    def lines(self) -> list[str]:
+        """For people: one a modality, one a sort of finding."""
+        files = [
+            f"{m}: {self.clips - len(paths):,} of {self.clips:,} clips are there" for m, paths in self.absent.items()
+        ]
+        return [*files, *(f"{what}: {count:,}" for what, count in self.findings.counts.items())]
+
+
+class ClipSplit(Split):
+    """Clips that are read file by file.
+
+    Args:
+        ids: Names of the clips.
+        tracks: Features by modality.
+        targets: Labels by modality.
+        bad_clips: The rule for clips that cannot be read. To skip some, every clip is read once when the first one is
+            asked for, as their number must be known then; packing does without that.
+        findings: What was found in the tables that the ids come from.
+    """
+
+    def __init__(
+        self,
+        ids: Sequence[str],
+        tracks: Mapping[str, Track],
+        targets: Mapping[str, Track] | None = None,
+        bad_clips: BadClips = REFUSE,
+        findings: Findings = NOTHING,
+    ) -> None:
+        self.all_ids = tuple(ids)
+        self.tracks = dict(tracks)
+        self.targets = dict(targets or {})
+        self.bad_clips = bad_clips
+        self.findings = findings
+        self._kept: np.ndarray | None = None if bad_clips.action == "skip" else np.arange(len(self.all_ids))
+
+    @property
+    def kept(self) -> np.ndarray:
+        """The clips that can be read, as far as the rule looks at that."""
+        if self._kept is None:
+            bad = self.damaged()
+            if bad:
+                self.bad_clips.check(bad, len(self.all_ids))
+                warnings.warn(f"{len(bad):,} of {len(self.all_ids):,} clips are left out:{listed(bad)}", stacklevel=2)
+            self._kept = np.array([i for i, name in enumerate(self.all_ids) if name not in bad], dtype=np.int64)
+        return self._kept
+
+    @property
+    def ids(self) -> Sequence[str]:
+        """Names of the clips."""
+        return [self.all_ids[clip] for clip in self.kept]
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What was found in the tables, counted."""
+        return [self.findings.summary] if self.findings else []
+
+    def __len__(self) -> int:
+        return len(self.kept)
+
+    def __getitem__(self, indices: Sequence[int]) -> Batch:
+        """Read the clips at ``indices``, in that order."""
+        clips = self.kept[np.asarray(indices, dtype=np.int64)]
+        inputs = {m: Features(_stacked(track, clips)) for m, track in self.tracks.items()}
+        return Batch(inputs, {m: _stacked(track, clips) for m, track in self.targets.items()})
+
+    def damaged(self, progress: Callable[[int], None] = lambda clip: None) -> dict[str, str]:
+        """Read every clip; gives what is wrong, by id."""
+        bad = {}
+        for clip, name in enumerate(self.all_ids):
+            try:
+                for track in (*self.tracks.values(), *self.targets.values()):
+                    track.read(clip)
+            except DataError as error:
+                bad[name] = error.message
+            progress(clip)
+        return bad
+
+    def inventory(self) -> Inventory:
+        """Look which files are there; none is opened."""
+        absent = {m: track.absent() for m, track in self.tracks.items()}
+        return Inventory(len(self.all_ids), absent, self.findings)
+
+    def refuse_absent(self) -> None:
+        """Refuse a split that lacks files, unless bad clips are to be skipped.
+
+        Raises:
+            DataError: It counts them.
+        """
+        if self.bad_clips.action == "skip":
+            return
+        for modality, paths in self.inventory().absent.items():
+            if paths:
+                raise DataError(
+                    f"{len(paths):,} of {len(self.all_ids):,} clips have no file of {modality!r}, e.g. {paths[0]}",
+                    'get these files, or leave the clips out with bad_clips = "skip" and a bad_share that allows it',
+                )
+
+    def unscreened(self) -> ClipSplit:
+        """All clips, whatever the rule: a bad one is an error when it is read."""
+        return ClipSplit(self.all_ids, self.tracks, self.targets, attrs.evolve(self.bad_clips, action="refuse"))
+
+
+def _stacked(track: Track, clips: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(np.stack([track.read(clip) for clip in clips.tolist()]))

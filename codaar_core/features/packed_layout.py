@@ -1,0 +1,130 @@
+"""The file of a packed split: HDF5 with contiguous columns, so that a reader maps them into memory as they lie.
+
+``inputs/M`` (clips, T, *shape), ``masks/M`` (clips, T), ``targets/M`` (clips, ...), ``given`` (clips, ...), ``ids``
+(clips,), ``state`` (clips,): 1 where the clip is there, 2 where it could not be read, and ``sha256`` (clips, 32) of
+all that a clip has. Row i is clip i of the split that was packed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import attrs
+import numpy as np
+
+from codaar_core.api.errors import DataError
+
+FORMAT = 1
+MARK = "codaar_packed"  # the attribute that holds the format
+HEADER = "header"
+STATE, DIGEST, IDS = "state", "sha256", "ids"
+UNREAD, THERE, BAD = 0, 1, 2
+PAGE = 4096
+
+
+@attrs.frozen
+class Header:
+    """What is known of a packed split besides its columns."""
+
+    origin: str
+    licence: str
+    extraction: Mapping[str, str]
+
+
+@attrs.frozen
+class Column:
+    """Where a column lies in the file."""
+
+    name: str
+    shape: tuple[int, ...]  # clips first
+    dtype: np.dtype
+    offset: int = 0
+
+    @property
+    def size(self) -> int:
+        """Bytes of a clip."""
+        return self.dtype.itemsize * int(np.prod(self.shape[1:], dtype=np.int64))
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of the column."""
+        return self.size * self.shape[0]
+
+    def mapped(self, path: Path) -> np.ndarray:
+        """The column as it lies in the file."""
+        return np.memmap(path, self.dtype, "r", self.offset, self.shape)
+
+
+@attrs.frozen
+class Layout:
+    """Header and columns of a packed file."""
+
+    header: Header
+    columns: Mapping[str, Column]
+
+    @property
+    def clips(self) -> int:
+        """Rows of each column."""
+        return self.columns[STATE].shape[0]
+
+    @property
+    def content(self) -> list[Column]:
+        """The columns that hold what a clip has, in the order in which its checksum runs over them."""
+        return [column for name, column in sorted(self.columns.items()) if name not in (STATE, DIGEST, IDS)]
+
+    def named(self, group: str) -> dict[str, Column]:
+        """The columns of a group, by what stands behind the slash."""
+        return {name.partition("/")[2]: column for name, column in self.columns.items() if name.startswith(f"{group}/")}
+
+
+def create(path: Path, header: Header, columns: list[Column]) -> None:
+    """Write a file whose columns are laid out and empty."""
+    import h5py
+
+    with h5py.File(path, "w", alignment_threshold=1, alignment_interval=PAGE) as file:
+        file.attrs[MARK] = FORMAT
+        file.attrs[HEADER] = json.dumps(attrs.asdict(header))
+        for column in columns:
+            file.create_dataset(column.name, column.shape, column.dtype, dcpl=_laid_out_at_once())
+
+
+def _laid_out_at_once() -> Any:
+    """A contiguous dataset has its place from the beginning, without being written."""
+    import h5py
+
+    properties = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    properties.set_layout(h5py.h5d.CONTIGUOUS)
+    properties.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+    properties.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+    return properties
+
+
+def read_layout(path: Path) -> Layout:
+    """Look where everything lies; the file is closed again.
+
+    Raises:
+        DataError: There is no such file, it is damaged, or no packed split of this format.
+    """
+    import h5py
+
+    if not path.is_file():
+        raise DataError(f"{path} is missing", "`codaar data pack RECIPE --to FOLDER` writes it")
+    try:
+        with h5py.File(path, "r") as file:
+            if file.attrs.get(MARK) != FORMAT:
+                found = f"format {file.attrs[MARK]}" if MARK in file.attrs else "no packed split"
+                raise DataError(f"{path} is {found}, expected format {FORMAT}", "pack it anew")
+            columns: dict[str, Column] = {}
+            file.visititems(lambda name, each: columns.update(_column(name, each)))
+            return Layout(Header(**json.loads(file.attrs[HEADER])), columns)
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} is no whole packed file: {error}", "remove it and pack again") from error
+
+
+def _column(name: str, dataset: Any) -> dict[str, Column]:
+    if not hasattr(dataset, "shape"):
+        return {}
+    return {name: Column(name, dataset.shape, dataset.dtype, dataset.id.get_offset())}

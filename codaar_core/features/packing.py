@@ -1,0 +1,216 @@
+"""Writes a split into one packed file; what is interrupted goes on where it was.
+
+Clips are written straight to their place, then their checksum, then their state: HDF5 only lays the file out. So a
+killed process leaves nothing half-written that would be taken for whole. The file has its final name when it is done.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+import attrs
+import numpy as np
+from torch import Tensor
+
+from codaar_core.api import Batch, DataError, Split
+from codaar_core.features.bad_clips import REFUSE
+from codaar_core.features.clip_split import ClipSplit
+from codaar_core.features.packed_layout import (
+    BAD,
+    DIGEST,
+    IDS,
+    STATE,
+    THERE,
+    Column,
+    Header,
+    Layout,
+    create,
+    read_layout,
+)
+
+Precision = Literal["float16", "float32"]
+Progress = Callable[[int, int], None]
+FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+@attrs.frozen
+class Packed:
+    """What came of packing a split."""
+
+    path: Path
+    clips: int  # that are there
+    bad: Mapping[str, str]  # what was wrong with those left out, by id
+    size: int  # bytes of the file
+
+
+def pack_split(
+    split: Split,
+    path: Path,
+    header: Header,
+    precision: Precision = "float16",
+    progress: Progress = lambda done, clips: None,
+) -> Packed:
+    """Write a split into one file.
+
+    Args:
+        split: Any split with clips of one length. Where it has a rule for bad clips, that holds; every clip is read
+            once, and bad ones of an earlier attempt are tried again.
+        path: The file to write; until it is whole, it has ".partial" behind its name.
+        header: What to note besides.
+        precision: Of the features; labels are kept as they are.
+        progress: Called after each clip with the number of clips done and of all.
+
+    Raises:
+        DataError: The file exists, the disk is full, or more clips are bad than may be: what was packed is kept, and
+            the same call goes on from there.
+    """
+    if path.exists():
+        raise DataError(f"{path} is packed already", "remove it to pack it anew")
+    rule = split.bad_clips if isinstance(split, ClipSplit) else REFUSE
+    split = split.unscreened() if isinstance(split, ClipSplit) else split
+    if not len(split):
+        raise DataError(f"{path}: the split to pack is empty")
+    ids = names_of(split)
+    partial = path.with_name(f"{path.name}.partial")
+    with _told_when_full(partial):
+        layout = _begun(partial, split, ids, header, precision)
+        bad = _fill(partial, layout, split, ids, progress)
+    rule.check(bad, len(split))
+    os.replace(partial, path)
+    return Packed(path, len(split) - len(bad), bad, path.stat().st_size)
+
+
+def names_of(split: Split) -> list[str]:
+    """Names of the clips; their numbers where they have none."""
+    return list(map(str, range(len(split)) if split.ids is None else split.ids))
+
+
+def _begun(partial: Path, split: Split, ids: list[str], header: Header, precision: Precision) -> Layout:
+    """The layout of what was begun before, or of a new file."""
+    if not partial.exists():
+        _lay_out(partial, header, _columns(split, ids, precision))
+    layout = read_layout(partial)
+    written = layout.columns[IDS].mapped(partial)
+    same = layout.header == header and [each.decode() for each in written] == ids
+    if not same or any(column.dtype != precision for column in layout.named("inputs").values()):
+        raise DataError(f"{partial} was begun with other data or settings", "remove it, or pack to another folder")
+    return layout
+
+
+def _lay_out(partial: Path, header: Header, columns: list[tuple[Column, np.ndarray | None]]) -> None:
+    partial.parent.mkdir(parents=True, exist_ok=True)
+    needed, free = sum(column.bytes for column, _ in columns), shutil.disk_usage(partial.parent).free
+    if needed > free:
+        raise DataError(f"{partial.parent} has {free / 1e9:.1f} GB left, {needed / 1e9:.1f} GB are needed", "make room")
+    new = partial.with_name(f"{partial.name}.new")
+    create(new, header, [column for column, _ in columns])
+    laid_out = read_layout(new)
+    with new.open("r+b") as file:
+        for column, values in columns:
+            if values is not None:
+                _write(file, laid_out.columns[column.name].offset, values.tobytes())
+    os.replace(new, partial)
+
+
+def _columns(split: Split, ids: list[str], precision: Precision) -> list[tuple[Column, np.ndarray | None]]:
+    """All columns, and the content of those that is known from the beginning."""
+    clips = len(ids)
+    names = np.array([name.encode() for name in ids])
+    known = {IDS: names, STATE: np.zeros(clips, np.uint8), DIGEST: np.zeros((clips, 32), np.uint8)}
+    first = _content(*_first(split), precision)
+    return [
+        *((Column(name, values.shape, values.dtype), values) for name, values in known.items()),
+        *((Column(name, (clips, *values.shape), values.dtype), None) for name, values in first.items()),
+    ]
+
+
+def _first(split: Split) -> tuple[Batch, Tensor | None]:
+    """The first clip that can be read: all others have its shapes."""
+    for clip in range(len(split)):
+        try:
+            return split[[clip]], split.given([clip])
+        except DataError as error:
+            told = error
+    raise DataError(f"none of the {len(split):,} clips can be read, the last one: {told.message}", told.help)
+
+
+def _content(batch: Batch, given: Tensor | None, precision: Precision) -> dict[str, np.ndarray]:
+    """All that a batch of one clip holds, by the name of its column."""
+    content = {}
+    for modality, (values, mask) in batch.inputs.items():
+        steps = np.ones(values.shape[1], np.uint8)
+        content[f"inputs/{modality}"] = _rounded(values[0].numpy(), precision)
+        content[f"masks/{modality}"] = steps if mask is None else mask[0].numpy().astype(np.uint8)
+    content |= {f"targets/{modality}": target[0].numpy() for modality, target in batch.targets.items()}
+    return content if given is None else {**content, "given": given[0].numpy()}
+
+
+def _rounded(values: np.ndarray, precision: Precision) -> np.ndarray:
+    if precision == "float16" and np.abs(values).max(initial=0) > np.finfo(np.float16).max:
+        raise DataError(f"there is a value of {np.abs(values).max():g}, which float16 cannot hold", "pack as float32")
+    return values.astype(precision)
+
+
+def _fill(partial: Path, layout: Layout, split: Split, ids: list[str], progress: Progress) -> dict[str, str]:
+    """Write the clips that are not there; gives what is wrong with the others."""
+    state = np.array(layout.columns[STATE].mapped(partial))
+    precision = next(iter(layout.named("inputs").values())).dtype.name
+    bad = {}
+    with partial.open("r+b") as file:
+        for done, clip in enumerate(np.flatnonzero(state != THERE).tolist(), int((state == THERE).sum()) + 1):
+            try:
+                content = _content(split[[clip]], split.given([clip]), precision)
+                _write_clip(file, layout, clip, content)
+            except DataError as error:
+                bad[ids[clip]] = f"{ids[clip]}: {error.message}"
+                _write_row(file, layout.columns[STATE], clip, bytes([BAD]))
+            progress(done, len(ids))
+        file.flush()
+        os.fsync(file.fileno())
+    return bad
+
+
+def _write_clip(file: BinaryIO, layout: Layout, clip: int, content: Mapping[str, np.ndarray]) -> None:
+    digest = hashlib.sha256()
+    for column in layout.content:
+        values = content.get(column.name)
+        if values is None or values.shape != column.shape[1:] or values.dtype != column.dtype:
+            found = "nothing" if values is None else f"{values.dtype} {values.shape}"
+            raise DataError(f"{column.name} is {found}, of the first clip {column.dtype} {column.shape[1:]}")
+        digest.update(np.ascontiguousarray(values).data)
+    for column in layout.content:
+        _write_row(file, column, clip, content[column.name].tobytes())
+    _write_row(file, layout.columns[DIGEST], clip, digest.digest())
+    _write_row(file, layout.columns[STATE], clip, bytes([THERE]))
+
+
+def _write_row(file: BinaryIO, column: Column, clip: int, content: bytes) -> None:
+    _write(file, column.offset + clip * column.size, content)
+
+
+def _write(file: BinaryIO, offset: int, content: bytes) -> None:
+    """Hand it to the system at once, so that what is written first is there first."""
+    file.seek(offset)
+    file.write(content)
+    file.flush()
+
+
+@contextmanager
+def _told_when_full(partial: Path) -> Iterator[None]:
+    """Say what to do about a full disk."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        raise DataError(
+            f"the disk is full; what was packed is kept in {partial}",
+            "make room and give the same command once more: it goes on from there",
+        ) from error

@@ -1,0 +1,79 @@
+"""Where one modality of the clips of a split comes from: a file a clip, or a row of a table in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, Protocol
+
+import attrs
+import numpy as np
+
+from codaar_core.api import DataError, Space
+from codaar_core.features.clip_file import read_array
+from codaar_core.features.clip_shape import channels_last, fit_length, looks_quantised, refuse_unusable
+
+
+class Track(Protocol):
+    """Something of every clip."""
+
+    def read(self, clip: int) -> np.ndarray:
+        """Give that of one clip; a DataError names the file that cannot be read."""
+
+    def absent(self) -> list[Path]:
+        """The files that are not there."""
+
+
+@attrs.frozen
+class FileTrack:
+    """Features in one file a clip, ``folder/ID.zip``, as (T, *shape) floats.
+
+    What is shorter than T repeats its last row, what is longer is cut; float64 becomes float32.
+    """
+
+    folder: Path
+    ids: Sequence[str] = attrs.field(repr=False)
+    space: Space
+    suffix: str = ".zip"
+    channels: Literal["last", "first"] = "last"  # in the files
+    quantised: bool = False  # whether features rounded to eight bits are welcome
+
+    def path(self, clip: int) -> Path:
+        """The file of a clip."""
+        return self.folder / f"{self.ids[clip]}{self.suffix}"
+
+    def read(self, clip: int) -> np.ndarray:
+        """Read, check and repair one clip."""
+        path = self.path(clip)
+        values = read_array(path)
+        if self.channels == "first" and values.ndim > 2:
+            values = channels_last(values)
+        refuse_unusable(values, self.space.shape, path)
+        if not self.quantised and looks_quantised(values):
+            raise DataError(
+                f"{path}: these features look rounded to eight bits (whole numbers up to {values.max():g})",
+                "extract them without that step, or set quantised = true where all your features are such",
+            )
+        values = fit_length(values, self.space.length or len(values))
+        return np.ascontiguousarray(values, values.dtype if values.dtype in (np.float16, np.float32) else np.float32)
+
+    def absent(self) -> list[Path]:
+        """Compare with one listing of the folder: faster than asking for each file."""
+        there = {each.name for each in self.folder.iterdir()} if self.folder.is_dir() else set()
+        return [self.path(clip) for clip, name in enumerate(self.ids) if f"{name}{self.suffix}" not in there]
+
+
+@attrs.frozen
+class RowTrack:
+    """Rows of a small table: what many clips share is computed once."""
+
+    table: np.ndarray = attrs.field(eq=False, repr=False)  # (rows, ...)
+    rows: np.ndarray = attrs.field(eq=False, repr=False)  # (clips,) int64
+
+    def read(self, clip: int) -> np.ndarray:
+        """Give the row of a clip."""
+        return self.table[self.rows[clip]]
+
+    def absent(self) -> list[Path]:
+        """There are no files."""
+        return []

@@ -1,0 +1,41 @@
+"""A data source without a recipe: its name, and settings from the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from codaar_core.recipe.blocks import Blocks
+from codaar_core.recipe.interpolation import interpolate
+from codaar_core.recipe.plan import Block
+from codaar_core.recipe.problem import Problem, RecipeError
+from codaar_core.recipe.reading import read_overrides
+from codaar_core.recipe.tree import Table
+from codaar_core.registry import Registry
+
+
+def load_data(name: str, overrides: Sequence[str] = (), plugins: Sequence[Path | str] = ()) -> Block:
+    """Find a data source and check its settings.
+
+    Args:
+        name: ``[provider:]name``.
+        overrides: ``data.SETTING=VALUE``.
+        plugins: Python files of local components.
+
+    Raises:
+        RecipeError: With all problems.
+    """
+    registry = Registry()
+    for file in plugins:
+        registry.add_file(Path(file))
+    tree, problems = interpolate(read_overrides(overrides))
+    for key, node in tree.without(["data"]).items.items():
+        problems.append(
+            Problem("override", f"-o {key}: a data source alone has no {key}", node.key, "-o data.NAME=VALUE")
+        )
+    given = tree.items.get("data")
+    table = given if isinstance(given, Table) else Table({}, tree.origin)
+    block = Blocks(registry, problems).block("data", "data", table.without(["use"]), default=name)
+    if problems or block is None:
+        raise RecipeError(problems)
+    return block

@@ -1,0 +1,8 @@
+"""Several runs that fill one table: arms x seeds, resumed where they stopped."""
+
+from __future__ import annotations
+
+from codaar_core.sweep.running import run_sweep
+from codaar_core.sweep.table import as_markdown, rows
+
+__all__ = ["as_markdown", "rows", "run_sweep"]

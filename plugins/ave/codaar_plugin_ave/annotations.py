@@ -1,0 +1,103 @@
+"""AVE's ``Annotations.txt``: line i says what happens, and when, in row i of the feature files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import attrs
+import numpy as np
+
+from codaar_core.api import DataError
+from codaar_core.features import Finding, Findings, Row, read_table
+
+SECONDS = 10
+COLUMNS = ("Category", "VideoID", "Quality", "StartTime", "EndTime")
+CLASSES = (
+    "Church bell",
+    "Male speech, man speaking",
+    "Bark",
+    "Fixed-wing aircraft, airplane",
+    "Race car, auto racing",
+    "Female speech, woman speaking",
+    "Helicopter",
+    "Violin, fiddle",
+    "Flute",
+    "Ukulele",
+    "Frying (food)",
+    "Truck",
+    "Shofar",
+    "Motorcycle",
+    "Acoustic guitar",
+    "Train horn",
+    "Clock",
+    "Banjo",
+    "Goat",
+    "Baby cry, infant cry",
+    "Bus",
+    "Chainsaw",
+    "Cat",
+    "Horse",
+    "Toilet flush",
+    "Rodents, rats, mice",
+    "Accordion",
+    "Mandolin",
+)
+"""In the order of labels; background comes after them."""
+
+
+@attrs.frozen
+class Annotations:
+    """The clips of AVE, each with one event."""
+
+    path: Path
+    ids: tuple[str, ...]  # of the recordings; some have several clips
+    classes: np.ndarray = attrs.field(eq=False)  # (clips,) int64
+    start: np.ndarray = attrs.field(eq=False)  # (clips,) int64, the first second of the event
+    end: np.ndarray = attrs.field(eq=False)  # (clips,) int64, the second after its last
+    findings: Findings  # repeated recordings, events without length
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def labels(self) -> np.ndarray:
+        """One class or background in each second: (clips, 10, 29) float32, as in the released ``labels.h5``."""
+        second = np.arange(SECONDS)
+        inside = (self.start[:, None] <= second) & (second < self.end[:, None])
+        label = np.where(inside, self.classes[:, None], len(CLASSES))
+        return np.eye(len(CLASSES) + 1, dtype=np.float32)[label]
+
+
+def read_annotations(path: Path) -> Annotations:
+    """Read the table, with a header line or without.
+
+    Raises:
+        DataError: There is no such file, or a line is damaged: as lines are numbers of clips, none can be left out.
+    """
+    table = read_table(path, COLUMNS)
+    if table.findings:
+        raise DataError(str(table.findings.each[0]), "fetch the file once more: its lines number the clips")
+    spans = [_span(path, row) for row in table]
+    empty = [row for row, (start, end) in zip(table, spans, strict=True) if start >= end]
+    findings = tuple(Finding("event without length", f"{path}:{row.line}", row["VideoID"]) for row in empty)
+    start, end = np.array(spans, dtype=np.int64).reshape(-1, 2).T
+    return Annotations(
+        path,
+        ids=tuple(table.column("VideoID")),
+        classes=np.array([_class(path, row) for row in table], dtype=np.int64),
+        start=start,
+        end=end,
+        findings=table.reporting_repeated("VideoID").findings + Findings(findings),
+    )
+
+
+def _class(path: Path, row: Row) -> int:
+    if row["Category"] not in CLASSES:
+        raise DataError(f"{path}:{row.line}: AVE has no class {row['Category']!r}", f"it has {'; '.join(CLASSES)}")
+    return CLASSES.index(row["Category"])
+
+
+def _span(path: Path, row: Row) -> tuple[int, int]:
+    times = row["StartTime"], row["EndTime"]
+    if not all(time.isdecimal() and int(time) <= SECONDS for time in times):
+        raise DataError(f"{path}:{row.line}: {' to '.join(times)} are no whole seconds from 0 to {SECONDS}")
+    return int(times[0]), int(times[1])

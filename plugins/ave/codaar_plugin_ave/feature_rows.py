@@ -1,0 +1,74 @@
+"""A track over one of AVE's feature files: HDF5, a row a clip."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import attrs
+import numpy as np
+
+from codaar_core.api import DataError, Space
+from codaar_core.features import looks_quantised, refuse_unusable
+
+KEY = "avadataset"
+
+
+@attrs.frozen
+class FeatureRows:
+    """Rows of a file in any order, read one by one: the file of frames has 8 GB, and HDF5 wants sorted indices."""
+
+    path: Path
+    rows: np.ndarray = attrs.field(eq=False, repr=False)  # (clips,) int64
+    space: Space
+    quantised: bool = False  # whether features rounded to eight bits are welcome
+
+    def read(self, clip: int) -> np.ndarray:
+        """Read and check one clip: (T, *shape) float32."""
+        row = int(self.rows[clip])
+        where = self.path / KEY / str(row)
+        with self._opened() as dataset:
+            values = dataset[row]
+        refuse_unusable(values, self.space.shape, where)
+        if not self.quantised and looks_quantised(values):
+            raise DataError(
+                f"{where}: these features look rounded to eight bits (whole numbers up to {values.max():g})",
+                "extract them without that step, or set quantised = true where all your features are such",
+            )
+        return values.astype(np.float32)
+
+    def absent(self) -> list[Path]:
+        """All clips are in the one file."""
+        return [] if self.path.is_file() else [self.path] * len(self.rows)
+
+    def refuse_other_shape(self, clips: int) -> None:
+        """Refuse a file that is not of ``clips`` clips.
+
+        Raises:
+            DataError: There is no such file, it is damaged, or has another shape.
+        """
+        expected = (clips, self.space.length, *self.space.shape)
+        with self._opened() as dataset:
+            found = dataset.shape
+        if found != expected:
+            raise DataError(
+                f"{self.path}: expected the shape {expected}, it has {found}",
+                "take Annotations.txt and features of the same release, and pretrain on features of the same shape",
+            )
+
+    @contextmanager
+    def _opened(self) -> Iterator[Any]:
+        """The dataset of all rows."""
+        import h5py
+
+        if not self.path.is_file():
+            raise DataError(f"{self.path} is missing")
+        try:
+            with h5py.File(self.path) as file:
+                if KEY not in file:
+                    raise DataError(f"{self.path}: expected the dataset {KEY!r}, it has {', '.join(file) or 'none'}")
+                yield file[KEY]
+        except OSError as error:
+            raise DataError(f"{self.path} is no whole HDF5 file: {error}", "fetch this file once more") from error

@@ -1,0 +1,204 @@
+"""AVSBench-S4 (Zhou et al., ECCV 2022): learn to segment what sounds by audio, and do it by text; or the reverse."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property, partial
+from itertools import permutations
+from pathlib import Path
+from typing import Literal
+
+import attrs
+import numpy as np
+import torch
+from attrs.validators import ge
+from torch import Tensor
+
+from codaar_core.api import (
+    Benchmark,
+    BenchmarkContext,
+    Card,
+    ComponentError,
+    DataError,
+    Metric,
+    Selection,
+    Space,
+    Transfer,
+    setting,
+)
+from codaar_core.features import FileTrack, RowTrack, Track, read_table
+from codaar_plugin_avsbench.mask_metrics import LEVELS, batch_mean, f_score, mean_iou
+from codaar_plugin_avsbench.random_steps import STEPS, random_steps
+from codaar_plugin_avsbench.s4_clips import S4Clips
+from codaar_plugin_avsbench.s4_folder import FRAMES, Clip, S4Folder
+
+MODALITIES = ("audio", "text")
+SPLITS = {"train": "train", "validation": "val", "test": "test"}  # by role
+RELEASED_BATCH = 4  # clips; the released test program averages over batches of them
+PUBLISHED = {
+    "40k": {
+        "audio->text/mean_iou": 0.743,
+        "audio->text/f_score": 0.845,
+        "text->audio/mean_iou": 0.754,
+        "text->audio/f_score": 0.866,
+    },
+    "90k": {
+        "audio->text/mean_iou": 0.765,
+        "audio->text/f_score": 0.864,
+        "text->audio/mean_iou": 0.760,
+        "text->audio/f_score": 0.860,
+    },
+}
+"""CoDAAR in Table 4 of arXiv 2605.12145, by pretraining list."""
+HOW_TO_GET = (
+    "pictures and masks: on request by the form on https://github.com/OpenNLPLab/AVSBench; VGGish features: with those "
+    "of https://github.com/haihuangcode/CMG; prompts: with https://github.com/EMuLeMultimodal/CoDAAR; then set root"
+)
+
+
+class AvsbenchS4(Benchmark):
+    """Segment the object that sounds; a head is told by codes of its sound, or of a sentence about its category.
+
+    Predictions and targets are masks (N, 5, H, W) of uint8 levels, 255 for certain foreground; training clips have one
+    of their first frame only. Mode "strict": sound has one code a second, scores are of the whole test split. Mode
+    "as-published": features pass the random map of the released code, drawn anew for the test split; encoders keep
+    their dropout while heads are trained; scores are means over batches of four clips.
+
+    Raises:
+        ComponentError: The model lacks audio or text.
+    """
+
+    head = "avs-segmentation"
+    card = Card(
+        title="AVSBench-S4",
+        licence="handed out on request; the code of AVSBench is under Apache-2.0, videos stay with their owners",
+        how_to_get=HOW_TO_GET,
+        homepage="https://opennlplab.github.io/AVSBench/",
+    )
+
+    @attrs.frozen(kw_only=True)
+    class Config:
+        """Settings of AVSBench-S4."""
+
+        root: str | None = setting(None, "Folder Single-source with s4_meta_data.csv and s4_data; needed to read any.")
+        audio: str = setting(
+            "feature/audio", "Folder of the sound features SPLIT/zip/CATEGORY/ID.zip; relative to `root`."
+        )
+        audio_made_by: str = setting("vggish-relu", "What made the sound features; others are not mixed in.")
+        quantised: bool = setting(False, "Whether sound features are those rounded to eight bits.")
+        prompts: str = setting("AVSBenchCategories2Prompts.csv", "Table label,prompt; relative to `root`.")
+        bert: str | None = setting(None, "Folder of BERT's weights; none: bert-base-uncased of the Hugging Face cache.")
+        cache: str | None = setting(None, "Folder where the vectors of sentences are kept; none: in memory.")
+        keep: str | None = setting(None, "Table with the column token_id: the word pieces that are kept; none: all.")
+        side: int = setting(224, "Height and width of the pictures, in pixels; others are refused.", ge(32))
+        map_seed: int = setting(123, "Of the random map of mode as-published; the next one is the test split's.", ge(0))
+        pretraining: Literal["40k", "90k"] = setting("40k", "Clips of the pretraining that published numbers are of.")
+
+    def __init__(self, config: Config, context: BenchmarkContext) -> None:
+        super().__init__(config, context)
+        absent = [modality for modality in MODALITIES if modality not in context.modalities]
+        if absent:
+            raise ComponentError(
+                f"this benchmark is about audio and text, and the model has no {absent[0]!r}",
+                "leave it out of evaluate.on, or add this modality to model.modalities",
+            )
+        self.as_published = context.mode == "as-published"
+        self.shapes = {modality: context.data.spaces[modality].shape for modality in MODALITIES}
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """One output a pixel."""
+        return ("sounding object",)
+
+    @property
+    def given(self) -> Space:
+        """Five pictures."""
+        return Space((FRAMES, 3, self.config.side, self.config.side))
+
+    @property
+    def extraction(self) -> Mapping[str, str]:
+        """As the settings say; files do not."""
+        return {"audio": self.config.audio_made_by, "text": "bert-base-uncased"}
+
+    @property
+    def selection(self) -> Selection:
+        """Validation clips seen as in training; as published, through the modality to be tested."""
+        return "target-validation" if self.as_published else "validation"
+
+    @property
+    def dropout(self) -> bool:
+        """The released code leaves the encoder in training mode while it trains the head."""
+        return self.as_published
+
+    @property
+    def metrics(self) -> Mapping[str, Metric]:
+        """Mean intersection over union, and F with beta^2 = 0.3 at its best threshold."""
+        metrics = {"mean_iou": mean_iou, "f_score": f_score}
+        if not self.as_published:
+            return metrics
+        return {name: partial(batch_mean, metric, RELEASED_BATCH) for name, metric in metrics.items()}
+
+    @property
+    def published(self) -> Mapping[str, float]:
+        """Only for models of all three modalities, in the mode that they were measured in."""
+        comparable = self.as_published and set(self.modalities) == {"audio", "video", "text"}
+        return PUBLISHED[self.config.pretraining] if comparable else {}
+
+    def transfers(self) -> Sequence[Transfer]:
+        """Between audio and text: pictures are what is segmented."""
+        return [Transfer(*pair) for pair in permutations(MODALITIES)]
+
+    @cached_property
+    def folder(self) -> S4Folder:
+        """The files."""
+        return S4Folder(self._at(""), self._at(self.config.audio))
+
+    def split(self, role: str, modality: str) -> S4Clips:
+        """Clips of the official split of that name."""
+        clips = self.folder.clips(SPLITS[role])
+        self.folder.refuse_incomplete(clips)
+        track = self._sounds(clips) if modality == "audio" else self._sentences(clips)
+        if self.as_published:
+            track = random_steps(track, self.config.map_seed + (role == "test"))
+        return S4Clips(self.folder, clips, self.config.side, modality, track)
+
+    def _sounds(self, clips: Sequence[Clip]) -> FileTrack:
+        names = [f"{clip.category}/{clip.name}" for clip in clips]
+        space = Space(self.shapes["audio"], FRAMES)
+        return FileTrack(self.folder.sounds_of(clips[0].split), names, space, quantised=self.config.quantised)
+
+    def _sentences(self, clips: Sequence[Clip]) -> Track:
+        rows, vectors = self._prompts
+        unknown = sorted({clip.category for clip in clips} - rows.keys())
+        if unknown:
+            raise DataError(f"{self._at(self.config.prompts)} has no prompt of {unknown[0]!r}")
+        return RowTrack(vectors, np.array([rows[clip.category] for clip in clips], np.int64))
+
+    @cached_property
+    def _prompts(self) -> tuple[dict[str, int], np.ndarray]:
+        """Rows by category, and the word pieces of all prompts (categories, 10, F)."""
+        from codaar_plugin_bert.word_pieces import WordPieces
+
+        config = self.config
+        table = read_table(self._at(config.prompts), ("label", "prompt"))
+        keep = None if config.keep is None else str(self._at(config.keep))
+        vectors = WordPieces(config.bert, config.cache, STEPS, keep).features(table.column("prompt"))
+        if vectors.shape[2:] != self.shapes["text"]:
+            raise DataError(
+                f"this BERT gives vectors {vectors.shape[2:]}, those of pretraining are {self.shapes['text']}",
+                "set bert to the folder that pretraining read its text with",
+            )
+        return {label: row for row, label in enumerate(table.column("label"))}, vectors
+
+    def _at(self, path: str) -> Path:
+        if self.config.root is None:
+            raise DataError("avsbench-s4 is not told where its files are", HOW_TO_GET)
+        return Path(self.config.root).expanduser() / path
+
+    def constants(self, target: Tensor) -> Iterator[Tensor]:
+        """Nothing is foreground, or everything."""
+        return (torch.tensor(level, dtype=target.dtype).expand(target.shape) for level in (0, LEVELS))
+
+    def guess(self, target: Tensor, generator: torch.Generator) -> Tensor:
+        """Any level in each pixel."""
+        return torch.randint(1, LEVELS + 1, target.shape, generator=generator, dtype=target.dtype)

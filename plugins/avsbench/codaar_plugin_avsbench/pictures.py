@@ -1,0 +1,64 @@
+"""Frames and masks: PNG files -> arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import attrs
+import numpy as np
+
+from codaar_core.api import DataError
+
+MEAN = np.array([0.485, 0.456, 0.406], np.float32)  # of ImageNet, R G B
+DEVIATION = np.array([0.229, 0.224, 0.225], np.float32)
+
+
+def read_frame(path: Path, side: int) -> np.ndarray:
+    """Read a picture as (3, side, side) float32, normalised as ImageNet networks expect it."""
+    return ((read_pixels(path, "RGB", side).astype(np.float32) / 255 - MEAN) / DEVIATION).transpose(2, 0, 1)
+
+
+def read_mask(path: Path, side: int) -> np.ndarray:
+    """Read a mask as (side, side) uint8: 255 in the foreground, 0 elsewhere."""
+    return np.where(read_pixels(path, "L", side) > 127, np.uint8(255), np.uint8(0))
+
+
+def read_pixels(path: Path, mode: str, side: int) -> np.ndarray:
+    """Read a picture in a mode of Pillow.
+
+    Raises:
+        DataError: It is missing, damaged, or of another size.
+    """
+    from PIL import Image
+
+    try:
+        with Image.open(path) as picture:
+            pixels = np.asarray(picture.convert(mode))
+    except FileNotFoundError:
+        raise DataError(f"{path} is missing") from None
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise DataError(f"{path} is no whole picture: {error}", "fetch this file once more") from error
+    if pixels.shape[:2] != (side, side):
+        height, width = pixels.shape[:2]
+        raise DataError(
+            f"{path} has {width} x {height} pixels, expected {side} x {side}",
+            "those of AVSBench-S4 are 224 x 224; where all of yours have another size, set side",
+        )
+    return pixels
+
+
+@attrs.frozen
+class MaskTrack:
+    """The true masks of clips, (M, side, side) uint8 each."""
+
+    paths: Sequence[Sequence[Path]] = attrs.field(repr=False)
+    side: int
+
+    def read(self, clip: int) -> np.ndarray:
+        """Read those of one clip."""
+        return np.stack([read_mask(path, self.side) for path in self.paths[clip]])
+
+    def absent(self) -> list[Path]:
+        """The files that are not there."""
+        return [path for paths in self.paths for path in paths if not path.is_file()]

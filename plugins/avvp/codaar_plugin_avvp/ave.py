@@ -1,0 +1,58 @@
+"""The clips of AVE in which one of LLP's events is seen and heard: rows of AVE's files, recordings and labels."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+import attrs
+import numpy as np
+from codaar_plugin_ave.annotations import CLASSES, Annotations
+
+from codaar_core.api import DataError
+from codaar_core.features import read_h5
+from codaar_plugin_avvp.classes import IN_AVE
+from codaar_plugin_avvp.events import SECONDS
+
+LABELS = "ave_avvp_labels.h5"
+ORDER = "ave_avvp_order.h5"
+COLUMNS = [CLASSES.index(name) for name in IN_AVE.values()]
+
+
+@attrs.frozen
+class AveClips:
+    """Clips of AVE."""
+
+    rows: np.ndarray = attrs.field(eq=False)  # (clips,) int64: of AVE's feature files
+    ids: tuple[str, ...]  # of the recordings; some have several clips
+    labels: np.ndarray = attrs.field(eq=False)  # (clips, 10, 13) float32
+
+    def of(self, recordings: Collection[str]) -> AveClips:
+        """Keep the clips of some recordings."""
+        chosen = [clip for clip, id in enumerate(self.ids) if id in recordings]
+        return AveClips(self.rows[chosen], tuple(self.ids[clip] for clip in chosen), self.labels[chosen])
+
+
+def shared_clips(annotations: Annotations, tables: Path) -> AveClips:
+    """Choose the clips of the twelve classes, and label every second.
+
+    Both follow from AVE's annotations. The released label files say the same; where they are there, they are read.
+
+    Args:
+        annotations: Of all clips of AVE.
+        tables: Folder of the released label files.
+
+    Raises:
+        DataError: A label file is damaged, or does not belong to the annotations.
+    """
+    known = np.flatnonzero(np.isin(annotations.classes, COLUMNS))
+    if not (tables / ORDER).is_file() or not (tables / LABELS).is_file():
+        rows, labels = known, annotations.labels()[..., [*COLUMNS, -1]]
+    else:
+        rows, labels = read_h5(tables / ORDER, "order"), read_h5(tables / LABELS, "avadataset").astype(np.float32)
+        if not np.isin(rows, known).all():
+            raise DataError(f"{tables / ORDER} does not belong to {annotations.path}", "take both of the same release")
+    expected = len(annotations), SECONDS, len(COLUMNS) + 1
+    if labels.shape != expected:
+        raise DataError(f"{tables / LABELS}: expected the shape {expected}, it has {labels.shape}")
+    return AveClips(rows, tuple(annotations.ids[row] for row in rows), labels[rows])

@@ -1,0 +1,83 @@
+"""LLP on disk: tables of events for each modality, and one feature file a recording and modality."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+
+import attrs
+import numpy as np
+
+from codaar_core.features import BadClips, ClipSplit, FileTrack, Findings, RowTrack
+from codaar_plugin_avvp.events import (
+    Annotation,
+    EventTable,
+    by_recording,
+    compare_with_weak_labels,
+    read_events,
+    read_weak_labels,
+    repeated_recordings,
+)
+from codaar_plugin_avvp.labels import segment_labels
+
+
+@attrs.frozen(slots=False)
+class Llp:
+    """Recordings with events that are heard and events that are seen. Files are opened on first use."""
+
+    features: Callable[[Sequence[str], str], FileTrack]  # of ids, in a modality
+    tables: Mapping[str, Path]  # of events, by modality
+    lists: Sequence[Path]  # of weak labels; those that are there are compared with the tables
+    one_row: bool  # whether the tables have one row a recording
+    classes: tuple[str, ...]  # of events
+    bad_clips: BadClips
+
+    @cached_property
+    def read(self) -> Mapping[str, EventTable]:
+        """The tables, by modality."""
+        return {modality: read_events(path, self.classes) for modality, path in self.tables.items()}
+
+    @cached_property
+    def findings(self) -> Findings:
+        """What is not as it should be in the tables: counted in an inventory, listed here."""
+        found = Findings()
+        for table in self.read.values():
+            found += table.findings + (repeated_recordings(table.rows) if self.one_row else Findings())
+        weak = {
+            name: labels
+            for path in self.lists
+            if path.is_file()
+            for name, labels in read_weak_labels(path, self.classes).items()
+        }
+        return found + (compare_with_weak_labels(list(self.read.values()), weak) if weak else Findings())
+
+    @cached_property
+    def joined(self) -> Mapping[str, Mapping[str, Annotation]]:
+        """What happens in each recording: by modality, by id."""
+        return {modality: by_recording(table.rows) for modality, table in self.read.items()}
+
+    @cached_property
+    def ids(self) -> Sequence[str]:
+        """Recordings that either table has and whose files, by the rule for bad clips, can all be read."""
+        ids = list(dict.fromkeys(id for of_one in self.joined.values() for id in of_one))
+        return ClipSplit(ids, {m: self.features(ids, m) for m in self.tables}, {}, self.bad_clips).ids
+
+    def rows(self, modality: str) -> ClipSplit:
+        """Every row of a table as a clip, in the order of the table: how the released code reads it."""
+        rows = self.read[modality].rows
+        return self._split([row.id for row in rows], rows, modality, self.bad_clips)
+
+    def recordings(self, ids: Sequence[str], modality: str) -> ClipSplit:
+        """Each recording once; where the table of ``modality`` has none of its events, it is background."""
+        known = self.joined[modality]
+        annotations = [known.get(id, Annotation(id, ())) for id in ids]
+        return self._split(ids, annotations, modality, BadClips())
+
+    def _split(
+        self, ids: Sequence[str], annotations: Sequence[Annotation], modality: str, bad_clips: BadClips
+    ) -> ClipSplit:
+        labels = RowTrack(segment_labels(annotations, self.classes), np.arange(len(ids)))
+        split = ClipSplit(ids, {modality: self.features(ids, modality)}, {modality: labels}, bad_clips, self.findings)
+        split.refuse_absent()
+        return split

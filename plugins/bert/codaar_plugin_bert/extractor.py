@@ -1,0 +1,48 @@
+"""Extractor of text: a sentence -> the BERT vectors of its first word pieces."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+
+import attrs
+import torch
+from attrs.validators import ge
+from torch import Tensor
+
+from codaar_core.api import Extractor, Space, setting
+from codaar_plugin_bert.word_pieces import WordPieces
+
+
+class BertExtractor(Extractor):
+    """Last hidden state of bert-base-uncased for the first word pieces: (768,) each (code of arXiv 2605.12145).
+
+    Raises:
+        DataError: On first use, where BERT is not on this machine; nothing is downloaded.
+    """
+
+    @attrs.frozen(kw_only=True)
+    class Config:
+        """Settings of the bert extractor."""
+
+        weights: str | None = setting(
+            None, "folder of BERT; without it, bert-base-uncased in the Hugging Face cache of this machine"
+        )
+        cache: str | None = setting(None, "folder that keeps the vectors of every sentence for the next run")
+        tokens: int = setting(10, "word pieces of a sentence, at most", ge(1))
+        keep: str | None = setting(None, "table with a column token_id: other pieces are dropped (released filter)")
+
+    @property
+    def output(self) -> Space:
+        """(768,) with bert-base-uncased; one step a word piece."""
+        return Space((self.words.width,))
+
+    def extract(self, source: Path | str) -> Tensor:
+        """Turn a sentence into (T, 768); T is the number of its word pieces, at most ``tokens``."""
+        return torch.from_numpy(self.words.pieces([str(source)])[0].vectors)
+
+    @cached_property
+    def words(self) -> WordPieces:
+        """Reader of sentences; BERT is looked for on first use."""
+        config = self.config
+        return WordPieces(config.weights, config.cache, config.tokens, config.keep)

@@ -1,0 +1,145 @@
+"""Where word pieces are kept once they were computed: in memory, or in files that several processes may share."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+import numpy as np
+
+from codaar_core.api import DataError
+from codaar_plugin_bert.frozen_bert import Pieces
+
+if TYPE_CHECKING:
+    import h5py
+
+
+class PieceStore(Protocol):
+    """Pieces by text."""
+
+    def missing(self, texts: Sequence[str]) -> list[str]:
+        """The distinct texts that are not kept, in order."""
+
+    def add(self, pieces: Mapping[str, Pieces]) -> None:
+        """Keep the pieces of some texts."""
+
+    def read(self, texts: Sequence[str]) -> list[Pieces]:
+        """Give the pieces of texts that are kept."""
+
+
+class Memory:
+    """Keeps pieces as long as the process lives."""
+
+    def __init__(self) -> None:
+        self.pieces: dict[str, Pieces] = {}
+
+    def missing(self, texts: Sequence[str]) -> list[str]:
+        """The distinct texts that are not kept, in order."""
+        return [text for text in dict.fromkeys(texts) if text not in self.pieces]
+
+    def add(self, pieces: Mapping[str, Pieces]) -> None:
+        """Keep the pieces of some texts."""
+        self.pieces |= pieces
+
+    def read(self, texts: Sequence[str]) -> list[Pieces]:
+        """Give the pieces of texts that are kept."""
+        return [self.pieces[text] for text in texts]
+
+
+class Place(NamedTuple):
+    """Where the pieces of a text stand."""
+
+    shard: Path
+    start: int
+    stop: int
+
+
+class Shards:
+    """Keeps pieces in files that are written once, under a name that follows from the texts in them.
+
+    A file appears whole or not at all, and is never changed: processes that compute the same texts at the same time
+    write the same file, and need no lock. Texts are known by their hashes.
+
+    Args:
+        folder: Made on first writing. What the vectors depend on besides the text must be in its name.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.places: dict[bytes, Place] = {}
+        self.known: set[Path] = set()
+
+    def missing(self, texts: Sequence[str]) -> list[str]:
+        """The distinct texts that are not kept, in order; sees what other processes have written."""
+        if any(_hash(text) not in self.places for text in texts):
+            self._look_around()
+        return [text for text in dict.fromkeys(texts) if _hash(text) not in self.places]
+
+    def add(self, pieces: Mapping[str, Pieces]) -> None:
+        """Write a new file."""
+        hashes = [_hash(text) for text in pieces]
+        name = hashlib.sha256(b"".join(hashes)).hexdigest()
+        with _appearing(self.folder / f"{name}.h5") as file:
+            file["hashes"] = np.frombuffer(b"".join(hashes), np.uint8).reshape(len(hashes), -1)
+            file["lengths"] = [len(each.tokens) for each in pieces.values()]
+            file["tokens"] = np.concatenate([each.tokens for each in pieces.values()])
+            file["vectors"] = np.concatenate([each.vectors for each in pieces.values()])
+        self._look_around()
+
+    def read(self, texts: Sequence[str]) -> list[Pieces]:
+        """Give the pieces of texts that are kept; each file is opened once."""
+        places = [self.places[_hash(text)] for text in texts]
+        found: dict[Place, Pieces] = {}
+        for shard in {place.shard for place in places}:
+            with _opened(shard) as file:
+                for place in {each for each in places if each.shard == shard}:
+                    rows = slice(place.start, place.stop)
+                    found[place] = Pieces(file["tokens"][rows], file["vectors"][rows])
+        return [found[place] for place in places]
+
+    def _look_around(self) -> None:
+        for shard in sorted(set(self.folder.glob("*.h5")) - self.known):
+            with _opened(shard) as file:
+                hashes, stops = file["hashes"][()], np.cumsum(file["lengths"][()])
+            starts = [0, *stops[:-1]]
+            for each, start, stop in zip(hashes, starts, stops, strict=True):
+                self.places[each.tobytes()] = Place(shard, int(start), int(stop))
+            self.known.add(shard)
+
+
+def _hash(text: str) -> bytes:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+
+
+@contextmanager
+def _appearing(path: Path) -> Iterator[h5py.File]:
+    """Write aside, and rename when it is whole."""
+    import h5py
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, aside = tempfile.mkstemp(dir=path.parent, suffix=".part")
+    os.close(handle)
+    try:
+        with h5py.File(aside, "w") as file:
+            yield file
+        os.replace(aside, path)
+    except OSError as error:
+        raise DataError(f"{path} cannot be written: {error}", "make room, or name another folder as cache") from error
+    finally:
+        Path(aside).unlink(missing_ok=True)
+
+
+@contextmanager
+def _opened(shard: Path) -> Iterator[h5py.File]:
+    import h5py
+
+    try:
+        with h5py.File(shard) as file:
+            yield file
+    except (OSError, KeyError, ValueError) as error:
+        raise DataError(f"{shard} is damaged: {error}", "delete this file: it will be computed anew") from error

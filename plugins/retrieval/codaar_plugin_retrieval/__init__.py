@@ -1,0 +1,1 @@
+"""Zero-shot retrieval between text and pictures (MSCOCO) or sounds (Clotho)."""

@@ -1,0 +1,101 @@
+"""Caption files of MSCOCO and Clotho -> items with five captions each."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from operator import attrgetter
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from codaar_core.api import DataError
+from codaar_core.features import read_table
+
+EACH = 5  # captions of an item
+CLOTHO_COLUMNS = ("file_name", *(f"caption_{number}" for number in range(1, EACH + 1)))
+
+
+@attrs.frozen
+class Item:
+    """A picture or recording, and what people say of it."""
+
+    id: str  # the name of its feature file
+    captions: tuple[str, ...]
+
+
+@attrs.frozen
+class Annotation:
+    """One caption of a picture."""
+
+    image_id: int
+    id: int
+    caption: str
+
+    @property
+    def file(self) -> str:
+        """The picture's name: twelve digits."""
+        return f"{self.image_id:012d}"
+
+
+def read_coco(path: Path) -> list[Annotation]:
+    """Read ``captions_*.json`` of MSCOCO, in the order of the file.
+
+    Raises:
+        DataError: There is no such file, or it is no caption file.
+    """
+    try:
+        annotations = json.loads(path.read_text("utf-8"))["annotations"]
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{path} is no caption file of MSCOCO: {error}", "expected JSON with annotations") from error
+    return [_annotation(path, number, each) for number, each in enumerate(annotations)]
+
+
+def _annotation(path: Path, number: int, fields: Mapping[str, Any]) -> Annotation:
+    try:
+        return Annotation(int(fields["image_id"]), int(fields["id"]), str(fields["caption"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{path}: annotation {number} has no image_id, id and caption: {error}") from error
+
+
+def by_picture(annotations: Sequence[Annotation]) -> list[Item]:
+    """One item a picture, in the order of ids, with the first five captions by id.
+
+    Raises:
+        DataError: A picture has fewer.
+    """
+    ordered = sorted(annotations, key=lambda each: (each.image_id, each.id))
+    items = []
+    for _, group in groupby(ordered, key=attrgetter("image_id")):
+        own = list(group)
+        if len(own) < EACH:
+            raise DataError(f"picture {own[0].file} has {len(own)} captions, {EACH} are needed")
+        items.append(Item(own[0].file, tuple(each.caption for each in own[:EACH])))
+    return items
+
+
+def in_blocks(annotations: Sequence[Annotation]) -> list[Item]:
+    """One item every five captions, in the order of pictures, as released: after a picture with six, blocks drift.
+
+    A block belongs to the picture of its first caption; what is left at the end is dropped.
+    """
+    ordered = sorted(annotations, key=attrgetter("image_id"))
+    blocks = (ordered[start : start + EACH] for start in range(0, len(ordered) - EACH + 1, EACH))
+    return [Item(block[0].file, tuple(each.caption for each in block)) for block in blocks]
+
+
+def read_clotho(path: Path) -> list[Item]:
+    """Read ``clotho_captions_evaluation.csv``: one item a recording.
+
+    Raises:
+        DataError: There is no such file, or rows lack a caption or repeat a recording.
+    """
+    table = read_table(path, CLOTHO_COLUMNS).reporting_repeated("file_name")
+    if table.findings:
+        first = next(iter(table.findings))
+        raise DataError(f"{path}: {table.findings.summary}; the first is {first}", "fetch this file once more")
+    return [Item(Path(row["file_name"]).stem, tuple(row[column] for column in CLOTHO_COLUMNS[1:])) for row in table]

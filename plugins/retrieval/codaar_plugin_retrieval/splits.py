@@ -1,0 +1,103 @@
+"""Items seen through their feature files, and captions read through BERT. The target is always the item's number."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from codaar_plugin_bert.word_pieces import WordPieces
+
+from codaar_core.api import Batch, DataError, Features, Split
+from codaar_core.features import looks_quantised, read_array, refuse_unusable
+from codaar_plugin_retrieval.captions import Item
+
+
+class ItemSplit(Split):
+    """Pictures or recordings: one file each, of any number of steps.
+
+    Args:
+        modality: Its name.
+        folder: Of the files ``ID.zip``.
+        items: In the order of their numbers.
+        shape: Of a step; a file may also hold one step without an axis of time.
+    """
+
+    def __init__(self, modality: str, folder: Path, items: Sequence[Item], shape: tuple[int, ...]) -> None:
+        self.modality = modality
+        self.paths = [folder / f"{item.id}.zip" for item in items]
+        self.shape = shape
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    @property
+    def ids(self) -> list[str]:
+        """Names of pictures or recordings."""
+        return [path.stem for path in self.paths]
+
+    def __getitem__(self, indices: Sequence[int]) -> Batch:
+        """Read items; shorter ones are padded with masked zeros."""
+        values = [read_steps(self.paths[index], self.shape) for index in indices]
+        padded = torch.nn.utils.rnn.pad_sequence([torch.from_numpy(each) for each in values], batch_first=True)
+        lengths = torch.tensor([len(each) for each in values])
+        mask = torch.arange(padded.shape[1]) < lengths.unsqueeze(1)
+        return Batch({self.modality: Features(padded, mask)}, {self.modality: torch.as_tensor(indices)})
+
+    def refuse_absent(self) -> None:
+        """Look which files are there, before anything is read.
+
+        Raises:
+            DataError: Some are not.
+        """
+        folder = self.paths[0].parent
+        there = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+        absent = [path for path in self.paths if path.name not in there]
+        if absent:
+            raise DataError(f"{len(absent):,} of {len(self):,} items have no features, e.g. {absent[0]}")
+
+
+def read_steps(path: Path, shape: tuple[int, ...]) -> np.ndarray:
+    """Read (T, *shape) float32.
+
+    Raises:
+        DataError: It is something else, or was rounded to eight bits.
+    """
+    values = read_array(path)
+    values = values[None] if values.shape == shape else values
+    refuse_unusable(values, shape, path)
+    if looks_quantised(values):
+        raise DataError(f"{path}: these features look rounded to eight bits", "extract them without that step")
+    return np.ascontiguousarray(values, np.float32)
+
+
+class CaptionSplit(Split):
+    """All captions of all items.
+
+    Args:
+        modality: Its name.
+        items: In the order of their numbers.
+        words: Reads sentences.
+    """
+
+    def __init__(self, modality: str, items: Sequence[Item], words: WordPieces) -> None:
+        self.modality = modality
+        self.captions = [caption for item in items for caption in item.captions]
+        self.owners = torch.tensor([number for number, item in enumerate(items) for _ in item.captions])
+        self.names = [item.id for item in items]
+        self.words = words
+
+    def __len__(self) -> int:
+        return len(self.captions)
+
+    @property
+    def ids(self) -> list[str]:
+        """Names of the items that the captions are of."""
+        return [self.names[number] for number in self.owners.tolist()]
+
+    def __getitem__(self, indices: Sequence[int]) -> Batch:
+        """Read captions; what a caption lacks of the longest possible is masked zeros."""
+        words = self.words.words([self.captions[index] for index in indices])
+        features = Features(torch.from_numpy(words.values), torch.from_numpy(words.mask))
+        return Batch({self.modality: features}, {self.modality: self.owners[torch.as_tensor(indices)]})

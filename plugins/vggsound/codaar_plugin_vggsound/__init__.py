@@ -1,0 +1,1 @@
+"""VGGSound-AVEL: the features that the public releases of CMG and CoDAAR are pretrained on."""

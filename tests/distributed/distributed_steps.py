@@ -1,0 +1,112 @@
+"""Some steps of the real loop on this process' share of the clips; the function that every test process runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pluggy
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from codaar_core import load
+from codaar_core.api import Batch, Features, Space, Split, hook
+from codaar_core.api.hooks import PROJECT, Specification
+from codaar_core.engine.build import build_model
+from codaar_core.engine.directory import RunDirectory
+from codaar_core.engine.interruption import Interruption
+from codaar_core.engine.pretrain import make_optimizer, pretrain
+from codaar_core.engine.processes import Together
+from codaar_core.engine.runtime import Alone, Runtime
+from codaar_core.engine.session import Session
+
+RECIPE = Path(__file__).resolve().parents[2] / "recipes" / "avt.toml"
+SPACES = {"text": Space((6,)), "audio": Space((5,)), "video": Space((6, 6, 8))}
+SMALL = (
+    "device.dtype='float64'",
+    "run.epochs=2",
+    "run.log_every=2",
+    "quantizer.codes=12",
+    "quantizer.dim=8",
+    "quantizer.reset_after=2",
+    "quantizer.active_within=2",
+    "encoders.text.lstm_hidden=4",
+    "encoders.video.channels=[4, 6]",
+    "encoders.video.reduction=2",
+    "decoders.video.hidden=4",
+    "decoders.video.output_hidden=4",
+    *(f"encoders.{modality}.feedforward=8" for modality in SPACES),
+    *(f"encoders.{modality}.heads=2" for modality in SPACES),
+    *(f"encoders.{modality}.dropout=0.0" for modality in SPACES),
+    *(f"decoders.{modality}.code=4" for modality in SPACES),
+)
+
+
+class RandomClips(Split):
+    """Random features of six steps; where masked, clips have different numbers of real ones."""
+
+    def __init__(self, clips: int, masked: bool) -> None:
+        generator = torch.Generator().manual_seed(7)
+        self.clips = clips
+        self.values = {
+            m: torch.randn(clips, 6, *space.shape, generator=generator, dtype=torch.float64)
+            for m, space in SPACES.items()
+        }
+        lengths = torch.randint(3, 7, (len(SPACES), clips), generator=generator)
+        steps = torch.arange(6)
+        self.masks = {m: steps < lengths[number][:, None] if masked else None for number, m in enumerate(SPACES)}
+
+    def __len__(self) -> int:
+        return self.clips
+
+    def __getitem__(self, indices) -> Batch:
+        rows = list(indices)
+        return Batch(
+            {
+                m: Features(values[rows], None if self.masks[m] is None else self.masks[m][rows])
+                for m, values in self.values.items()
+            },
+            {},
+        )
+
+
+class Logged:
+    def __init__(self) -> None:
+        self.values: list[dict[str, float]] = []
+
+    @hook
+    def codaar_step_logged(self, values) -> None:
+        self.values.append(dict(values))
+
+    @hook
+    def codaar_epoch_end(self, values) -> None:
+        self.values.append(dict(values))
+
+
+def take_steps(
+    ranks: Alone | Together, folder: Path, clips: int, batch: int, masked: bool, overrides: tuple[str, ...] = ()
+) -> tuple[dict[str, Tensor], list[dict[str, float]]]:
+    """Weights and codebooks after the last step, and what was logged."""
+    plan = attrs.evolve(load(RECIPE, (*SMALL, *overrides)), batch=batch)
+    model = build_model(plan, SPACES).double()
+    manager = pluggy.PluginManager(PROJECT)
+    manager.add_hookspecs(Specification)
+    logged = Logged()
+    manager.register(logged)
+    runtime = Runtime(torch.device("cpu"), torch.float64, ranks)
+    with Interruption() as interruption:
+        session = Session(plan, model, runtime, RunDirectory(folder), manager.hook, interruption)
+        pretrain(session, RandomClips(clips, masked), make_optimizer(session))
+    return {name: value.clone() for name, value in model.state_dict().items()}, logged.values
+
+
+def one_of(rank: int, size: int, folder: Path, jobs: list[tuple[Any, ...]]) -> None:
+    """Do the jobs as one of several processes, and leave what came of them on disk."""
+    torch.set_num_threads(1)
+    store = dist.FileStore(str(folder / "meeting"), size)
+    dist.init_process_group("gloo", store=store, rank=rank, world_size=size)
+    results = [take_steps(Together(rank), folder / f"job-{number}", *job) for number, job in enumerate(jobs)]
+    torch.save(results, folder / f"rank-{rank}.pt")
+    dist.destroy_process_group()

@@ -1,0 +1,112 @@
+"""device.processes and torchrun: one run directory, written by rank zero; all processes end together."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from safetensors.torch import load_file
+
+import codaar_core
+from codaar_core.api import CodaarError, Loss
+
+pytest.importorskip("codaar_plugin_digits")
+
+RECIPE = Path(__file__).resolve().parents[2] / "recipes" / "avt.toml"
+TINY = (
+    "run.epochs=2",
+    "run.log_every=1",
+    "device.threads=1",
+    "data.batch=4",
+    "data.pretrain=8",
+    "data.patches=8",
+    "data.words=8",
+    "quantizer.codes=8",
+    "quantizer.dim=8",
+    "encoders.text.lstm_hidden=8",
+    "encoders.video.channels=[4, 8]",
+    "decoders.video.hidden=4",
+    "evaluate.on=[]",
+)
+
+
+def steps_and_weights(directory: Path) -> tuple[list[int], set[str]]:
+    assert json.loads((directory / "status.json").read_text())["status"] == "finished"
+    events = [json.loads(line)["step"] for line in (directory / "events.jsonl").read_text().splitlines()]
+    return events, set(load_file(directory / "checkpoints" / "step-4" / "model.safetensors"))
+
+
+@pytest.mark.slow
+def test_two_processes_of_this_machine_make_one_run(tmp_path):
+    overrides = (*TINY, f"run.directory={str(tmp_path)!r}", "device.processes=2")
+    directory = codaar_core.run(RECIPE, overrides=overrides)
+    events, names = steps_and_weights(directory)
+    assert events == [1, 2, 3, 4]
+    assert "quantizer.codewords" in names
+    assert [each.name for each in (tmp_path / "avt").iterdir()] == [directory.name]
+
+
+class BreaksOnOne(Loss):
+    """Divides by zero on the second process, at the second step."""
+
+    name = "breaks-on-one"
+
+    def forward(self, view):
+        value = view.encoded["audio"].semantic.mean()
+        return {"oops": value / 0 if (view.step, view.ranks.rank) == (1, 1) else value}
+
+
+class FailsOnOne(Loss):
+    """Fails on the second process alone."""
+
+    name = "fails-on-one"
+
+    def forward(self, view):
+        if (view.step, view.ranks.rank) == (1, 1):
+            raise ValueError("something of this process")
+        return {"fine": view.encoded["audio"].semantic.mean()}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("loss", "message"),
+    [
+        ("breaks-on-one", r"losses.failing.oops is .* at step 2 \(epoch 1\)"),
+        ("fails-on-one", "process 1 of the run failed.*something of this process"),
+    ],
+)
+def test_one_process_that_fails_ends_all(tmp_path, loss, message):
+    overrides = (
+        *TINY,
+        f"run.directory={str(tmp_path)!r}",
+        "device.processes=2",
+        'model.losses=["reconstruction", "failing"]',
+        f"losses.failing.use='local:{loss}'",
+    )
+    with pytest.raises(CodaarError, match=message):
+        codaar_core.run(RECIPE, overrides=overrides, plugins=[__file__])
+    [status] = tmp_path.glob("*/*/status.json")
+    assert json.loads(status.read_text())["status"] == "failed"
+
+
+@pytest.mark.slow
+def test_torchrun_makes_one_run(tmp_path):
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "--no-python"]
+    command = [*torchrun, str(Path(sys.executable).with_name("codaar-run")), str(RECIPE)]
+    options = [argument for override in TINY for argument in ("-o", override)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [*command, "--directory", str(tmp_path), *options],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env=environment,
+    )
+    assert done.returncode == 0, done.stderr
+    [directory] = (tmp_path / "avt").iterdir()
+    assert steps_and_weights(directory)[0] == [1, 2, 3, 4]
+    assert done.stdout.count("report:") == 1

@@ -1,0 +1,63 @@
+"""Two processes with half of each batch do what one process with the whole batch does."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.multiprocessing as multiprocessing
+from distributed_steps import one_of, take_steps
+
+from codaar_core.engine.runtime import Alone
+
+JOBS = {
+    "an odd batch and a last one of a single clip": (11, 5, False),
+    "masked steps": (11, 5, True),
+    "the paper's readings": (
+        *(8, 4, True),
+        (
+            'losses.reconstruction.reduction="sum"',
+            'losses.commitment.reduction="sum"',
+            'losses.cmcm.denominator="paper"',
+            'losses.cmcm.shift="logsumexp"',
+            'losses.cpc.normalise="targets"',
+            'quantizer.counts="plain"',
+            'quantizer.align_scope="sums"',
+            'quantizer.reset_scope="sums"',
+        ),
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory):
+    """What each of two processes got, by job."""
+    folder = tmp_path_factory.mktemp("two")
+    multiprocessing.spawn(one_of, (2, folder, list(JOBS.values())), nprocs=2)
+    ranks = [torch.load(folder / f"rank-{rank}.pt") for rank in range(2)]
+    return dict(zip(JOBS, zip(*ranks, strict=True), strict=True))
+
+
+@pytest.mark.parametrize("job", JOBS)
+def test_two_ranks_train_as_one(two, tmp_path, job):
+    weights, logged = take_steps(Alone(), tmp_path, *JOBS[job])
+    assert int(weights["quantizer.idle"].max()) >= 0
+    for ranks_weights, ranks_logged in two[job]:
+        for name, expected in weights.items():
+            close(ranks_weights[name], expected, name)
+        for ours, theirs in zip(ranks_logged, logged, strict=True):
+            assert ours == {name: pytest.approx(value, rel=1e-10, abs=1e-13) for name, value in theirs.items()}
+
+
+@pytest.mark.parametrize("job", JOBS)
+def test_all_ranks_hold_the_same_bits(two, job):
+    (first, _), (second, _) = two[job]
+    assert all(torch.equal(value, second[name]) for name, value in first.items())
+
+
+def close(ours: torch.Tensor, theirs: torch.Tensor, name: str) -> None:
+    """Equal relative to the largest number of the tensor.
+
+    The floor is for biases of attention keys: their true gradient is zero, and Adam steps by its rounding error.
+    """
+    difference, largest = float((ours.double() - theirs.double()).abs().max()), float(theirs.double().abs().max())
+    assert difference <= 1e-10 * largest + 1e-11, f"{name}: {difference:.1e} of {largest:.1e}"

@@ -1,0 +1,71 @@
+"""A small recipe on generated lists of UCF101 and VGGSound, in both modes: heads meet another data set."""
+
+from __future__ import annotations
+
+import json
+from importlib import util
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import codaar_core
+from codaar_core.api import CodaarError
+
+pytest.importorskip("codaar_plugin_ucf_vggsound")
+OVERRIDES = (
+    "run.epochs=1",
+    "device.threads=1",
+    "data.batch=16",
+    "data.pretrain=32",
+    "data.patches=8",
+    "data.words=16",
+    "quantizer.codes=32",
+    "quantizer.dim=16",
+    "encoders.video.channels=[4, 8]",
+    "decoders.video.hidden=4",
+    "evaluate.on=['cross']",
+    "evaluate.seeds=[1]",
+    "bench.cross.use='ucf-vggsound'",
+    "bench.cross.epochs=3",
+    "bench.cross.batch=16",
+    "bench.cross.lr=1e-2",
+)
+
+
+@pytest.fixture(scope="module")
+def copy(root, tmp_path_factory) -> Path:
+    """The data as generated for the tests of the plug-in."""
+    path = root / "plugins/ucf_vggsound/tests/small_ucf_vggsound.py"
+    spec = util.spec_from_file_location("small_ucf_vggsound", path)
+    small = util.module_from_spec(spec)
+    spec.loader.exec_module(small)
+    return small.write_both(tmp_path_factory.mktemp("ucf-vggsound"))
+
+
+def run(recipe: Path, copy: Path, folder: Path, *overrides: str) -> Path:
+    paths = (f"run.directory={str(folder)!r}", f"bench.cross.root={str(copy)!r}")
+    return codaar_core.run(recipe, overrides=(*OVERRIDES, *paths, *overrides))
+
+
+@pytest.mark.parametrize("mode", ["strict", "as-published"])
+def test_both_transfers_are_measured_beside_their_references(recipe, copy, tmp_path, mode):
+    directory = run(recipe, copy, tmp_path, f"evaluate.mode={mode!r}")
+    results = json.loads((directory / "results.json").read_text())
+    entries = {(e["train"], e["test"], e["metric"]): e for e in results["transfers"]}
+    assert len(entries) == (2 if mode == "as-published" else 8)
+    for entry in entries.values():
+        assert entry["headline"] == (entry["metric"] == "accuracy")
+        assert all(0 <= entry[key] <= 1 for key in ("mean", "chance", "constant", "upper_bound"))
+    assert entries["video", "audio", "accuracy"]["published"] == (0.735 if mode == "as-published" else None)
+    assert entries["video", "audio", "accuracy"]["constant"] == pytest.approx(1 / 3)
+    kept = np.load(directory / "bench/cross/seed-1/predictions.npz")
+    said, true = kept["video->audio"], kept["target/audio"]
+    assert len(said) == 30
+    assert len(kept["target/video"]) == 24
+    assert (said == true).mean() == pytest.approx(entries["video", "audio", "accuracy"]["mean"])
+
+
+def test_a_missing_folder_ends_with_its_name(recipe, tmp_path):
+    with pytest.raises(CodaarError, match="nowhere"):
+        run(recipe, Path("nowhere"), tmp_path)

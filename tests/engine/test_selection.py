@@ -1,0 +1,127 @@
+"""Which epoch of a head counts, on a head whose quality is written down epoch by epoch."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+from torch import nn
+
+from codaar_core.api import Batch, Features, Quantized, Split
+from codaar_core.engine.coding import Coded, dropping_out
+from codaar_core.engine.selection import Choice
+from codaar_core.engine.transfer import clip_groups
+
+CLIPS = 10
+
+
+class Clips(Split):
+    def __len__(self):
+        return CLIPS
+
+    def __getitem__(self, indices):
+        return Batch({"a": Features(torch.zeros(len(indices), 1, 1))}, {"a": torch.ones(len(indices))})
+
+
+class Scripted(nn.Module):
+    """Predicts ``right`` ones, one count for each modality: its index is the code of all its clips."""
+
+    def __init__(self):
+        super().__init__()
+        self.right = nn.Parameter(torch.zeros(3), requires_grad=False)
+
+    def forward(self, codes):
+        return (torch.arange(CLIPS) < self.right[codes.indices[0, 0]]).float()
+
+    def predict(self, logits):
+        return logits
+
+
+class Lookup:
+    def lookup(self, modality, indices):
+        return Quantized(indices, torch.zeros(*indices.shape, 1), torch.zeros(*indices.shape, 1))
+
+
+def coded(modality: str, index: int) -> Coded:
+    return Coded(modality, torch.full((CLIPS, 1), index), None, torch.ones(CLIPS), Clips())
+
+
+def trained(selection: str, epochs: list[list[float]]) -> tuple[Scripted, Choice]:
+    """A head trained on "a" (code 0) and tested on "a" and "b" (code 1); codes 2 and 0 are their validation clips."""
+    benchmark = SimpleNamespace(
+        selection=selection,
+        metrics={"accuracy": None, "other": None},
+        score=lambda source, target: {
+            "accuracy": float((target.prediction == target.target).float().mean()),
+            "other": 0.0,
+        },
+    )
+    head = Scripted()
+    validation = {"a": coded("a", 2), "b": coded("b", 0)}
+    choice = Choice(head, benchmark, "a", Lookup(), {"a": coded("a", 0), "b": coded("b", 1)}, validation)
+    for right in epochs:
+        head.right.copy_(torch.tensor(right))
+        choice.consider()
+    return head, choice.settled()
+
+
+def right(choice: Choice) -> dict[str, float]:
+    return {modality: float(each.prediction.sum()) for modality, each in choice.predictions.items()}
+
+
+EPOCHS = [[1.0, 9.0, 2.0], [5.0, 4.0, 7.0], [6.0, 3.0, 7.0], [4.0, 5.0, 3.0]]
+
+
+def test_the_last_epoch_counts_unless_the_benchmark_says_otherwise():
+    assert right(trained("last", EPOCHS)[1]) == {"a": 4, "b": 5}
+
+
+def test_validation_takes_the_earliest_of_the_best_epochs_and_its_weights():
+    head, choice = trained("validation", EPOCHS)
+    assert right(choice) == {"a": 5, "b": 4}
+    assert head.right.tolist() == [5, 4, 7]
+
+
+def test_validation_through_the_tested_modality_takes_an_epoch_for_each_transfer():
+    head, choice = trained("target-validation", EPOCHS)
+    assert right(choice) == {"a": 5, "b": 3}
+    assert head.right.tolist() == [4, 5, 3], "its weights are those of the last epoch"
+
+
+def test_an_oracle_takes_the_best_epoch_of_each_transfer():
+    head, choice = trained("test", EPOCHS)
+    assert right(choice) == {"a": 6, "b": 9}
+    assert head.right.tolist() == [4, 5, 3], "its weights are those of the last epoch"
+
+
+@pytest.mark.parametrize("selection", ["last", "validation", "target-validation", "test"])
+def test_a_head_that_is_not_trained_is_still_tested(selection):
+    assert right(trained(selection, [])[1]) == {"a": 0, "b": 0}
+
+
+def test_encoders_drop_out_while_codes_are_read_and_forget_what_they_counted():
+    encoder = nn.Sequential(nn.BatchNorm1d(4), nn.Dropout(0.5))
+    model = SimpleNamespace(encoders=nn.ModuleDict({"a": encoder}).eval())
+    before = {name: buffer.clone() for name, buffer in encoder.named_buffers()}
+    with dropping_out(model):
+        assert (encoder(torch.randn(64, 4)) == 0).any()
+    assert not encoder.training
+    for name, buffer in encoder.named_buffers():
+        torch.testing.assert_close(buffer, before[name])
+
+
+def test_parts_of_a_head_are_clipped_apart():
+    class Head(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.body, self.extra = nn.Linear(2, 2), nn.Linear(2, 1)
+
+        @property
+        def clipped_apart(self):
+            return (self.extra,)
+
+    head = Head()
+    body, extra = clip_groups(head)
+    assert {id(each) for each in body} == {id(each) for each in head.body.parameters()}
+    assert {id(each) for each in extra} == {id(each) for each in head.extra.parameters()}

@@ -1,0 +1,127 @@
+"""Pickles of strangers give arrays and nothing else."""
+
+from __future__ import annotations
+
+import os
+import pickle
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from codaar_core.api import DataError
+from codaar_core.features import load_array
+
+DTYPES = st.sampled_from(["float16", "float32", "float64", "int64", "uint8", "bool", ">f4"])
+
+
+@given(
+    DTYPES.flatmap(lambda dtype: arrays.arrays(dtype, arrays.array_shapes(min_dims=0, max_dims=4, max_side=4))),
+    st.integers(0, 5),
+    st.sampled_from("CF"),
+)
+@settings(deadline=None, max_examples=60)
+def test_every_protocol_gives_the_array_back(array, protocol, order):
+    array = np.asarray(array, order=order)
+    written = pickle.dumps(array, protocol=protocol)
+    loaded = load_array(written, "x.pkl")
+    assert loaded.dtype == pickle.loads(written).dtype
+    np.testing.assert_array_equal(loaded, array)
+
+
+@pytest.mark.parametrize("protocol", [2, 4])  # module names as text; longer ones would need their length changed
+@pytest.mark.parametrize("home", ["numpy.core", "numpy._core"])
+def test_both_homes_of_numpy(home, protocol):
+    written = pickle.dumps(np.arange(6, dtype=np.float32).reshape(2, 3), protocol=protocol)
+    here = b"numpy._core" if b"numpy._core" in written else b"numpy.core"
+    there = home.encode()
+    if protocol == 4:  # SHORT_BINUNICODE has its length before it, and the frame its own
+        old, new = (b"\x8c" + bytes([len(each) + 11]) + each + b".multiarray" for each in (here, there))
+        frame = int.from_bytes(written[3:11], "little") + len(there) - len(here)
+        written = written[:3] + frame.to_bytes(8, "little") + written[11:].replace(old, new)
+    else:
+        written = written.replace(here, there)
+    assert there + b".multiarray" in written
+    np.testing.assert_array_equal(load_array(written, "x.pkl"), [[0, 1, 2], [3, 4, 5]])
+
+
+def test_a_numpy_number_is_an_array_without_axes():
+    assert load_array(pickle.dumps(np.float32(2.5)), "x.pkl") == np.array(2.5)
+
+
+class Call:
+    """Pickles as a call."""
+
+    def __init__(self, function, *arguments):
+        self.called = (function, arguments)
+
+    def __reduce__(self):
+        return self.called
+
+
+@pytest.mark.parametrize("protocol", range(6))
+@pytest.mark.parametrize(
+    ("call", "name"),
+    [
+        (Call(os.system, "echo no > ran"), f"{os.system.__module__}.system"),
+        (Call(eval, "1"), "builtins.eval"),
+        (Call(np.load, "x.npy"), "numpy.load"),
+        (Call(getattr, np.zeros(1), "tofile"), "builtins.getattr"),
+    ],
+)
+def test_a_forbidden_global_is_named_and_not_run(call, name, protocol, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    name = name.replace("builtins", "__builtin__") if protocol < 3 else name
+    with pytest.raises(DataError, match=f"bad/x.pkl: the pickle asks for {name}, which was refused"):
+        load_array(pickle.dumps([np.zeros(2), call], protocol=protocol), "bad/x.pkl")
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_forbidden_global_inside_an_array_of_objects():
+    hidden = np.array([Call(os.system, "true")], dtype=object)
+    with pytest.raises(DataError, match="asks for"):
+        load_array(pickle.dumps(hidden), "x.pkl")
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        ({"a": 1}, "a dict"),
+        ([1, 2], "a list"),
+        (np.array(["a"]), "an array of <U1"),
+        (np.array([None]), "an array of object"),
+    ],
+)
+def test_what_is_no_array_of_numbers(value, found):
+    with pytest.raises(DataError, match=f"x.pkl: expected a pickled array of numbers, it holds {found}"):
+        load_array(pickle.dumps(value), "x.pkl")
+
+
+@given(st.binary(max_size=60))
+@settings(deadline=None, max_examples=100)
+def test_noise_is_one_clear_error(content):
+    with pytest.raises(DataError, match="x.pkl"):
+        load_array(content, "x.pkl")
+
+
+@given(st.integers(0, 200))
+@settings(deadline=None, max_examples=25)
+def test_a_cut_pickle(length):
+    whole = pickle.dumps(np.arange(100.0), protocol=4)
+    with pytest.raises(DataError, match="x.pkl: the pickle is damaged"):
+        load_array(whole[:length], "x.pkl")
+
+
+def test_what_a_pickle_does_to_functions_is_forgotten():
+    class Changed:
+        def __reduce__(self):
+            return (frombuffer, (b"\0" * 8, np.dtype("f8"), (1,), "C"), (None, {"__defaults__": (1, 2, 3)}))
+
+    frombuffer = np.zeros(1).__reduce_ex__(5)[0]
+    before = frombuffer.__defaults__
+    with pytest.raises(DataError):
+        load_array(pickle.dumps(Changed()), "x.pkl")
+    assert frombuffer.__defaults__ == before
+    np.testing.assert_array_equal(load_array(pickle.dumps(np.ones(2), protocol=5), "x.pkl"), [1, 1])

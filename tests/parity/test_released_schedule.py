@@ -1,0 +1,18 @@
+"""Learning rates of recipes/as-published, epoch by epoch, against the released schedule."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from assembled import RECIPES
+
+from codaar_core import load
+from codaar_core.engine.pretrain import set_learning_rate
+
+
+def test_learning_rates(numbers):
+    settings = load(RECIPES / "as-published" / "avt.toml").optimizer
+    optimizer = torch.optim.Adam([torch.zeros(1)], lr=settings.lr)
+    for epoch, expected in enumerate(numbers("lr_schedule")["lr"].tolist()):
+        set_learning_rate(optimizer, settings, epoch)
+        assert optimizer.param_groups[0]["lr"] == pytest.approx(expected, rel=1e-15)

@@ -1,0 +1,116 @@
+"""A table [sweep] in a recipe: what its arms become, and what is said when it is wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from toy_plugins import RECIPE
+
+from codaar_core import load, load_sweep, validate
+from codaar_core.recipe import RecipeError
+
+pytestmark = pytest.mark.usefixtures("toy", "here")
+
+SWEEP = """
+[sweep]
+title = "Toys"
+seeds = [1, 2]
+
+[sweep.columns]
+"north to south" = "judge/north->south/accuracy"
+"south to north" = "judge/south->north/accuracy"
+
+[sweep.arms.full]
+
+[sweep.arms.plain]
+model.align = []
+encoders.north.limit = 5
+
+[sweep.published]
+full = [95.5, ""]
+"somebody else" = [1, 2]
+"""
+
+
+def written(sweep: str = SWEEP) -> Path:
+    path = Path("toys.toml")
+    path.write_text(RECIPE + sweep, "utf-8")
+    return path
+
+
+def complaint(sweep: str) -> str:
+    with pytest.raises(RecipeError) as caught:
+        load_sweep(written(sweep))
+    assert len(caught.value.problems) == 1, str(caught.value)
+    return str(caught.value)
+
+
+def test_an_arm_is_the_recipe_with_its_changes():
+    sweep = load_sweep(written())
+    full, plain = sweep.arms
+    assert (sweep.name, sweep.title, [arm.name for arm in sweep.arms]) == ("toys", "Toys", ["full", "plain"])
+    assert [[plan.run.seed for plan in arm.plans] for arm in sweep.arms] == [[1, 2], [1, 2]]
+    assert [plan.run.name for plan in (full.plans[0], plain.plans[0])] == ["toys-full", "toys-plain"]
+    assert [block.path for block in full.plans[0].align] == ["align.mixing"]
+    assert plain.plans[1].align == ()
+    assert plain.plans[0].encoders["north"].config.limit == 5
+    assert plain.plans[0].resolved["losses"] == full.plans[0].resolved["losses"]
+
+
+def test_the_command_line_stands_over_every_arm():
+    sweep = load_sweep(written(), ["encoders.north.limit=3", "run.epochs=1"])
+    limits = [plan.encoders["north"].config.limit for arm in sweep.arms for plan in arm.plans]
+    assert limits == [3] * 4
+    assert {plan.run.epochs for arm in sweep.arms for plan in arm.plans} == {1}
+
+
+def test_without_seeds_each_arm_runs_once_with_the_seed_of_the_recipe():
+    sweep = load_sweep(written(SWEEP.replace("seeds = [1, 2]", "")))
+    assert [[plan.run.seed for plan in arm.plans] for arm in sweep.arms] == [[7], [7]]
+
+
+def test_published_rows():
+    assert load_sweep(written()).published == {"full": (95.5, None), "somebody else": (1.0, 2.0)}
+
+
+def test_a_sweep_is_not_one_run():
+    with pytest.raises(RecipeError, match="stands for several runs") as caught:
+        load(written())
+    assert "codaar sweep toys.toml" in str(caught.value)
+
+
+def test_one_run_is_not_a_sweep():
+    assert "has no table [sweep]" in complaint("")
+    assert "codaar-run toys.toml" in complaint("")
+
+
+def test_validate_checks_every_arm():
+    assert not [problem for problem in validate(written()) if problem.level == "error"]
+    wrong = SWEEP.replace("model.align = []", "model.algin = []").replace(
+        "[sweep.arms.full]", "[sweep.arms.full]\nrun.epochs = -1"
+    )
+    messages = [problem.message for problem in validate(written(wrong)) if problem.level == "error"]
+    assert len(messages) == 2, "each once, though both seeds have it"
+    assert "algin" in messages[1]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('"judge/north->south/accuracy"', '"accuracy"', "names no score"),
+        ('"judge/north->south/accuracy"', "3", "names no score"),
+        ("[1, 2]\n\n[sweep.columns]", "[-1]\n\n[sweep.columns]", "seeds"),
+        ("title =", "titel =", "titel"),
+        ("full = [95.5", "full = [true", "needs 2 numbers"),
+        ("[1, 2]\n", "[1]\n", "needs 2 numbers"),
+        ("[sweep.arms.full]", "[sweep.arms]\nfull = 3", "expected a table"),
+    ],
+)
+def test_a_slip_in_the_sweep_is_one_problem(old, new, message):
+    *before, last = SWEEP.rsplit(old, 1) if old == "[1, 2]\n" else SWEEP.split(old, 1)
+    assert message in complaint(f"{before[0]}{new}{last}")
+
+
+def test_a_sweep_without_arms():
+    assert "needs arms" in complaint("[sweep]\n")

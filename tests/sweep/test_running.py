@@ -1,0 +1,97 @@
+"""A small sweep on real data: what is finished is not run again, what fails does not keep the others from running."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from codaar_core import load_sweep, run_sweep
+from codaar_core.api import CodaarError
+from codaar_core.recipe.arms import Sweep
+from codaar_core.sweep import as_markdown, rows
+
+SWEEP = """
+extends = ["{base}"]
+run = {{name = "small", directory = "{runs}", epochs = 1}}
+device.threads = 1
+data = {{batch = 16, pretrain = 40, patches = 8, words = 16, retrieval = 20}}
+quantizer = {{codes = 32, dim = 16}}
+encoders.video.channels = [4, 8]
+decoders.video.hidden = 4
+evaluate = {{on = ["retrieval"], seeds = [1]}}
+
+[sweep.columns]
+"audio to video" = "retrieval/audio->video/R@1"
+
+[sweep.arms]
+aligned = {{}}
+unaligned = {{model.align = []}}
+broken = {{optimizer.lr = 1e30, optimizer.clip = 0}}
+
+[sweep.published]
+aligned = [12.5]
+nobody = [1]
+"""
+
+
+@pytest.fixture(scope="module")
+def sweep(root, tmp_path_factory) -> Sweep:
+    folder = tmp_path_factory.mktemp("sweep")
+    path = folder / "small.toml"
+    path.write_text(SWEEP.format(base=root / "recipes" / "avt.toml", runs=folder / "runs"), "utf-8")
+    return load_sweep(path)
+
+
+@pytest.fixture(scope="module")
+def measured(sweep):
+    return run_sweep(sweep, only=["aligned", "broken"])
+
+
+def runs(sweep: Sweep) -> list[str]:
+    return sorted(str(path.parent) for path in sweep.directory.parent.glob("*/*/status.json"))
+
+
+def test_a_failed_run_is_told_and_the_others_go_on(measured):
+    aligned, unaligned, broken = measured
+    assert (len(aligned.results), len(unaligned.results), len(broken.results)) == (1, 0, 0)
+    assert "small-broken, seed 43" in broken.failures[0]
+
+
+def test_what_is_finished_is_not_run_again(sweep, measured):
+    before = runs(sweep)
+    again = run_sweep(sweep, only=["aligned"])
+    assert runs(sweep) == before
+    assert again[0].results == measured[0].results
+
+
+def test_the_table_holds_the_mean_of_the_results(sweep, measured):
+    published, aligned, *_, nobody = rows(sweep, measured)
+    entry = next(
+        each
+        for each in measured[0].results[0]["transfers"]
+        if (each["train"], each["test"], each["metric"]) == ("audio", "video", "R@1")
+    )
+    assert published.cells == ("12.5",) and not published.measured
+    assert aligned.cells == (f"{100 * entry['mean']:.1f}",) and "1 run)" in aligned.name
+    assert nobody.cells == ("1.0",)
+    assert "mode: strict" in as_markdown(sweep, measured)
+
+
+def test_a_run_that_was_stopped_goes_on(sweep, measured):
+    """Its checkpoint is complete, its results are not."""
+    directory = Path(measured[0].results[0]["directory"])
+    status = directory / "status.json"
+    finished = status.read_text()
+    status.write_text(json.dumps({**json.loads(finished), "status": "interrupted"}))
+    before = runs(sweep)
+    again = run_sweep(sweep, only=["aligned"])
+    assert runs(sweep) == before, "no new folder"
+    assert json.loads(status.read_text())["status"] == "finished"
+    assert again[0].results[0]["transfers"] == measured[0].results[0]["transfers"]
+
+
+def test_only_known_arms(sweep):
+    with pytest.raises(CodaarError, match="no arm 'alinged'"):
+        run_sweep(sweep, only=["alinged"])
