@@ -13,6 +13,7 @@ from torch import Tensor
 
 from codaar_core.api.component import Component
 from codaar_core.api.data import DataSource, Split
+from codaar_core.api.errors import ComponentError
 from codaar_core.api.records import Space
 
 Metric = Callable[[Tensor, Tensor], "Tensor | float"]
@@ -49,13 +50,24 @@ class BenchmarkContext:
 
 
 class Benchmark(Component):
-    """A task with labels: its data, its transfers, its metrics, and the numbers others published."""
+    """A task with labels: its data, its transfers, its metrics, and the numbers others published.
+
+    Raises:
+        ComponentError: The model lacks a modality that the benchmark needs.
+    """
 
     kind: ClassVar[str] = "benchmark"
     head: ClassVar[str]  # the head used when the recipe names none
+    needs: ClassVar[tuple[str, ...]] = ()  # modalities that it speaks of by name: the model must have them
 
     def __init__(self, config: object, context: BenchmarkContext) -> None:
         super().__init__(config, context)
+        absent = [modality for modality in self.needs if modality not in context.modalities]
+        if absent:
+            raise ComponentError(
+                f"this benchmark is about {' and '.join(self.needs)}, and the model has no {absent[0]!r}",
+                "leave it out of evaluate.on, or add this modality to model.modalities",
+            )
         self.modalities = context.modalities
 
     @property

@@ -27,10 +27,12 @@ class TaskHead(Component, nn.Module):
     """Sees codes only: never features, never which modality they came from. That makes transfer possible.
 
     A head without parameters is not trained. A benchmark may give something that is the same whatever the modality,
-    e.g. the picture to segment: it is the second argument of ``forward``.
+    e.g. the picture to segment: it is the second argument of ``forward``. A head of such benchmarks says by
+    ``example_given = Space((3, 32, 32))`` what the conformance kit is to give to it.
     """
 
     kind: ClassVar[str] = "head"
+    example_given: ClassVar[Space | None] = None
 
     @property
     def clipped_apart(self) -> Sequence[nn.Module]:

@@ -192,6 +192,7 @@ def refuse_failure(session: Session, optimizer: torch.optim.Optimizer, health: H
     bad = [f"losses.{name} is {value}" for name, value in failure.items() if not math.isfinite(value)]
     whole = "the gradient is not finite" if math.isfinite(overall["total"]) else "the sum of the losses overflows"
     raise CodaarError(
-        f"{', '.join(bad) or whole} at step {step + 1} (epoch {epoch + 1}); the state before that step is kept in {path}",
+        f"{', '.join(bad) or whole} at step {step + 1} (epoch {epoch + 1}); "
+        f"the state before that step is kept in {path}",
         "look for broken features in the data, or lower optimizer.lr or optimizer.clip",
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -133,6 +134,7 @@ def _companions(plan: Plan, accompany: Callable[..., Any], arguments: tuple[Any,
     for other in others:
         other.start()
     try:
+        _await(others, meeting)
         yield meeting
     except RuntimeError as error:  # what a collective raises when a rank is gone
         _wait_for(others)
@@ -141,6 +143,16 @@ def _companions(plan: Plan, accompany: Callable[..., Any], arguments: tuple[Any,
         raise CodaarError(complaints.get()) from error
     finally:
         _wait_for(others)
+
+
+def _await(others: Sequence[Any], meeting: dist.Store) -> None:
+    """Wait until all are there; one that cannot start would be waited for in vain."""
+    while not meeting.check([f"here/{rank}" for rank in range(1, len(others) + 1)]):
+        if not all(other.is_alive() for other in others):
+            raise RuntimeError(
+                "a process of the run ended before it began: a script needs `if __name__ == '__main__':`"
+            )
+        time.sleep(0.05)
 
 
 def _wait_for(others: Sequence[Any]) -> None:
@@ -157,6 +169,7 @@ def _live(
     try:
         plan = load(*recipe)
         meeting = dist.TCPStore(HOST, port, plan.device.processes, is_master=False)
+        meeting.set(f"here/{rank}", "yes")
         with _group(_backend(plan.device.on), store=meeting, rank=rank, world_size=plan.device.processes):
             accompany(plan, Together(rank), *arguments)
     except Exception as error:

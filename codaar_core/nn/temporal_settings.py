@@ -17,6 +17,7 @@ class TemporalSettings:
     heads: int = setting(4, "attention heads of each layer", ge(1))
     feedforward: int = setting(1024, "hidden width of each layer's feed-forward part", ge(1))
     dropout: float = setting(0.1, "dropout of the temporal transformer", and_(ge(0), lt(1)))
+    input_dropout: float = setting(0.0, "dropout of the features; the released code has none", and_(ge(0), lt(1)))
     identical_layers: bool = setting(True, "start all layers with equal weights (released code)")
 
     def transformer(self, input: int, context: EncoderContext) -> TemporalTransformer:
@@ -38,5 +39,6 @@ class TemporalSettings:
             heads=self.heads,
             feedforward=self.feedforward,
             dropout=self.dropout,
+            input_dropout=self.input_dropout,
             identical_layers=self.identical_layers,
         )

@@ -17,6 +17,7 @@ class TemporalTransformer(nn.Module):
         heads: Attention heads of each layer.
         feedforward: Hidden width of the feed-forward part of each layer.
         dropout: Probability on attention weights, inside the feed-forward part and before both sums.
+        input_dropout: Probability on the features.
         identical_layers: Whether all layers start with equal weights, as in the released code.
     """
 
@@ -28,6 +29,7 @@ class TemporalTransformer(nn.Module):
         heads: int = 4,
         feedforward: int = 1024,
         dropout: float = 0.1,
+        input_dropout: float = 0.0,
         identical_layers: bool = True,
     ) -> None:
         super().__init__()
@@ -36,6 +38,7 @@ class TemporalTransformer(nn.Module):
         def layer() -> nn.TransformerEncoderLayer:
             return nn.TransformerEncoderLayer(width, heads, feedforward, dropout, batch_first=False)
 
+        self.drop = nn.Dropout(input_dropout) if input_dropout else nn.Identity()  # without a draw where there is none
         self.widen = nn.Linear(input, width)
         first = layer()
         others = (deepcopy(first) if identical_layers else layer() for _ in range(layers - 1))
@@ -43,7 +46,7 @@ class TemporalTransformer(nn.Module):
 
     def forward(self, features: Tensor, mask: Tensor | None = None) -> Tensor:
         """Map (B, T, F) to (B, T, D); steps where ``mask`` (B, T) is False are attended by none."""
-        hidden = self.widen(features.transpose(0, 1))
+        hidden = self.widen(self.drop(features).transpose(0, 1))
         hidden = hidden.to(self.widen.weight.dtype)  # under autocast sums and norms, and so the latents, stay precise
         ignored = None if mask is None else _ignored(mask)
         for layer in self.layers:

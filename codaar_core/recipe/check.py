@@ -23,6 +23,7 @@ from codaar_core.recipe.tree import UNREADABLE, Table, Value, merge
 from codaar_core.registry import KINDS, Registry, RegistryError, closest, did_you_mean
 
 FORMAT = 1
+SWEEP = "sweep"  # a table of recipes too, which stands for several runs: see arms.py
 
 
 def check(recipe: Recipe, overrides: Sequence[str] = (), plugins: Sequence[Path] = ()) -> Plan:
@@ -111,11 +112,11 @@ class _Checker:
         return Table(items, tree.key)
 
     def _unknown_table(self, key: str, node: Table | Value, tree: Table) -> str:
-        near = closest(key, ["codaar", *TABLES, *DIRECTIVES])
+        near = closest(key, ["codaar", *TABLES, *DIRECTIVES, SWEEP])
         what = f"table [{key}]" if isinstance(node, Table) else f"setting {key!r}"
         help = did_you_mean(key, near) or f"its tables are {', '.join(sorted(TABLES))}"
         self.problems.append(Problem("unknown-table", f"a recipe has no {what}", node.key, help))
-        return next((name for name in near if name not in DIRECTIVES), "")
+        return next((name for name in near if name not in (*DIRECTIVES, SWEEP)), "")
 
     def _not_a_table(self, path: str, node: Value) -> None:
         self.unreadable.add(path)

@@ -9,7 +9,8 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 import attrs
 
-from codaar_core.recipe.check import FORMAT
+from codaar_core.recipe.arms import SweepSettings
+from codaar_core.recipe.check import FORMAT, SWEEP
 from codaar_core.recipe.reading import DIRECTIVES
 from codaar_core.recipe.resolved import plain
 from codaar_core.recipe.settings import PER_MODALITY, SECTIONS, SWITCHED, BlockSettings, DataSettings
@@ -19,6 +20,9 @@ Schema = dict[str, Any]
 
 DRAFT = "http://json-schema.org/draft-04/schema#"  # the draft that Taplo reads
 REFERENCE = "reference"
+ARM = "arm"
+SCORE = {"type": "string", "pattern": "^[^/]+/.+->.+/.+$", "description": "BENCHMARK/TRAIN->TEST/METRIC"}
+NUMBER_OR_NONE = {"anyOf": [{"type": "number"}, {"enum": [""]}]}
 DEFINED_REFERENCE = {"type": "string", "pattern": r"^\$\{[^{}]*\}$"}
 SCALARS = {bool: "boolean", int: "integer", float: "number", str: "string"}
 DIRECTIVE_HELP = {
@@ -47,8 +51,19 @@ def schema(plugins: Sequence[Path | str] = ()) -> Schema:
     return {
         "$schema": DRAFT,
         "title": "CoDAAR recipe",
-        **_table({"codaar": {"enum": [FORMAT], "description": "recipe format"}, **directives, **_sections()}),
-        "definitions": {REFERENCE: DEFINED_REFERENCE, **{kind: _block(registry, kind) for kind in KINDS}},
+        **_table(
+            {
+                "codaar": {"enum": [FORMAT], "description": "recipe format"},
+                **directives,
+                **_sections(),
+                SWEEP: _sweep(),
+            }
+        ),
+        "definitions": {
+            REFERENCE: DEFINED_REFERENCE,
+            ARM: _table(_sections(), "what one row of the table has otherwise"),
+            **{kind: _block(registry, kind) for kind in KINDS},
+        },
     }
 
 
@@ -57,10 +72,16 @@ def _sections() -> Schema:
     blocks = {**PER_MODALITY, **{section: switched.kind for section, switched in SWITCHED.items()}}
     return {
         **{name: _table(_settings(settings), settings.__doc__) for name, settings in SECTIONS.items()},
-        **{name: {"type": "object", "additionalProperties": _defined(kind)} for name, kind in blocks.items()},
+        **{name: _named(_defined(kind)) for name, kind in blocks.items()},
         "data": _defined("data"),
         "quantizer": _defined("quantizer"),
     }
+
+
+def _sweep() -> Schema:
+    """The table that makes several runs of a recipe: names of columns and rows are the author's."""
+    named = {"arms": _defined(ARM), "columns": SCORE, "published": _list_of(NUMBER_OR_NONE)}
+    return _table({**_settings(SweepSettings), **{key: _named(value) for key, value in named.items()}})
 
 
 # Blocks
@@ -134,6 +155,11 @@ def _table(properties: Mapping[str, Schema], documentation: str | None = "") -> 
     first_line = (documentation or "").strip().partition("\n")[0]
     described = {"description": first_line} if first_line else {}
     return {**described, "type": "object", "properties": dict(properties), "additionalProperties": False}
+
+
+def _named(value: Schema) -> Schema:
+    """A table whose keys are the author's."""
+    return {"type": "object", "additionalProperties": value}
 
 
 def _defined(name: str) -> Schema:

@@ -12,8 +12,9 @@ from typing import Any
 from codaar_core.registry.source import file_of
 
 LIGHT = {*sys.stdlib_module_names, "attr", "attrs", "codaar_core.api"}
-"""What definitions may import. Of their own package, and of codaar_core.nn, files are read as this one is."""
+"""What definitions may import. Files of their own package, of plug-ins and of codaar_core.nn are read as this one is."""
 READ = "codaar_core.nn"
+PLUGIN = "codaar_plugin_"
 
 
 class Entangled(Exception):
@@ -72,7 +73,8 @@ class Excerpt:
     def source(self, binding: ast.ImportFrom) -> tuple[Excerpt, str]:
         """The file that a name is imported from, and how it is called there."""
         module = imported_module(binding, self.module)
-        if module.partition(".")[0] != self.module.partition(".")[0] and not is_in(module, {READ}):
+        readable = module.startswith(PLUGIN) or is_in(module, {READ, self.module.partition(".")[0]})
+        if not readable:
             raise Entangled(f"{module} is not read")
         return self.files.setdefault(module, Excerpt(module, self.files)), binding.names[0].name
 

@@ -28,7 +28,7 @@ def outline(entry: Entry) -> type[Component] | None:
     """
     module, _, name = entry.target.partition(":")
     try:
-        family = list(_family(Excerpt(module), name))
+        family = _family(Excerpt(module), name)
         config = attrs.resolve_types(_config(family))
         return type(name, (Component,), {"__module__": module, "Config": config, "head": _constant(family, "head")})
     except Exception:  # a plug-in's source may be anything
@@ -38,18 +38,23 @@ def outline(entry: Entry) -> type[Component] | None:
 Member = tuple[Excerpt, ast.ClassDef]
 
 
-def _family(file: Excerpt, name: str) -> Iterator[Member]:
-    """A class and those that it derives from, with their files, up to the contract."""
+def _family(file: Excerpt, name: str) -> list[Member]:
+    """A class and those that it derives from, with their files, up to the contract: nearest first."""
+    family = list(_line(file, name))
+    if len({id(definition) for _, definition in family}) < len(family):
+        raise Entangled(f"{name} derives from a class twice")  # the order is another one then
+    return family
+
+
+def _line(file: Excerpt, name: str) -> Iterator[Member]:
     binding = file.binding(name)
     if isinstance(binding, ast.ImportFrom):
-        yield from _family(*file.source(binding))
+        yield from _line(*file.source(binding))
     elif isinstance(binding, ast.ClassDef) and name not in file.touched:
         yield file, binding
-        bases = [base for base in binding.bases if not _is_without_settings(file, base)]
-        if len(bases) > 1:
-            raise Entangled(f"{name} derives from several classes")
-        for base in bases:
-            yield from _family(file, _name(base))
+        for base in binding.bases:
+            if not _is_without_settings(file, base):
+                yield from _line(file, _name(base))
     else:
         raise Entangled(f"{name} is no class, or one that is changed")
 
@@ -89,7 +94,7 @@ def _config(family: list[Member]) -> type:
     for number, base in enumerate(definition.bases):
         if isinstance(base, ast.Attribute) and base.attr == "Config":
             alias = f"_Base{number}"
-            file.namespace[alias] = _config(list(_family(file, _name(base.value))))
+            file.namespace[alias] = _config(_family(file, _name(base.value)))
             definition.bases[number] = ast.Name(alias, ast.Load())
     file.run(definition)
     return file.namespace.pop("Config")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from codaar_core.api.component import Component
@@ -61,7 +62,7 @@ class Registry:
     def outline(self, entry: Entry) -> type[Component]:
         """What a recipe is checked against: a class with the ``Config`` of a component, which is not imported.
 
-        Where its source does not tell the settings, the component itself.
+        Where its source does not tell the settings, or it is imported already, the component itself.
 
         Raises:
             LoadProblem: The package wants another core; or there is no other way than to import it, which fails.
@@ -69,7 +70,8 @@ class Registry:
         if entry in self._local:
             return self._local[entry]
         refuse_incompatible(entry)
-        return outline(entry) or load_installed(entry)
+        imported = entry.target.partition(":")[0] in sys.modules
+        return (None if imported else outline(entry)) or load_installed(entry)
 
     def _missing(self, kind: str, provider: str, name: str) -> UnknownName | NotInstalled:
         installed = {entry.distribution for entry in self._entries}

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from itertools import product
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import attrs
 import torch
@@ -312,46 +312,59 @@ def loss_context(modalities: int) -> LossContext:
     return LossContext(MODALITIES[:modalities], LATENT, Space((modalities * LATENT.width,)))
 
 
+class HeadInputs(NamedTuple):
+    """The arguments of a head's ``forward``."""
+
+    codes: Quantized
+    given: Tensor | None = None  # where it is made for benchmarks that give something besides
+
+    def through(self, head: TaskHead) -> Tensor:
+        """The logits."""
+        return head(self.codes) if self.given is None else head(self.codes, self.given)
+
+
 class HeadSubject(ModuleSubject):
-    """A task head."""
+    """A task head, with what it is given besides codes."""
 
     component: type[TaskHead]
 
     def contexts(self) -> Iterator[HeadContext]:
         """Three classes."""
-        yield HeadContext(CODES, LATENT, toys.CLASSES)
+        yield HeadContext(CODES, LATENT, toys.CLASSES, self.component.example_given)
 
     @property
     def label(self) -> Tensor:
         """The class (B,) of each clip of ``inputs``."""
         return torch.arange(CLIPS) % len(toys.CLASSES)
 
-    def inputs(self, clips: int = CLIPS, steps: int = STEPS, masked: bool = False) -> Quantized:
-        """Codes."""
-        return toys.codes_of(CODES, LATENT, clips, steps, self.generator(), masked)
+    def inputs(self, clips: int = CLIPS, steps: int = STEPS, masked: bool = False) -> HeadInputs:
+        """Codes, and normal numbers to be given besides."""
+        generator, given = self.generator(), self.component.example_given
+        codes = toys.codes_of(CODES, LATENT, clips, steps, generator, masked)
+        return HeadInputs(codes, None if given is None else torch.randn(clips, *given.shape, generator=generator))
 
-    def outputs(self, module: nn.Module, inputs: Quantized) -> Outputs:
+    def outputs(self, module: nn.Module, inputs: HeadInputs) -> Outputs:
         """The logits."""
-        return {"logits": module(inputs)}
+        return {"logits": inputs.through(module)}
 
-    def junk(self, inputs: Quantized) -> Quantized:
+    def junk(self, inputs: HeadInputs) -> HeadInputs:
         """Junk codes."""
-        return toys.junk_where_masked(inputs, inputs.mask, self.generator())
+        return inputs._replace(codes=toys.junk_where_masked(inputs.codes, inputs.codes.mask, self.generator()))
 
-    def real(self, inputs: Quantized, outputs: Outputs) -> Outputs:
+    def real(self, inputs: HeadInputs, outputs: Outputs) -> Outputs:
         """Logits of clips, or those of real steps."""
-        steps = inputs.mask.shape
-        return {name: value[inputs.mask] if value.shape[:2] == steps else value for name, value in outputs.items()}
+        mask = inputs.codes.mask
+        return {name: value[mask] if value.shape[:2] == mask.shape else value for name, value in outputs.items()}
 
-    def target(self, head: TaskHead, inputs: Quantized) -> Tensor:
-        """What its loss accepts: a class or classes, of each clip or of each step; else zeros and ones.
+    def target(self, head: TaskHead, inputs: HeadInputs) -> Tensor:
+        """What its loss accepts: a class or classes, of each clip or of each step; else the form of a prediction.
 
         Raises:
             Violation: It accepts nothing.
         """
-        logits = head(inputs)
+        logits = inputs.through(head)
         refusals = []
-        for target in self._targets(head, logits, inputs):
+        for target in self._targets(head.predict(logits), inputs.codes.indices.shape):
             try:
                 if head.loss(logits, target).dim() == 0:
                     return target
@@ -362,19 +375,19 @@ class HeadSubject(ModuleSubject):
             "let loss(logits, target) give one scalar for what a benchmark's split has as targets",
         )
 
-    def _targets(self, head: TaskHead, logits: Tensor, inputs: Quantized) -> Iterator[Tensor]:
+    def _targets(self, predicted: Tensor, steps: torch.Size) -> Iterator[Tensor]:
         label = self.label
-        each_step = label[:, None].expand(inputs.indices.shape)
+        each_step = label[:, None].expand(steps)
         one_hot = nn.functional.one_hot
         yield from (label, each_step, one_hot(each_step).float(), one_hot(label).float())
-        predicted = head.predict(logits)
-        yield torch.rand(predicted.shape, generator=self.generator()).round()
+        whole = (label > 0).view(-1, *[1] * (predicted.dim() - 1)).expand(predicted.shape)
+        yield whole * toys.full_scale(predicted.dtype)
 
-    def objective(self, module: nn.Module, inputs: Quantized) -> Tensor:
+    def objective(self, module: nn.Module, inputs: HeadInputs) -> Tensor:
         """The head's own loss, where it is trained."""
         if not self.trained(module):
             return super().objective(module, inputs)
-        return module.loss(module(inputs), self.target(module, inputs))
+        return module.loss(inputs.through(module), self.target(module, inputs))
 
 
 class AlignmentSubject(Subject):
@@ -451,7 +464,7 @@ class DataSubject(Subject):
 
 
 class BenchmarkSubject(Subject):
-    """A benchmark, over the data of its package where there are such, else over toy data."""
+    """A benchmark, over the data of its package where there are such, else over toy data of what it needs."""
 
     component: type[Benchmark]
 
@@ -461,7 +474,7 @@ class BenchmarkSubject(Subject):
             yield BenchmarkContext(tuple(data.spaces), data, mode)
 
     def _sources(self) -> list[DataSource]:
-        return [*(source.sample for source in self.data), toys.toy_data()]
+        return [*(source.sample for source in self.data), toys.toy_data(self.component.needs)]
 
     @property
     def tested(self) -> list[str]:

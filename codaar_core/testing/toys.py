@@ -88,6 +88,11 @@ def codes_of(
     )
 
 
+def full_scale(dtype: torch.dtype) -> Tensor:
+    """What stands for yes: one, or the highest level of eight bits."""
+    return torch.tensor(255 if dtype == torch.uint8 else 1, dtype=dtype)
+
+
 def view_of(modalities: Sequence[str], clips: int, steps: int, seed: int, masked: bool = False) -> StepView:
     """A training step; latents and reconstructions are leaves that want a gradient."""
     generator = generator_of(seed)
@@ -180,10 +185,14 @@ class ToyData(DataSource):
 
     card = Card("toy features", "CC0-1.0", "made while it runs")
 
+    def __init__(self, config: ToyData.Config, context: DataContext) -> None:
+        super().__init__(config, context)
+        self.modalities = context.modalities
+
     @property
     def spaces(self) -> Mapping[str, Space]:
         """Vectors."""
-        return {modality: Space((8,), STEPS) for modality in MODALITIES[:3]}
+        return {modality: Space((8,), STEPS) for modality in self.modalities}
 
     def split(self, name: str) -> ToySplit:
         """Any split."""
@@ -194,6 +203,6 @@ class ToyData(DataSource):
         return ToySplit(self.spaces, clips, seed)
 
 
-def toy_data() -> ToyData:
-    """The data of a benchmark whose plug-in brings none."""
-    return ToyData(ToyData.Config(), DataContext(MODALITIES[:3]))
+def toy_data(needs: tuple[str, ...] = ()) -> ToyData:
+    """The data of a benchmark whose plug-in brings none: of what it needs, and of others up to three."""
+    return ToyData(ToyData.Config(), DataContext((*needs, *MODALITIES[len(needs) : 3])))

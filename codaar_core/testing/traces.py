@@ -39,7 +39,7 @@ def _parts(subject: ModuleSubject) -> Iterator[Trace]:
         yield _decodable(module, inputs)
         _update(module, inputs)
     if isinstance(subject, HeadSubject):
-        yield {"predicted": module.predict(module(inputs))}
+        yield {"predicted": module.predict(inputs.through(module))}
     yield _named("later", module.state_dict())
 
 

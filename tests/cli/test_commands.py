@@ -127,7 +127,7 @@ def test_list_everything(call):
 def test_list_an_unknown_kind(call):
     code, _, error = call("list", "encoder5")
     assert code == 2
-    assert error == "error: there is no kind 'encoder5'\n   = help: did you mean 'encoder' or 'encoders'?\n"
+    assert error == "error[unknown-kind]: there is no kind 'encoder5'\n   = help: did you mean 'encoder' or 'encoders'?\n"
 
 
 def test_list_plugins(call):
@@ -168,10 +168,17 @@ def test_validate(call):
 
 
 def test_validate_prints_notes(call):
-    code, out, _ = call("validate", "small.toml", "-o", "losses.x.weight=2")
+    Path("more.toml").write_text(SMALL + "[losses.x]\nweight = 2.0\n")
+    code, out, _ = call("validate", "more.toml")
     assert code == 0
     assert out.startswith("note[unused-block]: [losses.x] is not switched on\n")
-    assert out.endswith("small.toml is good, with 1 note.\n")
+    assert out.endswith("more.toml is good, with 1 note.\n")
+
+
+def test_validate_refuses_an_override_without_effect(call):
+    code, _, error = call("validate", "small.toml", "-o", "losses.x.weight=2")
+    assert code == 2
+    assert error.startswith("error[unused-block]: [losses.x] is not switched on\n")
 
 
 def test_inspect(call):
@@ -290,8 +297,9 @@ def test_run(call, engine):
 
 
 def test_a_run_prints_notes_about_slips_only(call, engine):
-    overrides = ["-o", "model.losses=['toy-loss']", "-o", "losses.toy-los.depth=2", "-o", "align.x.use=toy-align"]
-    code, _, error = call("run", "small.toml", *overrides)
+    blocks = "[losses.toy-los]\ndepth = 2\n[align.x]\nuse = 'toy-align'\n"
+    Path("more.toml").write_text(SMALL + blocks)
+    code, _, error = call("run", "more.toml", "-o", "model.losses=['toy-loss']")
     assert code == 0
     assert error.startswith("note[unused-block]: [losses.toy-los] is not switched on\n") and error.count("note[") == 1
 

@@ -234,8 +234,11 @@ def test_validate_in_github_actions(call):
         "::error file=a%2Cb.toml,line=10,col=1,title=unknown-setting::"
         "[encoders.north] has no setting 'wdth'%0Adid you mean 'width'?\n"
     )
-    code, out, _ = call("validate", "small.toml", "-o", "losses.x.use=toy-loss", "--format", "github")
-    assert code == 0 and out.startswith("::notice title=unused-block::[losses.x] is not switched on%0A")
+    Path("more.toml").write_text(SMALL + "[losses.x]\nuse = 'toy-loss'\n")
+    code, out, _ = call("validate", "more.toml", "--format", "github")
+    assert code == 0
+    assert out.startswith("::notice file=more.toml,line=")
+    assert ",title=unused-block::[losses.x] is not switched on%0A" in out
 
 
 def test_validate_deep(call):

@@ -183,6 +183,25 @@ class GoodHead(api.TaskHead):
         return logits.argmax(-1)
 
 
+class GoodGivenHead(GoodHead):
+    """Yes or no for each of six things that are given: the mean code decides, they say how clearly."""
+
+    example_given = api.Space((6, 3))
+
+    def __init__(self, config, context):
+        super().__init__(config, context)
+        self.out = nn.Linear(context.codes.width, 1)
+
+    def forward(self, quantized, given):
+        return self.out(self.pooled(quantized)) * given.abs().mean(-1)
+
+    def loss(self, logits, target):
+        return F.binary_cross_entropy_with_logits(logits, target)
+
+    def predict(self, logits):
+        return (logits > 0).to(logits.dtype)
+
+
 class GoodSplit(api.Split):
     def __init__(self, values, labels):
         self.values, self.labels = values, labels
@@ -244,6 +263,15 @@ def accuracy(prediction, target):
     return (prediction == target).double().mean()
 
 
+class GoodNamingBenchmark(GoodBenchmark):
+    """Which class is it, for models of two modalities that it speaks of by name?"""
+
+    needs = ("sight", "touch")
+
+    def transfers(self):
+        return [api.Transfer("sight", "touch")]
+
+
 class GoodHook(api.RunHooks):
     """Counts epochs."""
 
@@ -263,4 +291,9 @@ GOOD = {
     "benchmark": GoodBenchmark,
     "hook": GoodHook,
 }
-VARIANTS = [("quantizer", GoodTrainedQuantizer), ("loss", GoodOwnLoss)]
+VARIANTS = [
+    ("quantizer", GoodTrainedQuantizer),
+    ("loss", GoodOwnLoss),
+    ("head", GoodGivenHead),
+    ("benchmark", GoodNamingBenchmark),
+]

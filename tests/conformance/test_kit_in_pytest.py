@@ -187,7 +187,8 @@ def offers_components(folder: Path) -> bool:
 @pytest.mark.parametrize("folder", list(filter(offers_components, PLUGINS)), ids=lambda folder: folder.name)
 def test_every_plugin_of_this_repository_is_checked(folder):
     written = (folder / "tests" / f"test_conformance_{folder.name}.py").read_text("utf-8")
-    assert f'test_conformance = codaar_checks("codaar-plugin-{folder.name}"' in written
+    distribution = f"codaar-plugin-{folder.name.replace('_', '-')}"
+    assert re.search(rf'^test_conformance = codaar_checks\(\s*"{distribution}"', written, re.M)
 
 
 def test_the_page_lists_the_checks_that_there_are():

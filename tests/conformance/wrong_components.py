@@ -900,6 +900,13 @@ class PublishedElsewhere(GoodBenchmark):
     published = {"north->south/f1": 0.5}
 
 
+@breaks("benchmark", "names", "which is no tuple of modalities")
+class NeedsLetters(GoodBenchmark):
+    """Forgets a comma."""
+
+    needs = "north"
+
+
 class Unlabelled(GoodSplit):
     def __getitem__(self, indices):
         return super().__getitem__(indices)._replace(targets={})
@@ -1000,6 +1007,14 @@ class Unmarked(api.RunHooks):
 @breaks("alignment", "trains", "in the toy recipe the reconstruction error goes from")
 class FlingsCodewords(GoodAlignment):
     """Codewords run away."""
+
+    def adjust(self, codebooks):
+        return {m: 1.5 * book for m, book in codebooks.items()}
+
+
+@breaks("alignment", "trains", "in the toy recipe the gradient is not finite")
+class ExplodesCodewords(GoodAlignment):
+    """Codewords run away so fast that the run ends."""
 
     def adjust(self, codebooks):
         return {m: 4 * book for m, book in codebooks.items()}

@@ -46,7 +46,8 @@ def test_a_block_has_the_settings_of_its_component_and_of_the_framework(made):
         "description": "loss of codaar-plugin-toy 0.3.0",
     }
     assert loss["description"] == "Loses toys." and loss["additionalProperties"] is False
-    assert list(block(made, "benchmark")["properties"]) == ["use", "epochs", "batch", "lr", "clip", "head"]
+    training = ("epochs", "batch", "lr", "clip", "milestones", "gamma")
+    assert list(block(made, "benchmark")["properties"]) == ["use", *training, "head"]
 
 
 def test_types_choices_defaults_and_meanings(made):
@@ -69,6 +70,16 @@ def test_the_toy_recipe_is_good(made):
 def test_a_reference_may_stand_for_any_value(made):
     assert complaints(made, 'run.epochs = "${run.seed}"\nquantizer.sizes = ["${run.seed}", 3]\n') == []
     assert complaints(made, 'run.epochs = "${run.seed"\n')
+
+
+def test_a_sweep(made):
+    table = 'title = "Table"\nseeds = [1]\ncolumns = { "A→B" = "judge/north->east/accuracy" }\n'
+    assert complaints(made, f'[sweep]\n{table}published.other = [0.5]\narms.long = {{ run.epochs = 9 }}\n') == []
+    assert complaints(made, '[sweep]\narms.long = { run.epoch = 9 }\n')
+    assert complaints(made, '[sweep]\narms.long = { sweep = {} }\n')
+    assert complaints(made, '[sweep]\nseed = [1]\n')
+    assert complaints(made, '[sweep]\ncolumns = { "A→B" = "judge" }\n')
+    assert complaints(made, '[sweep]\npublished.other = ["none"]\n')
 
 
 def test_a_recipe_that_extends_another_may_leave_everything_out(made):

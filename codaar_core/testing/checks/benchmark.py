@@ -40,6 +40,11 @@ def names(subject: BenchmarkSubject) -> None:
         f"{subject.title} names no head",
         'write head = "name-of-a-head" in the class',
     )
+    expect(
+        isinstance(benchmark.needs, tuple),
+        f"{subject.title}.needs is {benchmark.needs!r}, which is no tuple of modalities",
+        'write needs = ("name", "other-name") in the class; one name is ("name",)',
+    )
     callables = benchmark.metrics and all(callable(metric) for metric in benchmark.metrics.values())
     expect(callables, f"{subject.title}.metrics has no metric", "return {name: function of (prediction, target)}")
     strings = isinstance(benchmark.classes, tuple) and all(isinstance(name, str) for name in benchmark.classes)

@@ -6,50 +6,52 @@ import inspect
 
 import torch
 
-from codaar_core.api import Quantized
 from codaar_core.testing import toys
 from codaar_core.testing.check import check, expect
 from codaar_core.testing.checks.module import is_trained
-from codaar_core.testing.subjects import HeadSubject
+from codaar_core.testing.subjects import HeadInputs, HeadSubject
 
 TRAINING = 30  # steps
 RATE = 1e-2
 FALL = 0.9  # of the first loss
 
 
-def separable(subject: HeadSubject) -> Quantized:
+def separable(subject: HeadSubject) -> HeadInputs:
     """Codes that tell the class of each clip of ``subject.label``."""
-    codes, generator = subject.inputs(), subject.generator()
+    inputs, generator = subject.inputs(), subject.generator()
+    codes = inputs.codes
     full, own = (
         torch.randn(len(toys.CLASSES), 1, code.shape[-1], generator=generator)[subject.label] + 0.1 * code
         for code in (codes.full, codes.own)
     )
-    return codes._replace(full=full, own=own)
+    return inputs._replace(codes=codes._replace(full=full, own=own))
 
 
 @check("head")
 def sees_codes_only(subject: HeadSubject) -> None:
-    """forward takes codes and nothing else: a head that knew features or modality would not transfer."""
+    """forward takes codes, and what the benchmark gives: a head that knew features or modality would not transfer."""
     names = list(inspect.signature(subject.component.forward).parameters)
+    given = subject.component.example_given is not None
     expect(
-        len(names) == 2,
-        f"{subject.title}.forward takes ({', '.join(names)}), it should take (self, quantized)",
-        "read quantized.full, quantized.own and quantized.mask only",
+        len(names) == 2 + given,
+        f"{subject.title}.forward takes ({', '.join(names)}), it should take (self, quantized{', given' * given})",
+        "read quantized.full, quantized.own and quantized.mask only; where the benchmark gives something besides, "
+        "say so by example_given = Space(...)",
     )
 
 
 @check("head")
 def predictions(subject: HeadSubject) -> None:
     """predict gives one entry a clip, in the form of the targets: metrics compare the two."""
-    head, codes = subject.build().eval(), subject.inputs()
-    predicted = head.predict(head(codes))
+    head, inputs = subject.build().eval(), subject.inputs()
+    predicted = head.predict(inputs.through(head))
     expect(
         len(predicted) == toys.CLIPS and bool(predicted.isfinite().all()),
         f"{subject.title}.predict gives {tuple(predicted.shape)} for {toys.CLIPS} clips, or what is not finite",
         "keep the clips on the first axis",
     )
     if is_trained(subject):
-        target = subject.target(head, codes)
+        target = subject.target(head, inputs)
         expect(
             predicted.shape == target.shape,
             f"{subject.title}.predict gives {tuple(predicted.shape)}, but its loss takes targets {tuple(target.shape)}",
@@ -60,22 +62,22 @@ def predictions(subject: HeadSubject) -> None:
 @check("head", applies=is_trained)
 def scalar_loss(subject: HeadSubject) -> None:
     """Its loss is a finite scalar for some form of target: a class or classes, of each clip or step."""
-    head, codes = subject.build(), subject.inputs()
-    loss = head.loss(head(codes), subject.target(head, codes))
+    head, inputs = subject.build(), subject.inputs()
+    loss = head.loss(inputs.through(head), subject.target(head, inputs))
     expect(bool(loss.isfinite()), f"{subject.title}.loss is not finite", "use the logits' loss, not log(probability)")
 
 
 @check("head", applies=is_trained)
 def learns(subject: HeadSubject) -> None:
     """On codes that tell the class its loss falls within 30 steps and it predicts well: else all transfer is chance."""
-    head, codes = subject.build().train(), separable(subject)
-    target = subject.target(head, codes)
+    head, inputs = subject.build().train(), separable(subject)
+    target = subject.target(head, inputs)
     optimizer = torch.optim.Adam(head.parameters(), lr=RATE)
     losses = []
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(subject.seed)
         for _ in range(TRAINING):
-            loss = head.loss(head(codes), target)
+            loss = head.loss(inputs.through(head), target)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -85,7 +87,9 @@ def learns(subject: HeadSubject) -> None:
         f"{subject.title}: the loss goes from {losses[0]:.4g} to {losses[-1]:.4g} in {TRAINING} steps",
         "check that the logits depend on quantized.full or quantized.own",
     )
-    right = float(((head.predict(head(codes)) - target).abs() < 0.5).double().mean())
+    predicted = head.predict(inputs.through(head))
+    missed = (predicted.double() - target.double()).abs() / toys.full_scale(target.dtype)
+    right = float((missed < 0.5).double().mean())
     expect(
         right > 0.5,
         f"{subject.title} predicts {right:.0%} of the training targets after its loss has fallen",

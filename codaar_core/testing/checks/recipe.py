@@ -11,18 +11,19 @@ import tomli_w
 import torch
 from safetensors.torch import load_file
 
-from codaar_core.api import hook
+from codaar_core.api import CodaarError, DataError, hook
 from codaar_core.engine import run
-from codaar_core.recipe import load
+from codaar_core.recipe import Plan, load
 from codaar_core.recipe.resolved import settings
 from codaar_core.testing import toy_model
-from codaar_core.testing.check import check, expect
+from codaar_core.testing.check import Violation, check, expect
 from codaar_core.testing.subjects import DataSubject, DecoderSubject, EncoderSubject, Subject
 from codaar_core.testing.toys import MODALITIES
 
 SWAPPED = ("encoder", "decoder", "quantizer", "alignment", "loss", "data")
 STEPS = 10  # an epoch
 EPOCHS = 2
+LOOK = "look at what it passes on: scale of the outputs, detach() in the wrong place, codewords that run away"
 TOYS = """# {folder}
 from codaar_core.testing import toy_model
 from {module} import {name}
@@ -43,12 +44,12 @@ def trains(subject: Subject) -> None:
     """In the toy recipe, 20 steps with it make the reconstruction better: it works together with the others."""
     with tempfile.TemporaryDirectory() as folder:
         watched = Watcher()
-        run(load(write_recipe(subject, Path(folder))), observers=[watched])
+        trained(subject, load(write_recipe(subject, Path(folder))), observers=[watched])
     first, *_, last = watched.reconstruction
     expect(
         last < first,
         f"{subject.title}: in the toy recipe the reconstruction error goes from {first:.4g} to {last:.4g}",
-        "look at what it passes on: scale of the outputs, detach() in the wrong place, codewords that run away",
+        LOOK,
     )
 
 
@@ -57,18 +58,32 @@ def resumes(subject: Subject) -> None:
     """A run that is stopped and resumed ends with the weights, to the bit, of one that never stopped."""
     with tempfile.TemporaryDirectory() as folder:
         plan = load(write_recipe(subject, Path(folder)))
-        whole = weights(run(plan))
+        whole = weights(trained(subject, plan))
         stopping = Watcher(stop=True)
         try:
-            run(plan, observers=[stopping])
+            trained(subject, plan, observers=[stopping])
         except Stopped:
-            resumed = weights(run(plan, resume=str(stopping.directory)))
+            resumed = weights(trained(subject, plan, resume=str(stopping.directory)))
     changed = [name for name, tensor in whole.items() if not torch.equal(tensor, resumed[name])]
     expect(
         not changed,
         f"{subject.title}: after a resume {', '.join(changed[:3])} is not what it is without a stop",
         "keep all that outlasts a step in parameters and buffers; draw from torch's or the view's generator",
     )
+
+
+def trained(subject: Subject, plan: Plan, **how: Any) -> Path:
+    """The directory of a run of the toy recipe.
+
+    Raises:
+        Violation: It ends early.
+    """
+    try:
+        return run(plan, **how)
+    except DataError:
+        raise
+    except CodaarError as error:
+        raise Violation(f"{subject.title}: in the toy recipe {error.message}", LOOK) from error
 
 
 class Stopped(Exception):

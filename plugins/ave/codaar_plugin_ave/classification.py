@@ -10,7 +10,7 @@ import attrs
 from codaar_plugin_cmg.labels import ClipLabels
 from codaar_plugin_cmg.metrics import accuracy, batched, class_f1, class_precision, class_recall, macro_precision
 
-from codaar_core.api import BenchmarkContext, ComponentError, Metric, Selection, Space, Split, Transfer, setting
+from codaar_core.api import BenchmarkContext, Metric, Selection, Space, Split, Transfer, setting
 from codaar_plugin_ave.annotations import CLASSES, SECONDS
 from codaar_plugin_ave.files import CARD, MODALITIES, AveFiles, FileSettings
 from codaar_plugin_ave.packed import open_packed, packed_extraction, packed_file
@@ -28,6 +28,7 @@ class AveClassification(ClipLabels):
     epoch, as the released CoDAAR code does.
     """
 
+    needs = MODALITIES
     head = "clip-classifier"
     card = CARD
 
@@ -39,12 +40,6 @@ class AveClassification(ClipLabels):
 
     def __init__(self, config: Config, context: BenchmarkContext) -> None:
         super().__init__(config, context)
-        absent = [modality for modality in MODALITIES if modality not in context.modalities]
-        if absent:
-            raise ComponentError(
-                f"this benchmark is about audio and video, and the model has no {absent[0]!r}",
-                "leave it out of evaluate.on, or add this modality to model.modalities",
-            )
         self.as_published = context.mode == "as-published"
         spaces = {modality: Space(context.data.spaces[modality].shape, SECONDS) for modality in MODALITIES}
         self.files = AveFiles(config, spaces)

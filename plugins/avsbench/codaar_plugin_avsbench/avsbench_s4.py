@@ -18,7 +18,6 @@ from codaar_core.api import (
     Benchmark,
     BenchmarkContext,
     Card,
-    ComponentError,
     DataError,
     Metric,
     Selection,
@@ -63,11 +62,9 @@ class AvsbenchS4(Benchmark):
     of their first frame only. Mode "strict": sound has one code a second, scores are of the whole test split. Mode
     "as-published": features pass the random map of the released code, drawn anew for the test split; encoders keep
     their dropout while heads are trained; scores are means over batches of four clips.
-
-    Raises:
-        ComponentError: The model lacks audio or text.
     """
 
+    needs = MODALITIES
     head = "avs-segmentation"
     card = Card(
         title="AVSBench-S4",
@@ -96,12 +93,6 @@ class AvsbenchS4(Benchmark):
 
     def __init__(self, config: Config, context: BenchmarkContext) -> None:
         super().__init__(config, context)
-        absent = [modality for modality in MODALITIES if modality not in context.modalities]
-        if absent:
-            raise ComponentError(
-                f"this benchmark is about audio and text, and the model has no {absent[0]!r}",
-                "leave it out of evaluate.on, or add this modality to model.modalities",
-            )
         self.as_published = context.mode == "as-published"
         self.shapes = {modality: context.data.spaces[modality].shape for modality in MODALITIES}
 

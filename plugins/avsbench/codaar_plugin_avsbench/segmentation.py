@@ -25,6 +25,7 @@ class AvsSegmentation(TaskHead):
     """
 
     example = {"backbone": "small", "channels": 8}
+    example_given = Space((5, 3, 32, 32))
 
     @attrs.frozen(kw_only=True)
     class Config:

@@ -45,6 +45,7 @@ class EventParsing(SegmentLabels):
     tables, a recording is background there, as in LLP's own evaluation.
     """
 
+    needs = tuple(TABLES)
     card: ClassVar[Card]
     events: ClassVar[tuple[str, ...]]  # in the order of labels
     table: ClassVar[str]  # what names of tables begin with
@@ -72,12 +73,6 @@ class EventParsing(SegmentLabels):
 
     def __init__(self, config: Config, context: BenchmarkContext) -> None:
         super().__init__(config, context)
-        absent = [modality for modality in TABLES if modality not in context.modalities]
-        if absent:
-            raise ComponentError(
-                f"this benchmark is about audio and video, and the model has no {absent[0]!r}",
-                "leave it out of evaluate.on, or add this modality to model.modalities",
-            )
         self.as_published = context.mode == "as-published"
         if self.as_published and config.form != "combined":
             raise ComponentError(

@@ -18,7 +18,6 @@ from codaar_plugin_cmg.metrics import accuracy, class_f1, class_precision, class
 from codaar_core.api import (
     BenchmarkContext,
     Card,
-    ComponentError,
     DataError,
     Metric,
     Selection,
@@ -52,6 +51,7 @@ class UcfVggsound(ClipLabels):
     by the framework, and left out where the recipe says so.
     """
 
+    needs = tuple(SIDES)
     head = "clip-classifier"
     card = Card(
         title="UCF101 and VGGSound, sixteen shared classes",
@@ -79,12 +79,6 @@ class UcfVggsound(ClipLabels):
 
     def __init__(self, config: Config, context: BenchmarkContext) -> None:
         super().__init__(config, context)
-        absent = [modality for modality in SIDES if modality not in context.modalities]
-        if absent:
-            raise ComponentError(
-                f"this benchmark is about audio and video, and the model has no {absent[0]!r}",
-                "leave it out of evaluate.on, or add this modality to model.modalities",
-            )
         self.as_published = context.mode == "as-published"
         self.spaces = {m: Space(context.data.spaces[m].shape, SECONDS) for m in SIDES}
 

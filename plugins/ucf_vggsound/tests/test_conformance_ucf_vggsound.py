@@ -1,4 +1,4 @@
-"""The contract of the benchmark, on a generated copy of the data."""
+"""The contract of the benchmark; in both modes, on a generated copy of the data."""
 
 from __future__ import annotations
 
@@ -9,12 +9,7 @@ from codaar_core.testing import codaar_checks
 from codaar_core.testing.catalogue import checks_of
 from codaar_core.testing.subjects import BenchmarkSubject
 
-test_conformance = codaar_checks(
-    "codaar-plugin-ucf-vggsound",
-    expected_failures={
-        "benchmark:ucf-vggsound:builds": "the toy modalities are neither audio nor video: checked below"
-    },
-)
+test_conformance = codaar_checks("codaar-plugin-ucf-vggsound")
 
 
 @pytest.mark.parametrize("mode", ["strict", "as-published"])
