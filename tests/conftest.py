@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ["OMP_NUM_THREADS"] = "1"  # as many workers as cores; threads beyond that wait for each other
+
 import pytest
 from environments import environment, wheels  # noqa: F401
 from toy_plugins import here, site, toy  # noqa: F401

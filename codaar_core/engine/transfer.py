@@ -142,7 +142,7 @@ class Trial:
     def train(self, head: TaskHead, coded: Coded, seed: int) -> Iterator[int]:
         """Train ``head`` on the codes of one modality, epoch by epoch; it never learns which one."""
         quantizer, bench = self.session.model.quantizer, self.bench
-        optimizer = torch.optim.Adam(head.parameters(), lr=bench.lr)
+        optimizer = torch.optim.Adam(head.parameters(), lr=bench.lr, fused=True)
         for epoch in range(bench.epochs):
             set_learning_rate(optimizer, bench, epoch)
             torch.manual_seed(derive_seed(seed, bench.name, "train", epoch))

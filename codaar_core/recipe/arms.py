@@ -11,14 +11,12 @@ import attrs
 from attrs.validators import deep_iterable, ge
 
 from codaar_core.api.component import setting
-from codaar_core.recipe.check import check
+from codaar_core.recipe.check import SWEEP, check
 from codaar_core.recipe.conversion import convert
 from codaar_core.recipe.plan import Plan
 from codaar_core.recipe.problem import Problem, RecipeError
 from codaar_core.recipe.reading import Recipe, read, read_overrides
 from codaar_core.recipe.tree import Table, Value, merge
-
-SWEEP = "sweep"
 
 
 @attrs.frozen(kw_only=True)
@@ -87,7 +85,7 @@ def load_sweep(path: Path | str, overrides: Sequence[str] = (), plugins: Sequenc
     published = _published(table, sum(1 for _ in _items(table, "columns", [])), problems)
     arms = tuple(_arms(recipe, table, settings, overrides, plugins, problems))
     if problems or settings is None:
-        raise RecipeError(list({str(problem): problem for problem in problems}.values()))
+        raise RecipeError(list({(each.code, each.message, each.origin): each for each in problems}.values()))
     run = arms[0].plans[0].run
     name = run.name.removesuffix(f"-{arms[0].name}")
     directory = Path(run.directory) / name
@@ -132,7 +130,7 @@ def _plans(
     """The arm over the recipe, and the command line over both."""
     tree = merge(recipe.tree.without([SWEEP]), changes)
     own = [f"run.name={_name(tree)}-{arm}"]
-    layered = merge(merge(tree, read_overrides(own)), read_overrides(overrides))
+    layered = merge(merge(tree, read_overrides(own)), read_overrides(overrides).without([SWEEP]))
     plan = check(attrs.evolve(recipe, tree=layered), [*overrides, *own], [Path(file) for file in plugins])
     for seed in seeds or (plan.run.seed,):
         yield _seeded(plan, seed)

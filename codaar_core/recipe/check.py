@@ -102,11 +102,11 @@ class _Checker:
         """The known tables. A misspelt one is read under the name that was meant, so that one slip is one problem."""
         items: dict[str, Table | Value] = {}
         for key, node in tree.items.items():
-            if key not in ("codaar", *TABLES):
+            if key not in ("codaar", SWEEP, *TABLES):
                 key = self._unknown_table(key, node, tree)
             if key in TABLES and isinstance(node, Value):
                 self._not_a_table(key, node)
-            elif key:
+            elif key and key != SWEEP:
                 before = items.get(key)  # inherited, where this one is misspelt
                 items[key] = merge(before, node) if isinstance(before, Table) and isinstance(node, Table) else node
         return Table(items, tree.key)
@@ -116,7 +116,7 @@ class _Checker:
         what = f"table [{key}]" if isinstance(node, Table) else f"setting {key!r}"
         help = did_you_mean(key, near) or f"its tables are {', '.join(sorted(TABLES))}"
         self.problems.append(Problem("unknown-table", f"a recipe has no {what}", node.key, help))
-        return next((name for name in near if name not in (*DIRECTIVES, SWEEP)), "")
+        return next((name for name in near if name not in DIRECTIVES), "")
 
     def _not_a_table(self, path: str, node: Value) -> None:
         self.unreadable.add(path)
@@ -228,6 +228,10 @@ class _Checker:
         for name, table in off.items():
             meant = [each for each in on if each not in tables or not table.key.source.is_file]
             self._switched_off(section, name, table, meant)
+            if _is_overridden(table):  # its keys may be misspelt there
+                self._on(section, name, table, off)
+            else:
+                self.blocks.switched_off(SWITCHED[section].settings, f"{section}.{name}", table)
         found = {}
         for name, origin in on.items():
             if f"{section}.{name}" not in self.unreadable:
@@ -235,7 +239,6 @@ class _Checker:
         return found
 
     def _switched_off(self, section: str, name: str, table: Table, meant: list[str]) -> None:
-        self.blocks.switched_off(SWITCHED[section].settings, f"{section}.{name}", table)
         near = closest(name, meant)
         help = f"did you mean [{section}.{near[0]}]?" if near else f"{SWITCHED[section].switch} switches blocks on"
         message = f"[{section}.{name}] is not switched on"
@@ -281,6 +284,11 @@ class _Checker:
         if modalities is not None and len(modalities) < 2 and isinstance(steps, Value) and steps.data:
             message = f"model.align needs two modalities, model.modalities has {len(modalities)}"
             self.problems.append(Problem("lone-modality", message, steps.origin, "align = []"))
+
+
+def _is_overridden(block: Table) -> bool:
+    """Whether it is from a file, with a value from the command line."""
+    return block.key.source.is_file and any(not value.origin.source.is_file for _, value in block.walk())
 
 
 def _beside(origin: Origin, name: str) -> Path:

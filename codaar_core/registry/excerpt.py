@@ -12,7 +12,7 @@ from typing import Any
 from codaar_core.registry.source import file_of
 
 LIGHT = {*sys.stdlib_module_names, "attr", "attrs", "codaar_core.api"}
-"""What definitions may import. Files of their own package, of plug-ins and of codaar_core.nn are read as this one is."""
+"""What definitions may import. Files of their package, of plug-ins and of codaar_core.nn are read as this one is."""
 READ = "codaar_core.nn"
 PLUGIN = "codaar_plugin_"
 

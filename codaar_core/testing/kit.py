@@ -15,10 +15,20 @@ from codaar_core.registry.loading import load_installed
 from codaar_core.testing.catalogue import checks_of
 from codaar_core.testing.check import Check, Violation
 from codaar_core.testing.package import Package, installed_package
-from codaar_core.testing.subjects import SUBJECTS, subject_of
+from codaar_core.testing.subjects import subject_of
 
 State = Literal["passed", "failed", "expected", "skipped"]
-UNBUILT = ("settings", "described", "builds")  # checks of a component that cannot be built
+SETTINGS = ("frozen", "explained", "names", "round-trip", "schema")
+WITHOUT_BUILDING = ("described", *(f"settings-{each}" for each in SETTINGS))
+BEFORE_OTHERS = {
+    "encoder": ("builds", "record"),
+    "decoder": ("builds", "shape"),
+    "quantizer": ("builds", "record"),
+    "alignment": ("builds", "keys-and-shapes"),
+    "loss": ("builds", "terms"),
+    **dict.fromkeys(("head", "data", "benchmark"), ("builds",)),
+}
+"""A component that fails one of these fails most others because of it: they are not run."""
 
 
 @attrs.frozen
@@ -116,11 +126,11 @@ def cases(distribution: str, expected_failures: Mapping[str, str] | None = None)
         CodaarError: No such distribution offers components, or an expected failure names no check.
     """
     package = installed_package(distribution)
-    found = [Case(check, package) for check in checks_of("package")]
-    for subject in subjects(package):
-        found += cases_of(subject)
-    refuse_unknown(expected_failures or {}, [case.id for case in found])
-    return found
+    alone = [Case(check, package) for check in checks_of("package")]
+    components = subjects(package)
+    known = [case for subject in components for case in _applicable(subject, checks_of(subject.kind))]
+    refuse_unknown(expected_failures or {}, [case.id for case in [*alone, *known]])
+    return [*alone, *(case for subject in components for case in cases_of(subject))]
 
 
 def subjects(package: Package) -> list[Any]:
@@ -136,18 +146,28 @@ def subjects(package: Package) -> list[Any]:
 
 
 def cases_of(subject: Any) -> list[Case]:
-    """The checks that apply to a component. One that cannot be built has one red line, not twenty."""
+    """The checks that apply to a component. One that cannot be built, or misses its shape, has one red line."""
     checks = checks_of(subject.kind)
-    if subject.kind in SUBJECTS and not _can_be_built(subject):
-        checks = [check for check in checks if check.name.startswith(UNBUILT)]
-    return [Case(check, subject) for check in checks if _applies(check, subject)]
+    first = [check for check in checks if check.name in BEFORE_OTHERS.get(subject.kind, ())]
+    wrong = next((check for check in first if not _holds(check, subject)), None)
+    if wrong is not None:
+        checks = [check for check in checks if check is wrong or check.name in WITHOUT_BUILDING]
+    return _applicable(subject, checks)
 
 
-def _can_be_built(subject: Any) -> bool:
+def _holds(check: Check, subject: Any) -> bool:
+    """Whether nothing is wrong, as far as can be told without data."""
     try:
-        return hasattr(subject.sample, "config")
+        check(subject)
+    except DataError:
+        return True
     except Exception:
         return False
+    return True
+
+
+def _applicable(subject: Any, checks: list[Check]) -> list[Case]:
+    return [Case(check, subject) for check in checks if _applies(check, subject)]
 
 
 def _applies(check: Check, subject: Any) -> bool:

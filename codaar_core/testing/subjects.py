@@ -143,7 +143,7 @@ class ModuleSubject(Subject, ABC):
         """A scalar that depends on everything that comes out."""
         generator = generator_of(self.seed)
         values = [each for each in self.outputs(module, inputs).values() if each.is_floating_point()]
-        return sum((each * torch.randn(each.shape, generator=generator)).sum() for each in values)
+        return sum(((each * torch.randn(each.shape, generator=generator)).sum() for each in values), torch.zeros(()))
 
     def sizes(self) -> list[tuple[int, int]]:
         """Numbers of clips and steps to try."""
@@ -196,7 +196,8 @@ class DecoderSubject(ModuleSubject):
         """Vectors from vectors, maps from the smaller maps of convolutions, and either from nothing."""
         for shape in SHAPES:
             for private in _privates(shape):
-                yield DecoderContext(MODALITIES[0], CODES, private and Space(private), Space(shape))
+                given = None if private is None else Space(private)
+                yield DecoderContext(MODALITIES[0], CODES, given, Space(shape))
 
     def inputs(self, clips: int = CLIPS, steps: int = STEPS, masked: bool = False) -> tuple[Encoded, Quantized]:
         """Private features and full codes."""
@@ -245,7 +246,7 @@ class QuantizerSubject(ModuleSubject):
         generator = self.generator()
         return {m: toys.encoded_of(self.sample.latent, clips, steps, generator, masked) for m in self.modalities}
 
-    def outputs(self, module: nn.Module, inputs: Mapping[str, Encoded]) -> Outputs:
+    def outputs(self, module: Any, inputs: Mapping[str, Encoded]) -> Outputs:
         """Indices, codes and distances of all modalities."""
         return {
             f"{modality}.{name}": value
@@ -287,7 +288,7 @@ class LossSubject(ModuleSubject):
     def junk(self, inputs: StepView) -> StepView:
         """Junk everywhere but in the masks."""
         masks = {m: item.mask for m, item in inputs.encoded.items()}
-        changed = {
+        changed: dict[str, Any] = {
             name: {m: toys.junk_where_masked(item, masks[m], self.generator()) for m, item in records.items()}
             for name, records in (
                 ("inputs", inputs.inputs),
@@ -300,7 +301,7 @@ class LossSubject(ModuleSubject):
 
     def objective(self, module: nn.Module, inputs: StepView) -> Tensor:
         """The sum of the terms."""
-        return sum(self.outputs(module, inputs).values())
+        return sum(self.outputs(module, inputs).values(), torch.zeros(()))
 
     def trained(self, module: nn.Module) -> dict[str, nn.Parameter]:
         """None where the loss has its own optimizer."""
@@ -343,7 +344,7 @@ class HeadSubject(ModuleSubject):
         codes = toys.codes_of(CODES, LATENT, clips, steps, generator, masked)
         return HeadInputs(codes, None if given is None else torch.randn(clips, *given.shape, generator=generator))
 
-    def outputs(self, module: nn.Module, inputs: HeadInputs) -> Outputs:
+    def outputs(self, module: Any, inputs: HeadInputs) -> Outputs:
         """The logits."""
         return {"logits": inputs.through(module)}
 
@@ -353,8 +354,8 @@ class HeadSubject(ModuleSubject):
 
     def real(self, inputs: HeadInputs, outputs: Outputs) -> Outputs:
         """Logits of clips, or those of real steps."""
-        mask = inputs.codes.mask
-        return {name: value[mask] if value.shape[:2] == mask.shape else value for name, value in outputs.items()}
+        mask, steps = inputs.codes.mask, inputs.codes.indices.shape
+        return {name: value[mask] if value.shape[:2] == steps else value for name, value in outputs.items()}
 
     def target(self, head: TaskHead, inputs: HeadInputs) -> Tensor:
         """What its loss accepts: a class or classes, of each clip or of each step; else the form of a prediction.
@@ -383,7 +384,7 @@ class HeadSubject(ModuleSubject):
         whole = (label > 0).view(-1, *[1] * (predicted.dim() - 1)).expand(predicted.shape)
         yield whole * toys.full_scale(predicted.dtype)
 
-    def objective(self, module: nn.Module, inputs: HeadInputs) -> Tensor:
+    def objective(self, module: Any, inputs: HeadInputs) -> Tensor:
         """The head's own loss, where it is trained."""
         if not self.trained(module):
             return super().objective(module, inputs)

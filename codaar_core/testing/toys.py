@@ -130,7 +130,12 @@ def transform(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
 def tensors(value: Any) -> list[Tensor]:
     """Every tensor of a record."""
     found: list[Tensor] = []
-    transform(value, lambda tensor: found.append(tensor) or tensor)
+
+    def note(tensor: Tensor) -> Tensor:
+        found.append(tensor)
+        return tensor
+
+    transform(value, note)
     return found
 
 
@@ -139,13 +144,20 @@ def as_type(value: Any, dtype: torch.dtype) -> Any:
     return transform(value, lambda tensor: tensor.to(dtype) if tensor.is_floating_point() else tensor)
 
 
+def part(value: Any, clips: slice) -> Any:
+    """Some of the clips."""
+    return transform(value, lambda tensor: tensor[clips])
+
+
 def reordered(value: Any, order: Tensor) -> Any:
     """The clips in another order."""
     return transform(value, lambda tensor: tensor[order])
 
 
-def junk_where_masked(value: Any, mask: Tensor, generator: torch.Generator) -> Any:
+def junk_where_masked(value: Any, mask: Tensor | None, generator: torch.Generator) -> Any:
     """Large random numbers at all masked steps; indices become zero there."""
+    if mask is None:
+        return value
 
     def change(tensor: Tensor) -> Tensor:
         if tensor.shape[:2] != mask.shape or tensor.dtype == torch.bool:

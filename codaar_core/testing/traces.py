@@ -47,10 +47,10 @@ def _passes(subject: ModuleSubject, module: nn.Module, inputs: Any) -> Iterator[
     """What comes out in both modes, and the gradients."""
     yield _named("evaluated", subject.outputs(module.eval(), inputs))
     yield _named("trained", subject.outputs(module.train(), inputs))
-    leaves = {str(number): leaf for number, leaf in enumerate(toys.tensors(inputs)) if leaf.requires_grad}
-    leaves |= dict(module.named_parameters())
+    tensors = {str(number): tensor for number, tensor in enumerate(toys.tensors(inputs))}
+    leaves = {name: leaf for name, leaf in [*tensors.items(), *module.named_parameters()] if leaf.requires_grad}
     objective = subject.objective(module, inputs)
-    if isinstance(objective, Tensor) and objective.requires_grad:
+    if objective.requires_grad:
         gradients = torch.autograd.grad(objective, list(leaves.values()), allow_unused=True)
         yield _named("gradient", {k: v for k, v in zip(leaves, gradients, strict=True) if v is not None})
 

@@ -1,4 +1,4 @@
-"""What needs no torch is typed throughout: mypy has no complaint about it."""
+"""What is typed throughout: mypy has no complaint about it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-TYPED = ("registry", "recipe", "scaffold")
+TYPED = ("cli", "recipe", "registry", "scaffold", "testing")
 
 
 @pytest.mark.slow

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import attrs
 import pytest
-from good_components import GOOD, VARIANTS, GoodBenchmark, GoodData
+from good_components import GOOD, VARIANTS, GoodBenchmark, GoodData, GoodNamingBenchmark
 from wrong_components import WRONG
 
+from codaar_core import api
 from codaar_core.registry import Entry
 from codaar_core.testing.catalogue import CHECKS, checks_of
-from codaar_core.testing.kit import Case, cases_of
+from codaar_core.testing.kit import BEFORE_OTHERS, WITHOUT_BUILDING, Case, cases_of
 from codaar_core.testing.package import installed_package
 from codaar_core.testing.subjects import subject_of
 
@@ -58,6 +59,17 @@ def test_all_checks_of_a_kind_apply_to_some_good_component(kind):
 def test_every_check_has_its_bad_example():
     caught = {name for _, name in WRONG} | {name for name, *_ in MISTAKES}
     assert caught == {check.name for checks in CHECKS.values() for check in checks}
+
+
+def test_a_benchmark_refuses_a_model_without_what_it_needs():
+    context = api.BenchmarkContext(("north", "sight"), None, "strict")
+    with pytest.raises(api.ComponentError, match="about sight and touch, and the model has no 'touch'"):
+        GoodNamingBenchmark(GoodNamingBenchmark.Config(), context)
+
+
+@pytest.mark.parametrize("kind", BEFORE_OTHERS)
+def test_checks_that_come_before_others_exist(kind):
+    assert {*BEFORE_OTHERS[kind], *WITHOUT_BUILDING} <= {check.name for check in checks_of(kind)}
 
 
 def test_every_check_says_its_rule():

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import jsonschema
 import pytest
 import tomli
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from slips import slips, wrong_type
 
@@ -19,7 +19,12 @@ from codaar_core.recipe import Problem, literal
 
 ROOT = Path(__file__).resolve().parents[2]
 RECIPES = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "recipes").rglob("*.toml"))
-laws = settings(deadline=None, max_examples=3, suppress_health_check=list(HealthCheck))
+laws = settings(
+    deadline=None,
+    max_examples=2,  # of each recipe: there are many
+    phases=[Phase.generate],  # a slip needs no shrinking, which would take minutes
+    suppress_health_check=list(HealthCheck),
+)
 each_recipe = pytest.mark.parametrize("recipe", RECIPES)
 
 
@@ -60,15 +65,17 @@ class Pair(NamedTuple):
 
 
 def pairs(recipe: str) -> list[Pair]:
-    found = []
+    found, table = [], ""
     for number, line in enumerate((ROOT / recipe).read_text("utf-8").splitlines()):
-        if re.match(r"\w+ *=", line):
+        table = line if line.startswith("[") else table
+        if re.match(r"\w+ *=", line) and not table.startswith("[sweep."):  # names there are the author's
             try:
                 ((key, value),) = tomli.loads(line).items()
             except tomli.TOMLDecodeError:  # it goes on in the next line
                 continue
             found.append(Pair(key, value, number))
-    return [pair for pair in found if not pair.is_directive]
+    sweep = any(line == "[sweep]" for line in (ROOT / recipe).read_text("utf-8").splitlines())
+    return [pair for pair in found if not (pair.is_directive or (sweep and pair.key == "name"))]  # arms name their runs
 
 
 def drawn(data: st.DataObject, recipe: str, *keys: str) -> Pair:
@@ -158,16 +165,16 @@ def test_a_slip_in_an_override(recipe, data):
     slip = data.draw(slips(parts[at]))
     override = f"{'.'.join([*parts[:at], slip, *parts[at + 1 :]])}={value}"
     errors = [each for each in codaar_core.validate(ROOT / recipe, [override]) if each.level == "error"]
-    (problem,) = errors
+    (problem,) = {each.message: each for each in errors}.values()  # arms of a sweep may have different originals
     assert not problem.origin.source.is_file
     assert problem.origin.source.lines[0][problem.origin.column - 1 :].startswith(slip)
     assert parts[at] in problem.help
 
 
 def values(explained) -> list[tuple[str, str]]:
-    """Paths whose every part has one meaning: the tables of blocks are called as their users like."""
+    """Paths whose every part has one meaning: tables of blocks and of a sweep are called as their users like."""
     return [
         (each.path, literal(each.value))
         for each in explained
-        if not each.path.startswith(("encoders.", "decoders.")) and "${" not in literal(each.value)
+        if not each.path.startswith(("encoders.", "decoders.", "sweep.")) and "${" not in literal(each.value)
     ]

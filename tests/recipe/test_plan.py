@@ -195,3 +195,24 @@ def test_a_misspelt_table_is_one_problem(here):
         Path("toys.toml").write_text(RECIPE.replace(f"[{table}]", f"[{table}s]"))
         (problem,) = [each for each in validate("toys.toml") if each.level == "error"]
         assert table in problem.help
+
+
+def test_a_slip_in_an_override_of_a_block_that_is_off(here):
+    Path("toys.toml").write_text(RECIPE + "[losses.spare]\nuse = 'toy-loss'\ndepth = 2\n")
+    assert [each.level for each in validate("toys.toml", ["losses.spare.depth=3"])] == ["note"]
+    (problem,) = validate("toys.toml", ["losses.spare.dept=3"])
+    assert (problem.code, problem.origin.source.is_file) == ("unknown-setting", False)
+    assert "did you mean 'depth'?" in problem.help
+
+
+def test_a_misspelt_sweep(here):
+    Path("toys.toml").write_text(RECIPE + "[sewep]\ntitle = 'Toys'\n")
+    (problem,) = validate("toys.toml")
+    assert (problem.code, problem.help) == ("unknown-table", "did you mean 'sweep'?")
+
+
+def test_an_override_of_a_sweep(here):
+    Path("toys.toml").write_text(RECIPE + "[sweep]\nseeds = [1]\n[sweep.arms.long]\nrun.epochs = 9\n")
+    assert validate("toys.toml", ["sweep.seeds=[1, 2]"]) == []
+    (problem,) = validate("toys.toml", ["sweep.seed=[1, 2]"])
+    assert problem.code == "unknown-setting" and "did you mean 'seeds'?" in problem.help

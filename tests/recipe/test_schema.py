@@ -74,10 +74,10 @@ def test_a_reference_may_stand_for_any_value(made):
 
 def test_a_sweep(made):
     table = 'title = "Table"\nseeds = [1]\ncolumns = { "A→B" = "judge/north->east/accuracy" }\n'
-    assert complaints(made, f'[sweep]\n{table}published.other = [0.5]\narms.long = {{ run.epochs = 9 }}\n') == []
-    assert complaints(made, '[sweep]\narms.long = { run.epoch = 9 }\n')
-    assert complaints(made, '[sweep]\narms.long = { sweep = {} }\n')
-    assert complaints(made, '[sweep]\nseed = [1]\n')
+    assert complaints(made, f"[sweep]\n{table}published.other = [0.5]\narms.long = {{ run.epochs = 9 }}\n") == []
+    assert complaints(made, "[sweep]\narms.long = { run.epoch = 9 }\n")
+    assert complaints(made, "[sweep]\narms.long = { sweep = {} }\n")
+    assert complaints(made, "[sweep]\nseed = [1]\n")
     assert complaints(made, '[sweep]\ncolumns = { "A→B" = "judge" }\n')
     assert complaints(made, '[sweep]\npublished.other = ["none"]\n')
 

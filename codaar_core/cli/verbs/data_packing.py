@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -21,7 +22,14 @@ from codaar_core.cli.completion import names_of
 )
 @options.overrides
 @options.plugins
-def pack(name: str, to: str, split: str, dtype: str, overrides: tuple[str, ...], plugins: tuple[Path, ...]) -> None:
+def pack(
+    name: str,
+    to: str,
+    split: str,
+    dtype: Literal["float16", "float32"],
+    overrides: tuple[str, ...],
+    plugins: tuple[Path, ...],
+) -> None:
     """Write a split as one file that is read many times faster.
 
     Once more after an interruption, it goes on where it was. Training reads it by

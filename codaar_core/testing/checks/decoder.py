@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from codaar_core.testing import toys
 from codaar_core.testing.check import check, expect
 from codaar_core.testing.subjects import DecoderSubject
 
@@ -27,10 +28,11 @@ def shape(subject: DecoderSubject) -> None:
 def private_only(subject: DecoderSubject) -> None:
     """Of what was encoded it reads the private features alone: reading latents would go round the codebook."""
     encoded, quantized = subject.inputs()
-    hidden = {"semantic": torch.nan * encoded.semantic, "target": torch.nan * encoded.target}
+    nothing = toys.transform(encoded, lambda tensor: torch.nan * tensor)
+    hidden = nothing._replace(private=encoded.private, mask=encoded.mask)
     module = subject.build().eval()
     expect(
-        torch.equal(module(encoded, quantized), module(encoded._replace(**hidden), quantized)),
+        torch.equal(module(encoded, quantized), module(hidden, quantized)),
         f"{subject.title} reads encoded.semantic or encoded.target",
         "read quantized.full and encoded.private only",
     )

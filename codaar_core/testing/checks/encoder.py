@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
 from codaar_core.api import Encoded, Space
 from codaar_core.testing.check import Violation, check, expect
@@ -40,14 +41,22 @@ def _encoded(subject: EncoderSubject, clips: int, steps: int) -> object:
         ) from error
 
 
-def _check_shape(subject: EncoderSubject, name: str, value: object, space: Space | None, size: tuple[int, int]) -> None:
+def _check_shape(
+    subject: EncoderSubject, name: str, value: Tensor | None, space: Space | None, size: tuple[int, int]
+) -> None:
     expected = None if space is None else (*size, *space.shape)
     got = None if value is None else tuple(value.shape)
     expect(
         got == expected,
         f"{subject.title}: {name} should be {expected or 'None'} (clips, steps, *shape), it is {got or 'None'}",
-        "make the output as wide as context.latent" if name == "semantic" else f"declare its Space: def {name}(self)",
+        _remedy(name, kept=got is not None and got[:2] == size),
     )
+
+
+def _remedy(name: str, kept: bool) -> str:
+    if not kept:
+        return "keep the clips and time steps of features.values as the first two axes"
+    return "make the output as wide as context.latent" if name == "semantic" else f"declare its Space: def {name}(self)"
 
 
 @check("encoder")
@@ -55,9 +64,9 @@ def mask_passed_on(subject: EncoderSubject) -> None:
     """The mask of the features becomes that of the latents: quantizer, losses and decoders need it."""
     for masked in (True, False):
         features = subject.inputs(masked=masked)
-        mask = subject.sample(features).mask
+        given, mask = features.mask, subject.sample(features).mask
         expect(
-            mask is features.mask or (mask is not None and masked and torch.equal(mask, features.mask)),
+            mask is given or (mask is not None and given is not None and torch.equal(mask, given)),
             f"{subject.title} loses the mask",
             "return Encoded(..., mask=features.mask)",
         )

@@ -170,7 +170,7 @@ def nearest_codeword(subject: QuantizerSubject) -> None:
         differences = encoded[modality].semantic[:, :, None] - codebooks[modality]
         expected = differences.square().sum(-1)
         expect(
-            close(codes.distances, expected, 1e-6),
+            codes.distances is not None and close(codes.distances, expected, 1e-6),
             f"{subject.title}: the distances of {modality!r} are not the squared Euclidean distances to its codebook",
             "give (z - e).square().sum(-1) for each codeword e, or None for distances",
         )
@@ -288,7 +288,7 @@ def two_ranks(subject: QuantizerSubject) -> None:
     encoded = toys.transform(subject.inputs(clips=8, masked=True), Tensor.detach)
     alone = trained(subject)
     copies = [trained(subject) for _ in range(2)]
-    halves = [toys.transform(encoded, lambda tensor, part=part: tensor[part]) for part in (slice(3), slice(3, None))]
+    halves = [toys.part(encoded, slice(3)), toys.part(encoded, slice(3, None))]
     step(alone, encoded, Alone())
     on_ranks(lambda ranks: step(copies[ranks.rank], halves[ranks.rank], ranks))
     for name, tensor in state(alone).items():
