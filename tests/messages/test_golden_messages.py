@@ -121,6 +121,15 @@ LAST = "\n\n1 problem in 1 file; nothing was run."
             id="a check of several settings",
         ),
         pytest.param(
+            "[sweep]\narms.long = { run.epochs = 9 }\n",
+            "error[sweep]: 'mine.toml' stands for several runs: it has a table [sweep]\n"
+            "  --> mine.toml:2:2\n"
+            "   |  [sweep]\n"
+            "   |   ^^^^^\n"
+            "   = help: codaar sweep mine.toml",
+            id="several runs",
+        ),
+        pytest.param(
             "[device]\ndtype = 'float46'\n",
             'error[wrong-value]: device.dtype: expected "float32" or "float64", got "float46"\n'
             "  --> mine.toml:3:9\n"

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[2]
 PLUGINS = sorted(path.parent.name for path in (ROOT / "plugins").glob("*/pyproject.toml"))
-DISTRIBUTIONS = ["codaar-core", *(f"codaar-plugin-{name}" for name in PLUGINS)]
+DISTRIBUTIONS = ["codaar-core", *(f"codaar-plugin-{name.replace('_', '-')}" for name in PLUGINS)]
 
 
 def names(wheel: Path) -> set[str]:
