@@ -7,8 +7,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+import tomli_w
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as multiprocessing
@@ -126,16 +129,27 @@ def _companions(plan: Plan, accompany: Callable[..., Any], arguments: tuple[Any,
     context = multiprocessing.get_context("spawn")
     complaints = context.SimpleQueue()
     meeting = dist.TCPStore(HOST, 0, plan.device.processes, is_master=True, wait_for_workers=False)
-    recipe = (plan.source, plan.overrides, plan.run.plugins)
-    others = [
-        context.Process(target=_live, args=(rank, meeting.port, recipe, accompany, arguments, complaints), daemon=True)
-        for rank in range(1, plan.device.processes)
-    ]
-    for other in others:
-        other.start()
+    with TemporaryDirectory() as folder:
+        recipe = Path(folder) / "resolved.toml"  # what a plan was loaded from may stand for other plans too
+        recipe.write_text(tomli_w.dumps(plan.resolved), "utf-8")
+        others = [
+            context.Process(
+                target=_live, args=(rank, meeting.port, recipe, accompany, arguments, complaints), daemon=True
+            )
+            for rank in range(1, plan.device.processes)
+        ]
+        for other in others:
+            other.start()
+        with _failing_together(others, complaints):
+            _await(others, meeting)
+            yield meeting
+
+
+@contextmanager
+def _failing_together(others: Sequence[Any], complaints: Any) -> Iterator[None]:
+    """End with the other processes, and with what the first of them complained of."""
     try:
-        _await(others, meeting)
-        yield meeting
+        yield
     except RuntimeError as error:  # what a collective raises when a rank is gone
         _wait_for(others)
         if complaints.empty():
@@ -162,12 +176,10 @@ def _wait_for(others: Sequence[Any]) -> None:
             other.kill()
 
 
-def _live(
-    rank: int, port: int, recipe: tuple[Any, ...], accompany: Callable[..., Any], arguments: Any, complaints: Any
-) -> None:
+def _live(rank: int, port: int, recipe: Path, accompany: Callable[..., Any], arguments: Any, complaints: Any) -> None:
     """The life of a process that was started here."""
     try:
-        plan = load(*recipe)
+        plan = load(recipe)
         meeting = dist.TCPStore(HOST, port, plan.device.processes, is_master=False)
         meeting.set(f"here/{rank}", "yes")
         with _group(_backend(plan.device.on), store=meeting, rank=rank, world_size=plan.device.processes):

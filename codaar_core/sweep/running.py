@@ -57,8 +57,8 @@ def _measure(arm: Arm, wanted: bool, observers: Callable[[Plan], Sequence[object
     for plan in arm.plans:
         try:
             directory = finished_run(plan) or (wanted and _run(plan, observers(plan)))
-        except Interrupted:
-            raise
+        except Interrupted as end:
+            raise Interrupted(end.message, "the same command goes on") from end
         except CodaarError as error:
             failures.append(f"{plan.run.name}, seed {plan.run.seed}: {error.message}")
             continue
