@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from codaar_core.api.component import Component
-from codaar_core.api.data import DataSource, Split
+from codaar_core.api.data import Card, DataSource, Split
 from codaar_core.api.errors import ComponentError
 from codaar_core.api.records import Space
 
@@ -58,6 +58,7 @@ class Benchmark(Component):
 
     kind: ClassVar[str] = "benchmark"
     head: ClassVar[str]  # the head used when the recipe names none
+    card: ClassVar[Card | None] = None  # what a user must know of its data, where it brings its own
     needs: ClassVar[tuple[str, ...]] = ()  # modalities that it speaks of by name: the model must have them
 
     def __init__(self, config: object, context: BenchmarkContext) -> None:

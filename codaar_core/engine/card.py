@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import attrs
 
-from codaar_core.api import Card, CodaarError
+from codaar_core.api import Card, CodaarError, DataError
 from codaar_core.engine.build import build_data
 from codaar_core.recipe import load
 from codaar_core.registry import Entry, Registry
@@ -25,7 +26,7 @@ class DataCard:
 
 
 def data_card(name: str, plugins: Sequence[Path | str] = ()) -> DataCard:
-    """Look at a data source; nothing of it is read.
+    """Look at a data source, or at a benchmark that brings data of its own; nothing of it is read.
 
     Args:
         name: ``[provider:]name``.
@@ -37,8 +38,23 @@ def data_card(name: str, plugins: Sequence[Path | str] = ()) -> DataCard:
     registry = Registry()
     for file in plugins:
         registry.add_file(Path(file))
-    entry = registry.find("data", name)
-    return DataCard(entry, registry.load(entry).card)
+    benchmarks = {known for entry in registry.entries("benchmark") for known in (entry.name, entry.full_name)}
+    entry = registry.find("benchmark" if name in benchmarks else "data", name)
+    card = registry.load(entry).card
+    if card is None:
+        raise CodaarError(f"{entry.full_name} brings no data of its own", "it reads the data of the recipe")
+    return DataCard(entry, card)
+
+
+@contextmanager
+def told_how_to_get(card: Card | None) -> Iterator[None]:
+    """Say where data come from, where an error about their files says nothing better."""
+    try:
+        yield
+    except DataError as error:
+        if error.help or card is None:
+            raise
+        raise DataError(error.message, f"to get it: {card.how_to_get}") from error
 
 
 def data_of(recipe: Path | str, overrides: Sequence[str] = (), plugins: Sequence[Path | str] = ()) -> DataCard:

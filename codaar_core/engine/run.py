@@ -15,6 +15,7 @@ import torch
 from codaar_core.api import Benchmark, CodaarError, DataSource
 from codaar_core.api.hooks import PROJECT, Specification
 from codaar_core.engine.build import build_benchmarks, build_component, build_data, build_model
+from codaar_core.engine.card import told_how_to_get
 from codaar_core.engine.checkpoint import load_training, newest_checkpoint
 from codaar_core.engine.directory import RunDirectory
 from codaar_core.engine.drift import refuse_drift
@@ -73,7 +74,8 @@ def _lead(
 ) -> Path:
     runtime = make_runtime(plan.device, ranks)
     data = build_data(plan)
-    made_of = lock(plan, data, runtime)
+    with told_how_to_get(data.card):
+        made_of = lock(plan, data, runtime)
     if locked is not None:
         refuse_drift(made_of, locked)
     model = build_model(plan, dict(data.spaces)).to(runtime.device, runtime.dtype)
@@ -103,7 +105,8 @@ def _run_phases(
     resumed: bool,
 ) -> None:
     clock = Clock()
-    split = data.split("pretrain")
+    with told_how_to_get(data.card):
+        split = data.split("pretrain")
     overlap = Overlap(split.ids, session.plan.evaluate.seen == "drop")
     trials = make_trials(session, benchmarks, overlap)
     clock.lap("data")

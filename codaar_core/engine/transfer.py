@@ -14,6 +14,7 @@ from torch import nn
 
 from codaar_core.api import Benchmark, Predicted, TaskHead, Transfer
 from codaar_core.engine.build import build_head
+from codaar_core.engine.card import told_how_to_get
 from codaar_core.engine.coding import BATCH, Coded, dropping_out, encode_split, look_up
 from codaar_core.engine.overlap import Overlap
 from codaar_core.engine.pretrain import set_learning_rate
@@ -41,7 +42,8 @@ def make_trials(session: Session, benchmarks: Mapping[str, Benchmark], overlap: 
     """
     trials = [_make_trial(session, bench, benchmarks[bench.name], overlap) for bench in session.plan.benchmarks]
     for trial in trials:
-        trial.open()
+        with told_how_to_get(trial.benchmark.card):
+            trial.open()
     return trials
 
 

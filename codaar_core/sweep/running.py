@@ -14,6 +14,7 @@ from codaar_core.engine.interruption import Interrupted
 from codaar_core.engine.resume import finished_run, unfinished_run
 from codaar_core.recipe.arms import Arm, Sweep
 from codaar_core.recipe.plan import Plan
+from codaar_core.registry import did_you_mean
 
 
 @attrs.frozen
@@ -48,7 +49,8 @@ def run_sweep(
     known = [arm.name for arm in sweep.arms]
     unknown = [name for name in only if name not in known]
     if unknown:
-        raise CodaarError(f"no arm {unknown[0]!r} in this sweep", f"its arms are {', '.join(known)}")
+        help = did_you_mean(unknown[0], known) or f"its arms are {', '.join(known)}"
+        raise CodaarError(f"no arm {unknown[0]!r} in this sweep", help)
     return [_measure(arm, run and (not only or arm.name in only), observers) for arm in sweep.arms]
 
 

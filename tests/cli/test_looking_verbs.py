@@ -287,3 +287,9 @@ guarded(codaar, {arguments!r}, "codaar")
 assert "torch" not in sys.modules
 """
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_a_benchmark_with_data_of_its_own_has_terms_too(call, toy):
+    code, out, error = call("data", "toy-benchmark")
+    assert (code, out) == (1, "")
+    assert "toy-benchmark brings no data of its own" in error
