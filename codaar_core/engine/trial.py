@@ -10,7 +10,7 @@ from codaar_core.engine.blame import blamed
 from codaar_core.engine.build import build_benchmarks, build_component, build_data, build_head, build_model
 from codaar_core.engine.codebooks import update_codebooks
 from codaar_core.engine.model import Model
-from codaar_core.engine.runtime import Runtime, choose_device, generator_of
+from codaar_core.engine.runtime import Runtime, generator_of, make_runtime
 from codaar_core.recipe.plan import Plan
 
 CLIPS = 4
@@ -23,7 +23,7 @@ def try_out(plan: Plan) -> None:
         RecipeError: The first block that fails.
         CodaarError: The device of the recipe does not exist here.
     """
-    runtime = Runtime(choose_device(plan.device.on), getattr(torch, plan.device.dtype))
+    runtime = make_runtime(plan.device)
     data = build_data(plan)
     model = build_model(plan, dict(data.spaces)).to(runtime.device, runtime.dtype)
     benchmarks = build_benchmarks(plan, data, model.quantizer)

@@ -39,7 +39,7 @@ def read_zipped_pickle(path: Path) -> np.ndarray:
         with zipfile.ZipFile(path) as archive:
             pickles = [name for name in archive.namelist() if ".pkl" in name]
             content = archive.read(pickles[-1]) if pickles else None
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
         raise DataError(f"{path} is no whole zip file: {error}", AGAIN) from error
     if content is None:
         raise DataError(f"{path}: there is no .pkl in this zip file")
