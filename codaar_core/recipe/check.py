@@ -227,7 +227,8 @@ class _Checker:
         off = {name: table for name, table in tables.items() if name not in on}
         for name, table in off.items():
             meant = [each for each in on if each not in tables or not table.key.source.is_file]
-            self._switched_off(section, name, table, meant)
+            defined = [each for each, other in off.items() if other.key.source.is_file and each != name]
+            self._switched_off(section, name, table, closest(name, meant) or closest(name, defined))
             if _is_overridden(table):  # its keys may be misspelt there
                 self._on(section, name, table, off)
             else:
@@ -238,8 +239,7 @@ class _Checker:
                 found[name] = self._on(section, name, tables.get(name, Table({}, origin)), off)
         return found
 
-    def _switched_off(self, section: str, name: str, table: Table, meant: list[str]) -> None:
-        near = closest(name, meant)
+    def _switched_off(self, section: str, name: str, table: Table, near: list[str]) -> None:
         help = f"did you mean [{section}.{near[0]}]?" if near else f"{SWITCHED[section].switch} switches blocks on"
         message = f"[{section}.{name}] is not switched on"
         if table.key.source.is_file:

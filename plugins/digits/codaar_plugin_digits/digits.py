@@ -16,9 +16,9 @@ from torch.nn import functional as F
 from codaar_core.api import Card, ComponentError, DataContext, DataError, DataSource, Space, setting
 from codaar_plugin_digits import timelines
 from codaar_plugin_digits.clips import Clips, Rows
-from codaar_plugin_digits.images import CELLS, TEST, TRAIN
+from codaar_plugin_digits.images import CELLS, TEST, TRAIN, VALIDATION
 from codaar_plugin_digits.spectrum import COEFFICIENTS
-from codaar_plugin_digits.speech import OneVoice, SpokenDigitDataset
+from codaar_plugin_digits.speech import OneVoice, Speech, SpokenDigitDataset
 from codaar_plugin_digits.streams import stream
 from codaar_plugin_digits.studio import Studio
 from codaar_plugin_digits.timelines import BACKGROUND, LISTINGS, SECONDS, Tracks
@@ -63,6 +63,9 @@ class Digits(DataSource):
         root: str | None = setting(None, 'Folder that holds `recordings/`; for speech = "fsdd".')
         fold: int = setting(0, 'Which two speakers are kept for testing, 0-2; for speech = "fsdd".', in_((0, 1, 2)))
         seed: int = setting(2026, "Seed of the data; the seed of a run does not change them.", ge(0))
+        validation: bool = setting(
+            False, "Test on a part of the training pools, kept from training, and not on test pools: to choose settings."
+        )
         patches: int = setting(64, "Channels of video: entries of the patch dictionary.", and_(ge(2), le(1024)))
         words: int = setting(64, "Width of a word's vector.", ge(1))
         pretrain: int = setting(2000, "Clips for pretraining.", ge(1))
@@ -90,7 +93,10 @@ class Digits(DataSource):
     def origin(self) -> str:
         """Speech, split of the images, and seed."""
         speech = f"fsdd fold {self.config.fold}" if self.config.speech == "fsdd" else "captcha"
-        images = f"load_digits {10 * TRAIN} train / {10 * TEST} test images"
+        if self.config.validation:
+            images = f"load_digits {10 * (TRAIN - VALIDATION)} train / {10 * VALIDATION} validation images"
+        else:
+            images = f"load_digits {10 * TRAIN} train / {10 * TEST} test images"
         return f"AVT-Digits: speech {speech}, {images}, data seed {self.config.seed}"
 
     def split(self, name: str) -> Clips:
@@ -127,8 +133,11 @@ class Digits(DataSource):
     @cached_property
     def _studio(self) -> Studio:
         config = self.config
-        speech = OneVoice() if config.speech == "captcha" else SpokenDigitDataset(config.root, config.fold)
-        return Studio(speech, config.seed, config.patches, config.words)
+        if config.speech == "captcha":
+            speech: Speech = OneVoice(config.validation)
+        else:
+            speech = SpokenDigitDataset(config.root, config.fold, config.validation)
+        return Studio(speech, config.seed, config.patches, config.words, config.validation)
 
     def _events(self, name: str) -> Tracks:
         part = self._parts[name]

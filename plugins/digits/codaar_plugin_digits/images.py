@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from codaar_plugin_digits.timelines import BACKGROUND, takes
 
 TRAIN, TEST = 116, 58  # images of each digit; the rarest digit has 174
+VALIDATION = 29  # of those to train on, where validation is asked for
 SIDE = 8  # pixels
 PATCH = 4  # pixels
 CELLS = SIDE + 2 - PATCH + 1  # patches along a side, a border of one pixel added
@@ -21,20 +22,22 @@ NOISE, BACKGROUND_NOISE = 0.1, 0.5  # the most a pixel's noise may deviate, wher
 class Images(NamedTuple):
     """Two disjoint pools, and the place of each image in ``load_digits``."""
 
-    train: np.ndarray  # (10, TRAIN, 8, 8) float32 in 0..1
-    test: np.ndarray  # (10, TEST, 8, 8)
-    train_index: np.ndarray  # (10, TRAIN)
-    test_index: np.ndarray  # (10, TEST)
+    train: np.ndarray  # (10, N, 8, 8) float32 in 0..1
+    test: np.ndarray  # (10, M, 8, 8)
+    train_index: np.ndarray  # (10, N)
+    test_index: np.ndarray  # (10, M)
 
 
-def load_images(random: np.random.Generator) -> Images:
-    """Deal the images of each digit out to the two pools."""
+def load_images(random: np.random.Generator, validation: bool = False) -> Images:
+    """Deal the images of each digit out to the two pools: TRAIN and TEST, or for validation only TRAIN, once more."""
     from sklearn.datasets import load_digits
 
     data = load_digits()
     pixels = (data.images / 16).astype(np.float32)
     index = np.stack([random.permutation(np.flatnonzero(data.target == digit))[: TRAIN + TEST] for digit in range(10)])
     train, test = index[:, :TRAIN], index[:, TRAIN:]
+    if validation:
+        train, test = train[:, VALIDATION:], train[:, :VALIDATION]
     return Images(pixels[train], pixels[test], train, test)
 
 

@@ -31,12 +31,18 @@ class OneVoice:
     """The ten recordings that the package ``captcha`` carries, each spoken at many pitches and rates.
 
     Pitch is cut into bands, of which the pools take turns: no variation of one pool is ever drawn in the other.
+
+    Args:
+        validation: The test pool is a third of every training band, which the training pool then lacks.
     """
 
     variations = 100  # of each digit, drawn anew for each split
     pitch = (0.8, 1.25)  # times the recorded one
     rate = (0.75, 1.3)
     bands = 8
+
+    def __init__(self, validation: bool = False) -> None:
+        self.validation = validation
 
     def seconds(self, pool: str, random: np.random.Generator) -> Iterator[np.ndarray]:
         """Vary each digit; see ``Speech``."""
@@ -48,9 +54,15 @@ class OneVoice:
 
     def voices(self, pool: str, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """Draw pitch and rate of every variation, each (R,)."""
-        band = 2 * random.integers(self.bands // 2, size=self.variations) + (pool == "test")
-        height = (band + random.random(self.variations)) / self.bands
+        low, high = self._part_of_two_bands(pool)
+        band = 2 * random.integers(self.bands // 2, size=self.variations)
+        height = (band + low + (high - low) * random.random(self.variations)) / self.bands
         return between(self.pitch, height), between(self.rate, random.random(self.variations))
+
+    def _part_of_two_bands(self, pool: str) -> tuple[float, float]:
+        if self.validation:
+            return (2 / 3, 1.0) if pool == "test" else (0.0, 2 / 3)
+        return (1.0, 2.0) if pool == "test" else (0.0, 1.0)
 
 
 class SpokenDigitDataset:
@@ -59,6 +71,7 @@ class SpokenDigitDataset:
     Args:
         root: Folder with ``recordings/{digit}_{speaker}_{index}.wav``.
         fold: 0, 1 or 2.
+        validation: The test pool is the first of the four other speakers, and the two that are kept are not heard.
     """
 
     speakers = ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")
@@ -67,9 +80,12 @@ class SpokenDigitDataset:
     pitch = (0.8, 1.25)  # times the recorded one
     rate = (0.8, 1.25)
 
-    def __init__(self, root: str, fold: int) -> None:
+    def __init__(self, root: str, fold: int, validation: bool = False) -> None:
         self.recordings = Path(root).expanduser() / "recordings"
-        self.held_out = self.speakers[2 * fold : 2 * fold + 2]
+        kept = self.speakers[2 * fold : 2 * fold + 2]
+        others = tuple(speaker for speaker in self.speakers if speaker not in kept)
+        self.held_out = others[:1] if validation else kept
+        self.trained_on = others[1:] if validation else others
 
     def seconds(self, pool: str, random: np.random.Generator) -> Iterator[np.ndarray]:
         """Give every recording of the pool's speakers as it is, in training also respoken; see ``Speech``."""
@@ -92,8 +108,7 @@ class SpokenDigitDataset:
 
     def cast(self, pool: str) -> list[tuple[str, int]]:
         """Speakers and takes of a pool."""
-        held_out = pool == "test"
-        speakers = [speaker for speaker in self.speakers if (speaker in self.held_out) == held_out]
+        speakers = self.held_out if pool == "test" else self.trained_on
         return [(speaker, take) for speaker in speakers for take in range(self.takes)]
 
     def read(self, digit: int, speaker: str, take: int) -> np.ndarray:

@@ -28,12 +28,14 @@ class Studio:
         seed: Seed of all that is drawn.
         patches: Channels of video.
         words: Width of a word's vector.
+        validation: The test pool of images is a part of the training pool.
     """
 
-    def __init__(self, speech: Speech, seed: int, patches: int, words: int) -> None:
+    def __init__(self, speech: Speech, seed: int, patches: int, words: int, validation: bool = False) -> None:
         self.speech = speech
         self.seed = seed
         self.patches = patches
+        self.validation = validation
         self.words = embed(VOCABULARY, words)
 
     @property
@@ -69,7 +71,7 @@ class Studio:
     @cached_property
     def images(self) -> Images:
         """Both pools of images."""
-        return load_images(stream(self.seed, "images"))
+        return load_images(stream(self.seed, "images"), self.validation)
 
     @cached_property
     def patch_map(self) -> PatchMap:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from codaar_plugin_digits import spectrum
-from codaar_plugin_digits.images import TEST, TRAIN, PatchMap, load_images
+from codaar_plugin_digits.images import TEST, TRAIN, VALIDATION, PatchMap, load_images
 from codaar_plugin_digits.speech import LOUDNESS, OneVoice, SpokenDigitDataset, centred, loud, read_wave, respoken
 from codaar_plugin_digits.streams import stream
 from codaar_plugin_digits.words import DIGITS, NOTHING, embed, pieces
@@ -114,6 +114,28 @@ def test_voice_pools_never_share_a_band_of_pitch():
         assert set(band) == set(range(parity, voice.bands, 2))
         assert len(set(zip(pitch, rate, strict=True))) == voice.variations
         assert rate.min() >= voice.rate[0] and rate.max() <= voice.rate[1]
+
+
+def test_validation_divides_the_training_pools_and_leaves_the_test_pools_alone():
+    images, validation = load_images(stream(0, "images")), load_images(stream(0, "images"), validation=True)
+    train, test = set(validation.train_index.flat), set(validation.test_index.flat)
+    assert len(test) == 10 * VALIDATION and not train & test
+    assert train | test == set(images.train_index.flat)
+    voice = OneVoice(validation=True)
+    low, high = voice.pitch
+    for pool, (start, end) in (("train", (0, 2 / 3)), ("test", (2 / 3, 1))):
+        pitch, _ = voice.voices(pool, np.random.default_rng(0))
+        height = np.log(pitch / low) / np.log(high / low) * voice.bands
+        assert set(np.floor(height)) == {0, 2, 4, 6}  # all bands of the training pool
+        assert ((height % 1 >= start) & (height % 1 <= end)).all()
+
+
+@pytest.mark.parametrize("fold", [0, 1, 2])
+def test_validation_hears_one_speaker_to_train_on_and_none_to_test_on(fold):
+    dataset, kept = SpokenDigitDataset("anywhere", fold, validation=True), SpokenDigitDataset("anywhere", fold).held_out
+    train, test = ({speaker for speaker, _ in dataset.cast(pool)} for pool in ("train", "test"))
+    assert len(train) == 3 and len(test) == 1 and not train & test
+    assert not (train | test) & set(kept)
 
 
 @pytest.mark.parametrize("fold", [0, 1, 2])
