@@ -64,7 +64,7 @@ class Digits(DataSource):
         fold: int = setting(0, 'Which two speakers are kept for testing, 0-2; for speech = "fsdd".', in_((0, 1, 2)))
         seed: int = setting(2026, "Seed of the data; the seed of a run does not change them.", ge(0))
         validation: bool = setting(
-            False, "Test on a part of the training pools, kept from training, and not on test pools: to choose settings."
+            False, "Test on a part of the training pools, which training then lacks, instead: to choose settings."
         )
         patches: int = setting(64, "Channels of video: entries of the patch dictionary.", and_(ge(2), le(1024)))
         words: int = setting(64, "Width of a word's vector.", ge(1))
