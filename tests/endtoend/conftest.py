@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from importlib import util
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -32,6 +35,19 @@ TINY = (
 @pytest.fixture(scope="session")
 def recipe(root: Path) -> Path:
     return root / "recipes" / "avt.toml"
+
+
+@pytest.fixture(scope="session")
+def module_at(root: Path) -> Callable[[str], ModuleType]:
+    """Load a module that lies among the tests of a plug-in, by its path: what writes small copies of its data."""
+
+    def load(path: str) -> ModuleType:
+        spec = util.spec_from_file_location(Path(path).stem, root / path)
+        module = util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    return load
 
 
 @pytest.fixture

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from importlib import util
 from pathlib import Path
 
 import numpy as np
 import pytest
+from smallest import SMALLEST
 
 import codaar_core
 from codaar_core.api import CodaarError
@@ -16,18 +16,9 @@ pytest.importorskip("codaar_plugin_avsbench")
 pytest.importorskip("transformers")
 TEXT = 16
 OVERRIDES = (
-    "run.epochs=1",
-    "device.threads=1",
-    "data.batch=16",
-    "data.pretrain=32",
-    "data.patches=8",
+    *SMALLEST,
     f"data.words={TEXT}",
-    "quantizer.codes=32",
-    "quantizer.dim=16",
-    "encoders.video.channels=[4, 8]",
-    "decoders.video.hidden=4",
     "evaluate.on=['avs']",
-    "evaluate.seeds=[1]",
     "bench.avs.use='avsbench-s4'",
     "bench.avs.side=64",
     "bench.avs.epochs=2",
@@ -39,11 +30,9 @@ OVERRIDES = (
 
 
 @pytest.fixture(scope="module")
-def copy(root, tmp_path_factory) -> Path:
+def copy(module_at, tmp_path_factory) -> Path:
     """The data and a BERT, as generated for the tests of the plug-in."""
-    spec = util.spec_from_file_location("small_s4", root / "plugins/avsbench/tests/small_s4.py")
-    small_s4 = util.module_from_spec(spec)
-    spec.loader.exec_module(small_s4)
+    small_s4 = module_at("plugins/avsbench/tests/small_s4.py")
     folder = tmp_path_factory.mktemp("avsbench")
     small_s4.write_bert(folder / "bert", TEXT)
     return small_s4.write_s4(folder)

@@ -3,29 +3,19 @@
 from __future__ import annotations
 
 import json
-from importlib import util
 from pathlib import Path
 
 import numpy as np
 import pytest
+from smallest import SMALLEST
 
 import codaar_core
 from codaar_core.api import CodaarError
 
 pytest.importorskip("codaar_plugin_avvp")
 OVERRIDES = (
-    "run.epochs=1",
-    "device.threads=1",
-    "data.batch=16",
-    "data.pretrain=32",
-    "data.patches=8",
-    "data.words=16",
-    "quantizer.codes=32",
-    "quantizer.dim=16",
-    "encoders.video.channels=[4, 8]",
-    "decoders.video.hidden=4",
+    *SMALLEST,
     "evaluate.on=['localization']",
-    "evaluate.seeds=[1]",
     "bench.localization.use='avvp-localization'",
     "bench.localization.epochs=3",
     "bench.localization.batch=8",
@@ -34,11 +24,9 @@ OVERRIDES = (
 
 
 @pytest.fixture(scope="module")
-def llp(root, tmp_path_factory) -> Path:
+def llp(module_at, tmp_path_factory) -> Path:
     """The data as generated for the tests of the plug-in."""
-    spec = util.spec_from_file_location("small_llp", root / "plugins/avvp/tests/small_llp.py")
-    small_llp = util.module_from_spec(spec)
-    spec.loader.exec_module(small_llp)
+    small_llp = module_at("plugins/avvp/tests/small_llp.py")
     return small_llp.write_llp(tmp_path_factory.mktemp("llp"))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from importlib import util
 from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
@@ -52,12 +51,9 @@ class Noise(DataSource):
 
 
 @pytest.fixture(scope="module")
-def small_copies(root) -> ModuleType:
+def small_copies(module_at) -> ModuleType:
     """What writes the data of the plug-in's own tests."""
-    spec = util.spec_from_file_location("small_copies", root / "plugins/retrieval/tests/small_copies.py")
-    module = util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return module_at("plugins/retrieval/tests/small_copies.py")
 
 
 @pytest.fixture(scope="module")

@@ -3,29 +3,19 @@
 from __future__ import annotations
 
 import json
-from importlib import util
 from pathlib import Path
 
 import numpy as np
 import pytest
+from smallest import SMALLEST
 
 import codaar_core
 from codaar_core.api import CodaarError
 
 pytest.importorskip("codaar_plugin_ucf_vggsound")
 OVERRIDES = (
-    "run.epochs=1",
-    "device.threads=1",
-    "data.batch=16",
-    "data.pretrain=32",
-    "data.patches=8",
-    "data.words=16",
-    "quantizer.codes=32",
-    "quantizer.dim=16",
-    "encoders.video.channels=[4, 8]",
-    "decoders.video.hidden=4",
+    *SMALLEST,
     "evaluate.on=['cross']",
-    "evaluate.seeds=[1]",
     "bench.cross.use='ucf-vggsound'",
     "bench.cross.epochs=3",
     "bench.cross.batch=16",
@@ -34,13 +24,11 @@ OVERRIDES = (
 
 
 @pytest.fixture(scope="module")
-def copy(root, tmp_path_factory) -> Path:
+def copy(module_at, tmp_path_factory) -> Path:
     """The data as generated for the tests of the plug-in."""
-    path = root / "plugins/ucf_vggsound/tests/small_ucf_vggsound.py"
-    spec = util.spec_from_file_location("small_ucf_vggsound", path)
-    small = util.module_from_spec(spec)
-    spec.loader.exec_module(small)
-    return small.write_both(tmp_path_factory.mktemp("ucf-vggsound"))
+    return module_at("plugins/ucf_vggsound/tests/small_ucf_vggsound.py").write_both(
+        tmp_path_factory.mktemp("ucf-vggsound")
+    )
 
 
 def run(recipe: Path, copy: Path, folder: Path, *overrides: str) -> Path:

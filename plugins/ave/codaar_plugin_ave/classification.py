@@ -9,8 +9,9 @@ from typing import Literal
 import attrs
 from codaar_plugin_cmg.labels import ClipLabels
 from codaar_plugin_cmg.metrics import accuracy, batched, class_f1, class_precision, class_recall, macro_precision
+from codaar_plugin_cmg.modes import TwoModes
 
-from codaar_core.api import BenchmarkContext, Metric, Selection, Space, Split, Transfer, setting
+from codaar_core.api import BenchmarkContext, Metric, Space, Split, Transfer, setting
 from codaar_plugin_ave.annotations import CLASSES, SECONDS
 from codaar_plugin_ave.files import CARD, MODALITIES, AveFiles, FileSettings
 from codaar_plugin_ave.packed import open_packed, packed_extraction, packed_file
@@ -20,7 +21,7 @@ RELEASED_SPLITS = {"train": "train", "test": "train"}
 STRICT_SPLITS = {"train": "train", "validation": "val", "test": "test"}
 
 
-class AveClassification(ClipLabels):
+class AveClassification(TwoModes, ClipLabels):
     """AVE: which of 28 events is in a clip.
 
     In mode "strict" heads learn from the 3,339 training clips, the 402 validation clips pick the epoch and the 402
@@ -29,6 +30,7 @@ class AveClassification(ClipLabels):
     """
 
     needs = MODALITIES
+    released_selection = "last"
     head = "clip-classifier"
     card = CARD
 
@@ -40,7 +42,6 @@ class AveClassification(ClipLabels):
 
     def __init__(self, config: Config, context: BenchmarkContext) -> None:
         super().__init__(config, context)
-        self.as_published = context.mode == "as-published"
         spaces = {modality: Space(context.data.spaces[modality].shape, SECONDS) for modality in MODALITIES}
         self.files = AveFiles(config, spaces)
         self.splits = RELEASED_SPLITS if self.as_published else STRICT_SPLITS
@@ -62,16 +63,6 @@ class AveClassification(ClipLabels):
         """As packed files say, else as the settings do."""
         packed = packed_file(self.config.root, self.splits["test"])
         return packed_extraction(packed) if packed else self.files.made_by
-
-    @property
-    def selection(self) -> Selection:
-        """The released code takes the last epoch."""
-        return "last" if self.as_published else "validation"
-
-    @property
-    def dropout(self) -> bool:
-        """The released code leaves the encoder in training mode while it trains the head."""
-        return self.as_published
 
     def transfers(self) -> Sequence[Transfer]:
         """There is no text in these data."""

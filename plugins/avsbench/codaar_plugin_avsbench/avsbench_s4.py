@@ -12,15 +12,14 @@ import attrs
 import numpy as np
 import torch
 from attrs.validators import ge
+from codaar_plugin_cmg.modes import TwoModes
 from torch import Tensor
 
 from codaar_core.api import (
-    Benchmark,
     BenchmarkContext,
     Card,
     DataError,
     Metric,
-    Selection,
     Space,
     Transfer,
     setting,
@@ -55,7 +54,7 @@ HOW_TO_GET = (
 )
 
 
-class AvsbenchS4(Benchmark):
+class AvsbenchS4(TwoModes):
     """Segment the object that sounds; a head is told by codes of its sound, or of a sentence about its category.
 
     Predictions and targets are masks (N, 5, H, W) of uint8 levels, 255 for certain foreground; training clips have one
@@ -65,6 +64,7 @@ class AvsbenchS4(Benchmark):
     """
 
     needs = MODALITIES
+    released_selection = "target-validation"  # read through the modality to be tested
     head = "avs-segmentation"
     card = Card(
         title="AVSBench-S4",
@@ -93,7 +93,6 @@ class AvsbenchS4(Benchmark):
 
     def __init__(self, config: Config, context: BenchmarkContext) -> None:
         super().__init__(config, context)
-        self.as_published = context.mode == "as-published"
         self.shapes = {modality: context.data.spaces[modality].shape for modality in MODALITIES}
 
     @property
@@ -110,16 +109,6 @@ class AvsbenchS4(Benchmark):
     def extraction(self) -> Mapping[str, str]:
         """As the settings say; files do not."""
         return {"audio": self.config.audio_made_by, "text": "bert-base-uncased"}
-
-    @property
-    def selection(self) -> Selection:
-        """Validation clips seen as in training; as published, through the modality to be tested."""
-        return "target-validation" if self.as_published else "validation"
-
-    @property
-    def dropout(self) -> bool:
-        """The released code leaves the encoder in training mode while it trains the head."""
-        return self.as_published
 
     @property
     def metrics(self) -> Mapping[str, Metric]:

@@ -11,6 +11,7 @@ from typing import ClassVar, Literal
 import attrs
 from attrs.validators import and_, ge, le
 from codaar_plugin_cmg.labels import SegmentLabels
+from codaar_plugin_cmg.modes import TwoModes
 
 from codaar_core.api import (
     BenchmarkContext,
@@ -19,7 +20,6 @@ from codaar_core.api import (
     DataError,
     Metric,
     Predicted,
-    Selection,
     Space,
     Transfer,
     setting,
@@ -37,7 +37,7 @@ FORMS = {"combined": "_checked_combined", "checked": "_checked", "original": ""}
 """What names of tables end in."""
 
 
-class EventParsing(SegmentLabels):
+class EventParsing(TwoModes, SegmentLabels):
     """Name the events of every second; audio and video have tables, and so labels, of their own.
 
     Predictions and targets are multi-hot (N, 10, classes); the last class is background. In strict mode the test clips
@@ -46,6 +46,7 @@ class EventParsing(SegmentLabels):
     """
 
     needs = tuple(TABLES)
+    released_selection = "test"  # the best epoch on the clips that it reports
     card: ClassVar[Card]
     events: ClassVar[tuple[str, ...]]  # in the order of labels
     table: ClassVar[str]  # what names of tables begin with
@@ -73,7 +74,6 @@ class EventParsing(SegmentLabels):
 
     def __init__(self, config: Config, context: BenchmarkContext) -> None:
         super().__init__(config, context)
-        self.as_published = context.mode == "as-published"
         if self.as_published and config.form != "combined":
             raise ComponentError(
                 f'the released code reads the combined tables, and the recipe names form = "{config.form}"',
@@ -90,16 +90,6 @@ class EventParsing(SegmentLabels):
     def extraction(self) -> Mapping[str, str]:
         """As the settings say; files do not."""
         return {"audio": self.config.audio_made_by, "video": self.config.video_made_by}
-
-    @property
-    def selection(self) -> Selection:
-        """The released code keeps the best epoch on the clips that it reports."""
-        return "test" if self.as_published else "validation"
-
-    @property
-    def dropout(self) -> bool:
-        """The released code leaves the encoder in training mode while it trains the head."""
-        return self.as_published
 
     @property
     def metrics(self) -> Mapping[str, Metric]:

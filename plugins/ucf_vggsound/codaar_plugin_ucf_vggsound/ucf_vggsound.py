@@ -14,13 +14,13 @@ import numpy as np
 from attrs.validators import and_, ge, le
 from codaar_plugin_cmg.labels import ClipLabels
 from codaar_plugin_cmg.metrics import accuracy, class_f1, class_precision, class_recall
+from codaar_plugin_cmg.modes import TwoModes
 
 from codaar_core.api import (
     BenchmarkContext,
     Card,
     DataError,
     Metric,
-    Selection,
     Space,
     Transfer,
     setting,
@@ -42,7 +42,7 @@ HOW_TO_GET = (
 )
 
 
-class UcfVggsound(ClipLabels):
+class UcfVggsound(TwoModes, ClipLabels):
     """UCF101<->VGGSound: sixteen classes, seen in 2,003 clips of one data set and heard in 4,813 of the other.
 
     Predictions and targets are class indices (N,). Each list lacks one class, so a head never learns it. In mode
@@ -52,6 +52,7 @@ class UcfVggsound(ClipLabels):
     """
 
     needs = tuple(SIDES)
+    released_selection = "test"  # the best epoch on the clips that it reports
     head = "clip-classifier"
     card = Card(
         title="UCF101 and VGGSound, sixteen shared classes",
@@ -79,7 +80,6 @@ class UcfVggsound(ClipLabels):
 
     def __init__(self, config: Config, context: BenchmarkContext) -> None:
         super().__init__(config, context)
-        self.as_published = context.mode == "as-published"
         self.spaces = {m: Space(context.data.spaces[m].shape, SECONDS) for m in SIDES}
 
     @property
@@ -103,16 +103,6 @@ class UcfVggsound(ClipLabels):
     def extraction(self) -> Mapping[str, str]:
         """As the settings say; files do not."""
         return {"audio": self.config.audio_made_by, "video": self.config.video_made_by}
-
-    @property
-    def selection(self) -> Selection:
-        """The released code keeps the best epoch on the clips that it reports."""
-        return "test" if self.as_published else "validation"
-
-    @property
-    def dropout(self) -> bool:
-        """The released code leaves the encoder in training mode while it trains the head."""
-        return self.as_published
 
     @property
     def published(self) -> Mapping[str, float]:
