@@ -52,7 +52,10 @@ class Quantizer(Component, nn.Module):
 
     @abstractmethod
     def lookup(self, modality: str, indices: Tensor) -> Quantized:
-        """Give the codes of known indices (B, T): what ``quantize`` gives, without gradient and distances."""
+        """Give the codes of known indices (B, T): what ``quantize`` gives, without gradient and distances.
+
+        Equal indices of one modality have equal codes: heads may compute once what is the same for a code.
+        """
 
     @abstractmethod
     def codebooks(self) -> dict[str, Tensor]:

@@ -64,13 +64,13 @@ def import_names(entries: tuple[Entry, ...]) -> list[str]:
 
 
 def _licence(fields: Any) -> str:
-    said = [fields["License-Expression"], fields["License"], *fields.get_all("Classifier", [])]
+    said = [fields.get("License-Expression"), fields.get("License"), *fields.get_all("Classifier", [])]
     told = [each for each in said[:2] if each and each not in UNTOLD]
     return (told or [each for each in said[2:] if each.startswith("License ::")] or [""])[0]
 
 
 def _readme(fields: Any) -> str:
-    written = fields["Description"] or fields.get_payload()
+    written = fields.get("Description") or fields.get_payload()
     return written.strip() if isinstance(written, str) else ""
 
 

@@ -79,13 +79,10 @@ def _nearest(encoded: Encoded, books: Tensor, number: int, path: Tensor, row_pat
 def codes_of(
     codes: Space, latent: Space, clips: int, steps: int, generator: torch.Generator, masked: bool
 ) -> Quantized:
-    """Looked-up codes of one modality, without distances."""
-    return Quantized(
-        torch.randint(CODEWORDS, (clips, steps), generator=generator),
-        torch.randn(clips, steps, *latent.shape, generator=generator),
-        torch.randn(clips, steps, *codes.shape, generator=generator),
-        mask=mask_of(clips, steps, generator) if masked else None,
-    )
+    """Looked-up codes of one modality, without distances: equal indices have equal codes."""
+    indices = torch.randint(CODEWORDS, (clips, steps), generator=generator)
+    own, full = (torch.randn(CODEWORDS, *space.shape, generator=generator)[indices] for space in (latent, codes))
+    return Quantized(indices, own, full, mask=mask_of(clips, steps, generator) if masked else None)
 
 
 def full_scale(dtype: torch.dtype) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import attrs
@@ -30,6 +30,15 @@ class CodeHead(TaskHead):
         """Give the chosen code (B, T, width)."""
         return quantized.full if self.config.code == "full" else quantized.own
 
+    def each(self, classifier: Callable[[Tensor], Tensor], quantized: Quantized) -> Tensor:
+        """Apply a map of single codes (N, width) -> (N, V) to every step: (B, T, V).
+
+        Each distinct code of the batch is mapped once. That is exact, and the fewer codewords there are beside steps,
+        the faster.
+        """
+        codes, place = distinct(self.read(quantized), quantized.indices, quantized.mask)
+        return F.embedding(place, classifier(codes))
+
 
 class ClipClassifier(CodeHead):
     """One label a clip: linear, pooling over time, linear; cross-entropy. The AVE head of the released CoDAAR code."""
@@ -49,7 +58,7 @@ class ClipClassifier(CodeHead):
 
     def forward(self, quantized: Quantized) -> Tensor:
         """Give logits (B, classes); masked steps count nothing."""
-        mixed = self.mix(self.read(quantized))
+        mixed = self.each(self.mix, quantized)
         pooled = maximum(mixed, quantized.mask) if self.config.pool == "max" else mean(mixed, quantized.mask)
         return self.classify(pooled)
 
@@ -72,7 +81,11 @@ class SegmentClassifier(CodeHead):
 
     def forward(self, quantized: Quantized) -> Tensor:
         """Give logits (B, T, classes)."""
-        return self.classify(self.mix(self.read(quantized)))
+        return self.each(self.classifier, quantized)
+
+    def classifier(self, codes: Tensor) -> Tensor:
+        """Give logits (N, classes) of single codes (N, width)."""
+        return self.classify(self.mix(codes))
 
     def loss(self, logits: Tensor, target: Tensor) -> Tensor:
         """Binary cross-entropy with multi-hot labels (B, T, classes), the mean over all elements."""
@@ -110,9 +123,9 @@ class AvvpClassifier(AveAvvpClassifier):
         self.mix_again = nn.Linear(half, half)
         self.classify = nn.Linear(half, len(context.classes))
 
-    def forward(self, quantized: Quantized) -> Tensor:
-        """Give logits (B, T, classes); no layer has an activation function, as released."""
-        return self.classify(self.mix_again(self.narrow(self.mix(self.read(quantized)))))
+    def classifier(self, codes: Tensor) -> Tensor:
+        """Give logits (N, classes); no layer has an activation function, as released."""
+        return self.classify(self.mix_again(self.narrow(self.mix(codes))))
 
 
 class ExpLogLoss(nn.Module):
@@ -144,6 +157,18 @@ class MeanCode(CodeHead):
     def predict(self, logits: Tensor) -> Tensor:
         """The embeddings as they are."""
         return logits
+
+
+def distinct(codes: Tensor, indices: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
+    """One of the codes (B, T, W) for each index that occurs, (N, W), and the place of every step among them (B, T).
+
+    What stands at masked steps counts as one more index.
+    """
+    if mask is not None:
+        indices = indices.masked_fill(~mask, -1)
+    _, place, counts = indices.unique(return_inverse=True, return_counts=True)
+    first = place.flatten().argsort(stable=True)[counts.cumsum(0) - counts]
+    return codes.flatten(0, 1)[first], place
 
 
 def maximum(codes: Tensor, mask: Tensor | None) -> Tensor:

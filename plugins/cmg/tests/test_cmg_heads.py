@@ -26,8 +26,9 @@ def head(kind, classes=11, **settings):
 
 def codes(clips=3, steps=10, mask=None) -> Quantized:
     generator = torch.Generator().manual_seed(clips)
-    full = torch.randn(clips, steps, 12, generator=generator)
-    return Quantized(torch.zeros(clips, steps, dtype=torch.long), full[..., :4], full, mask=mask)
+    indices = torch.randint(20, (clips, steps), generator=generator)
+    full = torch.randn(20, 12, generator=generator)[indices]
+    return Quantized(indices, full[..., :4], full, mask=mask)
 
 
 def test_the_clip_classifier_takes_the_maximum_over_time():
@@ -54,11 +55,14 @@ def test_the_segment_classifier_judges_each_second():
 def test_masked_steps_do_not_count(kind):
     mask = torch.arange(10).expand(3, 10) < torch.tensor([[4], [10], [1]])
     quantized = codes(mask=mask)
-    changed = quantized._replace(full=torch.where(mask.unsqueeze(-1), quantized.full, torch.tensor(99.0)))
+    changed = quantized._replace(
+        indices=quantized.indices.where(mask, torch.tensor(99)),
+        full=quantized.full.where(mask.unsqueeze(-1), torch.tensor(99.0)),
+    )
     model = head(kind)
     torch.testing.assert_close(model(quantized), model(changed))
     shortest = quantized.full[2:, :1]
-    torch.testing.assert_close(model(quantized)[2:], model(codes(1)._replace(full=shortest)))
+    torch.testing.assert_close(model(quantized)[2:], model(codes(1, 1)._replace(full=shortest)))
 
 
 @pytest.mark.parametrize("kind", HEADS)
@@ -71,6 +75,22 @@ def test_heads_read_the_code_they_are_set_to_and_keep_its_type(kind, dtype):
         output = model(quantized)
         assert output.dtype == dtype
         assert torch.equal(output, model(quantized._replace(**{unread: torch.full((3, 10, 1), torch.nan)})))
+
+
+@pytest.mark.parametrize("kind", [ClipClassifier, SegmentClassifier, AvvpClassifier])
+@pytest.mark.parametrize("masked", [False, True])
+def test_mapping_each_distinct_code_once_changes_no_value_and_no_gradient(kind, masked):
+    """Beside codes that are all called different, each of which is mapped by itself."""
+    mask = torch.arange(10).expand(3, 10) < torch.tensor([[4], [10], [1]]) if masked else None
+    quantized, gradients = codes(mask=mask), []
+    assert len(quantized.indices.unique()) < quantized.indices.numel()
+    for indices in (quantized.indices, torch.arange(30).view(3, 10)):
+        full = quantized.full.double().requires_grad_()
+        model = head(kind).double()
+        logits = model(quantized._replace(indices=indices, full=full))
+        logits.square().sum().backward()
+        gradients.append([logits, *(weight.grad for weight in model.parameters() if weight.grad is not None)])
+    torch.testing.assert_close(*gradients, rtol=1e-12, atol=1e-12)
 
 
 def test_the_mean_code_has_nothing_to_train():
@@ -91,7 +111,7 @@ def test_heads_give_what_the_released_ones_give(file, kind, released):
         for name, parameter in layers(ours):
             parameter.copy_(numbers[f"w_{name}"])
     codes = numbers["in0"].view(4, 10, 24).requires_grad_()
-    logits = ours(Quantized(torch.zeros(4, 10, dtype=torch.long), codes, codes))
+    logits = ours(Quantized(torch.arange(40).view(4, 10), codes, codes))
     logits.backward(numbers["ct0"].view_as(logits))
     torch.testing.assert_close(logits, numbers["out0"].view_as(logits), rtol=1e-12, atol=1e-12)
     torch.testing.assert_close(codes.grad, numbers["grad_in0"].view_as(codes), rtol=1e-12, atol=1e-12)
