@@ -101,11 +101,10 @@ def choose_device(on: str) -> torch.device:
     Raises:
         CodaarError: The device does not exist here.
     """
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if on == "auto":
-        accelerator = torch.accelerator.current_accelerator() if hasattr(torch, "accelerator") else None
-        return accelerator or torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        return torch.device(next(name for name, here in available.items() if here))
     device = torch.device(on)
-    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if not available.get(device.type, False):
         raise CodaarError(f"device.on = {on!r}: this machine has no such device", 'write device.on = "auto" or "cpu"')
     return device

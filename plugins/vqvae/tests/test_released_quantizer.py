@@ -109,7 +109,8 @@ def assert_same(ours: Tensor, released: Tensor) -> None:
 def test_four_training_forwards(name: str) -> None:
     numbers, model = read(f"quantizer_{name}_small"), Model(name, 24, 8)
     model.load(numbers, "init")
-    for step in (step for step in range(4) if f"s{step}_in_v" in numbers):  # the copy that comes along has one
+    steps = [step for step in range(4) if f"s{step}_in_v" in numbers]  # the copy that comes along has one
+    for step in steps:
         given = {key.removeprefix(f"s{step}_"): value for key, value in numbers.items() if key.startswith(f"s{step}_")}
         latents = {m: given[f"in_{m}"].requires_grad_() for m in model.modalities}
         quantized, view = model.quantize(latents)
@@ -135,7 +136,7 @@ def test_four_training_forwards(name: str) -> None:
         model.update(latents, quantized)
         model.assert_buffers(given, "after")
 
-    for m in model.modalities:  # one modality alone
+    for m in model.modalities if len(steps) == 4 else ():  # one modality alone, after all four
         quantized = model.quantizer.quantize({m: Encoded(numbers[f"infer_in_{m}"])})[m]
         assert_same(quantized.full, numbers[f"infer_full_{m}"])
         assert_same(quantized.own, numbers[f"infer_q_{m}"])
