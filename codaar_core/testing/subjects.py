@@ -363,26 +363,26 @@ class HeadSubject(ModuleSubject):
         Raises:
             Violation: It accepts nothing.
         """
+        return self.accepted(head, inputs)[1]
+
+    def accepted(self, head: TaskHead, inputs: HeadInputs) -> tuple[str, Tensor]:
+        """The first form of a target that its loss accepts, and the target.
+
+        Raises:
+            Violation: It accepts nothing.
+        """
         logits = inputs.through(head)
         refusals = []
-        for target in self._targets(head.predict(logits), inputs.codes.indices.shape):
+        for form, target in toys.target_forms(self.label, inputs.codes.indices.shape, head.predict(logits)).items():
             try:
                 if head.loss(logits, target).dim() == 0:
-                    return target
+                    return form, target
             except Exception as error:
                 refusals.append(f"{target.dtype} {tuple(target.shape)}: {' '.join(str(error).split())}")
         raise Violation(
             f"{self.title}.loss gives no scalar for any kind of target: {'; '.join(refusals)}",
             "let loss(logits, target) give one scalar for what a benchmark's split has as targets",
         )
-
-    def _targets(self, predicted: Tensor, steps: torch.Size) -> Iterator[Tensor]:
-        label = self.label
-        each_step = label[:, None].expand(steps)
-        one_hot = nn.functional.one_hot
-        yield from (label, each_step, one_hot(each_step).float(), one_hot(label).float())
-        whole = (label > 0).view(-1, *[1] * (predicted.dim() - 1)).expand(predicted.shape)
-        yield whole * toys.full_scale(predicted.dtype)
 
     def objective(self, module: Any, inputs: HeadInputs) -> Tensor:
         """The head's own loss, where it is trained."""

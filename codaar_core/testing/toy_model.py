@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from math import prod
 
 import attrs
@@ -11,6 +11,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from codaar_core.api import (
+    Batch,
+    Benchmark,
+    BenchmarkContext,
     Card,
     DataContext,
     DataSource,
@@ -21,6 +24,7 @@ from codaar_core.api import (
     EncoderContext,
     Features,
     Loss,
+    Metric,
     Quantized,
     Quantizer,
     QuantizerContext,
@@ -29,7 +33,16 @@ from codaar_core.api import (
     StepView,
     setting,
 )
-from codaar_core.testing.toys import CODEWORDS, LATENT, MODALITIES, STEPS, ToySplit
+from codaar_core.testing.toys import (
+    CLASSES,
+    CODEWORDS,
+    LATENT,
+    MODALITIES,
+    STEPS,
+    ToySplit,
+    full_scale,
+    target_forms,
+)
 
 CLIPS = 40
 
@@ -158,6 +171,78 @@ class ToyQuantizer(Quantizer):
     def replace(self, codebooks: Mapping[str, Tensor]) -> None:
         """Take over."""
         self.books.copy_(torch.stack([codebooks[m] for m in self.modalities]))
+
+
+class ToyTask(Benchmark):
+    """Which class is each clip of? Targets come in the form that the head under test takes."""
+
+    head = "local:under-test"
+    classes = CLASSES
+
+    @attrs.frozen(kw_only=True)
+    class Config:
+        """What the head under test takes."""
+
+        form: str = setting("label", "form of the targets; see toys.target_forms")
+        predicted: tuple[int, ...] = setting((), "shape of the prediction of a clip")
+        levels: bool = setting(False, "whether predictions are whole numbers up to 255")
+        given: tuple[int, ...] = setting((), "shape of what is given besides codes; empty: nothing")
+
+    def __init__(self, config: Config, context: BenchmarkContext) -> None:
+        super().__init__(config, context)
+        self.spaces = {modality: context.data.spaces[modality] for modality in context.modalities}
+
+    @property
+    def given(self) -> Space | None:
+        """As the settings say."""
+        return Space(self.config.given) if self.config.given else None
+
+    @property
+    def metrics(self) -> Mapping[str, Metric]:
+        """How often the prediction is right."""
+        return {"agreement": agreement}
+
+    def split(self, role: str, modality: str) -> ToyTaskSplit:
+        """Any split, a dozen clips."""
+        return ToyTaskSplit(self.spaces, 12, len(role), self.config)
+
+    def constants(self, target: Tensor) -> Iterator[Tensor]:
+        """What the first clip is."""
+        yield target[:1].expand_as(target)
+
+    def guess(self, target: Tensor, generator: torch.Generator) -> Tensor:
+        """What some clip is."""
+        return target[torch.randint(len(target), (len(target),), generator=generator)]
+
+
+class ToyTaskSplit(ToySplit):
+    """Toy clips with targets in another form."""
+
+    def __init__(self, spaces: Mapping[str, Space], clips: int, seed: int, form: ToyTask.Config) -> None:
+        super().__init__(spaces, clips, seed)
+        self.form = form
+
+    def __getitem__(self, indices: Sequence[int]) -> Batch:
+        """Read clips."""
+        inputs, targets = super().__getitem__(indices)
+        return Batch(inputs, {m: self._formed(label) for m, label in targets.items()})
+
+    def _formed(self, label: Tensor) -> Tensor:
+        predicted = torch.zeros(len(label), *self.form.predicted, dtype=torch.uint8 if self.form.levels else None)
+        return target_forms(label, torch.Size((len(label), STEPS)), predicted)[self.form.form]
+
+    def given(self, indices: Sequence[int]) -> Tensor | None:
+        """Normal numbers."""
+        return torch.randn(len(indices), *self.form.given) if self.form.given else None
+
+
+def agreement(prediction: Tensor, target: Tensor) -> Tensor:
+    """Share of the entries that are right; of embeddings, share of the clips whose nearest is of the same class."""
+    if prediction.shape != target.shape:
+        nearest = torch.cdist(prediction, prediction).fill_diagonal_(torch.inf).argmin(1)
+        prediction = target[nearest]
+    missed = (prediction.double() - target.double()).abs() / full_scale(target.dtype)
+    return (missed < 0.5).double().where(missed.isfinite(), torch.nan).mean()
 
 
 class ToyReconstruction(Loss):

@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from codaar_core.api import (
     Batch,
@@ -88,6 +89,19 @@ def codes_of(
 def full_scale(dtype: torch.dtype) -> Tensor:
     """What stands for yes: one, or the highest level of eight bits."""
     return torch.tensor(255 if dtype == torch.uint8 else 1, dtype=dtype)
+
+
+def target_forms(label: Tensor, steps: torch.Size, predicted: Tensor) -> dict[str, Tensor]:
+    """The class (B,) of each clip in every form that a head's loss may take; ``steps`` is (B, T)."""
+    each_step = label[:, None].expand(steps)
+    whole = (label > 0).view(-1, *[1] * (predicted.dim() - 1)).expand(predicted.shape)
+    return {
+        "label": label,
+        "label of each step": each_step,
+        "classes of each step": F.one_hot(each_step, len(CLASSES)).float(),
+        "classes": F.one_hot(label, len(CLASSES)).float(),
+        "prediction": whole * full_scale(predicted.dtype),
+    }
 
 
 def view_of(modalities: Sequence[str], clips: int, steps: int, seed: int, masked: bool = False) -> StepView:

@@ -237,7 +237,7 @@ class GoodData(api.DataSource):
 class GoodBenchmark(api.Benchmark):
     """Which class is it?"""
 
-    head = "good"
+    head = "clip-classifier"
     published = {"north->south/accuracy": 0.5}
     classes = CLASSES
 

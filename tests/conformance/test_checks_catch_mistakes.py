@@ -136,6 +136,12 @@ def test_a_mistake_of_packaging_is_caught(name, change, message, tmp_path, monke
     assert outcome.state == "failed" and message in outcome.message
 
 
+def test_an_import_that_takes_long_is_caught(monkeypatch):
+    monkeypatch.setattr("codaar_core.testing.checks.package.IMPORT_TIME", 0.0)
+    outcome = Case(check_called("package", "light-import"), installed_package("csa")).run()
+    assert outcome.state == "failed" and "s beyond torch and core, which take" in outcome.message
+
+
 @pytest.mark.parametrize("check", checks_of("package"), ids=lambda check: check.name)
 def test_a_good_package_passes(check):
     outcome = Case(check, installed_package("csa")).run()

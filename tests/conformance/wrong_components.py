@@ -707,6 +707,14 @@ class DividesByOthers(GoodLoss):
         return {name: term / torch.tensor(len(view.encoded) - 1) for name, term in super().forward(view).items()}
 
 
+@breaks("loss", "two-ranks", "with the clips on two ranks, north is")
+class SumsClips(GoodLoss):
+    """The more clips a rank has, the more they weigh."""
+
+    def forward(self, view):
+        return {name: term * len(view.inputs[name].values) for name, term in super().forward(view).items()}
+
+
 @breaks("loss", "own-optimizer", "nobody trains extra")
 class ForgottenParameter(GoodOwnLoss):
     """A parameter that its optimizer does not hold."""
@@ -1018,6 +1026,23 @@ class ExplodesCodewords(GoodAlignment):
 
     def adjust(self, codebooks):
         return {m: 4 * book for m, book in codebooks.items()}
+
+
+@breaks("head", "evaluates", "in the toy recipe no number comes out for agreement of north->east")
+class Undecided(GoodHead):
+    """Says nothing that can be compared, once it is trained."""
+
+    def predict(self, logits):
+        return torch.full((len(logits),), torch.nan)
+
+
+@breaks("benchmark", "evaluates", "in the toy recipe no number comes out for accuracy of")
+class CountsWhatIsThere(GoodBenchmark):
+    """Right among the clips that were said to be of the rarest class, of which there may be none."""
+
+    @property
+    def metrics(self):
+        return {"accuracy": lambda prediction, target: (prediction == target).double()[prediction < 0].mean()}
 
 
 @breaks("encoder", "resumes", "after a resume")

@@ -24,7 +24,8 @@ def separable(subject: HeadSubject) -> HeadInputs:
         torch.randn(len(toys.CLASSES), 1, code.shape[-1], generator=generator)[subject.label] + 0.1 * code
         for code in (codes.full, codes.own)
     )
-    return inputs._replace(codes=codes._replace(full=full, own=own))
+    indices = torch.arange(codes.indices.numel()).view_as(codes.indices)  # no two codes are the same
+    return inputs._replace(codes=codes._replace(indices=indices, full=full, own=own))
 
 
 @check("head")

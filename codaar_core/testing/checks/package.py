@@ -38,6 +38,7 @@ HEAVY = (
     "wandb",
 )
 LOADED = "codaar-loaded:"
+IMPORT_TIME = 1.0  # at most, where importing torch and core takes 1
 OFFLINE = """
 def refuse(*_):
     raise OSError("no network while a plug-in is imported: fetch what is needed on first use")
@@ -97,22 +98,29 @@ def light_import(package: Package) -> None:
     targets = [entry.target.partition(":")[0] for entry in package.entries]
     done = _import_elsewhere(sorted({*import_names(package.entries), *targets}))
     expect(done.returncode == 0, f"the import fails: {done.stderr.strip()[-300:]}", "mend the import")
-    printed, _, loaded = done.stdout.rpartition(LOADED)
-    heavy = [name for name in HEAVY if name in loaded.split()]
+    printed, _, told = done.stdout.rpartition(LOADED)
+    seconds, of_core, *loaded = told.split()
+    heavy = [name for name in HEAVY if name in loaded]
     expect(
         not heavy,
         f"expected an import without heavy libraries; it imports {', '.join(heavy)}",
         "import them inside the function that needs them",
     )
     expect(not printed.strip(), f"the import prints {printed.strip()[:100]!r}", "print nothing while being imported")
+    expect(
+        float(seconds) <= IMPORT_TIME * float(of_core),
+        f"the import takes {float(seconds):.1f} s beyond torch and core, which take {float(of_core):.1f} s",
+        "move what takes long into the functions that need it: reading of files, tables that are computed",
+    )
 
 
 def _import_elsewhere(modules: list[str]) -> subprocess.CompletedProcess[str]:
     """Import modules in a fresh interpreter, which says what they loaded beyond torch and core."""
     imports = "\n".join(f"import {name}" for name in modules)
     script = (
-        f"import socket, sys, torch, codaar_core.nn\nbefore = set(sys.modules)\n{OFFLINE}\n{imports}\n"
-        f"print({LOADED!r}, *sorted(set(sys.modules) - before))"
+        "import time\nstart = time.perf_counter()\nimport socket, sys, torch, codaar_core.nn\n"
+        f"core = time.perf_counter()\nbefore = set(sys.modules)\n{OFFLINE}\n{imports}\nend = time.perf_counter()\n"
+        f"print({LOADED!r}, end - core, core - start, *sorted(set(sys.modules) - before))"
     )
     return subprocess.run(
         [sys.executable, "-c", script],

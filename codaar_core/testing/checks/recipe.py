@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,19 +12,28 @@ import tomli_w
 import torch
 from safetensors.torch import load_file
 
-from codaar_core.api import CodaarError, DataError, hook
+from codaar_core.api import CodaarError, Component, DataError, hook
 from codaar_core.engine import run
 from codaar_core.recipe import Plan, load
 from codaar_core.recipe.resolved import settings
+from codaar_core.registry import Registry
 from codaar_core.testing import toy_model
 from codaar_core.testing.check import Violation, check, expect
-from codaar_core.testing.subjects import DataSubject, DecoderSubject, EncoderSubject, Subject
+from codaar_core.testing.subjects import (
+    BenchmarkSubject,
+    DataSubject,
+    DecoderSubject,
+    EncoderSubject,
+    HeadSubject,
+    Subject,
+)
 from codaar_core.testing.toys import MODALITIES
 
 SWAPPED = ("encoder", "decoder", "quantizer", "alignment", "loss", "data")
 STEPS = 10  # an epoch
 EPOCHS = 2
 LOOK = "look at what it passes on: scale of the outputs, detach() in the wrong place, codewords that run away"
+TOY_DATA = {"use": "local:toy-features"}
 TOYS = """# {folder}
 from codaar_core.testing import toy_model
 from {module} import {name}
@@ -36,6 +46,13 @@ class ToyEncoder(toy_model.ToyEncoder): '''Toys.'''
 class ToyDecoder(toy_model.ToyDecoder): '''Toys.'''
 class ToyQuantizer(toy_model.ToyQuantizer): '''Toys.'''
 class ToyReconstruction(toy_model.ToyReconstruction): '''Toys.'''
+class ToyTask(toy_model.ToyTask): '''Toys.'''
+"""
+DATA = """
+from {module} import {name}
+
+class DataOfThePackage({name}):
+    '''What the benchmark under test was made for.'''
 """
 
 
@@ -69,6 +86,21 @@ def resumes(subject: Subject) -> None:
         not changed,
         f"{subject.title}: after a resume {', '.join(changed[:3])} is not what it is without a stop",
         "keep all that outlasts a step in parameters and buffers; draw from torch's or the view's generator",
+    )
+
+
+@check("head", "benchmark")
+def evaluates(subject: Subject) -> None:
+    """In the toy recipe every transfer gets its scores: it works from the features to the report."""
+    with tempfile.TemporaryDirectory() as folder:
+        directory = trained(subject, load(write_recipe(subject, Path(folder))))
+        found = json.loads((directory / "results.json").read_text("utf-8"))["transfers"]
+    scores = {f"{entry['metric']} of {entry['train']}->{entry['test']}": entry["mean"] for entry in found}
+    without = [name for name, score in scores.items() if score is None]
+    expect(
+        scores and not without,
+        f"{subject.title}: in the toy recipe no number comes out for {', '.join(without) or 'any transfer'}",
+        "let metrics give a number for any prediction, and transfers() name modalities that the model has",
     )
 
 
@@ -119,8 +151,9 @@ def weights(directory: Path) -> dict[str, torch.Tensor]:
 
 def write_recipe(subject: Subject, folder: Path) -> Path:
     """Write the toy recipe with the component under test in it, and the file of its local components."""
-    where = {"module": subject.component.__module__, "name": subject.component.__qualname__, "folder": folder}
-    (folder / "toys.py").write_text(TOYS.format(**where), "utf-8")
+    toys = TOYS.format(folder=folder, **origin_of(subject.component))
+    source = source_of(subject)
+    (folder / "toys.py").write_text(toys + (DATA.format(**origin_of(source.component)) if source else ""), "utf-8")
     (folder / "recipe.toml").write_text(tomli_w.dumps(toy_recipe(subject, folder)), "utf-8")
     return folder / "recipe.toml"
 
@@ -135,7 +168,7 @@ def toy_recipe(subject: Subject, folder: Path) -> dict[str, Any]:
         "device": {"on": "cpu"},
         "optimizer": {"lr": 0.01},
         "model": {"modalities": list(modalities), "losses": ["reconstruction"]},
-        "data": {"use": "local:toy-features", "batch": toy_model.CLIPS // STEPS, **space_of(subject)},
+        "data": {**TOY_DATA, "batch": toy_model.CLIPS // STEPS, **space_of(subject)},
         "quantizer": {"use": "local:toy-quantizer"},
         "encoders": {m: {"use": "local:toy-encoder"} for m in modalities},
         "decoders": {m: {"use": "local:toy-decoder"} for m in modalities},
@@ -147,6 +180,11 @@ def toy_recipe(subject: Subject, folder: Path) -> dict[str, Any]:
         section, switch = {"alignment": ("align", "align"), "loss": ("losses", "losses")}[subject.kind]
         recipe.setdefault(section, {})["under-test"] = under_test
         recipe["model"].setdefault(switch, []).append("under-test")
+    elif isinstance(subject, HeadSubject):
+        recipe |= evaluation({"use": "local:toy-task", "head": under_test, **task_of(subject)})
+    elif isinstance(subject, BenchmarkSubject):
+        recipe |= evaluation({**under_test, "head": head_of(subject)}) | {"data": data_of(subject)}
+        recipe["evaluate"]["mode"] = subject.context.mode
     elif isinstance(subject, DataSubject):
         clips = len(subject.build().split("pretrain"))
         recipe["data"] = {**under_test, "batch": -(-clips // STEPS)}
@@ -155,6 +193,50 @@ def toy_recipe(subject: Subject, folder: Path) -> dict[str, Any]:
     if isinstance(subject, DecoderSubject) and subject.context.private:
         recipe["encoders"][modalities[0]]["private"] = list(subject.context.private.shape)
     return recipe
+
+
+def evaluation(bench: Mapping[str, Any]) -> dict[str, Any]:
+    """The tables that evaluate one benchmark."""
+    few = {"epochs": 2, "batch": 4}
+    return {"evaluate": {"on": ["toy"], "seeds": [1]}, "bench": {"toy": {**few, **bench}}}
+
+
+def task_of(subject: HeadSubject) -> dict[str, Any]:
+    """Settings of the toy task: targets that the head takes, and what it is to be given."""
+    head, inputs = subject.build().eval(), subject.inputs()
+    predicted = head.predict(inputs.through(head))
+    given = subject.component.example_given
+    return {
+        "form": subject.accepted(head, inputs)[0] if any(True for _ in head.parameters()) else "label",
+        "predicted": list(predicted.shape[1:]),
+        "levels": predicted.dtype == torch.uint8,
+        "given": list(given.shape) if given else [],
+    }
+
+
+def head_of(subject: BenchmarkSubject) -> dict[str, Any]:
+    """The benchmark's default head, with the settings that it is to be checked with."""
+    registry = Registry()
+    component = registry.load(registry.find("head", subject.sample.head))
+    return {"use": subject.sample.head, **settings(component.Config(**component.example))}
+
+
+def data_of(subject: BenchmarkSubject) -> dict[str, Any]:
+    """The data that the benchmark's context has: those of its package, or toy features."""
+    source = source_of(subject)
+    return {"batch": 8, **({"use": "local:data-of-the-package", **settings(source.config)} if source else TOY_DATA)}
+
+
+def source_of(subject: Subject) -> DataSubject | None:
+    """The data source of the package that a benchmark accepts."""
+    if not isinstance(subject, BenchmarkSubject):
+        return None
+    return next((source for source in subject.data if isinstance(subject.context.data, source.component)), None)
+
+
+def origin_of(component: type[Component]) -> dict[str, str]:
+    """Where a class is imported from."""
+    return {"module": component.__module__, "name": component.__qualname__}
 
 
 def modalities_of(subject: Subject) -> tuple[str, ...]:
