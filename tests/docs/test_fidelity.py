@@ -69,9 +69,18 @@ def test_measured_results_are_optional(fidelity, tmp_path):
     fidelity.MEASURED = tmp_path / "measured.toml"
     assert fidelity.measured() == ""
     fidelity.MEASURED.write_text(RUNS)
-    _, _, *rows = fidelity.measured().removeprefix(fidelity.MEASURED_HEAD).splitlines()
+    table, _, conclusion = fidelity.measured().removeprefix(fidelity.MEASURED_HEAD).partition(fidelity.MATTERS)
+    _, _, *rows = table.splitlines()
     assert rows == [
         "|  | *no model* |  | 20.0 |",
         "| paper |  | 43, 44 | 55.0 ± 7.1 |",
         "| paper | CSA | 43 | broke off: not finite |",
     ]
+    assert conclusion == "- naming: none.\n"
+
+
+@pytest.mark.parametrize(("mean", "listed"), [(0.3, ["in paper, CSA as published -25.0"]), (0.5, [])])
+def test_differences_beyond_the_spread_of_seeds_are_named(fidelity, mean, listed):
+    runs = [{"scores": {"naming": {"mean": each}}} for each in (0.5, 0.6, mean)]
+    arms = {("paper", ""): runs[:2], ("paper", "CSA"): runs[2:]}
+    assert fidelity.moving(arms, "naming") == listed

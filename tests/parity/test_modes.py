@@ -114,9 +114,9 @@ def test_modes_are_made_of_the_same_components():
 
 @pytest.mark.parametrize("mode", MODES)
 def test_recipes_on_digits_keep_the_mathematics(mode):
-    """But for precision, and for the schedule, which would have an effect in more epochs."""
+    """But for precision, for the schedule, which has no effect as published, and for how soon rows are revived."""
     mode_values, on_digits = values(f"{mode}/avt.toml"), values(f"fidelity/{mode}.toml")
-    listed = settings_that_differ().keys() - {"optimizer.milestones", "device.dtype"}
+    listed = settings_that_differ().keys() - {"optimizer.milestones", "device.dtype", "quantizer.reset_after"}
     assert {path: on_digits[path] for path in listed} == {path: mode_values[path] for path in listed}
     assert on_digits["optimizer.milestones"] == [] and on_digits["device.dtype"] == "float32"
 
