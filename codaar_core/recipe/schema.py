@@ -24,6 +24,7 @@ ARM = "arm"
 SCORE = {"type": "string", "pattern": "^[^/]+/.+->.+/.+$", "description": "BENCHMARK/TRAIN->TEST/METRIC"}
 NUMBER_OR_NONE = {"anyOf": [{"type": "number"}, {"enum": [""]}]}
 DEFINED_REFERENCE = {"type": "string", "pattern": r"^\$\{[^{}]*\}$"}
+LIMITS = {">": "minimum", ">=": "minimum", "<": "maximum", "<=": "maximum"}
 SCALARS = {bool: "boolean", int: "integer", float: "number", str: "string"}
 DIRECTIVE_HELP = {
     "extends": "recipes to build on, relative to this file; tables merge, lists and values replace",
@@ -118,8 +119,20 @@ def _settings(config: type) -> Schema:
 
 
 def _setting(field: attrs.Attribute) -> Schema:
-    written = {"description": field.metadata.get("help", ""), **_type(field.type)}
+    written = {"description": field.metadata.get("help", ""), **_type(field.type), **_limits(field.validator)}
     return written if field.default in (attrs.NOTHING, None) else {**written, "default": plain(field.default)}
+
+
+def _limits(check: object) -> Schema:
+    """The bounds that validators of attrs set; other words of the schema say nothing about a number."""
+    limits: Schema = {}
+    for each in getattr(check, "_validators", (check,)):  # of attrs.validators.and_
+        operator = getattr(each, "compare_op", "")
+        if operator in LIMITS:
+            limits[LIMITS[operator[0]]] = each.bound
+            if operator == operator[0]:
+                limits[f"exclusive{LIMITS[operator].title()}"] = True
+    return limits
 
 
 def _type(kind: Any) -> Schema:

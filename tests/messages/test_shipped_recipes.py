@@ -25,6 +25,9 @@ laws = settings(
     phases=[Phase.generate],  # a slip needs no shrinking, which would take minutes
     suppress_health_check=list(HealthCheck),
 )
+REFUSED = {"seed": -1, "epochs": -1, "batch": 0, "lr": 0.0, "clip": -1.0, "dtype": "float16", "mode": "tuned"}
+REFUSED |= {"codes": 0, "dim": 0, "reset_after": -1, "initial_count": -1.0, "counts": "none", "own": -0.5}
+REFUSED |= {"lstm_hidden": 0, "feedforward": 0, "hidden": 0, "horizon": 0, "layers": 0, "size": "50k"}
 each_recipe = pytest.mark.parametrize("recipe", RECIPES)
 
 
@@ -123,6 +126,19 @@ def test_a_wrong_type(folder, editor, recipe, data):
     wrong = data.draw(wrong_type(pair.value))
     (problem, *_), written = spoilt(folder, recipe, pair.number, f"{pair.key} = {literal(wrong)}")
     assert (problem.code, problem.origin.line) == ("wrong-value", pair.number + 1)
+    assert editor.complaints(written)
+
+
+@each_recipe
+@laws
+@given(data=st.data())
+def test_a_refused_value(folder, editor, recipe, data):
+    """A value of the right type that the setting does not take."""
+    pair = drawn(data, recipe, *REFUSED)
+    (problem,), written = spoilt(folder, recipe, pair.number, f"{pair.key} = {literal(REFUSED[pair.key])}")
+    assert problem.code == ("wrong-value" if isinstance(REFUSED[pair.key], str) else "refused-value")
+    assert problem.origin.line == pair.number + 1
+    assert literal(REFUSED[pair.key]) in problem.message
     assert editor.complaints(written)
 
 

@@ -55,12 +55,23 @@ def test_types_choices_defaults_and_meanings(made):
     assert settings["width"] == {
         "description": "channels",
         "anyOf": [{"type": "integer"}, {"$ref": "#/definitions/reference"}],
+        "minimum": 1,
     }
     assert settings["norm"]["anyOf"][0] == {"enum": ["batch", "layer"]} and settings["norm"]["default"] == "batch"
     assert settings["limit"]["anyOf"][0] == {"type": "integer"} and "default" not in settings["limit"]
     pair = block(made, "quantizer")["properties"]["pair"]
     assert pair["anyOf"][0]["minItems"] == 2 and pair["anyOf"][0]["additionalItems"] is False
     assert pair["default"] == [0.0, 1.0]
+
+
+def test_bounds_of_numbers(made):
+    lr, betas, epochs = (made["properties"][table]["properties"][key] for table, key in BOUNDED)
+    assert (lr["minimum"], lr["exclusiveMinimum"]) == (0, True)
+    assert epochs["minimum"] == 0 and "exclusiveMinimum" not in epochs
+    assert "minimum" not in betas  # its elements have bounds, which the schema leaves to the check
+
+
+BOUNDED = (("optimizer", "lr"), ("optimizer", "betas"), ("run", "epochs"))
 
 
 def test_the_toy_recipe_is_good(made):
