@@ -59,5 +59,5 @@ def codaar() -> None:
     \b
     Exit codes: 0 good, 1 failed while running, 2 the recipe or the command is
     wrong (nothing was run), 3 something differs from the lock (`--locked`),
-    130 interrupted (the state is kept).
+    130 interrupted, 143 by SIGTERM (the state is kept).
     """

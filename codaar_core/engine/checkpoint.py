@@ -20,21 +20,52 @@ FORMAT = 1
 
 
 def save_checkpoint(folder: Path, step: int, model: Model, optimizer: torch.optim.Optimizer, keep: int = 2) -> Path:
-    """Write ``step-N`` aside, flush it, rename it, and remove all but the newest ``keep``.
+    """Write ``step-N``, and remove all but the newest ``keep``.
 
     No state of a random generator is kept: every draw of a step follows from the seed and the step's number.
 
     Raises:
         CodaarError: The disk is full or not writable; earlier checkpoints stay.
     """
-    final = folder / f"step-{step}"
-    aside = folder / f".step-{step}.partial"
+    final = _write(folder / f"step-{step}", {"step": step}, model, optimizer)
+    for old in complete_checkpoints(folder)[:-keep]:
+        shutil.rmtree(old, ignore_errors=True)
+    return final
+
+
+def save_if_best(folder: Path, step: int, value: float, model: Model, optimizer: torch.optim.Optimizer) -> None:
+    """Write ``best-N`` if ``value`` is lower than that of the best so far, which is then removed.
+
+    Raises:
+        CodaarError: The disk is full or not writable; the best so far stays.
+    """
+    best = best_checkpoint(folder)
+    if best is not None and value >= _state(best)["value"]:
+        return
+    _write(folder / f"best-{step}", {"step": step, "value": value}, model, optimizer)
+    if best is not None:
+        shutil.rmtree(best, ignore_errors=True)
+
+
+def best_checkpoint(folder: Path) -> Path | None:
+    """The best so far; a save that was cut off may have left the one before it beside it."""
+    found = [path for path in folder.glob("best-*") if (path / "state.json").is_file()]
+    return min(found, key=lambda path: _state(path)["value"], default=None)
+
+
+def _state(path: Path) -> dict[str, float]:
+    return json.loads((path / "state.json").read_text("utf-8"))
+
+
+def _write(final: Path, state: Mapping[str, float], model: Model, optimizer: torch.optim.Optimizer) -> Path:
+    """Write a checkpoint aside, flush it and rename it."""
+    aside = final.with_name(f".{final.name}.partial")
     try:
         shutil.rmtree(aside, ignore_errors=True)
         aside.mkdir(parents=True)
         save_file(_contiguous(model.state_dict()), aside / "model.safetensors")
         save_file(_contiguous(dict(_optimizer_tensors(model, optimizer))), aside / "train.safetensors")
-        (aside / "state.json").write_text(json.dumps({"format": FORMAT, "step": step}) + "\n", "utf-8")
+        (aside / "state.json").write_text(json.dumps({"format": FORMAT, **state}) + "\n", "utf-8")
         for file in aside.iterdir():
             _flush(file)
         shutil.rmtree(final, ignore_errors=True)
@@ -42,8 +73,6 @@ def save_checkpoint(folder: Path, step: int, model: Model, optimizer: torch.opti
     except (OSError, SafetensorError) as error:
         shutil.rmtree(aside, ignore_errors=True)
         raise CodaarError(f"cannot write the checkpoint {final}: {error}", "make room and resume the run") from error
-    for old in complete_checkpoints(folder)[:-keep]:
-        shutil.rmtree(old, ignore_errors=True)
     return final
 
 
@@ -100,7 +129,7 @@ def load_training(path: Path, model: Model, optimizer: torch.optim.Optimizer) ->
         saved = each.state_dict()
         saved["state"] = _nested({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})
         each.load_state_dict(saved)
-    return int(json.loads((path / "state.json").read_text("utf-8"))["step"])
+    return int(_state(path)["step"])
 
 
 def _optimizers(model: Model, optimizer: torch.optim.Optimizer) -> Iterator[tuple[str, torch.optim.Optimizer]]:

@@ -10,9 +10,19 @@ from codaar_core.api import CodaarError
 
 
 class Interrupted(CodaarError):
-    """The user or a scheduler ended the run; what was reached is on disk."""
+    """The user or a scheduler ended the run; what was reached is on disk.
 
-    exit_code = 130
+    Args:
+        message: What was interrupted.
+        help: How to go on.
+        by: The signal that came in.
+    """
+
+    exit_code = 128 + signal.SIGINT
+
+    def __init__(self, message: str, help: str = "", by: int = signal.SIGINT) -> None:
+        super().__init__(message, help)
+        self.exit_code = 128 + by
 
 
 class Interruption:
@@ -20,6 +30,7 @@ class Interruption:
 
     def __init__(self) -> None:
         self.requested = False
+        self.by: int = signal.SIGINT
         self._before: dict[int, object] = {}
 
     def __enter__(self) -> Interruption:
@@ -34,7 +45,7 @@ class Interruption:
     def _note(self, number: int, frame: FrameType | None) -> None:
         if self.requested:
             raise KeyboardInterrupt
-        self.requested = True
+        self.requested, self.by = True, number
 
     def check(self, where: str, help: str) -> None:
         """Stop here if asked to.
@@ -43,4 +54,4 @@ class Interruption:
             Interrupted: A signal came in.
         """
         if self.requested:
-            raise Interrupted(f"interrupted {where}", help)
+            raise Interrupted(f"interrupted {where}", help, self.by)

@@ -10,13 +10,14 @@ import torch
 from torch import Tensor
 
 from codaar_core.api import Batch, CodaarError, Features, Ranks, Split, StepView
-from codaar_core.engine.checkpoint import save_checkpoint
+from codaar_core.engine.checkpoint import save_checkpoint, save_if_best
 from codaar_core.engine.codebooks import statistics, update_codebooks
 from codaar_core.engine.compilation import compile_parts
 from codaar_core.engine.health import Health
 from codaar_core.engine.interruption import Interrupted
 from codaar_core.engine.runtime import derive_seed, generator_of, to_numbers
 from codaar_core.engine.session import Session
+from codaar_core.registry import did_you_mean
 
 
 def pretrain(session: Session, split: Split, optimizer: torch.optim.Optimizer, done: int = 0) -> int:
@@ -75,6 +76,7 @@ def pretrain(session: Session, split: Split, optimizer: torch.optim.Optimizer, d
         refuse_failure(session, optimizer, health)
         values = means.values() | to_numbers(statistics(quantized, model.quantizer.size, runtime.ranks))
         save(session, optimizer, step + 1)
+        keep_best(session, optimizer, step + 1, values)
         session.hook.codaar_epoch_end(epoch=epoch, step=step + 1, values=values)
     return run.epochs * schedule.steps
 
@@ -170,11 +172,26 @@ def save(session: Session, optimizer: torch.optim.Optimizer, step: int) -> str:
     return str(path)
 
 
+def keep_best(session: Session, optimizer: torch.optim.Optimizer, step: int, values: Mapping[str, float]) -> None:
+    """Keep the state after the epoch in which the value that the recipe names was lowest.
+
+    Raises:
+        CodaarError: An epoch has no such value.
+    """
+    name = session.plan.run.best
+    if name and name not in values:
+        help = did_you_mean(name, values) or f"an epoch has {', '.join(values)}"
+        raise CodaarError(f"run.best = {name!r} is no value of an epoch; the state is kept", help)
+    if name and session.runtime.is_first:
+        save_if_best(session.directory.checkpoints, step, values[name], session.model, optimizer)
+
+
 def interrupted(session: Session, optimizer: torch.optim.Optimizer, health: Health, done: int) -> Interrupted:
     """Keep the state and say where."""
     refuse_failure(session, optimizer, health)
     path = save(session, optimizer, done)
-    return Interrupted(f"interrupted after step {done}; the state is kept in {path}", session.resume_command)
+    message = f"interrupted after step {done}; the state is kept in {path}"
+    return Interrupted(message, session.resume_command, session.interruption.by)
 
 
 def refuse_failure(session: Session, optimizer: torch.optim.Optimizer, health: Health) -> None:

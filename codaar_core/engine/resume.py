@@ -17,6 +17,7 @@ HARMLESS = (
     "run.directory",
     "run.log_every",
     "run.keep",
+    "run.best",
     "run.hooks",
     "run.plugins",
     "hooks.",
@@ -26,7 +27,7 @@ HARMLESS = (
 )
 """Settings that may change on a resume: none of them touches the trained weights."""
 
-INVISIBLE = ("run.directory", "run.log_every", "run.keep", "run.hooks", "run.plugins", "hooks.", "device.threads")
+INVISIBLE = tuple(path for path in HARMLESS if path not in ("evaluate.", "bench."))
 """Settings that change no result."""
 
 

@@ -11,7 +11,13 @@ from torch import Tensor
 
 from codaar_core.api import CodaarError, Features, Quantized
 from codaar_core.engine.build import build_data, build_model
-from codaar_core.engine.checkpoint import load_model, newest_checkpoint, save_checkpoint, take_weights
+from codaar_core.engine.checkpoint import (
+    best_checkpoint,
+    load_model,
+    newest_checkpoint,
+    save_checkpoint,
+    take_weights,
+)
 from codaar_core.engine.directory import RunDirectory
 from codaar_core.engine.model import Model
 from codaar_core.recipe import Plan, load
@@ -45,17 +51,28 @@ class TrainedModel:
         return codes
 
 
-def open_model(run_directory: Path | str) -> TrainedModel:
+def open_model(run_directory: Path | str, best: bool = False) -> TrainedModel:
     """Load the model of a run directory from its newest checkpoint.
 
+    Args:
+        run_directory: What a run has left.
+        best: Load the checkpoint that ``run.best`` kept instead.
+
     Raises:
-        CodaarError: No run directory, no checkpoint, or a plug-in of the run is not installed.
+        CodaarError: No run directory, no such checkpoint, or a plug-in of the run is not installed.
     """
     directory = RunDirectory(Path(run_directory))
     directory.status()
     model = _build(load(directory.path / "resolved.toml"))
-    load_model(newest_checkpoint(directory.checkpoints), model)
+    load_model(_best(directory) if best else newest_checkpoint(directory.checkpoints), model)
     return TrainedModel(model)
+
+
+def _best(directory: RunDirectory) -> Path:
+    found = best_checkpoint(directory.checkpoints)
+    if found is None:
+        raise CodaarError(f"{directory.path} kept no best checkpoint", 'run it with run.best, e.g. run.best = "total"')
+    return found
 
 
 def adopt_model(

@@ -100,16 +100,15 @@ class _Checker:
 
     def _known(self, tree: Table) -> Table:
         """The known tables. A misspelt one is read under the name that was meant, so that one slip is one problem."""
-        items: dict[str, Table | Value] = {}
+        known = Table({}, tree.key)
         for key, node in tree.items.items():
             if key not in ("codaar", SWEEP, *TABLES):
                 key = self._unknown_table(key, node, tree)
             if key in TABLES and isinstance(node, Value):
                 self._not_a_table(key, node)
             elif key and key != SWEEP:
-                before = items.get(key)  # inherited, where this one is misspelt
-                items[key] = merge(before, node) if isinstance(before, Table) and isinstance(node, Table) else node
-        return Table(items, tree.key)
+                known = merge(known, Table({key: node}, tree.key))  # it may be inherited, where this one is misspelt
+        return known
 
     def _unknown_table(self, key: str, node: Table | Value, tree: Table) -> str:
         near = closest(key, ["codaar", *TABLES, *DIRECTIVES, SWEEP])

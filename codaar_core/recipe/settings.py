@@ -46,6 +46,7 @@ class RunSettings:
     plugins: tuple[str, ...] = setting((), "Python files of local components, relative to the recipe", unique)
     log_every: int = setting(10, "steps between two logged lines", ge(1))
     keep: int = setting(2, "newest checkpoints that are kept; one is written after every epoch", ge(1))
+    best: str = setting("", "value of an epoch, e.g. total: the state where it is lowest is kept too, as best-STEP")
 
 
 @attrs.frozen(kw_only=True)

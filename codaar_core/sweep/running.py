@@ -60,7 +60,7 @@ def _measure(arm: Arm, wanted: bool, observers: Callable[[Plan], Sequence[object
         try:
             directory = finished_run(plan) or (wanted and _run(plan, observers(plan)))
         except Interrupted as end:
-            raise Interrupted(end.message, "the same command goes on") from end
+            raise Interrupted(end.message, "the same command goes on", end.exit_code - 128) from end
         except CodaarError as error:
             failures.append(f"{plan.run.name}, seed {plan.run.seed}: {error.message}")
             continue

@@ -60,6 +60,13 @@ def test_every_exit_code_is_explained_in_help_and_docs():
 
     said = " ".join((codaar.help or "").split())
     page = (ROOT / "docs" / "errors.md").read_text("utf-8")
-    for code, words in {0: "good", 1: "failed while running", 2: "wrong", 3: "--locked", 130: "interrupted"}.items():
+    for code, words in {
+        0: "good",
+        1: "failed while running",
+        2: "wrong",
+        3: "--locked",
+        130: "interrupted",
+        143: "SIGTERM",
+    }.items():
         assert re.search(rf"\b{code} [^,]*{words}", said), code
         assert re.search(rf"^\| {code} \| .*{words}", page, re.MULTILINE), code

@@ -14,6 +14,7 @@ import codaar_core
 TINY = (
     "run.epochs=2",
     "run.log_every=1",
+    "run.best='total'",
     "device.threads=1",
     "data.batch=16",
     "data.pretrain=40",

@@ -41,7 +41,9 @@ def test_a_run_leaves_a_complete_directory(finished):
         float(v) for k, v in rows[0].items() if "." in k and k.split(".")[0] not in ("used", "perplexity", "agreement")
     )
     assert float(rows[0]["total"]) == pytest.approx(total, rel=1e-6)
-    assert sorted(path.name for path in (finished / "checkpoints").iterdir()) == ["step-3", "step-6"]
+    best = min(rows, key=lambda row: float(row["total"]))
+    kept = {path.name for path in (finished / "checkpoints").iterdir()}
+    assert kept == {"step-3", "step-6", f"best-{3 * int(best['epoch'])}"}
     for benchmark in ("classification", "localization"):
         folder = finished / "bench" / benchmark / "seed-1"
         assert {path.name for path in folder.iterdir()} == {"metrics.json", "head.safetensors", "predictions.npz"}
@@ -192,15 +194,28 @@ def test_bad_input_ends_with_a_message_and_its_exit_code(recipe, tiny, tmp_path,
     assert "Traceback" not in done.stderr
 
 
-def test_ctrl_c_keeps_the_state(recipe, tiny, tmp_path):
+def test_the_best_checkpoint_is_that_of_the_epoch_with_the_lowest_value(recipe, tiny, finished):
+    weights = codaar_core.open_model(finished, best=True).model.state_dict()
+    (folder,) = (finished / "checkpoints").glob("best-*")
+    assert all(torch.equal(weights[name], value) for name, value in load_file(folder / "model.safetensors").items())
+    rows = list(csv.DictReader((finished / "metrics.csv").open()))
+    state = json.loads((folder / "state.json").read_text())
+    assert state["value"] == pytest.approx(min(float(row["total"]) for row in rows))
+    with pytest.raises(CodaarError, match="run.best = 'totl' is no value of an epoch") as end:
+        codaar_core.run(recipe, overrides=(*tiny, "run.best='totl'"))
+    assert end.value.help == "did you mean 'total'?"
+
+
+@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_and_sigterm_keep_the_state(recipe, tiny, tmp_path, by):
     command = [str(Path(sys.executable).with_name("codaar-run")), str(recipe), *options((*tiny, "run.epochs=1000"))]
     with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         for line in process.stdout:
             if "epoch 1/" in line:
                 break
-        process.send_signal(signal.SIGINT)
+        process.send_signal(by)
         _, errors = process.communicate(timeout=60)
-    assert process.returncode == 130
+    assert process.returncode == 128 + by
     assert "the state is kept in" in errors
     assert "--resume" in errors
     [status] = (tmp_path / "runs").glob("*/*/status.json")
