@@ -8,11 +8,15 @@ from pathlib import Path
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ["OMP_NUM_THREADS"] = "1"  # as many workers as cores; threads beyond that wait for each other
 
+import hypothesis
 import pytest
 from environments import environment, wheels  # noqa: F401
 from toy_plugins import here, site, toy  # noqa: F401
 
 ROOT = Path(__file__).resolve().parents[1]
+hypothesis.settings.register_profile("repeatable", derandomize=True)  # the same draws every time
+hypothesis.settings.register_profile("exploring")  # new ones: pytest --hypothesis-profile exploring
+hypothesis.settings.load_profile("repeatable")
 
 
 def pytest_collection_modifyitems(items):

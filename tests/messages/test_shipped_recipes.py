@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from pathlib import Path
@@ -21,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 RECIPES = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "recipes").rglob("*.toml"))
 laws = settings(
     deadline=None,
-    max_examples=2,  # of each recipe: there are many
+    max_examples=int(os.environ.get("CODAAR_EXAMPLES", 2)),  # of each recipe: there are many
     phases=[Phase.generate],  # a slip needs no shrinking, which would take minutes
     suppress_health_check=list(HealthCheck),
 )
