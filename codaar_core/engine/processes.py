@@ -59,6 +59,12 @@ class Together:
         for work in [dist.all_reduce(tensor, async_op=True) for tensor in tensors]:
             work.wait()
 
+    def collect(self, own: dict[str, Any]) -> dict[str, Any]:
+        """What all ranks have, under different keys; picklable, on the host."""
+        parts: list[dict[str, Any]] = [{}] * self.size
+        dist.all_gather_object(parts, own)
+        return {key: value for part in parts for key, value in part.items()}
+
     def from_first(self, words: str | None) -> str:
         """What rank zero says; the others bring None."""
         said = [words]

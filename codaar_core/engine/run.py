@@ -56,16 +56,19 @@ def run(plan: Plan, resume: str | None = None, observers: Sequence[object] = (),
 
 
 def accompany(plan: Plan, ranks: Together, resume: str | None) -> Path:
-    """Take part in the pretraining of another process, which writes, reports and evaluates; gives its directory."""
+    """Take part in the run of another process, which writes and reports; gives its directory."""
     runtime = make_runtime(plan.device, ranks)
     data = build_data(plan)
     model = build_model(plan, dict(data.spaces)).to(runtime.device, runtime.dtype)
+    benchmarks = build_benchmarks(plan, data, model.quantizer)
     split = data.split("pretrain")
     directory = RunDirectory(Path(ranks.from_first(None)))
     with Interruption() as interruption:
         session = Session(plan, model, runtime, directory, _hooks(attrs.evolve(plan, hooks=()), ()).hook, interruption)
+        trials = make_trials(session, benchmarks, Overlap(split.ids, plan.evaluate.seen == "drop"))
         optimizer, done = _optimizer(session, resumed=resume is not None)
         pretrain(session, split, optimizer, done)
+        evaluate(session, trials)
     return directory.path
 
 

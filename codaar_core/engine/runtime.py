@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from typing import TypeVar
 
 import attrs
 import torch
@@ -17,6 +18,8 @@ from codaar_core.engine.processes import Together
 from codaar_core.recipe.settings import DeviceSettings
 
 __all__ = ["Alone", "Runtime", "choose_device", "derive_seed", "generator_of", "make_runtime", "to_numbers"]
+
+T = TypeVar("T")
 
 
 @attrs.frozen
@@ -55,6 +58,12 @@ class Runtime:
         """As rank zero, tell the others what they wait for."""
         if self.ranks.size > 1:
             self.ranks.from_first(words)
+
+    def shared_out(self, names: Sequence[str], work: Callable[[str], T]) -> dict[str, T]:
+        """Do the work of each name on one of the ranks, in turns; gives all results to all of them."""
+        mine = {name: work(name) for name in names[self.ranks.rank :: self.ranks.size]}
+        done = mine if self.ranks.size == 1 else self.ranks.collect(mine)
+        return {name: done[name] for name in names}
 
     def averaged(self, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Scalars as means over all ranks, still on the device."""

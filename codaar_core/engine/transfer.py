@@ -10,7 +10,7 @@ import attrs
 import numpy as np
 import torch
 from safetensors.torch import save_file
-from torch import nn
+from torch import Tensor, nn
 
 from codaar_core.api import Benchmark, Predicted, TaskHead, Transfer
 from codaar_core.engine.build import build_head
@@ -26,7 +26,7 @@ from codaar_core.recipe.plan import BenchmarkPlan
 
 
 def evaluate(session: Session, trials: Sequence[Trial]) -> list[dict[str, Any]]:
-    """Run all benchmarks of the plan; gives the transfer entries of results.json.
+    """Run all benchmarks of the plan; gives the transfer entries of results.json, to the first of several ranks.
 
     Encoders and codebooks are frozen, and in evaluation mode unless a benchmark asks for their dropout.
     """
@@ -50,6 +50,19 @@ def make_trials(session: Session, benchmarks: Mapping[str, Benchmark], overlap: 
 def _make_trial(session: Session, bench: BenchmarkPlan, benchmark: Benchmark, overlap: Overlap) -> Trial:
     head = build_head(session.plan, bench, benchmark, session.model.quantizer, seed=0)
     return Trial(session, bench, benchmark, overlap, learns=any(True for _ in head.parameters()))
+
+
+@attrs.frozen
+class Trained:
+    """What is left of a head: its weights, and its predictions of the test clips seen through each modality."""
+
+    weights: Mapping[str, Tensor]
+    predictions: Mapping[str, Predicted]
+
+    @classmethod
+    def of(cls, choice: Choice) -> Trained:
+        """On the host, so that it can be sent to another rank."""
+        return cls({name: value.cpu() for name, value in choice.head.state_dict().items()}, choice.predictions)
 
 
 @attrs.frozen
@@ -88,14 +101,21 @@ class Trial:
         """Open every split, so that a missing file is missed before the training and not after it."""
         for role in self.roles:
             for modality in self.modalities:
-                self.overlap.heed(self.benchmark.split(role, modality), self.bench.name, role, modality)
+                split, place = self.benchmark.split(role, modality), (self.bench.name, role, modality)
+                self.overlap.heed(split, *place)
+                self.overlap.checked(split, *place)
 
     def run(self) -> list[dict[str, Any]]:
-        """Train all heads, test each on every modality, keep all of it in the run directory."""
+        """Train all heads, test each on every modality, keep all of it in the run directory.
+
+        Several ranks share the modalities that heads are trained on; the first of them scores.
+        """
         seeds, hook, tested = self.seeds, self.session.hook, self.modalities
         hook.codaar_benchmark_start(benchmark=self.bench.name, heads=len(seeds) * len(tested))
         test = {modality: self.encode("test", modality) for modality in tested}
-        heads = {modality: self.trained_heads(modality, test) for modality in tested}
+        heads = self.session.runtime.shared_out(tested, lambda modality: self.trained_heads(modality, test))
+        if not self.session.runtime.is_first:
+            return []
         scores = []
         for seed in seeds:
             predictions = {
@@ -104,7 +124,7 @@ class Trial:
                 for m, prediction in by_seed[seed].predictions.items()
             }
             scores.append(score_transfers(self.benchmark, predictions))
-            self.keep(seed, {m: by_seed[seed].head for m, by_seed in heads.items()}, predictions, scores[-1])
+            self.keep(seed, {m: by_seed[seed].weights for m, by_seed in heads.items()}, predictions, scores[-1])
         truths = {modality: coded.target.cpu() for modality, coded in test.items()}
         entries = transfer_entries(self.bench.name, self.benchmark, scores, truths)
         hook.codaar_benchmark_end(benchmark=self.bench.name, results=entries)
@@ -116,7 +136,7 @@ class Trial:
         summarised = modality in self.benchmark.summarised
         return encode_split(self.session.model, self.session.runtime, split, modality, summarised)
 
-    def trained_heads(self, modality: str, test: Mapping[str, Coded]) -> dict[int, Choice]:
+    def trained_heads(self, modality: str, test: Mapping[str, Coded]) -> dict[int, Trained]:
         """Heads by seed, trained on one modality's codes; heads without parameters need no training split."""
         plan, quantizer = self.session.plan, self.session.model.quantizer
         heads = {s: build_head(plan, self.bench, self.benchmark, quantizer, s) for s in self.seeds}
@@ -131,7 +151,7 @@ class Trial:
             if training is not None:
                 for _ in self.train(head, training, seed):
                     choice.consider()
-            chosen[seed] = choice.settled()
+            chosen[seed] = Trained.of(choice.settled())
             self.session.hook.codaar_head_end(benchmark=self.bench.name, train=modality, seed=seed)
         return chosen
 
@@ -166,14 +186,14 @@ class Trial:
     def keep(
         self,
         seed: int,
-        heads: Mapping[str, TaskHead],
+        heads: Mapping[str, Mapping[str, Tensor]],
         predictions: Mapping[Transfer, Predicted],
         scores: Mapping[Transfer, Mapping[str, float]],
     ) -> None:
         """Leave heads, predictions and scores of one seed in the run directory."""
         directory = self.session.directory
         folder = directory.bench(self.bench.name, seed)
-        weights = {f"{m}.{name}": value for m, head in heads.items() for name, value in head.state_dict().items()}
+        weights = {f"{m}.{name}": value for m, head in heads.items() for name, value in head.items()}
         if weights:
             save_file({name: value.contiguous() for name, value in weights.items()}, folder / "head.safetensors")
         arrays = {f"{t.train}->{t.test}": each.prediction.numpy() for t, each in predictions.items()}

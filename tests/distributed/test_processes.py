@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from safetensors.torch import load_file
 
 import codaar_core
@@ -48,6 +49,21 @@ def test_two_processes_of_this_machine_make_one_run(tmp_path):
     assert events == [1, 2, 3, 4]
     assert "quantizer.codewords" in names
     assert [each.name for each in (tmp_path / "avt").iterdir()] == [directory.name]
+
+
+@pytest.mark.slow
+def test_two_processes_share_the_heads_and_score_as_one(tmp_path):
+    """Without any pretraining, so that both kinds of run have the same codes: dropout draws differ."""
+    tasks = ("evaluate.on=['classification', 'retrieval']", "evaluate.seeds=[1, 2]", "data.classification=[20, 20]")
+    sizes = ("run.epochs=0", "data.retrieval=20", "bench.classification.epochs=2", "device.dtype='float64'")
+    runs = [
+        codaar_core.run(RECIPE, overrides=(*TINY, *tasks, *sizes, f"run.directory={str(tmp_path)!r}", processes))
+        for processes in ("device.processes=2", "device.processes=1")
+    ]
+    together, alone = (json.loads((each / "results.json").read_text()) for each in runs)
+    assert together["transfers"] == alone["transfers"] and len(alone["transfers"]) > 6
+    one, other = (load_file(each / "bench/classification/seed-2/head.safetensors") for each in runs)
+    assert one.keys() == other.keys() and all(torch.allclose(one[name], other[name]) for name in one)
 
 
 class BreaksOnOne(Loss):
