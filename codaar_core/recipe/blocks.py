@@ -67,6 +67,8 @@ class Blocks:
             help = f"this is for the authors of {entry.distribution}"
             message = f"{path}: {component.__name__} has a setting {min(taken)!r}, which belongs to the framework"
             self.problems.append(Problem("broken-plugin", message, origin, help))
+        if self._misspelt(path, table.without(["use", *elsewhere, *own_keys(component.Config)])):
+            return None  # an inherited component is not the one that is meant
         config = convert(component.Config, table, path, self.problems, {"use", *elsewhere})
         return None if config is None else Block(path, entry, component, config, origin)
 

@@ -20,7 +20,7 @@ from codaar_core.recipe.problem import Problem, RecipeError, place_of
 from codaar_core.recipe.reading import DIRECTIVES, Recipe
 from codaar_core.recipe.settings import PER_MODALITY, SECTIONS, SWITCHED, TABLES, DataSettings
 from codaar_core.recipe.tree import UNREADABLE, Table, Value, merge
-from codaar_core.registry import KINDS, Registry, RegistryError, closest, did_you_mean
+from codaar_core.registry import KINDS, Registry, RegistryError, closest, did_you_mean, join_or
 
 FORMAT = 1
 SWEEP = "sweep"  # a table of recipes too, which stands for several runs: see arms.py
@@ -239,7 +239,8 @@ class _Checker:
         return found
 
     def _switched_off(self, section: str, name: str, table: Table, near: list[str]) -> None:
-        help = f"did you mean [{section}.{near[0]}]?" if near else f"{SWITCHED[section].switch} switches blocks on"
+        named = join_or([f"[{section}.{each}]" for each in near])
+        help = f"did you mean {named}?" if near else f"{SWITCHED[section].switch} switches blocks on"
         message = f"[{section}.{name}] is not switched on"
         if table.key.source.is_file:
             self.notes.append(Problem("unused-block", message, table.key, help, "note"))
