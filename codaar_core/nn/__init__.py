@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codaar_core.nn.convolution import Convolution3x3
 from codaar_core.nn.masked_batch_norm import MaskedBatchNorm2d
 from codaar_core.nn.precise_lstm import PreciseLstm
 from codaar_core.nn.residual_stack import ResidualStack
@@ -11,6 +12,7 @@ from codaar_core.nn.temporal_transformer import TemporalTransformer
 from codaar_core.nn.vector_decoder import VectorDecoder
 
 __all__ = [
+    "Convolution3x3",
     "MaskedBatchNorm2d",
     "PreciseLstm",
     "ResidualStack",

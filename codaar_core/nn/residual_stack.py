@@ -7,6 +7,8 @@ from typing import Literal
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from codaar_core.nn.convolution import Convolution3x3
+
 Skip = Literal["activated", "plain"]
 
 
@@ -35,7 +37,7 @@ class ResidualStack(nn.Module):
 
 def _branch(channels: int) -> nn.Sequential:
     return nn.Sequential(
-        nn.Conv2d(channels, channels, kernel_size=3, padding=1, bias=False),
+        Convolution3x3(channels, channels, padding=1, bias=False),
         nn.ReLU(),
         nn.Conv2d(channels, channels, kernel_size=1, bias=False),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from codaar_core.nn import MaskedBatchNorm2d
+from codaar_core.nn import Convolution3x3, MaskedBatchNorm2d
 
 SHRINK = 4  # cells lost on each side length by two 3x3 convolutions without padding
 
@@ -21,7 +21,7 @@ class PrivateMap(nn.Module):
     def __init__(self, channels: int, widths: tuple[int, int]) -> None:
         super().__init__()
         first, second = widths
-        self.convolutions = nn.ModuleList([nn.Conv2d(channels, first, 3), nn.Conv2d(first, second, 3)])
+        self.convolutions = nn.ModuleList([Convolution3x3(channels, first), Convolution3x3(first, second)])
         self.norms = nn.ModuleList([MaskedBatchNorm2d(first), MaskedBatchNorm2d(second)])
 
     def forward(self, maps: Tensor, mask: Tensor | None = None) -> Tensor:

@@ -1,4 +1,4 @@
-"""Transposed convolution as one matrix product, where that is faster."""
+"""Transposed convolution in the fastest way."""
 
 from __future__ import annotations
 
@@ -6,29 +6,47 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from codaar_core.nn import winograd
+
 WIDE = 256  # input channels from which the product outweighs the folding: measured, see benchmarks/step.py
 
 
 class TransposedConvolution(nn.ConvTranspose2d):
     """``ConvTranspose2d`` without stride and padding, of channels that vary over cells and of some that do not.
 
-    On the CPU a wide one is a matrix product whose columns are folded into the output, three times as fast as torch's
-    own, and what is the same in all cells is multiplied once. Elsewhere torch's own is faster.
+    On the CPU a wide one goes by Winograd's products or, where these do not pay, is a matrix product whose columns are
+    folded into the output; what is the same in all cells is multiplied once. Elsewhere torch's own is faster.
     """
 
     def forward(self, maps: Tensor, everywhere: Tensor | None = None) -> Tensor:
         """Map (N, C, H, W), preceded by channels (N, E) that are the same in all cells, to (N, O, H + 2, W + 2)."""
         if maps.device.type != "cpu" or self.in_channels < WIDE:
             return super().forward(maps if everywhere is None else _preceded(maps, everywhere))
-        weight = self.weight.flatten(1)
-        first = weight.shape[0] - maps.shape[1]
-        columns = weight[first:].T @ maps.flatten(2)
+        first = self.in_channels - maps.shape[1]
+        varying = self.weight[first:]
+        way = winograd.convolve_transposed if winograd.pays(maps, varying) else _folded
+        result = way(maps, varying)
         if everywhere is not None:
-            columns = columns + (everywhere @ weight[:first])[..., None]
-        size = [cells + side - 1 for cells, side in zip(maps.shape[2:], self.kernel_size, strict=True)]
-        folded = F.fold(columns, size, self.kernel_size)
-        return folded + self.bias.to(folded.dtype)[:, None, None]
+            result = result + _spread(everywhere, self.weight[:first], maps.shape[2:])
+        return result + self.bias.to(result.dtype)[:, None, None]
 
 
 def _preceded(maps: Tensor, everywhere: Tensor) -> Tensor:
     return torch.cat([everywhere[..., None, None].expand(-1, -1, *maps.shape[2:]), maps], dim=1)
+
+
+def _folded(maps: Tensor, weight: Tensor) -> Tensor:
+    return F.fold(weight.flatten(1).T @ maps.flatten(2), _enlarged(maps.shape[2:], weight), weight.shape[2:])
+
+
+def _spread(everywhere: Tensor, weight: Tensor, cells: torch.Size) -> Tensor:
+    """What channels (N, E) that are the same in all cells give: every tap is multiplied once, added where it falls."""
+    size = _enlarged(cells, weight)
+    taps = (everywhere @ weight.flatten(1)).unflatten(1, (weight.shape[1], -1))
+    each = torch.eye(taps.shape[2], dtype=taps.dtype)[..., None]
+    where = F.fold(each.expand(-1, -1, cells.numel()), size, weight.shape[2:]).flatten(1)
+    return (taps @ where).unflatten(2, size)
+
+
+def _enlarged(cells: torch.Size, weight: Tensor) -> list[int]:
+    return [number + side - 1 for number, side in zip(cells, weight.shape[2:], strict=True)]

@@ -1,0 +1,90 @@
+"""Convolution by Winograd's products equals torch's own, in values and gradients."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from codaar_core.nn import Convolution3x3, winograd
+
+few, cells = st.integers(1, 4), st.integers(1, 9)
+
+
+def both(ours, own, maps: Tensor, weight: Tensor) -> list[tuple[Tensor, Tensor]]:
+    """Values and gradients of two functions of the same inputs."""
+    inputs = [each.clone().requires_grad_() for each in (maps, weight)]
+    results = [each(*inputs) for each in (ours, own)]
+    cotangent = torch.randn(results[1].shape, generator=torch.Generator().manual_seed(1), dtype=maps.dtype)
+    gradients = [torch.autograd.grad(each, inputs, cotangent) for each in results]
+    return [(results[0], results[1]), *zip(*gradients, strict=True)]
+
+
+def random(*shape: int, dtype: torch.dtype = torch.double) -> Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(sum(shape)), dtype=dtype)
+
+
+@settings(deadline=None, max_examples=40)
+@given(number=few, inputs=few, outputs=few, height=cells, width=cells, padding=st.integers(0, 2))
+def test_convolution_is_torchs_own(number, inputs, outputs, height, width, padding):
+    maps = random(number, inputs, height + 2, width + 2)
+    weight = random(outputs, inputs, 3, 3)
+    ours = lambda *of: winograd.convolve(*of, padding)  # noqa: E731
+    own = lambda *of: F.conv2d(*of, padding=padding)  # noqa: E731
+    for one, other in both(ours, own, maps, weight):
+        torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-10)
+
+
+@settings(deadline=None, max_examples=40)
+@given(number=few, inputs=few, outputs=few, height=cells, width=cells)
+def test_transposed_convolution_is_torchs_own(number, inputs, outputs, height, width):
+    maps, weight = random(number, inputs, height, width), random(inputs, outputs, 3, 3)
+    for one, other in both(winograd.convolve_transposed, F.conv_transpose2d, maps, weight):
+        torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("side", [7, 5])
+def test_float32_is_as_exact_as_torchs_own(side):
+    """At the paper's depth, against float64: what Winograd's transforms are feared for."""
+    maps, weight = random(4, 512, side, side), random(64, 512, 3, 3)
+    truth = F.conv2d(maps, weight)
+    errors = [(each(maps.float(), weight.float()) - truth).abs().max() for each in (winograd.convolve, F.conv2d)]
+    assert errors[0] < 3 * errors[1]
+
+
+def test_it_is_used_where_it_pays_and_nowhere_else(monkeypatch):
+    used = []
+    monkeypatch.setattr(winograd, "convolve", lambda maps, weight, _: used.append(True) or F.conv2d(maps, weight))
+    wide, narrow = Convolution3x3(100, 100), Convolution3x3(100, 99)
+    small, large = torch.zeros(1, 100, 5, 5), torch.zeros(1, 100, 6, 6)
+    for layer, maps, pays in ((wide, small, True), (narrow, small, False), (wide, large, False)):
+        used.clear()
+        layer(maps)
+        assert used == [True] * pays
+    used.clear()
+    with torch.autocast("cpu", torch.bfloat16):
+        wide(small)
+    assert used == []
+
+
+def test_what_needs_no_gradient_gets_none():
+    maps, weight = random(1, 2, 5, 5), random(2, 2, 3, 3).requires_grad_()
+    winograd.convolve(maps, weight).sum().backward()
+    assert maps.grad is None and weight.grad.shape == weight.shape
+
+
+def test_the_bias_is_added():
+    torch.manual_seed(0)
+    layer, maps = Convolution3x3(100, 100, padding=1), torch.randn(2, 100, 5, 5)
+    torch.testing.assert_close(layer(maps), F.conv2d(maps, layer.weight, layer.bias, padding=1))
+
+
+def test_inference_leaves_nothing_that_training_cannot_use():
+    layer, maps = Convolution3x3(36, 36), random(1, 36, 3, 3, dtype=torch.float32)
+    with torch.inference_mode():
+        layer(maps)
+    layer(maps).sum().backward()
+    assert layer.weight.grad.isfinite().all()
