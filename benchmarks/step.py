@@ -16,14 +16,14 @@ from statistics import median
 
 from steps import measure, peak_memory
 
-PRECISIONS = {"float32": (), "bf16": ('device.autocast="bf16"',)}
+PRECISIONS = {"float64": ('device.dtype="float64"',), "float32": (), "bf16": ('device.autocast="bf16"',)}
 
 
 def main() -> None:
     """Measure each in a process of its own, so that memory is its own too."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--batch", type=int, nargs="+", default=[16, 80])
-    parser.add_argument("--precision", nargs="+", choices=PRECISIONS, default=list(PRECISIONS))
+    parser.add_argument("--precision", nargs="+", choices=PRECISIONS, default=["float32", "bf16"])
     parser.add_argument("--repeat", type=int, default=3, help="steps that are measured")
     parser.add_argument("--override", action="append", default=[], help="of recipes/paper/avt.toml")
     parser.add_argument("--against", metavar="FILE", help="another implementation")

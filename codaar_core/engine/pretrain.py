@@ -57,13 +57,13 @@ def pretrain(session: Session, split: Split, optimizer: torch.optim.Optimizer, d
                 terms = model.terms(view)
                 total = torch.stack(list(terms.values())).sum()
 
-            optimizer.zero_grad()
             total.backward()
             runtime.average_gradients(model.parameters())
             norm = clip_gradients(session)
             values = runtime.averaged({**terms, "total": total, "grad_norm": norm})
             health.judge(epoch, step, values)
             optimizer.step()
+            optimizer.zero_grad()
             update_codebooks(model.quantizer, model.align, encoded, quantized, generator, runtime.ranks)
             health.end()
 
@@ -73,6 +73,7 @@ def pretrain(session: Session, split: Split, optimizer: torch.optim.Optimizer, d
                 refuse_failure(session, optimizer, health)
                 values |= statistics(quantized, model.quantizer.size, runtime.ranks)
                 session.hook.codaar_step_logged(epoch=epoch, step=step + 1, values=to_numbers(values))
+            del batch, encoded, decoded, view, terms, total  # the next step needs their room
         refuse_failure(session, optimizer, health)
         values = means.values() | to_numbers(statistics(quantized, model.quantizer.size, runtime.ranks))
         save(session, optimizer, step + 1)

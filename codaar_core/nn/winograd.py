@@ -20,7 +20,7 @@ TAPS = 3
 REACH = TAPS - 1
 TILE = 3  # outputs computed together; with more of them, the points lie so far apart that float32 suffers
 POINTS = (0.0, 1.0, -1.0, 2.0)  # where polynomials are evaluated, beside infinity
-GROUP = 27  # products at a time: what bounds the memory of evaluations
+EVALUATED = 2**25  # bytes of evaluations at a time: what bounds their memory; much less of it costs time
 WIDTHS_PER_CELL = 4  # channels for each cell of a map from which products outweigh evaluations: measured
 
 
@@ -31,7 +31,7 @@ def pays(maps: Tensor, weight: Tensor) -> bool:
         maps.device.type == "cpu"
         and weight.shape[2:] == (TAPS, TAPS)
         and min(weight.shape[:2]) >= WIDTHS_PER_CELL * cells
-        and not torch.is_autocast_enabled("cpu")  # evaluation and interpolation need the digits that it drops
+        and not torch.is_autocast_enabled("cpu")  # evaluation and interpolation need the precision that it drops
     )
 
 
@@ -112,8 +112,8 @@ class _Products(torch.autograd.Function):
         ctx.evaluations, ctx.outputs_first = Evaluations(map_, kernel, product), outputs_first
         channels = weight.shape[0 if outputs_first else 1]
         out = maps.new_zeros(len(maps), len(product), channels)
-        for group in _groups(ctx.evaluations, maps):
-            products = torch.bmm(_evaluated(maps, group), _taps(weight, group, outputs_first))
+        for group in _groups(ctx.evaluations, maps, weight):
+            products = torch.bmm(_evaluate(group.map, maps), _taps(weight, group, outputs_first))
             _accumulate(out, group.product, products)
         return out
 
@@ -123,13 +123,14 @@ class _Products(torch.autograd.Function):
         maps, weight = ctx.saved_tensors
         of_maps = torch.zeros_like(maps) if ctx.needs_input_grad[0] else None
         of_taps = weight.new_zeros(TAPS**2, weight.shape[:2].numel()) if ctx.needs_input_grad[1] else None
-        for group in _groups(ctx.evaluations, maps):
-            products = (group.product.T @ gradient).transpose(0, 1)
+        for group in _groups(ctx.evaluations, maps, weight):
+            products = _evaluate(group.product.T, gradient)
             if of_maps is not None:
-                taps = _taps(weight, group, ctx.outputs_first)
-                _accumulate(of_maps, group.map.T, torch.bmm(products, taps.transpose(1, 2)))
+                taps = _taps(weight, group, not ctx.outputs_first)
+                _accumulate(of_maps, group.map.T, torch.bmm(products, taps))
+                del taps
             if of_taps is not None:
-                values = _evaluated(maps, group)
+                values = _evaluate(group.map, maps)
                 one, other = (products, values) if ctx.outputs_first else (values, products)
                 of_taps.addmm_(group.kernel.T, torch.bmm(one.transpose(1, 2), other).flatten(1))
         of_weight = None if of_taps is None else of_taps.T.reshape(weight.shape)
@@ -144,20 +145,22 @@ class _Group(NamedTuple):
     product: Tensor
 
 
-def _groups(evaluations: Evaluations, like: Tensor) -> Iterator[_Group]:
-    map_, kernel, product = (torch.as_tensor(matrix).to(like) for matrix in evaluations)
-    return map(_Group, map_.split(GROUP), kernel.split(GROUP), product.split(GROUP, dim=1))
+def _groups(evaluations: Evaluations, maps: Tensor, weight: Tensor) -> Iterator[_Group]:
+    largest = max(weight.shape[:2].numel(), len(maps) * max(weight.shape[:2]))
+    number = max(1, EVALUATED // (largest * maps.element_size()))
+    map_, kernel, product = (torch.as_tensor(matrix).to(maps) for matrix in evaluations)
+    return map(_Group, map_.split(number), kernel.split(number), product.split(number, dim=1))
 
 
-def _evaluated(maps: Tensor, group: _Group) -> Tensor:
-    """(P, N, C)."""
-    return (group.map @ maps).transpose(0, 1)
+def _evaluate(matrix: Tensor, maps: Tensor) -> Tensor:
+    """Matrix (P, I) times (N, I, C), as (P, N, C); unlike ``matmul``, copies no maps."""
+    return torch.bmm(matrix.expand(len(maps), -1, -1), maps).transpose(0, 1)
 
 
-def _taps(weight: Tensor, group: _Group, outputs_first: bool) -> Tensor:
-    """(P, C, O)."""
+def _taps(weight: Tensor, group: _Group, swapped: bool) -> Tensor:
+    """(P, C, O), or (P, O, C)."""
     taps = (group.kernel @ weight.flatten(2).flatten(0, 1).T).unflatten(1, weight.shape[:2])
-    return taps.transpose(1, 2) if outputs_first else taps
+    return taps.transpose(1, 2) if swapped else taps
 
 
 def _accumulate(into: Tensor, matrix: Tensor, products: Tensor) -> None:

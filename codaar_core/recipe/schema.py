@@ -123,7 +123,7 @@ def _setting(field: attrs.Attribute) -> Schema:
     return written if field.default in (attrs.NOTHING, None) else {**written, "default": plain(field.default)}
 
 
-def _limits(check: object) -> Schema:
+def _limits(check: Any) -> Schema:
     """The bounds that validators of attrs set; other words of the schema say nothing about a number."""
     limits: Schema = {}
     for each in getattr(check, "_validators", (check,)):  # of attrs.validators.and_

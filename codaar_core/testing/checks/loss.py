@@ -42,7 +42,7 @@ def two_ranks(subject: LossSubject) -> None:
     halves = [toys.part(view, slice(4)), toys.part(view, slice(4, None))]
     parts = on_ranks(lambda ranks: subject.outputs(loss, attrs.evolve(halves[ranks.rank], ranks=ranks)))
     for name, term in whole.items():
-        mean = sum(part[name] for part in parts) / len(parts)
+        mean = torch.stack([part[name] for part in parts]).mean(0)
         expect(
             torch.allclose(mean, term, rtol=1e-4, atol=1e-5),
             f"{subject.title}: with the clips on two ranks, {name} is {float(mean):.4g} instead of {float(term):.4g}",
