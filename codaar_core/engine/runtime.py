@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TypeVar
@@ -20,6 +21,8 @@ from codaar_core.recipe.settings import DeviceSettings
 __all__ = ["Alone", "Runtime", "choose_device", "derive_seed", "generator_of", "make_runtime", "to_numbers"]
 
 T = TypeVar("T")
+
+NO_BFLOAT16 = ("NO AVX", "AVX", "AVX2")  # what CPUs are capable of that have no instructions for it
 
 
 @attrs.frozen
@@ -95,6 +98,8 @@ def make_runtime(settings: DeviceSettings, ranks: Alone | Together | None = None
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what cuBLAS needs for it
     torch.use_deterministic_algorithms(settings.deterministic)
     narrow = torch.bfloat16 if settings.autocast == "bf16" else None
+    if narrow and device.type == "cpu" and torch.backends.cpu.get_cpu_capability() in NO_BFLOAT16:
+        warnings.warn('this CPU has no instructions for bfloat16: device.autocast = "off" is faster here', stacklevel=2)
     return Runtime(device, getattr(torch, settings.dtype), ranks, narrow)
 
 

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from codaar_core.api import CodaarError
-from codaar_core.engine.runtime import choose_device
+from codaar_core.engine.runtime import choose_device, make_runtime
+from codaar_core.recipe.settings import DeviceSettings
 
 
 @pytest.fixture
@@ -32,3 +33,12 @@ def test_a_device_that_is_not_there_is_refused(machine, missing):
     with pytest.raises(CodaarError, match=f"device.on = '{missing}': this machine has no such device"):
         choose_device(missing)
     assert choose_device("cpu") == torch.device("cpu")
+
+
+def test_bfloat16_on_a_cpu_without_it_is_remarked(monkeypatch, recwarn):
+    bf16 = DeviceSettings(on="cpu", autocast="bf16")
+    for capable in ("AVX512", "AVX2"):
+        monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda found=capable: found)
+        make_runtime(bf16)
+    (warning,) = recwarn
+    assert 'device.autocast = "off" is faster here' in str(warning.message)
