@@ -2,7 +2,8 @@
 
 A row convolved with three taps is a product of polynomials: both are evaluated at a few points, the values multiplied,
 and the product's coefficients interpolated. In two dimensions, three outputs on a side take 25 products of channels
-instead of 81. The result is the same but for rounding, which at these points is no worse than that of the sums.
+instead of 81. The result is the same but for rounding: in float32 about a millionth of the outputs at the paper's
+depth, up to five times that of a direct sum.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from torch.autograd.function import once_differentiable
 TAPS = 3
 REACH = TAPS - 1
 TILE = 3  # outputs computed together; with more of them, the points lie so far apart that float32 suffers
-POINTS = (0.0, 1.0, -1.0, 2.0)  # where polynomials are evaluated, beside infinity
+POINTS = (0.0, 0.5, -1.0, 2.0)  # where polynomials are evaluated, beside infinity: exact in binary, little rounding
 EVALUATED = 2**25  # bytes of evaluations at a time: what bounds their memory; much less of it costs time
 WIDTHS_PER_CELL = 4  # channels for each cell of a map from which products outweigh evaluations: measured
 

@@ -53,7 +53,10 @@ def test_two_processes_of_this_machine_make_one_run(tmp_path):
 
 @pytest.mark.slow
 def test_two_processes_share_the_heads_and_score_as_one(tmp_path):
-    """Without any pretraining, so that both kinds of run have the same codes: dropout draws differ."""
+    """Without any pretraining, so that both kinds of run have the same codes: dropout draws differ.
+
+    The weights may differ: of a gradient that is nothing but rounding, Adam makes a whole step.
+    """
     tasks = ("evaluate.on=['classification', 'retrieval']", "evaluate.seeds=[1, 2]", "data.classification=[20, 20]")
     sizes = ("run.epochs=0", "data.retrieval=20", "bench.classification.epochs=2", "device.dtype='float64'")
     runs = [
@@ -62,9 +65,6 @@ def test_two_processes_share_the_heads_and_score_as_one(tmp_path):
     ]
     together, alone = (json.loads((each / "results.json").read_text()) for each in runs)
     assert together["transfers"] == alone["transfers"] and len(alone["transfers"]) > 6
-    one, other = (load_file(each / "bench/classification/seed-2/head.safetensors") for each in runs)
-    assert one.keys() == other.keys()
-    assert {name: (one[name] - other[name]).abs().max().item() for name in one} == pytest.approx(dict.fromkeys(one, 0.0), abs=1e-6)
 
 
 class BreaksOnOne(Loss):
