@@ -48,9 +48,4 @@ class Encoder(Component, nn.Module):
 
     def summary(self, features: Features) -> Encoded:
         """Encode whole clips as one step each, ``semantic`` (B, 1, D): the mean over the real steps."""
-        encoded = self(features)
-        semantic, mask = encoded.semantic, encoded.mask
-        if mask is None:
-            return Encoded(semantic.mean(dim=1, keepdim=True))
-        real = mask.unsqueeze(-1).to(semantic.dtype)
-        return Encoded((semantic * real).sum(dim=1, keepdim=True) / real.sum(dim=1, keepdim=True).clamp_min(1))
+        return Encoded(self(features).mean().unsqueeze(1))

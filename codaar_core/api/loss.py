@@ -11,24 +11,33 @@ import torch
 from torch import Tensor, nn
 
 from codaar_core.api.component import Component
+from codaar_core.api.encoder import Encoder
+from codaar_core.api.quantizer import Quantizer
 from codaar_core.api.records import Space, StepView
 
 
 @attrs.frozen
 class LossContext:
-    """What is known when a loss is built."""
+    """What is known when a loss is built: after encoders and quantizer, which are the model's own.
+
+    A loss may read these parts, or copy them (a teacher is ``copy.deepcopy`` of an encoder). It must not make them its
+    own: an attribute that is a module becomes a part of the loss, a value in a dict does not.
+    """
 
     modalities: tuple[str, ...]
     latent: Space  # (D,)
     codes: Space  # (W,)
+    inputs: Mapping[str, Space] = {}  # of the features, by modality
+    encoders: Mapping[str, Encoder] = {}
+    quantizer: Quantizer | None = None
 
 
 class Loss(Component, nn.Module):
     """One or several named terms; the recipe's ``weight`` multiplies them all.
 
-    Parameters of a loss are trained with the model. A loss that trains its own estimator sets ``optimizer``: its
-    parameters then stay out of the main optimizer, and ``inner_step`` is called before every backward pass.
-    Random draws come from ``view.generator``, which makes them equal on all ranks and after a resume.
+    Parameters of a loss are trained with the model, but for those of an estimator of its own: what ``optimizer``
+    holds is trained in ``inner_step`` alone. Random draws come from ``view.generator``, which makes them equal on all
+    ranks and after a resume.
     """
 
     kind: ClassVar[str] = "loss"
@@ -39,4 +48,5 @@ class Loss(Component, nn.Module):
         """Give scalar terms by name, e.g. by modality."""
 
     def inner_step(self, view: StepView) -> None:
-        """Train the own estimator on the detached view; only for a loss with its own optimizer."""
+        """Change what the loss itself keeps, once before every ``forward`` of the training: on the detached view, train
+        the own estimator, let a teacher follow, move a queue on."""

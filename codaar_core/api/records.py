@@ -43,6 +43,13 @@ class Encoded(NamedTuple):
     mask: Tensor | None = None  # (B, T)
     target: Tensor | None = None  # (B, T, ...): what to reconstruct where that is not the input itself
 
+    def mean(self) -> Tensor:
+        """The mean latent (B, D) of each clip over its real steps; zero for a clip without any."""
+        if self.mask is None:
+            return self.semantic.mean(dim=1)
+        real = self.mask.unsqueeze(-1)
+        return self.semantic.masked_fill(~real, 0).sum(dim=1) / real.sum(dim=1).clamp_min(1)
+
 
 class Quantized(NamedTuple):
     """The codes of one modality. ``own`` and ``full`` are straight-through while all modalities are present."""
@@ -50,7 +57,9 @@ class Quantized(NamedTuple):
     indices: Tensor  # (B, T) int64: the nearest codeword
     own: Tensor  # (B, T, D): that codeword in the modality's own codebook
     full: Tensor  # (B, T, W): the codewords of all codebooks at that index; what decoders and heads read
-    distances: Tensor | None = None  # (B, T, K) squared Euclidean, with gradient; None when codes are looked up
+    distances: Tensor | None = (
+        None  # (B, T, K) squared Euclidean, with gradient; None when codes are looked up, or too many
+    )
     mask: Tensor | None = None  # (B, T)
 
 

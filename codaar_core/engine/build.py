@@ -62,7 +62,8 @@ def build_model(plan: Plan, spaces: dict[str, Space]) -> Model:
         for m, block in plan.decoders.items()
         if m in encoders
     }
-    loss_context = LossContext(plan.modalities, quantizer.latent, quantizer.codes)
+    inputs = {m: spaces[m] for m in plan.modalities}
+    loss_context = LossContext(plan.modalities, quantizer.latent, quantizer.codes, inputs, encoders, quantizer)
     losses = {name: build_component(plan, loss.block, loss_context) for name, loss in plan.losses.items()}
     weights = {name: loss.weight for name, loss in plan.losses.items()}
     align = [build_component(plan, block, AlignmentContext(plan.modalities)) for block in plan.align]

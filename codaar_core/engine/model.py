@@ -69,10 +69,9 @@ class Model(nn.Module):
         return {m: decoder(encoded[m], codes[m]) for m, decoder in self.decoders.items()}
 
     def inner_steps(self, view: StepView) -> None:
-        """Let the losses that train an estimator of their own do so."""
+        """Let the losses change what they keep themselves: estimators, teachers, queues."""
         for loss in self.losses.values():
-            if loss.optimizer is not None:
-                loss.inner_step(view)
+            loss.inner_step(view)
 
     def terms(self, view: StepView) -> dict[str, Tensor]:
         """All weighted loss terms, named ``loss.term``."""
@@ -93,14 +92,20 @@ class Model(nn.Module):
         yield from apart
         yield trained(self.decoders)
         for loss in self.losses.values():
-            if loss.optimizer is None:
-                yield trained(loss)
+            own = estimated(loss)
+            yield [each for each in trained(loss) if each not in own]
 
 
 def _average(optimizer: Optimizer, ranks: Ranks) -> None:
     for parameter in (each for group in optimizer.param_groups for each in group["params"]):
         if parameter.grad is not None:
             parameter.grad = ranks.sum(parameter.grad) / ranks.size
+
+
+def estimated(loss: Loss) -> set[nn.Parameter]:
+    """Parameters that a loss trains by itself."""
+    groups = [] if loss.optimizer is None else loss.optimizer.param_groups
+    return {parameter for group in groups for parameter in group["params"]}
 
 
 def trained(module: nn.Module) -> list[nn.Parameter]:

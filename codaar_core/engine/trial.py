@@ -78,8 +78,7 @@ def _given(benchmark: Benchmark, runtime: Runtime) -> tuple[Tensor, ...]:
 def _try_losses(plan: Plan, model: Model, view: StepView) -> None:
     for name, loss in model.losses.items():
         with blamed(plan, plan.losses[name].block):
-            if loss.optimizer is not None:
-                loss.inner_step(view)
+            loss.inner_step(view)
             total = torch.stack(list(loss(view).values())).sum()
             if not torch.isfinite(total):
                 raise ComponentError(f"the loss of random features is {total.item()}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from copy import deepcopy
 from functools import cached_property
 from itertools import product
 from typing import Any, NamedTuple, TypeVar
@@ -39,11 +40,13 @@ from codaar_core.api import (
     StepView,
     TaskHead,
 )
-from codaar_core.testing import toys
+from codaar_core.engine.model import estimated
+from codaar_core.testing import toy_model, toys
 from codaar_core.testing.check import Violation
 from codaar_core.testing.toys import CLIPS, CODES, LATENT, MODALITIES, SHAPES, STEPS, generator_of
 
 TEST_CLIPS = 200  # at most
+PRIVATE = toy_model.ToyEncoder.Config(private=toys.PRIVATE.shape)
 
 S = TypeVar("S", bound="Subject")
 Outputs = Mapping[str, Tensor]
@@ -152,6 +155,17 @@ class ModuleSubject(Subject, ABC):
     def trained(self, module: nn.Module) -> dict[str, nn.Parameter]:
         """Parameters that the training loop trains, by name."""
         return {name: each for name, each in module.named_parameters() if each.requires_grad}
+
+    def surroundings(self) -> Iterable[nn.Module]:
+        """Modules that its context shows to it."""
+        return ()
+
+    def converted(self, to: torch.dtype | str) -> nn.Module:
+        """One in another precision or on another device, as is all that surrounds it."""
+        apart = deepcopy(self)
+        for part in apart.surroundings():
+            part.to(to)
+        return apart.build().to(to)
 
 
 class EncoderSubject(ModuleSubject):
@@ -270,8 +284,13 @@ class LossSubject(ModuleSubject):
     component: type[Loss]
 
     def contexts(self) -> Iterator[LossContext]:
-        """Three modalities; two where it wants no more."""
-        return (loss_context(number) for number in (3, 2, 1))
+        """Three modalities, fewer where it wants no more; codewords that follow averages, or learned ones."""
+        return (loss_context(number, learned) for learned, number in product((False, True), (3, 2, 1)))
+
+    @property
+    def learned(self) -> bool:
+        """Whether it wants codewords that are parameters."""
+        return any(True for _ in self.context.quantizer.parameters())
 
     def sizes(self) -> list[tuple[int, int]]:
         """Always several steps: a loss may predict the next."""
@@ -304,13 +323,23 @@ class LossSubject(ModuleSubject):
         return sum(self.outputs(module, inputs).values(), torch.zeros(()))
 
     def trained(self, module: nn.Module) -> dict[str, nn.Parameter]:
-        """None where the loss has its own optimizer."""
-        return super().trained(module) if module.optimizer is None else {}
+        """Those that its own optimizer does not hold."""
+        own = estimated(module)
+        return {name: each for name, each in super().trained(module).items() if each not in own}
+
+    def surroundings(self) -> Iterable[nn.Module]:
+        """The parts of the model that a loss may read."""
+        return (*self.context.encoders.values(), self.context.quantizer)
 
 
-def loss_context(modalities: int) -> LossContext:
-    """The context of a loss over so many modalities."""
-    return LossContext(MODALITIES[:modalities], LATENT, Space((modalities * LATENT.width,)))
+def loss_context(modalities: int, learned: bool) -> LossContext:
+    """The context of a loss over so many modalities of a toy model; always the same."""
+    names = MODALITIES[:modalities]
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(modalities)
+        encoders = {m: toy_model.ToyEncoder(PRIVATE, EncoderContext(m, LATENT, LATENT)) for m in names}
+        quantizer = toy_model.ToyQuantizer(toy_model.ToyQuantizer.Config(learned=learned), QuantizerContext(names))
+    return LossContext(names, LATENT, quantizer.codes, dict.fromkeys(names, LATENT), encoders, quantizer)
 
 
 class HeadInputs(NamedTuple):

@@ -24,6 +24,7 @@ from codaar_core.api import (
     EncoderContext,
     Features,
     Loss,
+    LossContext,
     Metric,
     Quantized,
     Quantizer,
@@ -124,10 +125,20 @@ class ToyQuantizer(Quantizer):
 
     books: Tensor  # (M, K, D)
 
-    def __init__(self, config: ToyQuantizer.Config, context: QuantizerContext) -> None:
+    @attrs.frozen(kw_only=True)
+    class Config:
+        """How codebooks move."""
+
+        learned: bool = setting(False, "codewords are parameters, moved by a loss instead")
+
+    def __init__(self, config: Config, context: QuantizerContext) -> None:
         super().__init__(config, context)
         self.modalities = context.modalities
-        self.register_buffer("books", torch.randn(len(context.modalities), CODEWORDS, LATENT.width))
+        books = torch.randn(len(context.modalities), CODEWORDS, LATENT.width)
+        if config.learned:
+            self.books = nn.Parameter(books)
+        else:
+            self.register_buffer("books", books)
 
     size = CODEWORDS
     latent = LATENT
@@ -161,6 +172,8 @@ class ToyQuantizer(Quantizer):
 
     def update(self, targets: Mapping[str, Tensor], assigned: Mapping[str, Quantized], ranks: Ranks) -> None:
         """Move."""
+        if self.config.learned:
+            return
         for number, modality in enumerate(self.modalities):
             indices, rows = assigned[modality].indices.flatten(), targets[modality].flatten(0, 1)
             counts = ranks.sum(torch.bincount(indices, minlength=CODEWORDS).to(rows.dtype))
@@ -246,11 +259,20 @@ def agreement(prediction: Tensor, target: Tensor) -> Tensor:
 
 
 class ToyReconstruction(Loss):
-    """Mean squared error of the reconstructions, and distance of the latents from their codewords."""
+    """Mean squared error of the reconstructions, and distance of latents and codewords from each other."""
+
+    def __init__(self, config: ToyReconstruction.Config, context: LossContext) -> None:
+        super().__init__(config, context)
+        self.parts = {"quantizer": context.quantizer}
 
     def forward(self, view: StepView) -> dict[str, Tensor]:
         """A term for each modality."""
-        return {m: self._error(view, m) for m in view.decoded}
+        return {m: self._error(view, m) + self._codebook_error(view, m) for m in view.decoded}
+
+    def _codebook_error(self, view: StepView, modality: str) -> Tensor:
+        """What moves codewords that are parameters; nothing to the others."""
+        codewords = self.parts["quantizer"].lookup(modality, view.quantized[modality].indices).own
+        return F.mse_loss(codewords, view.encoded[modality].semantic.detach())
 
     def _error(self, view: StepView, modality: str) -> Tensor:
         encoded, codes = view.encoded[modality], view.quantized[modality]

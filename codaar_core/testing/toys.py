@@ -27,6 +27,7 @@ MODALITIES = ("north", "east", "south", "west", "centre")
 CLIPS, STEPS = 4, 5
 SHAPES = ((8,), (6, 6, 8), (7, 7, 8), (8, 8, 8), (5, 8), (3, 32, 32), (128,), (768,))
 LATENT = Space((8,))
+PRIVATE = Space((6,))
 CODES = Space((24,))  # of three codebooks
 CLASSES = ("a", "b", "c")
 CODEWORDS = 16
@@ -105,9 +106,13 @@ def target_forms(label: Tensor, steps: torch.Size, predicted: Tensor) -> dict[st
 
 
 def view_of(modalities: Sequence[str], clips: int, steps: int, seed: int, masked: bool = False) -> StepView:
-    """A training step; latents and reconstructions are leaves that want a gradient."""
+    """A training step; latents, private features and reconstructions are leaves that want a gradient."""
     generator = generator_of(seed)
-    encoded = {m: encoded_of(LATENT, clips, steps, generator, masked) for m in modalities}
+    latents = {m: encoded_of(LATENT, clips, steps, generator, masked) for m in modalities}
+    encoded = {
+        m: item._replace(private=features_of(PRIVATE, clips, steps, generator).values.requires_grad_())
+        for m, item in latents.items()
+    }
     shape = (clips, steps, *LATENT.shape)
     return StepView(
         inputs={m: Features(torch.randn(shape, generator=generator), item.mask) for m, item in encoded.items()},

@@ -33,7 +33,7 @@ def _parts(subject: ModuleSubject) -> Iterator[Trace]:
         inputs = subject.inputs(masked=masked)
         for part in _passes(subject, module, inputs):
             yield {f"{name} {'' if masked else 'un'}masked": value for name, value in part.items()}
-    if isinstance(subject, LossSubject) and module.optimizer is not None:
+    if isinstance(subject, LossSubject):
         module.inner_step(inputs)
     if isinstance(subject, QuantizerSubject):
         yield _decodable(module, inputs)

@@ -105,10 +105,6 @@ class GoodTrainedQuantizer(GoodQuantizer):
         words = self._buffers.pop("words")
         self.words = nn.Parameter(words)
 
-    def lookup(self, modality, indices):
-        found = super().lookup(modality, indices)
-        return found._replace(own=found.own.detach(), full=found.full.detach())
-
 
 class GoodAlignment(api.AlignmentStep):
     """Half of the mean of all."""
@@ -158,6 +154,17 @@ class GoodOwnLoss(api.Loss):
         self.optimizer.zero_grad()
         sum(self.guess(item.semantic.detach(), item.mask) for item in view.encoded.values()).backward()
         self.optimizer.step()
+
+
+class GoodRecordingLoss(GoodLoss):
+    """Keeps the latest clips of all ranks."""
+
+    def __init__(self, config, context):
+        super().__init__(config, context)
+        self.register_buffer("recent", torch.zeros(2, context.latent.width))
+
+    def inner_step(self, view):
+        self.recent.copy_(view.ranks.gather(view.encoded["north"].mean().detach())[-2:])
 
 
 class GoodHead(api.TaskHead):
@@ -294,6 +301,7 @@ GOOD = {
 VARIANTS = [
     ("quantizer", GoodTrainedQuantizer),
     ("loss", GoodOwnLoss),
+    ("loss", GoodRecordingLoss),
     ("head", GoodGivenHead),
     ("benchmark", GoodNamingBenchmark),
 ]

@@ -715,9 +715,9 @@ class SumsClips(GoodLoss):
         return {name: term * len(view.inputs[name].values) for name, term in super().forward(view).items()}
 
 
-@breaks("loss", "own-optimizer", "nobody trains extra")
+@breaks("loss", "gradients", "no gradient reaches extra")
 class ForgottenParameter(GoodOwnLoss):
-    """A parameter that its optimizer does not hold."""
+    """A parameter that neither its optimizer nor its terms know."""
 
     def __init__(self, config, context):
         super().__init__(config, context)
@@ -737,6 +737,18 @@ class TrainsTheModel(GoodOwnLoss):
 
     def inner_step(self, view):
         sum(self.guess(item.semantic, None) for item in view.encoded.values()).backward()
+
+
+@breaks("loss", "inner-step-on-ranks", "with the clips on two ranks, inner_step makes another recent")
+class RemembersItsOwn(GoodLoss):
+    """A queue of this rank's clips."""
+
+    def __init__(self, config, context):
+        super().__init__(config, context)
+        self.register_buffer("recent", torch.zeros(context.latent.width))
+
+    def inner_step(self, view):
+        self.recent.copy_(view.encoded["north"].mean().detach().mean(0))
 
 
 # Heads

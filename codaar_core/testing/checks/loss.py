@@ -8,9 +8,10 @@ import attrs
 import torch
 from torch import Tensor
 
-from codaar_core.api import ComponentError, Loss
+from codaar_core.api import ComponentError, Loss, Ranks
 from codaar_core.testing import toys
 from codaar_core.testing.check import check, expect
+from codaar_core.testing.checks.module import close
 from codaar_core.testing.ranks import on_ranks
 from codaar_core.testing.subjects import LossSubject, loss_context
 
@@ -18,6 +19,16 @@ from codaar_core.testing.subjects import LossSubject, loss_context
 def has_own_optimizer(subject: LossSubject) -> bool:
     """Whether it trains an estimator of its own."""
     return subject.sample.optimizer is not None
+
+
+def has_inner_step(subject: LossSubject) -> bool:
+    """Whether it keeps something that changes with every step."""
+    return subject.component.inner_step is not Loss.inner_step
+
+
+def keeps_a_record(subject: LossSubject) -> bool:
+    """Whether what it keeps changes by itself; gradients of an own optimizer are averaged by the training loop."""
+    return has_inner_step(subject) and not has_own_optimizer(subject)
 
 
 @check("loss")
@@ -61,10 +72,11 @@ def _described(given: object) -> str:
 
 @check("loss")
 def reaches_something(subject: LossSubject) -> None:
-    """Its gradient reaches latents, reconstructions or its own parameters: else it trains nothing."""
+    """Its gradient reaches latents, reconstructions, codewords or its own parameters: else it trains nothing."""
     view, loss = subject.inputs(), subject.build()
     total = subject.objective(loss, view)
-    leaves = [*(item.semantic for item in view.encoded.values()), *view.decoded.values(), *loss.parameters()]
+    surroundings = [each for part in subject.surroundings() for each in part.parameters()]
+    leaves = [each for each in toys.tensors(view) if each.is_leaf] + [*loss.parameters(), *surroundings]
     if total.requires_grad:
         total.backward()
     reached = any(leaf.grad is not None and bool(leaf.grad.abs().sum() > 0) for leaf in leaves)
@@ -77,7 +89,7 @@ def reaches_something(subject: LossSubject) -> None:
 def modalities(subject: LossSubject) -> None:
     """It works for one, two and three modalities, or refuses with a ComponentError that says what to do."""
     for number in (1, 2, 3):
-        context = loss_context(number)
+        context = loss_context(number, subject.learned)
         try:
             loss = subject.build(context)
         except ComponentError as error:
@@ -98,15 +110,8 @@ def modalities(subject: LossSubject) -> None:
 
 @check("loss", applies=has_own_optimizer)
 def own_optimizer(subject: LossSubject) -> None:
-    """With an optimizer of its own, this holds all its parameters, and inner_step trains them: the loop does not."""
+    """What an optimizer of its own holds, inner_step trains: the loop does not."""
     loss = subject.build()
-    held = {id(each) for group in loss.optimizer.param_groups for each in group["params"]}
-    forgotten = [name for name, each in loss.named_parameters() if id(each) not in held]
-    expect(
-        not forgotten and loss.parameters(),
-        f"{subject.title}: nobody trains {', '.join(forgotten)}: they are not in its optimizer",
-        "give self.parameters() to the optimizer",
-    )
     expect(
         subject.component.inner_step is not Loss.inner_step,
         f"{subject.title} has an optimizer but no inner_step",
@@ -118,14 +123,35 @@ def own_optimizer(subject: LossSubject) -> None:
     expect(moved, f"{subject.title}.inner_step trains nothing", "call self.optimizer.step() in it")
 
 
-@check("loss", applies=has_own_optimizer)
+@check("loss", applies=has_inner_step)
 def inner_step_detached(subject: LossSubject) -> None:
     """inner_step leaves no gradient in the model: that belongs to the main step."""
     loss, view = subject.build(), subject.inputs()
     loss.inner_step(view)
-    leaves = [*(item.semantic for item in view.encoded.values()), *view.decoded.values()]
+    leaves = [each for each in toys.tensors(view) if each.is_leaf]
     expect(
         all(leaf.grad is None for leaf in leaves),
         f"{subject.title}.inner_step sends gradients into the model",
         "detach everything that it reads from the view",
     )
+
+
+@check("loss", applies=keeps_a_record)
+def inner_step_on_ranks(subject: LossSubject) -> None:
+    """After inner_step with half of the clips each, two ranks keep what one rank with all keeps."""
+    view, loss = toys.transform(subject.inputs(clips=8), Tensor.detach), subject.build()
+    loss.inner_step(attrs.evolve(view, generator=toys.generator_of(0)))
+    halves = [(subject.build(), toys.part(view, each)) for each in (slice(4), slice(4, None))]
+
+    def kept(ranks: Ranks) -> Mapping[str, Tensor]:
+        other, half = halves[ranks.rank]
+        other.inner_step(attrs.evolve(half, ranks=ranks, generator=toys.generator_of(0)))
+        return other.state_dict()
+
+    for state in on_ranks(kept):
+        for name, tensor in loss.state_dict().items():
+            expect(
+                close(state[name], tensor, 1e-4),
+                f"{subject.title}: with the clips on two ranks, inner_step makes another {name}",
+                "view.ranks.gather(...) what goes into a queue, in order; average what is averaged over all ranks",
+            )

@@ -158,7 +158,7 @@ def float64(subject: ModuleSubject) -> None:
     """It computes in double precision where it is told to, and gives nearly the same: parity is shown in float64."""
     single, inputs = subject.build().eval(), subject.inputs()
     expected = run(subject, single, inputs)
-    doubled = run(subject, subject.build().double().eval(), toys.as_type(inputs, torch.float64))
+    doubled = run(subject, subject.converted(torch.float64).eval(), toys.as_type(inputs, torch.float64))
     for name, value in doubled.items():
         expect(
             value.dtype == torch.float64 or not value.is_floating_point(),
@@ -202,7 +202,7 @@ def autocast(subject: ModuleSubject) -> None:
 @check(*MODULES)
 def other_device(subject: ModuleSubject) -> None:
     """Moved to another device it computes there, as far as that can be told without one: on torch's "meta"."""
-    module = subject.build().to("meta")
+    module = subject.converted("meta")
     inputs = toys.transform(subject.inputs(masked=True), lambda tensor: tensor.detach().to("meta"))
     try:
         subject.outputs(module, inputs)

@@ -25,9 +25,10 @@ from codaar_core.testing.subjects import (
     DecoderSubject,
     EncoderSubject,
     HeadSubject,
+    LossSubject,
     Subject,
 )
-from codaar_core.testing.toys import MODALITIES
+from codaar_core.testing.toys import MODALITIES, PRIVATE
 
 SWAPPED = ("encoder", "decoder", "quantizer", "alignment", "loss", "data")
 STEPS = 10  # an epoch
@@ -192,6 +193,10 @@ def toy_recipe(subject: Subject, folder: Path) -> dict[str, Any]:
         recipe[subject.kind] = under_test
     if isinstance(subject, DecoderSubject) and subject.context.private:
         recipe["encoders"][modalities[0]]["private"] = list(subject.context.private.shape)
+    if isinstance(subject, LossSubject):
+        recipe["quantizer"]["learned"] = subject.learned
+        for encoder in recipe["encoders"].values():
+            encoder["private"] = list(PRIVATE.shape)
     return recipe
 
 

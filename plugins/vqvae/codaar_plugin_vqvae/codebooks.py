@@ -49,7 +49,11 @@ class Codebooks(Quantizer):
 
         codes: int = setting(800, "codewords K of a codebook", gt(0))
         dim: int = setting(256, "width D of a codeword and of every latent", gt(0))
-        books: Literal["each", "shared"] = setting("each", "one codebook for each modality, or one shared by all")
+        books: Literal["each", "shared", "shared-in-turn"] = setting(
+            "each",
+            "one codebook for each modality, or one shared by all, moved once an update or by each modality in turn "
+            "(the released code of DCID)",
+        )
         decode: Literal["row", "concatenation"] = setting(
             "row", "decoders read the row at the own index (released), or all own codewords in a row (paper, Eq. 9)"
         )
@@ -72,10 +76,10 @@ class Codebooks(Quantizer):
 
     def __init__(self, config: Config, context: QuantizerContext) -> None:
         super().__init__(config, context)
-        if config.books == "shared" and config.decode == "concatenation":
+        each = config.books == "each"
+        if not each and config.decode == "concatenation":
             raise ComponentError('decode = "concatenation" needs books = "each"', 'write decode = "row"')
         self.modalities = context.modalities
-        each = config.books == "each"
         self.book = {modality: position if each else 0 for position, modality in enumerate(self.modalities)}
         self.owners = self.modalities if each else self.modalities[:1]
         codewords = torch.empty(config.codes, len(self.owners), config.dim).uniform_(
@@ -116,8 +120,8 @@ class Codebooks(Quantizer):
         ``own`` passes its gradient to the modality's own latents. ``full`` passes it to the latents of all modalities
         at the same clip and step, each its own part; where one is absent or longer than another, to none.
         """
-        paths = {modality: _gradient_path(item) for modality, item in encoded.items()}
-        rows = paths if self.config.books == "shared" else dict.fromkeys(paths, self._row_path(paths))
+        paths = {modality: gradient_path(item) for modality, item in encoded.items()}
+        rows = paths if len(self.owners) == 1 else dict.fromkeys(paths, self._row_path(paths))
         return {m: self._quantize(m, item, paths[m], rows[m]) for m, item in encoded.items()}
 
     def _quantize(self, modality: str, encoded: Encoded, path: Tensor, row_path: Tensor) -> Quantized:
@@ -145,6 +149,13 @@ class Codebooks(Quantizer):
 
     def update(self, targets: Mapping[str, Tensor], assigned: Mapping[str, Quantized], ranks: Ranks) -> None:
         """Move codewords towards the targets (B, T, D) assigned to them: arXiv 2605.12145, Eqs. 4 and 5."""
+        in_turn = self.config.books == "shared-in-turn"
+        for together in [{m: target} for m, target in targets.items()] if in_turn else [targets]:
+            self._move(together, assigned, ranks)
+        self.codewords.copy_(self._centroids())
+
+    def _move(self, targets: Mapping[str, Tensor], assigned: Mapping[str, Quantized], ranks: Ranks) -> None:
+        """Let moving sums and counts follow the targets of some modalities."""
         sums, counts = torch.zeros_like(self.sums), torch.zeros_like(self.counts)
         for modality, target in targets.items():
             book, indices, real = self.book[modality], *_steps(assigned[modality])
@@ -154,13 +165,13 @@ class Codebooks(Quantizer):
         decay = self.config.decay
         self.sums.mul_(decay).add_(ranks.sum(sums), alpha=1 - decay)
         self.counts.mul_(decay).add_(ranks.sum(counts), alpha=1 - decay)
-        self.codewords.copy_(self._centroids())
+        if self.config.counts == "smoothed":
+            total = self.counts.sum(dim=0)
+            self.counts.copy_((self.counts + EPSILON) / (total + self.size * EPSILON) * total)
 
     def _centroids(self) -> Tensor:
         """Moving sums over moving counts; a codebook that has never been assigned anything stays as it is."""
         total = self.counts.sum(dim=0)
-        if self.config.counts == "smoothed":
-            self.counts.copy_((self.counts + EPSILON) / (total + self.size * EPSILON) * total)
         return torch.where(total[:, None] > 0, self.sums / self._weights()[..., None], self.codewords)
 
     def _weights(self) -> Tensor:
@@ -251,7 +262,7 @@ def waits(value: Tensor) -> bool:
     return value.device.type != "cpu"
 
 
-def _gradient_path(encoded: Encoded) -> Tensor:
+def gradient_path(encoded: Encoded) -> Tensor:
     """Zero, but with the latents' gradient at real steps: added to a code, it leaves its value exact."""
     zero = encoded.semantic - encoded.semantic.detach()
     return zero if encoded.mask is None else zero.masked_fill(~encoded.mask[..., None], 0)

@@ -1,0 +1,43 @@
+"""The loss that moves a learned codebook: codewords should be near the latents assigned to them."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import attrs
+
+from codaar_core.api import ComponentError, Loss, LossContext, Quantizer, StepView, setting
+from codaar_plugin_vqvae.squared_error import REDUCTION, Reduction, squared_error
+
+
+class CodebookLoss(Loss):
+    """|z - e|^2 with latents detached, the counterpart of the commitment (van den Oord et al., arXiv 1711.00937, Eq. 3).
+
+    Raises:
+        ComponentError: The codewords of the model's quantizer are no parameters.
+    """
+
+    @attrs.frozen(kw_only=True)
+    class Config:
+        """Settings of the codebook loss."""
+
+        reduction: Reduction = setting("mean", REDUCTION)
+
+    def __init__(self, config: Config, context: LossContext) -> None:
+        super().__init__(config, context)
+        if context.quantizer is None or not any(True for _ in context.quantizer.parameters()):
+            raise ComponentError(
+                "the codewords of this quantizer are no parameters: the loss codebook would move nothing",
+                'leave it out of model.losses, or write quantizer.use = "learned-codebook"',
+            )
+        self.parts = {"quantizer": context.quantizer}
+
+    def forward(self, view: StepView) -> dict[str, object]:
+        """Give one scalar for each modality."""
+        quantizer = cast(Quantizer, self.parts["quantizer"])
+        losses = {}
+        for modality, codes in view.quantized.items():
+            codewords = quantizer.lookup(modality, codes.indices).own
+            latents = view.encoded[modality].semantic.detach()
+            losses[modality] = squared_error(codewords, latents, codes.mask, self.config.reduction, view.ranks)
+        return losses
