@@ -54,7 +54,8 @@ class Quantizer(Component, nn.Module):
     def lookup(self, modality: str, indices: Tensor) -> Quantized:
         """Give the codes of known indices (B, T): what ``quantize`` gives, without distances.
 
-        No gradient goes to latents; it goes to codewords that are parameters. Equal indices of one modality have equal codes: heads may compute once what is the same for a code.
+        No gradient goes to latents; it goes to codewords that are parameters. Equal indices of one modality have equal
+        codes: heads may compute once what is the same for a code.
         """
 
     @abstractmethod

@@ -43,6 +43,10 @@ class Encoded(NamedTuple):
     mask: Tensor | None = None  # (B, T)
     target: Tensor | None = None  # (B, T, ...): what to reconstruct where that is not the input itself
 
+    def real(self) -> Tensor:
+        """Which steps (B, T) are real."""
+        return _real(self.semantic, self.mask)
+
     def mean(self) -> Tensor:
         """The mean latent (B, D) of each clip over its real steps; zero for a clip without any."""
         if self.mask is None:
@@ -57,10 +61,16 @@ class Quantized(NamedTuple):
     indices: Tensor  # (B, T) int64: the nearest codeword
     own: Tensor  # (B, T, D): that codeword in the modality's own codebook
     full: Tensor  # (B, T, W): the codewords of all codebooks at that index; what decoders and heads read
-    distances: Tensor | None = (
-        None  # (B, T, K) squared Euclidean, with gradient; None when codes are looked up, or too many
-    )
+    distances: Tensor | None = None  # (B, T, K) squared Euclidean, with gradient; None if looked up or too many
     mask: Tensor | None = None  # (B, T)
+
+    def real(self) -> Tensor:
+        """Which steps (B, T) are real."""
+        return _real(self.indices, self.mask)
+
+
+def _real(steps: Tensor, mask: Tensor | None) -> Tensor:
+    return steps.new_ones(steps.shape[:2], dtype=torch.bool) if mask is None else mask
 
 
 @attrs.frozen

@@ -76,7 +76,7 @@ def statistics(quantized: Mapping[str, Quantized], size: int, ranks: Ranks) -> d
     """Codewords in use and perplexity of one batch by modality, and index agreement by pair, as device scalars."""
     values: dict[str, Tensor] = {}
     for modality, codes in quantized.items():
-        real = torch.ones_like(codes.indices, dtype=torch.bool) if codes.mask is None else codes.mask
+        real = codes.real()
         uses = real.new_zeros(size, dtype=torch.float64).index_add_(0, codes.indices.flatten(), real.flatten().double())
         share = ranks.sum(uses)
         share = share / share.sum()

@@ -40,17 +40,13 @@ def encode_split(model: Model, runtime: Runtime, split: Split, modality: str, su
         codes.append(model.quantizer.quantize({modality: encoded})[modality])
         targets.append(batch.targets[modality])
     indices = _join([each.indices for each in codes])
-    masks = _join([_mask_of(each) for each in codes])
+    masks = _join([each.real() for each in codes])
     return Coded(modality, indices, None if bool(masks.all()) else masks, torch.cat(targets), split)
 
 
 def _encode(model: Model, modality: str, features: Features, summarised: bool) -> Encoded:
     encoder = model.encoders[modality]
     return encoder.summary(features) if summarised else encoder(features)
-
-
-def _mask_of(codes: Quantized) -> Tensor:
-    return torch.ones_like(codes.indices, dtype=torch.bool) if codes.mask is None else codes.mask
 
 
 def _join(parts: Sequence[Tensor]) -> Tensor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import attrs
 from attrs.validators import and_, ge, lt
 
@@ -19,6 +21,10 @@ class TemporalSettings:
     dropout: float = setting(0.1, "dropout of the temporal transformer", and_(ge(0), lt(1)))
     input_dropout: float = setting(0.0, "dropout of the features; the released code has none", and_(ge(0), lt(1)))
     identical_layers: bool = setting(True, "start all layers with equal weights (released code)")
+
+    whole_clips: Literal["never", "training", "always"] = setting(
+        "never", "when all steps of a clip get its mean latent: for methods that quantize one vector a clip"
+    )
 
     def transformer(self, input: int, context: EncoderContext) -> TemporalTransformer:
         """Build the transformer from vectors of width ``input`` to the latents that the context asks for.
@@ -41,4 +47,5 @@ class TemporalSettings:
             dropout=self.dropout,
             input_dropout=self.input_dropout,
             identical_layers=self.identical_layers,
+            whole_clips=self.whole_clips,
         )

@@ -6,6 +6,8 @@ from copy import deepcopy
 
 from torch import Tensor, nn
 
+from codaar_core.api import Encoded
+
 
 class TemporalTransformer(nn.Module):
     """Linear map and post-norm transformer layers; no positions, no final norm (released code of arXiv 2605.12145).
@@ -19,6 +21,7 @@ class TemporalTransformer(nn.Module):
         dropout: Probability on attention weights, inside the feed-forward part and before both sums.
         input_dropout: Probability on the features.
         identical_layers: Whether all layers start with equal weights, as in the released code.
+        whole_clips: When all steps of a clip get its mean latent: "never", in "training" only, or "always".
     """
 
     def __init__(
@@ -31,8 +34,10 @@ class TemporalTransformer(nn.Module):
         dropout: float = 0.1,
         input_dropout: float = 0.0,
         identical_layers: bool = True,
+        whole_clips: str = "never",
     ) -> None:
         super().__init__()
+        self.whole_clips = whole_clips
 
         # Time-first layers never take torch's inference kernels: evaluation computes what training does.
         def layer() -> nn.TransformerEncoderLayer:
@@ -51,7 +56,10 @@ class TemporalTransformer(nn.Module):
         ignored = None if mask is None else _ignored(mask)
         for layer in self.layers:
             hidden = layer(hidden, src_key_padding_mask=ignored)
-        return hidden.transpose(0, 1)
+        latents = hidden.transpose(0, 1)
+        if self.whole_clips == "always" or (self.whole_clips == "training" and self.training):
+            return Encoded(latents, mask=mask).mean().unsqueeze(1).expand_as(latents)
+        return latents
 
 
 def _ignored(mask: Tensor) -> Tensor:

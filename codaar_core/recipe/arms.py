@@ -15,7 +15,7 @@ from codaar_core.recipe.check import SWEEP, check
 from codaar_core.recipe.conversion import convert
 from codaar_core.recipe.plan import Plan
 from codaar_core.recipe.problem import Problem, RecipeError
-from codaar_core.recipe.reading import Recipe, read, read_overrides
+from codaar_core.recipe.reading import Recipe, read, read_arm, read_overrides
 from codaar_core.recipe.tree import Table, Value, merge
 
 
@@ -128,10 +128,10 @@ def _plans(
     plugins: Sequence[Path | str],
 ) -> Iterator[Plan]:
     """The arm over the recipe, and the command line over both."""
-    tree = merge(recipe.tree.without([SWEEP]), changes)
-    own = [f"run.name={_name(tree)}-{arm}"]
-    layered = merge(merge(tree, read_overrides(own)), read_overrides(overrides).without([SWEEP]))
-    plan = check(attrs.evolve(recipe, tree=layered), [*overrides, *own], [Path(file) for file in plugins])
+    changed = read_arm(attrs.evolve(recipe, tree=recipe.tree.without([SWEEP])), changes)
+    own = [f"run.name={_name(changed.tree)}-{arm}"]
+    layered = merge(merge(changed.tree, read_overrides(own)), read_overrides(overrides).without([SWEEP]))
+    plan = check(attrs.evolve(changed, tree=layered), [*overrides, *own], [Path(file) for file in plugins])
     for seed in seeds or (plan.run.seed,):
         yield _seeded(plan, seed)
 

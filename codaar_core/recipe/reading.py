@@ -44,6 +44,24 @@ def read(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     return Recipe(path, tree, reader.files)
 
 
+def read_arm(recipe: Recipe, arm: Table) -> Recipe:
+    """Put an arm of a sweep over its recipe, in the order of a file: what it extends, what it unsets, its own changes.
+
+    Raises:
+        RecipeError: A file is missing or no TOML, or nothing of a name is there to unset.
+    """
+    reader = _Reader()
+    tree = recipe.tree
+    for name, origin in reader.strings(arm, "extends"):
+        path = Path(origin.source.name).parent / name
+        tree = merge(tree, reader.file(Path(os.path.normpath(path)), origin))
+    for name, origin in reader.strings(arm, "unset"):
+        tree = reader.unset(tree, name, origin)
+    if reader.problems:
+        raise RecipeError(reader.problems)
+    return Recipe(recipe.source, merge(tree, arm.without(DIRECTIVES)), recipe.files | reader.files)
+
+
 def read_overrides(overrides: Sequence[str]) -> Table:
     """Read overrides alone, as a recipe of its own.
 
@@ -78,11 +96,11 @@ class _Reader:
         own = self._parse(document, Source(str(path), tuple(document.split("\n"))))
         self.open.append(path)
         tree = own.without(own.items)
-        for name, origin in self._strings(own, "extends"):
+        for name, origin in self.strings(own, "extends"):
             tree = merge(tree, self.file(Path(os.path.normpath(path.parent / name)), origin))
         self.open.pop()
-        for name, origin in self._strings(own, "unset"):
-            tree = self._unset(tree, name, origin)
+        for name, origin in self.strings(own, "unset"):
+            tree = self.unset(tree, name, origin)
         return merge(tree, own.without(DIRECTIVES))
 
     def _content(self, path: Path, named: Origin | None) -> str:
@@ -107,7 +125,7 @@ class _Reader:
                 "not-toml", message, Origin(source, line, column, 1), _toml_advice(source.lines[line - 1])
             )
 
-    def _strings(self, tree: Table, key: str) -> list[tuple[str, Origin]]:
+    def strings(self, tree: Table, key: str) -> list[tuple[str, Origin]]:
         """The elements of ``extends`` or ``unset``."""
         value = tree.items.get(key)
         if value is None:
@@ -119,7 +137,8 @@ class _Reader:
         self._nothing("wrong-value", message, value.origin, f'write {key} = ["..."]')
         return []
 
-    def _unset(self, tree: Table, name: str, origin: Origin) -> Table:
+    def unset(self, tree: Table, name: str, origin: Origin) -> Table:
+        """The tree without what has this name."""
         path = tuple(name.split("."))
         if tree.find(path) is None:
             known = {".".join(each[:depth]) for each, _ in tree.walk() for depth in range(1, len(each) + 1)}

@@ -203,9 +203,7 @@ def lookup_is_quantize(subject: QuantizerSubject) -> None:
             torch.equal(found.indices, codes.indices) and close(found.own, codes.own) and close(found.full, codes.full)
         )
         expect(same, f"{subject.title}.lookup gives {modality!r} other codes than quantize", "share one function")
-        expect(
-            found.distances is None, f"{subject.title}.lookup gives distances", "leave them None: they cost (B, T, K)"
-        )
+        expect(found.distances is None, f"{subject.title}.lookup gives distances", "leave them None: nobody reads them")
 
 
 @check("quantizer")

@@ -34,7 +34,7 @@ class BertEncoder(Encoder):
         detach_target: bool = setting(
             False, "keep the reconstruction loss from training the BiLSTM through its target (released code: no)"
         )
-        private: int = setting(256, "width P of the private features", ge(1))
+        private: int = setting(256, "width P of the private features; 0: none", ge(0))
         private_activation: Literal["relu", "none"] = setting(
             "relu", 'after the private linear map: "relu" (released code) or "none" (paper)'
         )
@@ -47,12 +47,12 @@ class BertEncoder(Encoder):
         self.words = BidirectionalLstm(context.input.width, config.lstm_hidden, config.lstm_layers)
         self.temporal = config.transformer(width, context)
         activation = nn.ReLU() if config.private_activation == "relu" else nn.Identity()
-        self.private_map = nn.Sequential(nn.Linear(width, config.private), activation)
+        self.private_map = nn.Sequential(nn.Linear(width, config.private), activation) if config.private else None
 
     @property
-    def private(self) -> Space:
+    def private(self) -> Space | None:
         """(P,)."""
-        return Space((self.config.private,), self.length)
+        return Space((self.config.private,), self.length) if self.private_map else None
 
     @property
     def target(self) -> Space:
@@ -69,7 +69,8 @@ class BertEncoder(Encoder):
         values, mask = features if self.config.padding == "skipped" else _padded(features)
         words = self.words(values, mask)
         target = words.detach() if self.config.detach_target else words
-        return Encoded(self.temporal(words, mask), self.private_map(words), mask, target)
+        private = self.private_map(words) if self.private_map else None
+        return Encoded(self.temporal(words, mask), private, mask, target)
 
     def summary(self, features: Features) -> Encoded:
         """Encode whole sentences as one step each, (B, 1, D): the BiLSTM's mean over real words goes on as one word.

@@ -54,7 +54,7 @@ class Cmcm(Loss):
         """Give one scalar for each unordered pair of modalities, named like "a-b"."""
         gather = view.ranks.gather if self.config.negatives == "gathered" else _own
         usages = {modality: gather(usage(codes)) for modality, codes in view.quantized.items()}
-        present = {modality: gather(present_clips(codes)) for modality, codes in view.quantized.items()}
+        present = {modality: gather(codes.real().any(dim=1)) for modality, codes in view.quantized.items()}
         return {f"{a}-{b}": self._contrast(usages[a], usages[b], present[a] & present[b]) for a, b in self.pairs}
 
     def _contrast(self, first: Tensor, second: Tensor, kept: Tensor) -> Tensor:
@@ -91,13 +91,6 @@ def euclidean(squared: Tensor) -> Tensor:
     """Square root whose gradient is zero, not infinite, where the distance is zero."""
     positive = squared > 0
     return squared.where(positive, 1).sqrt().where(positive, 0)
-
-
-def present_clips(codes: Quantized) -> Tensor:
-    """Which clips (B,) have a real step."""
-    if codes.mask is None:
-        return torch.ones(len(codes.indices), dtype=torch.bool, device=codes.indices.device)
-    return codes.mask.any(dim=1)
 
 
 def _own(value: Tensor) -> Tensor:

@@ -5,12 +5,18 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 import attrs
-from attrs.validators import deep_iterable, ge
+from attrs.validators import and_, deep_iterable, ge
 
 from codaar_core.api import ComponentError, Encoded, Encoder, EncoderContext, Features, Space, setting
 from codaar_core.nn import TemporalSettings
 from codaar_plugin_vgg.attention import ChannelAttention, ConstantAttention, SpatialAttention
 from codaar_plugin_vgg.private_map import SHRINK, PrivateMap
+
+
+def two_or_none(_: object, field: attrs.Attribute[tuple[int, ...]], value: tuple[int, ...]) -> None:
+    """Check a pair of widths that may be missing."""
+    if len(value) not in (0, 2):
+        raise ValueError(f"{field.name} must be two widths, or none: []")
 
 
 class VggEncoder(Encoder):
@@ -28,8 +34,10 @@ class VggEncoder(Encoder):
     class Config(TemporalSettings):
         """Settings of the vgg encoder."""
 
-        channels: tuple[int, int] = setting(
-            (1024, 2048), "widths of the two private convolutions", deep_iterable(ge(1))
+        channels: tuple[int, ...] = setting(
+            (1024, 2048),
+            "widths of the two private convolutions; none: no private features",
+            and_(deep_iterable(ge(1)), two_or_none),
         )
         reduction: int = setting(8, "channel attention squeezes the features' width by this factor", ge(1))
         spatial: Literal["constant", "softmax"] = setting(
@@ -46,11 +54,13 @@ class VggEncoder(Encoder):
         self.channel_attention = ChannelAttention(width, config.reduction)
         self.pool = SpatialAttention(width, config.attention) if config.spatial == "softmax" else ConstantAttention()
         self.temporal = config.transformer(width, context)
-        self.private_map = PrivateMap(width, config.channels)
+        self.private_map = PrivateMap(width, config.channels) if config.channels else None
 
     @property
-    def private(self) -> Space:
+    def private(self) -> Space | None:
         """(H - 4, W - 4, P)."""
+        if self.private_map is None:
+            return None
         height, width, _ = self.input.shape
         return Space((height - SHRINK, width - SHRINK, self.config.channels[1]), self.input.length)
 
@@ -62,8 +72,11 @@ class VggEncoder(Encoder):
         mean = frames.mean(dim=(1, 2))
         attended = self.channel_attention(frames, mean)
         pooled = self.pool(attended, mean).unflatten(0, clips_and_steps)
+        latents = self.temporal(pooled, mask)
+        if self.private_map is None:
+            return Encoded(latents, mask=mask)
         private = self.private_map(attended, None if mask is None else mask.flatten())
-        return Encoded(self.temporal(pooled, mask), private.unflatten(0, clips_and_steps), mask)
+        return Encoded(latents, private.unflatten(0, clips_and_steps), mask)
 
 
 def _check_maps(context: EncoderContext) -> None:

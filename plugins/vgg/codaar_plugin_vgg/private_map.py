@@ -18,7 +18,7 @@ class PrivateMap(nn.Module):
         widths: Widths of the two convolutions; the second is P.
     """
 
-    def __init__(self, channels: int, widths: tuple[int, int]) -> None:
+    def __init__(self, channels: int, widths: tuple[int, ...]) -> None:
         super().__init__()
         first, second = widths
         self.convolutions = nn.ModuleList([Convolution3x3(channels, first), Convolution3x3(first, second)])

@@ -23,7 +23,7 @@ class VggishEncoder(Encoder):
     class Config(TemporalSettings):
         """Settings of the vggish encoder."""
 
-        private: int = setting(256, "width P of the private features", ge(1))
+        private: int = setting(256, "width P of the private features; 0: none", ge(0))
         private_activation: Literal["relu", "none"] = setting(
             "relu", 'after the private linear map: "relu" (released code) or "none" (paper)'
         )
@@ -35,17 +35,18 @@ class VggishEncoder(Encoder):
         width = context.input.width
         self.temporal = config.transformer(width, context)
         activation = nn.ReLU() if config.private_activation == "relu" else nn.Identity()
-        self.private_map = nn.Sequential(nn.Linear(width, config.private), activation)
+        self.private_map = nn.Sequential(nn.Linear(width, config.private), activation) if config.private else None
 
     @property
-    def private(self) -> Space:
+    def private(self) -> Space | None:
         """(P,)."""
-        return Space((self.config.private,), self.length)
+        return Space((self.config.private,), self.length) if self.private_map else None
 
     def forward(self, features: Features) -> Encoded:
         """Encode (B, T, F)."""
         values, mask = features
-        return Encoded(self.temporal(values, mask), self.private_map(values), mask)
+        private = self.private_map(values) if self.private_map else None
+        return Encoded(self.temporal(values, mask), private, mask)
 
 
 def _check_vectors(context: EncoderContext) -> None:

@@ -11,7 +11,7 @@ from codaar_plugin_vqvae.squared_error import REDUCTION, Reduction, squared_erro
 
 
 class CodebookLoss(Loss):
-    """|z - e|^2 with latents detached, the counterpart of the commitment (van den Oord et al., arXiv 1711.00937, Eq. 3).
+    """|z - e|^2 with latents detached, the counterpart of the commitment: arXiv 1711.00937, Eq. 3.
 
     Raises:
         ComponentError: The codewords of the model's quantizer are no parameters.

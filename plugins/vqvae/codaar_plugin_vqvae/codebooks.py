@@ -270,5 +270,4 @@ def gradient_path(encoded: Encoded) -> Tensor:
 
 def _steps(codes: Quantized) -> tuple[Tensor, Tensor]:
     """Indices (B*T,) and which of them are real."""
-    indices = codes.indices.flatten()
-    return indices, torch.ones_like(indices, dtype=torch.bool) if codes.mask is None else codes.mask.flatten()
+    return codes.indices.flatten(), codes.real().flatten()

@@ -34,7 +34,7 @@ class LearnedCodebook(Quantizer):
         codes: int = setting(400, "entries of each part", gt(0))
         dim: int = setting(256, "width D of a codeword and of every latent", gt(0))
         parts: int = setting(
-            1, "pieces of a latent, each with its own entries; distances are given for one only", ge(1)
+            1, "pieces of a latent, each with its own entries; with several, no distances are given", ge(1)
         )
         initial: Literal["normal", "uniform"] = setting(
             "normal", "standard normal entries, the scale of latents after a layer norm, or uniform within 1 / codes"

@@ -1,0 +1,1 @@
+"""CODIS: one modality predicts the prototypes that another is assigned."""

@@ -1,0 +1,1 @@
+"""DCID: codes and private features must not tell of each other."""

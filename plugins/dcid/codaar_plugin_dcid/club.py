@@ -1,0 +1,127 @@
+"""CLUB: an upper bound of what codes and private features tell of each other, to be made small."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+import attrs
+import torch
+from attrs.validators import ge, gt
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from codaar_core.api import ComponentError, Encoded, Loss, LossContext, Space, StepView, setting
+
+
+class Club(Loss):
+    """Mutual information of a modality's codes x and private features y, bounded from above (arXiv 2006.12013).
+
+    For each modality an estimator learns a normal distribution of y given x, in steps of its own. The bound is how much
+    likelier y is under it than y of another clip of the batch; the model makes that small, and so keeps apart what all
+    modalities share and what is a modality's own (DCID, released code). Private maps become vectors first: mean over
+    the cells and two linear maps, trained with the model, which decoders do not read.
+
+    Raises:
+        ComponentError: No encoder gives private features.
+    """
+
+    @attrs.frozen(kw_only=True)
+    class Config:
+        """Settings of CLUB; the defaults are those of the released code of DCID."""
+
+        of: Literal["codes", "latents"] = setting("codes", "x: straight-through codes (released), or latents (paper)")
+        side: int = setting(512, "width of the vector that a private map is turned into", ge(1))
+        hidden: int = setting(128, "width of the estimators' hidden layers", ge(1))
+        inner_steps: int = setting(5, "steps of the estimators for each step of the model", ge(1))
+        lr: float = setting(1e-3, "learning rate of the estimators (Adam)", gt(0.0))
+
+    def __init__(self, config: Config, context: LossContext) -> None:
+        super().__init__(config, context)
+        privates = {m: encoder.private for m, encoder in context.encoders.items() if encoder.private is not None}
+        if not privates:
+            raise ComponentError("club needs private features, and no encoder gives any", "leave club out of losses")
+        self.sides = nn.ModuleDict({m: SideHead(s, config.side) for m, s in privates.items() if len(s.shape) > 1})
+        widths = {m: config.side if m in self.sides else space.width for m, space in privates.items()}
+        self.estimators = nn.ModuleDict(
+            {m: Estimator(context.latent.width, width, config.hidden) for m, width in widths.items()}
+        )
+        self.optimizer = torch.optim.Adam(self.estimators.parameters(), lr=config.lr)
+
+    def inner_step(self, view: StepView) -> None:
+        """Teach the estimators what codes tell of private features."""
+        seen = [(self.estimators[m], *(each.detach() for each in pair)) for m, *pair in self._pairs(view)]
+        for _ in range(self.config.inner_steps):
+            self.optimizer.zero_grad()
+            losses = [estimator.surprise(x, y, real, view) for estimator, x, y, real in seen]
+            torch.stack(losses).sum().backward()
+            self.optimizer.step()
+        self.optimizer.zero_grad()
+
+    def forward(self, view: StepView) -> dict[str, Tensor]:
+        """Give the bound, one scalar for each modality with private features."""
+        return {m: self._bound(view, m, *pair) for m, *pair in self._pairs(view)}
+
+    def _pairs(self, view: StepView) -> Iterator[tuple[str, Tensor, Tensor, Tensor]]:
+        """For each modality x (B, T, D), y (B, T, Y), and which steps (B, T) are real."""
+        for modality in self.estimators:
+            encoded = view.encoded[modality]
+            x = view.quantized[modality].own if self.config.of == "codes" else encoded.semantic
+            y = self.sides[modality](encoded.private) if modality in self.sides else encoded.private
+            yield modality, x, y, encoded.real()
+
+    def _bound(self, view: StepView, modality: str, x: Tensor, y: Tensor, real: Tensor) -> Tensor:
+        """Mean over clips of half the squared errors of another clip's y less those of the own, by the variance."""
+        x, y, real = (view.ranks.gather(each) for each in (x, y, real))
+        frozen = {name: each.detach() for name, each in self.estimators[modality].named_parameters()}
+        mean, log_variance = functional_call(self.estimators[modality], frozen, (x,))
+        other = torch.randperm(len(y), generator=view.generator, device=view.generator.device).to(y.device)
+        own_error = over_time((mean - y).square(), real)
+        other_error = over_time((mean - y[other]).square(), real & real[other])
+        bounds = (other_error - own_error) / over_time(log_variance, real).exp() / 2
+        return bounds.sum(dim=-1).sum() / real.any(dim=1).sum().clamp_min(1)
+
+
+class SideHead(nn.Module):
+    """A private map (..., H, W, C) -> a vector (..., S)."""
+
+    def __init__(self, private: Space, width: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(private.width, 2 * width), nn.ReLU(), nn.Linear(2 * width, width))
+
+    def forward(self, private: Tensor) -> Tensor:
+        """Average over all cells first."""
+        return self.layers(private.flatten(2, -2).mean(dim=2))
+
+
+class Estimator(nn.Module):
+    """Mean and logarithm of the variance, within -1 and 1, of y (Y,) given x (D,)."""
+
+    def __init__(self, x: int, y: int, hidden: int) -> None:
+        super().__init__()
+        self.mean = _perceptron(x, hidden, y)
+        self.log_variance = nn.Sequential(_perceptron(x, hidden, y), nn.Tanh())
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """For (..., D), both (..., Y)."""
+        with torch.autocast(x.device.type, enabled=False):
+            x = x.to(self.mean[0].weight.dtype)
+            return self.mean(x), self.log_variance(x)
+
+    def surprise(self, x: Tensor, y: Tensor, real: Tensor, view: StepView) -> Tensor:
+        """Minus the log-likelihood but for a constant, summed over Y, mean over the real steps of all ranks."""
+        mean, log_variance = self(x)
+        steps = ((mean - y).square() / log_variance.exp() + log_variance).sum(dim=-1) / 2
+        count = view.ranks.sum(real.sum()).clamp_min(1) / view.ranks.size
+        return steps.masked_fill(~real, 0).sum() / count
+
+
+def _perceptron(input: int, hidden: int, output: int) -> nn.Sequential:
+    widths = (input, hidden, hidden, hidden)
+    layers = [each for pair in zip(widths, widths[1:], strict=False) for each in (nn.Linear(*pair), nn.ReLU())]
+    return nn.Sequential(*layers, nn.Linear(hidden, output))
+
+
+def over_time(values: Tensor, real: Tensor) -> Tensor:
+    """Mean (B, Y) of (B, T, Y) over the real steps; zero where there are none."""
+    return Encoded(values, mask=real).mean()

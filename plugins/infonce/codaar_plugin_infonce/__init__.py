@@ -1,0 +1,1 @@
+"""InfoNCE: what belongs together must be nearer than what does not."""

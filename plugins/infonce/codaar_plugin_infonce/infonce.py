@@ -1,0 +1,118 @@
+"""InfoNCE between modalities: of whole clips, of the steps of a clip, or both."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import Literal, NamedTuple
+
+import attrs
+import torch
+from attrs.validators import and_, ge, gt, le
+from torch import Tensor
+from torch.nn import functional as F
+
+from codaar_core.api import ComponentError, Encoded, Loss, LossContext, StepView, setting
+
+
+class InfoNce(Loss):
+    """An anchor of one modality must be nearest, by cosine, to what belongs to it in another.
+
+    The term "clips" tells the mean latent of a clip from those of the other clips (van den Oord et al., arXiv
+    1807.03748); "steps" tells a step from the other steps of its clip, over the steps that both modalities have. Each
+    is the mean of -log softmax, over all ordered pairs of modalities. Anchors may be masked, the keys never are: the
+    fine and coarse masked contrast of MICU. A masked anchor is zero, as near to one key as to another.
+
+    Raises:
+        ComponentError: There is nothing to contrast.
+    """
+
+    @attrs.frozen(kw_only=True)
+    class Config:
+        """Settings of InfoNCE."""
+
+        clips: float = setting(1.0, "weight of the contrast between clips", ge(0.0))
+        steps: float = setting(0.0, "weight of the contrast between the steps of a clip", ge(0.0))
+        temperature: float = setting(0.1, "cosines are divided by it", gt(0.0))
+        keep: float = setting(1.0, "share of the steps kept in anchors, drawn for each clip", and_(gt(0.0), le(1.0)))
+        within: bool = setting(False, "contrast each modality with itself too")
+        reduction: Literal["mean", "sum"] = setting("mean", "mean or sum over the ordered pairs of modalities")
+        negatives: Literal["gathered", "local"] = setting(
+            "gathered", "with several processes, tell a clip from those of all of them, or from the own ones only"
+        )
+
+    def __init__(self, config: Config, context: LossContext) -> None:
+        super().__init__(config, context)
+        pairs = product(context.modalities, repeat=2)
+        self.pairs = [(anchor, key) for anchor, key in pairs if anchor != key or config.within]
+        if not self.pairs:
+            raise ComponentError(
+                "infonce compares modalities, but the model has only one", "leave infonce out of losses, or set within"
+            )
+        if not config.clips + config.steps:
+            raise ComponentError("infonce contrasts neither clips nor steps", "make clips or steps positive")
+
+    def forward(self, view: StepView) -> dict[str, Tensor]:
+        """Give the terms "clips" and "steps", those that have a weight."""
+        gather = view.ranks.gather if self.config.negatives == "gathered" else _own
+        keys = {m: Latents(gather(item.semantic), gather(item.real())) for m, item in view.encoded.items()}
+        anchors = self._masked(keys, view.generator)
+        weights = {"clips": self.config.clips, "steps": self.config.steps}
+        form = {"clips": whole_clips, "steps": Latents.cut}
+        return {
+            name: weight * self._reduced([self._pair(form[name], anchors[a], keys[k]) for a, k in self.pairs])
+            for name, weight in weights.items()
+            if weight
+        }
+
+    def _masked(self, latents: dict[str, Latents], generator: torch.Generator) -> dict[str, Latents]:
+        """The anchors: each clip loses the same steps in all modalities."""
+        if self.config.keep == 1.0:
+            return latents
+        first = next(iter(latents.values())).values
+        steps = max(item.values.shape[1] for item in latents.values())
+        draws = torch.rand(len(first), steps, generator=generator, device=generator.device)
+        kept = (draws < self.config.keep).to(first.device)
+        return {
+            m: Latents(item.values * kept[:, : item.values.shape[1], None], item.real) for m, item in latents.items()
+        }
+
+    def _pair(self, form: object, anchor: Latents, key: Latents) -> Tensor:
+        steps = min(anchor.values.shape[1], key.values.shape[1])
+        one, other = (form(item, steps) for item in (anchor, key))
+        return contrast(one.values, other.values, one.real & other.real, self.config.temperature)
+
+    def _reduced(self, pairs: list[Tensor]) -> Tensor:
+        losses = torch.stack(pairs)
+        return losses.mean() if self.config.reduction == "mean" else losses.sum()
+
+
+class Latents(NamedTuple):
+    """Groups of what is told apart: (G, N, D), and which of it is real (G, N)."""
+
+    values: Tensor
+    real: Tensor
+
+    def cut(self, steps: int) -> Latents:
+        """The first steps of each clip: a group is a clip."""
+        return Latents(self.values[:, :steps], self.real[:, :steps])
+
+
+def whole_clips(latents: Latents, _: int) -> Latents:
+    """The mean latents of all clips: one group."""
+    means = Encoded(latents.values, mask=latents.real).mean()
+    return Latents(means[None], latents.real.any(dim=1)[None])
+
+
+def contrast(anchors: Tensor, keys: Tensor, real: Tensor, temperature: float) -> Tensor:
+    """-log softmax of each anchor (G, N, D) with its key among those of its group; mean in groups, then over them."""
+    with torch.autocast(anchors.device.type, enabled=False):
+        scores = F.normalize(anchors, dim=-1) @ F.normalize(keys, dim=-1).mT / temperature
+    itself = torch.eye(scores.shape[-1], dtype=torch.bool, device=scores.device)
+    scores = scores.masked_fill(~real[..., None, :] & ~itself, -torch.inf)
+    losses = scores.logsumexp(dim=-1) - scores.diagonal(dim1=-2, dim2=-1)
+    groups = losses.masked_fill(~real, 0).sum(dim=-1) / real.sum(dim=-1).clamp_min(1)
+    return groups.sum() / real.any(dim=-1).sum().clamp_min(1)
+
+
+def _own(value: Tensor) -> Tensor:
+    return value

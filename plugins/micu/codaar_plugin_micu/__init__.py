@@ -1,0 +1,1 @@
+"""MICU: pieces of codes of all modalities fit together."""

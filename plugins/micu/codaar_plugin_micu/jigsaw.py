@@ -1,0 +1,60 @@
+"""A jigsaw of codes: pieces of all modalities are laid in some order, and a classifier says in which."""
+
+from __future__ import annotations
+
+import math
+from itertools import permutations
+
+import attrs
+import torch
+from attrs.validators import and_, ge, le
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from codaar_core.api import ComponentError, Loss, LossContext, StepView, setting
+
+
+class Jigsaw(Loss):
+    """Codes are cut along their width; each piece is of a modality drawn once a batch (MICU, ICCV 2025, released code).
+
+    The pieces of every step are laid in all their orders, and a classifier must tell which order it is. It can do so
+    only if a piece looks alike whatever modality it comes from.
+
+    Raises:
+        ComponentError: The pieces do not divide the codes' width.
+    """
+
+    @attrs.frozen(kw_only=True)
+    class Config:
+        """Settings of the jigsaw; the defaults are those of the released code."""
+
+        pieces: int = setting(2, "pieces of a code; there are pieces! orders", and_(ge(2), le(5)))
+        hidden: int = setting(512, "width of the classifier's hidden layer", ge(1))
+
+    def __init__(self, config: Config, context: LossContext) -> None:
+        super().__init__(config, context)
+        width = context.latent.width
+        if width % config.pieces:
+            raise ComponentError(f"{config.pieces} pieces do not divide codes {width} wide", "change pieces")
+        self.modalities = context.modalities
+        orders = list(permutations(range(config.pieces)))
+        self.register_buffer("orders", torch.tensor(orders), persistent=False)  # (O, pieces)
+        self.classifier = nn.Sequential(
+            nn.Linear(width, config.hidden), nn.ReLU(), nn.Linear(config.hidden, math.factorial(config.pieces))
+        )
+
+    def forward(self, view: StepView) -> dict[str, Tensor]:
+        """Give the term "order": cross-entropy over the steps that all modalities have."""
+        codes = [view.quantized[m] for m in self.modalities]
+        steps = min(each.own.shape[1] for each in codes)
+        real = torch.stack([each.real()[:, :steps] for each in codes]).all(dim=0)
+        drawn = torch.randint(len(codes), (self.config.pieces,), generator=view.generator).tolist()
+        pieces = torch.stack(
+            [codes[m].own[:, :steps].chunk(self.config.pieces, dim=-1)[place] for place, m in enumerate(drawn)], dim=-2
+        )
+        laid = pieces[..., self.orders, :].flatten(-2)  # (B, T, O, D)
+        order = torch.arange(len(self.orders), device=laid.device).expand(laid.shape[:3])
+        losses = F.cross_entropy(self.classifier(laid).flatten(0, 2), order.flatten(), reduction="none")
+        mean = losses.view(order.shape).mean(dim=-1)
+        count = view.ranks.sum(real.sum()).clamp_min(1) / view.ranks.size
+        return {"order": mean.masked_fill(~real, 0).sum() / count}

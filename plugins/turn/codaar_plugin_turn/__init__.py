@@ -1,0 +1,1 @@
+"""TURN: masked steps of one modality are restored from another's codes."""

@@ -1,0 +1,111 @@
+"""Masked steps of one modality are restored from the codes of another."""
+
+from __future__ import annotations
+
+import math
+from itertools import permutations
+
+import attrs
+import torch
+from attrs.validators import and_, ge, gt, lt
+from torch import Tensor, nn
+
+from codaar_core.api import ComponentError, Features, Loss, LossContext, Quantized, StepView, setting
+
+
+class MaskedReconstruction(Loss):
+    """Self-cross-reconstruction (TURN: Zhao et al., NeurIPS 2022): what codes of one modality tell of another's input.
+
+    A share of the steps is replaced by a learned token; a transformer decoder sees the rest, attends to the codes of
+    one other modality, and restores the input: mean absolute error at the replaced steps, one term for each ordered
+    pair. Maps are averaged over their cells first.
+
+    Raises:
+        ComponentError: There is one modality only, or the heads do not divide the latent width.
+    """
+
+    @attrs.frozen(kw_only=True)
+    class Config:
+        """Settings; TURN gives none of them: see docs/methods.md."""
+
+        mask: float = setting(0.5, "probability that a step is replaced, drawn for each clip", and_(gt(0.0), lt(1.0)))
+        layers: int = setting(2, "layers of the decoders", ge(1))
+        heads: int = setting(4, "attention heads of each layer", ge(1))
+        feedforward: int = setting(1024, "hidden width of each layer's feed-forward part", ge(1))
+        dropout: float = setting(0.1, "dropout of the decoders", and_(ge(0.0), lt(1.0)))
+
+    def __init__(self, config: Config, context: LossContext) -> None:
+        super().__init__(config, context)
+        if len(context.modalities) < 2 or not context.inputs:
+            raise ComponentError("masked-reconstruction needs another modality to look at", "leave it out of losses")
+        width = context.latent.width
+        if width % config.heads:
+            raise ComponentError(f"{config.heads} heads do not divide the latent width {width}", "change heads")
+        self.pairs = tuple(permutations(context.modalities, 2))
+        self.decoders = nn.ModuleDict(
+            {m: MaskedDecoder(context.inputs[m].width, width, config) for m in context.modalities}
+        )
+
+    def forward(self, view: StepView) -> dict[str, Tensor]:
+        """Give the mean absolute errors, named like "a from b"."""
+        inputs = {m: averaged(view.inputs[m]) for m in self.decoders}
+        replaced = {m: self._replaced(view, inputs[m]) for m in self.decoders}
+        return {f"{m} from {n}": self._error(view, m, inputs[m], replaced[m], view.quantized[n]) for m, n in self.pairs}
+
+    def _replaced(self, view: StepView, features: Features) -> Tensor:
+        """Which steps (B, T) are replaced; drawn for all ranks, of which each takes its own."""
+        values, generator = features.values, view.generator
+        owners = view.ranks.gather(torch.full((len(values),), view.ranks.rank, device=values.device))
+        draws = torch.rand(len(owners), values.shape[1], generator=generator, device=generator.device)
+        return draws.to(values.device)[owners == view.ranks.rank] < self.config.mask
+
+    def _error(self, view: StepView, modality: str, features: Features, replaced: Tensor, other: Quantized) -> Tensor:
+        values, mask = features
+        restored = self.decoders[modality](values, mask, replaced, other)
+        counted = replaced if mask is None else replaced & mask
+        count = view.ranks.sum(counted.sum() * values.shape[-1]).clamp_min(1) / view.ranks.size
+        return (restored - values).abs().masked_fill(~counted[..., None], 0).sum() / count
+
+
+class MaskedDecoder(nn.Module):
+    """Restores (B, T, F) from the steps that are left and the codes (B, T', D) of another modality."""
+
+    def __init__(self, input: int, width: int, config: MaskedReconstruction.Config) -> None:
+        super().__init__()
+        self.narrow = nn.Linear(input, width)
+        self.token = nn.Parameter(torch.randn(width) / math.sqrt(width))
+        self.layers = nn.ModuleList(
+            nn.TransformerDecoderLayer(width, config.heads, config.feedforward, config.dropout, batch_first=True)
+            for _ in range(config.layers)
+        )
+        self.widen = nn.Linear(width, input)
+
+    def forward(self, values: Tensor, mask: Tensor | None, replaced: Tensor, other: Quantized) -> Tensor:
+        """Only the real steps of both are attended to."""
+        steps = torch.where(replaced[..., None], self.token, self.narrow(values))
+        hidden = steps + positions(steps)
+        for layer in self.layers:
+            hidden = layer(
+                hidden, other.own, tgt_key_padding_mask=_ignored(mask), memory_key_padding_mask=_ignored(other.mask)
+            )
+        return self.widen(hidden)
+
+
+def averaged(features: Features) -> Features:
+    """Maps (B, T, ..., F) as vectors (B, T, F): the mean over their cells."""
+    values = features.values
+    return features if values.dim() == 3 else features._replace(values=values.flatten(2, -2).mean(dim=2))
+
+
+def positions(steps: Tensor) -> Tensor:
+    """Sines and cosines (T, D) of the time at wave lengths from 2 pi to 20,000 pi (arXiv 1706.03762)."""
+    length, width = steps.shape[1:]
+    time = torch.arange(length, device=steps.device, dtype=steps.dtype)
+    exponents = torch.arange(0, width, 2, device=steps.device, dtype=steps.dtype) / width
+    angles = time[:, None] * torch.pow(10_000.0, -exponents)
+    return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)[:, :width]
+
+
+def _ignored(mask: Tensor | None) -> Tensor | None:
+    """Invert the mask, except in clips without any real step: attention over nothing would be NaN."""
+    return None if mask is None else ~mask & mask.any(dim=1, keepdim=True)
