@@ -62,7 +62,7 @@ def schema(plugins: Sequence[Path | str] = ()) -> Schema:
         ),
         "definitions": {
             REFERENCE: DEFINED_REFERENCE,
-            ARM: _table(_sections(), "what one row of the table has otherwise"),
+            ARM: _table({**directives, **_sections()}, "what one row of the table has otherwise"),
             **{kind: _block(registry, kind) for kind in KINDS},
         },
     }

@@ -19,7 +19,8 @@ import codaar_core
 from codaar_core.recipe import Problem, literal
 
 ROOT = Path(__file__).resolve().parents[2]
-RECIPES = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "recipes").rglob("*.toml"))
+PARTS = sorted((ROOT / "recipes" / "methods").glob("*.toml"))  # to be put over a recipe: no runs by themselves
+RECIPES = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "recipes").rglob("*.toml") if path not in PARTS)
 laws = settings(
     deadline=None,
     max_examples=int(os.environ.get("CODAAR_EXAMPLES", 2)),  # of each recipe: there are many
@@ -105,6 +106,19 @@ def spoilt(folder: Path, recipe: str, number: int, line: str) -> tuple[list[Prob
 def test_it_is_good_here_and_in_an_editor(recipe, editor):
     assert [each for each in codaar_core.validate(ROOT / recipe) if each.level == "error"] == []
     assert editor.complaints(tomli.loads((ROOT / recipe).read_text("utf-8"))) == []
+
+
+@pytest.mark.parametrize("part", PARTS, ids=lambda path: path.stem)
+def test_every_part_is_in_a_recipe_and_a_slip_in_it_is_found_there(part, folder):
+    recipe, path = folder / "recipes" / "baselines" / part.name, folder / "recipes" / "methods" / part.name
+    before = path.read_text("utf-8")
+    assert f'"../methods/{part.name}"' in recipe.read_text("utf-8")
+    path.write_text(before.replace("[model]\nalign =", "[model]\nalgin ="), "utf-8")
+    try:
+        (problem,) = (each for each in codaar_core.validate(recipe) if each.level == "error")
+    finally:
+        path.write_text(before, "utf-8")
+    assert problem.code == "unknown-setting" and Path(problem.origin.source.name).resolve() == path.resolve()
 
 
 @each_recipe

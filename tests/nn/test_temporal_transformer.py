@@ -128,3 +128,19 @@ def test_layers_start_equal_only_when_asked(identical):
 def test_order_of_time_does_not_matter():
     features, block = torch.randn(2, 5, 5, dtype=torch.double), transformer()
     torch.testing.assert_close(block(features.flip(1)), block(features).flip(1))
+
+
+@laws
+@given(st.integers(0, 2**16))
+def test_whole_clips_are_the_means_of_their_real_steps(seed):
+    generator = torch.Generator().manual_seed(seed)
+    features = torch.randn(3, 4, 5, generator=generator, dtype=torch.float64)
+    mask = torch.rand(3, 4, generator=generator) < 0.5
+    stepwise = transformer()(features, mask)
+    for when, training, pooled in (("always", False, True), ("training", True, True), ("training", False, False)):
+        latents = transformer(whole_clips=when).train(training)(features, mask)
+        for clip in range(3):
+            real = stepwise[clip][mask[clip]]
+            mean = real.mean(0) if len(real) else torch.zeros(8, dtype=torch.float64)
+            expected = mean.expand(4, 8) if pooled else stepwise[clip]
+            torch.testing.assert_close(latents[clip], expected)

@@ -59,7 +59,7 @@ def test_list(environment):
 
 
 def test_every_recipe_is_good(environment, folder):
-    recipes = sorted(folder.glob("recipes/**/*.toml"))
+    recipes = sorted(path for path in folder.glob("recipes/**/*.toml") if path.parent.name != "methods")
     assert recipes
     succeed(environment.run("python", "-c", VALIDATE, *recipes, cwd=folder))
 

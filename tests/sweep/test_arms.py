@@ -65,6 +65,28 @@ def test_the_command_line_stands_over_every_arm():
     assert {plan.run.epochs for arm in sweep.arms for plan in arm.plans} == {1}
 
 
+def test_an_arm_extends_files_and_unsets_what_it_inherits():
+    Path("parts").mkdir()
+    Path("parts/limited.toml").write_text(
+        "codaar = 1\n[model]\nalign = []\n[encoders.north]\nlimit = 4\n[encoders.south]\nlimit = 6\n"
+    )
+    changes = 'extends = ["parts/limited.toml"]\nunset = ["encoders.south.limit"]\nencoders.north.limit = 5\n'
+    sweep = load_sweep(written(SWEEP.replace("[sweep.arms.full]\n", f"[sweep.arms.full]\n{changes}")))
+    (plan, _), (other, _) = (arm.plans for arm in sweep.arms)
+    assert plan.align == () and plan.encoders["north"].config.limit == 5
+    assert plan.encoders["south"].config.limit == other.encoders["south"].config.limit
+
+
+def test_what_an_arm_extends_is_there_and_good():
+    missing = complaint(SWEEP.replace("[sweep.arms.full]\n", '[sweep.arms.full]\nextends = ["nowhere.toml"]\n'))
+    assert "there is no file 'nowhere.toml'" in missing and "toys.toml:" in missing
+    Path("part.toml").write_text("codaar = 1\n[encoders.north]\nlimti = 4\n")
+    slip = complaint(SWEEP.replace("[sweep.arms.full]\n", '[sweep.arms.full]\nextends = ["part.toml"]\n'))
+    assert "part.toml:3:1" in slip and "'limit'" in slip
+    nothing = complaint(SWEEP.replace("[sweep.arms.full]\n", '[sweep.arms.full]\nunset = ["encoders.nroth"]\n'))
+    assert "encoders.north" in nothing
+
+
 def test_without_seeds_each_arm_runs_once_with_the_seed_of_the_recipe():
     sweep = load_sweep(written(SWEEP.replace("seeds = [1, 2]", "")))
     assert [[plan.run.seed for plan in arm.plans] for arm in sweep.arms] == [[7], [7]]

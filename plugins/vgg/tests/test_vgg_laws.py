@@ -176,3 +176,16 @@ def test_encoder_says_what_does_not_fit(config, context, message):
 def test_decoder_says_what_does_not_fit(private, output, message):
     with pytest.raises(ComponentError, match=message):
         VggDecoder(VggDecoder.Config(), DecoderContext("seen", Space((12,)), private, output))
+
+
+def test_without_private_features():
+    bare = encoder(channels=()).eval()
+    features = Features(torch.randn(2, 10, 6, 7, 4, dtype=torch.float64))
+    assert bare.private is None and bare.private_map is None
+    assert bare(features).private is None
+    assert bare(features).semantic.shape == (2, 10, 8)
+
+
+def test_private_convolutions_are_two_or_none():
+    with pytest.raises(ValueError, match=r"two widths, or none: \[\]"):
+        VggEncoder.Config(channels=(4,))

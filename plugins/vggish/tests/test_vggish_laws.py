@@ -145,3 +145,11 @@ def test_encoder_says_what_does_not_fit(context, message):
 def test_decoder_says_what_does_not_fit(private, output, message):
     with pytest.raises(ComponentError, match=message):
         VggishDecoder(VggishDecoder.Config(), DecoderContext("heard", Space((12,)), private, output))
+
+
+def test_without_private_features():
+    bare = encoder(private=0).eval()
+    features = Features(torch.randn(2, 10, 5, dtype=torch.float64))
+    assert bare.private is None and bare.private_map is None
+    assert bare(features).private is None
+    assert bare(features).semantic.shape == (2, 10, 8)

@@ -340,3 +340,25 @@ def test_spaces_follow_from_settings() -> None:
 def test_settings_out_of_range_are_refused(wrong: dict) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
         Codebooks.Config(**wrong)
+
+
+@laws
+@given(seeds, counting)
+def test_in_turn_each_modality_finds_what_the_one_before_left(seed: int, how: str) -> None:
+    """The released code of DCID: sums and counts decay once for each modality."""
+    quantizer = codebooks(seed, books="shared-in-turn", counts=how)
+    generator = torch.Generator().manual_seed(seed)
+    targets = {m: torch.randn(2, 3, DIM, generator=generator, dtype=torch.float64) for m in MODALITIES}
+    assigned = quantizer.quantize({m: Encoded(each) for m, each in targets.items()})
+    sums, counts = quantizer.sums[:, 0].clone(), quantizer.counts[:, 0].clone()
+    for m, target in targets.items():
+        sums, counts = 0.99 * sums, 0.99 * counts
+        for index, row in zip(assigned[m].indices.flatten().tolist(), target.flatten(0, 1), strict=True):
+            sums[index] += 0.01 * row
+            counts[index] += 0.01
+        if how == "smoothed":
+            total = counts.sum()
+            counts = (counts + EPSILON) / (total + CODES * EPSILON) * total
+    quantizer.update(targets, assigned, OneRank())
+    expected = sums / (counts if how == "smoothed" else counts + EPSILON)[:, None]
+    torch.testing.assert_close(quantizer.codewords[:, 0], expected)
