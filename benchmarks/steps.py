@@ -60,17 +60,20 @@ class Stopwatch:
         return tuple(median(kind) for kind in zip(*differences, strict=True))
 
 
-def measure(overrides: Sequence[str], batch: int, repeat: int, steps: int = 10) -> dict[str, float]:
-    """Seconds and CPU seconds of one training step of the paper's recipe, and the memory of this process at its peak.
+def measure(
+    overrides: Sequence[str], batch: int, repeat: int, steps: int = 10, recipe: Path = PAPER
+) -> dict[str, float]:
+    """Seconds and CPU seconds of one training step of a recipe, and the memory of this process at its peak.
 
     Args:
         overrides: Of the recipe.
         batch: Clips a step.
         repeat: Steps that are measured.
         steps: Time steps T of a clip.
+        recipe: Another one than the paper's.
     """
     whole = (repeat + 1) * batch
-    plan = load(PAPER, [f"data.batch={batch}", "run.epochs=1", f"run.log_every={2 * whole}", *overrides])
+    plan = load(recipe, [f"data.batch={batch}", "run.epochs=1", f"run.log_every={2 * whole}", *overrides])
     runtime = make_runtime(plan.device)
     spaces = {m: space for m, space in build_data(plan).spaces.items() if m in plan.modalities}
     model = build_model(plan, spaces).to(runtime.device, runtime.dtype)

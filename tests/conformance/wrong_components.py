@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import attrs
 import torch
 from good_components import (
@@ -197,6 +199,33 @@ class AlwaysDrops(GoodDecoder):
 
     def forward(self, encoded, quantized):
         return F.dropout(super().forward(encoded, quantized), 0.5)
+
+
+@breaks("decoder", "deterministic", "with the same seed, objective is another")
+class DrawsFromPython(GoodDecoder):
+    """Noise that no seed of torch reaches."""
+
+    def forward(self, encoded, quantized):
+        return super().forward(encoded, quantized) + self.training * random.random()
+
+
+@breaks("head", "deterministic", "has no deterministic algorithm")
+class HasNoDeterministicForm(GoodHead):
+    """An operation that promises no order."""
+
+    def forward(self, quantized):
+        logits = super().forward(quantized)
+        if torch.are_deterministic_algorithms_enabled():
+            raise RuntimeError("scatter_fast does not have a deterministic implementation")
+        return logits
+
+
+@breaks("encoder", "compiles", "compiled, its objective")
+class ForgetsWhenTraced(GoodEncoder):
+    """Does something else while it is compiled."""
+
+    def forward(self, features):
+        return super().forward(features._replace(values=features.values * (1 + torch.compiler.is_compiling())))
 
 
 @breaks("head", "clips-apart", "changes with the other clips of its batch")

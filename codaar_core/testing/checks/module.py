@@ -200,6 +200,56 @@ def autocast(subject: ModuleSubject) -> None:
 
 
 @check(*MODULES)
+def deterministic(subject: ModuleSubject) -> None:
+    """With `device.deterministic`, the same seed gives the same training step to the bit: values and gradients."""
+    before = torch.are_deterministic_algorithms_enabled()
+    torch.use_deterministic_algorithms(True)
+    try:
+        first, second = (training_step(subject, subject.build().train()) for _ in range(2))
+    except RuntimeError as error:
+        raise Violation(
+            f"{subject.title} has no deterministic algorithm: {str(error).splitlines()[0]}",
+            "use an operation that has one; for sums under indices, index_add",
+        ) from error
+    finally:
+        torch.use_deterministic_algorithms(before)
+    changed = [name for name, value in first.items() if not torch.equal(value, second[name])]
+    expect(
+        not changed,
+        f"{subject.title}: with the same seed, {', '.join(changed)} is another in the second training step",
+        "draw from torch's generator or the view's only, not from Python's or NumPy's; keep the order of sets fixed",
+    )
+
+
+@check("encoder", "decoder")
+def compiles(subject: ModuleSubject) -> None:
+    """Compiled (`device.compile`), it gives the same values and gradients; code is traced, but not translated here."""
+    plain = training_step(subject, subject.build().eval())
+    traced = subject.build().eval()
+    traced.compile(backend="aot_eager")
+    changed = differing(plain, training_step(subject, traced))
+    expect(
+        not changed,
+        f"{subject.title}: compiled, its {', '.join(changed)} is another",
+        "mark what must not be traced with @torch.compiler.disable",
+    )
+
+
+def training_step(subject: ModuleSubject, module: nn.Module) -> Outputs:
+    """Values and gradients when torch's global generator starts at the subject's seed."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(subject.seed)
+        inputs = subject.inputs()
+        objective = subject.objective(module, inputs)
+        if objective.requires_grad:
+            objective.backward()
+    leaves = {f"input {number}": each for number, each in enumerate(toys.tensors(inputs)) if each.is_leaf}
+    gradients = {**leaves, **subject.trained(module)}
+    grads = {f"gradient of {name}": each.grad for name, each in gradients.items() if each.grad is not None}
+    return {"objective": objective.detach(), **grads}
+
+
+@check(*MODULES)
 def other_device(subject: ModuleSubject) -> None:
     """Moved to another device it computes there, as far as that can be told without one: on torch's "meta"."""
     module = subject.converted("meta")
