@@ -177,7 +177,7 @@ def test_the_command_prints_progress_and_the_transfer_table(recipe, tiny, tmp_pa
     [
         ("data.speech='fsdd'", "Free Spoken Digit Dataset", 2),
         ("data.root='no-such-folder'", "no-such-folder", 1),
-        ("quantizer.use='codebook'", "did you mean 'codebooks'?", 2),
+        ("quantizer.use='codeboks'", "did you mean 'codebooks'?", 2),
         ("quantizer.code=3", "did you mean 'codes'?", 2),
         ("quantizer.codes='many'", "expected an integer", 2),
         ("evaluate.mode='as-published'", "strict", 2),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
+import torch
 from torch import nn
 
 from codaar_core.engine.model import Model
@@ -45,3 +46,20 @@ def test_every_parameter_is_in_one_group(model):
 def test_parts_that_want_it_are_apart(model):
     groups = [{parameter.shape[0] for parameter in group} for group in model.clip_groups()]
     assert groups == [{2, 3, 4}, {2}, {3}, {5}, {6}]
+
+
+def test_what_a_loss_trains_by_itself_is_in_no_group():
+    loss = Whole(6)
+    loss.optimizer = torch.optim.SGD(loss.front.parameters(), lr=0.1)
+    model = Model(Part(4), {"one": Whole(2)}, {}, {"loss": loss}, {"loss": 1.0}, ())
+    grouped = {parameter for group in model.clip_groups() for parameter in group}
+    assert set(model.parameters()) - grouped == set(loss.front.parameters())
+
+
+def test_every_loss_may_change_what_it_keeps():
+    called = []
+    losses = {name: Part(2) for name in ("estimating", "remembering")}
+    for name, loss in losses.items():
+        loss.inner_step = lambda view, name=name: called.append((name, view))
+    Model(Part(4), {}, {}, losses, dict.fromkeys(losses, 1.0), ()).inner_steps("view")
+    assert called == [("estimating", "view"), ("remembering", "view")]
