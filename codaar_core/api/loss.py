@@ -20,8 +20,8 @@ from codaar_core.api.records import Space, StepView
 class LossContext:
     """What is known when a loss is built: after encoders and quantizer, which are the model's own.
 
-    A loss may read these parts, or copy them (a teacher is ``copy.deepcopy`` of an encoder). It must not make them its
-    own: an attribute that is a module becomes a part of the loss, a value in a dict does not.
+    A loss may keep the context and read these parts later, or copy them (a teacher is ``copy.deepcopy`` of an encoder).
+    It must not make one of them an attribute of its own: a module that is one becomes a part of the loss.
     """
 
     modalities: tuple[str, ...]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import deepcopy
 from functools import cached_property
 from itertools import product
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, cast
 
 import attrs
 import torch
@@ -324,7 +324,7 @@ class LossSubject(ModuleSubject):
 
     def trained(self, module: nn.Module) -> dict[str, nn.Parameter]:
         """Those that its own optimizer does not hold."""
-        own = estimated(module)
+        own = estimated(cast(Loss, module))
         return {name: each for name, each in super().trained(module).items() if each not in own}
 
     def surroundings(self) -> Iterable[nn.Module]:

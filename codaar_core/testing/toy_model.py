@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from math import prod
+from typing import cast
 
 import attrs
 import torch
@@ -263,7 +264,7 @@ class ToyReconstruction(Loss):
 
     def __init__(self, config: ToyReconstruction.Config, context: LossContext) -> None:
         super().__init__(config, context)
-        self.parts = {"quantizer": context.quantizer}
+        self.context = context
 
     def forward(self, view: StepView) -> dict[str, Tensor]:
         """A term for each modality."""
@@ -271,7 +272,8 @@ class ToyReconstruction(Loss):
 
     def _codebook_error(self, view: StepView, modality: str) -> Tensor:
         """What moves codewords that are parameters; nothing to the others."""
-        codewords = self.parts["quantizer"].lookup(modality, view.quantized[modality].indices).own
+        quantizer = cast(Quantizer, self.context.quantizer)
+        codewords = quantizer.lookup(modality, view.quantized[modality].indices).own
         return F.mse_loss(codewords, view.encoded[modality].semantic.detach())
 
     def _error(self, view: StepView, modality: str) -> Tensor:

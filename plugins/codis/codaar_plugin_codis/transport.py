@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from copy import deepcopy
 from itertools import permutations, product
-from typing import Literal, NamedTuple, cast
+from typing import Literal, NamedTuple
 
 import attrs
 import torch
@@ -12,7 +12,7 @@ from attrs.validators import and_, ge, gt, lt
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from codaar_core.api import ComponentError, Encoded, Loss, LossContext, Quantizer, StepView, setting
+from codaar_core.api import ComponentError, Encoded, Loss, LossContext, StepView, setting
 
 
 class Transport(Loss):
@@ -51,7 +51,7 @@ class Transport(Loss):
                 "transport needs prototypes that are parameters", 'write quantizer.use = "learned-codebook"'
             )
         self.modalities = context.modalities
-        self.model = {"encoders": context.encoders, "quantizer": context.quantizer}
+        self.context = context
         self.teachers = deepcopy(nn.ModuleDict(context.encoders)).requires_grad_(False).eval()
         for modality in self.modalities:
             self.register_buffer(f"queue_{modality}", torch.zeros(config.queue, context.latent.width))
@@ -66,11 +66,12 @@ class Transport(Loss):
     @torch.no_grad()
     def inner_step(self, view: StepView) -> None:
         """Let the teachers follow the encoders, and queue what they say of this batch."""
-        encoders = cast("dict[str, nn.Module]", self.model["encoders"])
         for modality in self.modalities:
-            pairs = zip(self.teachers[modality].parameters(), encoders[modality].parameters(), strict=True)
-            for teacher, student in pairs:
-                teacher.lerp_(student.to(teacher.dtype), 1 - self.config.momentum)
+            teacher, student = self.teachers[modality], self.context.encoders[modality]
+            for slow, fast in zip(teacher.parameters(), student.parameters(), strict=True):
+                slow.lerp_(fast.to(slow.dtype), 1 - self.config.momentum)
+            for slow, fast in zip(teacher.buffers(), student.buffers(), strict=True):
+                slow.copy_(fast)
         for modality, items in self._taught(view).items():
             for name, new in (("queue", items.directions), ("queued", items.real)):
                 kept = getattr(self, f"{name}_{modality}")
@@ -95,7 +96,7 @@ class Transport(Loss):
 
     def _prototypes(self) -> dict[str, Tensor]:
         """Their directions (K, D), with gradient."""
-        codebooks = cast(Quantizer, self.model["quantizer"]).codebooks()
+        codebooks = self.context.quantizer.codebooks()
         return {modality: F.normalize(codebooks[modality], dim=-1) for modality in self.modalities}
 
     @torch.no_grad()

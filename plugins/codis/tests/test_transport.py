@@ -49,7 +49,7 @@ def transport(**config: object) -> Transport:
 def view(loss: Transport, clips: int, steps: int, seed: int, mask: Tensor | None = None) -> StepView:
     generator = torch.Generator().manual_seed(seed)
     inputs = {m: Features(torch.randn(clips, steps, 3, generator=generator, dtype=torch.float64), mask) for m in NAMES}
-    encoded = {m: loss.model["encoders"][m](inputs[m]) for m in NAMES}
+    encoded = {m: loss.context.encoders[m](inputs[m]) for m in NAMES}
     return StepView(inputs, encoded, {}, {}, 0, 0, generator)
 
 
@@ -76,9 +76,17 @@ def test_what_is_not_real_is_carried_nowhere() -> None:
     torch.testing.assert_close(plan[real], transport()._plan(Items(directions[real], real[real]), prototypes))
 
 
+def test_what_encoders_count_teachers_take_over():
+    loss = transport()
+    loss.context.encoders["a"].register_buffer("seen", torch.tensor(1.0))
+    loss.teachers["a"].register_buffer("seen", torch.tensor(0.0))
+    loss.inner_step(view(loss, 2, 3, 1))
+    assert loss.teachers["a"].seen == 1
+
+
 def test_teachers_follow_and_the_queue_moves_on() -> None:
     loss = transport(momentum=0.75, of="clips")
-    student, teacher = loss.model["encoders"]["a"], loss.teachers["a"]
+    student, teacher = loss.context.encoders["a"], loss.teachers["a"]
     before = teacher.weight.clone()
     with torch.no_grad():
         student.weight.add_(1.0)
@@ -95,7 +103,7 @@ def test_teachers_follow_and_the_queue_moves_on() -> None:
 
 def slow_terms(loss: Transport, step: StepView) -> dict[str, float]:
     """With all steps real and an empty queue behind the batch."""
-    config, prototypes = loss.config, F.normalize(loss.model["quantizer"].words, dim=-1)
+    config, prototypes = loss.config, F.normalize(loss.context.quantizer.words, dim=-1)
     of_clips = config.of == "clips"
     flat = lambda item: item.semantic.mean(1) if of_clips else item.semantic.flatten(0, 1)  # noqa: E731
     student = {m: F.normalize(flat(step.encoded[m]), dim=-1) for m in NAMES}
@@ -151,8 +159,8 @@ def test_encoders_and_prototypes_learn_and_teachers_do_not() -> None:
     loss = transport()
     step = view(loss, 3, 2, 1)
     sum(loss(step).values()).backward()
-    assert all(each.grad.any() for each in loss.model["encoders"]["a"].parameters())
-    assert loss.model["quantizer"].words.grad.any()
+    assert all(each.grad.any() for each in loss.context.encoders["a"].parameters())
+    assert loss.context.quantizer.words.grad.any()
     assert not any(each.requires_grad for each in loss.parameters())
     loss.train()
     assert not any(teacher.training for teacher in loss.teachers.values())
@@ -160,8 +168,8 @@ def test_encoders_and_prototypes_learn_and_teachers_do_not() -> None:
 
 def test_without_prototypes_to_learn_it_is_refused() -> None:
     loss = transport()
-    loss.model["quantizer"].requires_grad_(False)
+    loss.context.quantizer.requires_grad_(False)
     with pytest.raises(ComponentError, match="parameters"):
-        Transport(loss.config, LossContext(NAMES, Space((4,)), Space((4,)), {}, loss.model["encoders"], None))
+        Transport(loss.config, LossContext(NAMES, Space((4,)), Space((4,)), {}, loss.context.encoders, None))
     with pytest.raises(ComponentError, match="only one"):
-        Transport(loss.config, LossContext(("a",), Space((4,)), Space((4,)), {}, loss.model["encoders"]))
+        Transport(loss.config, LossContext(("a",), Space((4,)), Space((4,)), {}, loss.context.encoders))

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import attrs
+from torch import Tensor
 
-from codaar_core.api import ComponentError, Loss, LossContext, Quantizer, StepView, setting
+from codaar_core.api import ComponentError, Loss, LossContext, Quantized, StepView, setting
 from codaar_plugin_vqvae.squared_error import REDUCTION, Reduction, squared_error
 
 
@@ -30,14 +29,13 @@ class CodebookLoss(Loss):
                 "the codewords of this quantizer are no parameters: the loss codebook would move nothing",
                 'leave it out of model.losses, or write quantizer.use = "learned-codebook"',
             )
-        self.parts = {"quantizer": context.quantizer}
+        self.context = context
 
-    def forward(self, view: StepView) -> dict[str, object]:
+    def forward(self, view: StepView) -> dict[str, Tensor]:
         """Give one scalar for each modality."""
-        quantizer = cast(Quantizer, self.parts["quantizer"])
-        losses = {}
-        for modality, codes in view.quantized.items():
-            codewords = quantizer.lookup(modality, codes.indices).own
-            latents = view.encoded[modality].semantic.detach()
-            losses[modality] = squared_error(codewords, latents, codes.mask, self.config.reduction, view.ranks)
-        return losses
+        return {modality: self._error(view, modality, codes) for modality, codes in view.quantized.items()}
+
+    def _error(self, view: StepView, modality: str, codes: Quantized) -> Tensor:
+        codewords = self.context.quantizer.lookup(modality, codes.indices).own
+        latents = view.encoded[modality].semantic.detach()
+        return squared_error(codewords, latents, codes.mask, self.config.reduction, view.ranks)
