@@ -79,7 +79,10 @@ class Cmcm(Loss):
 def usage(codes: Quantized) -> Tensor:
     """Soft use (B, K) of the codewords by each clip; zero for a clip without a real step."""
     if codes.distances is None:
-        raise CodaarError("cmcm needs distances to all codewords, which this quantizer does not give")
+        raise CodaarError(
+            "cmcm needs distances to all codewords, which this quantizer does not give",
+            "leave cmcm out of losses, or take a quantizer with fewer codewords: products of parts have too many",
+        )
     assignment = (-euclidean(codes.distances)).softmax(dim=-1)
     if codes.mask is None:
         return assignment.mean(dim=1)

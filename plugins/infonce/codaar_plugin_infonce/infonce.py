@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import product
 from typing import Literal, NamedTuple
 
@@ -76,7 +77,7 @@ class InfoNce(Loss):
             m: Latents(item.values * kept[:, : item.values.shape[1], None], item.real) for m, item in latents.items()
         }
 
-    def _pair(self, form: object, anchor: Latents, key: Latents) -> Tensor:
+    def _pair(self, form: Callable[[Latents, int], Latents], anchor: Latents, key: Latents) -> Tensor:
         steps = min(anchor.values.shape[1], key.values.shape[1])
         one, other = (form(item, steps) for item in (anchor, key))
         return contrast(one.values, other.values, one.real & other.real, self.config.temperature)
