@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -14,18 +14,24 @@ class Health:
     """Freezes weights and buffers, on the device, from the first step whose losses or gradient are not finite.
 
     The host asks for that step only where it waits for the device anyway. The optimizer must be a fused one: these
-    skip a step where their ``found_inf`` is 1.
+    skip a step where their ``found_inf`` is 1. What a step changes before it is judged, buffers and what losses keep
+    and train by themselves with optimizers of their ``own``, is put back.
     """
 
-    def __init__(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
-        self.buffers = list(model.buffers())
+    def __init__(
+        self, model: nn.Module, optimizer: torch.optim.Optimizer, own: Iterable[torch.optim.Optimizer] = ()
+    ) -> None:
+        judged = {parameter for group in optimizer.param_groups for parameter in group["params"]}
+        self.kept = [*model.buffers(), *(each for each in model.parameters() if each not in judged)]
+        self.own = list(own)
         self.optimizer = optimizer
         self.failed: Tensor | None = None  # 1.0 from that step on
         self.first: dict[str, Tensor] = {}  # its epoch, its number and its values
 
     def begin(self) -> None:
-        """A step begins: its forward pass may change buffers already."""
-        self.before = [buffer.clone() for buffer in self.buffers]
+        """A step begins: it may change what is kept before it is judged."""
+        self.before = [tensor.detach().clone() for tensor in self.kept]
+        self.moments = {moment: moment.clone() for moment in self._moments()}
 
     def judge(self, epoch: int, step: int, values: Mapping[str, Tensor]) -> None:
         """Look at the losses and the norm of the gradient, before the optimizer steps."""
@@ -38,10 +44,19 @@ class Health:
         self.failed = self.failed.where(finite, 1.0)
         self.optimizer.found_inf = self.failed
 
+    @torch.no_grad()
     def end(self) -> None:
-        """A step ends: where it failed, or an earlier one did, the buffers are those of before."""
-        for buffer, before in zip(self.buffers, self.before, strict=True):
-            buffer.copy_(before.where(self.failed > 0, buffer))
+        """A step ends: where it failed, or an earlier one did, what is kept is that of before."""
+        for tensor, before in zip(self.kept, self.before, strict=True):
+            tensor.copy_(before.where(self.failed > 0, tensor))
+        for moment in self._moments():
+            before = self.moments.get(moment, torch.zeros_like(moment))  # optimizers begin with zeros
+            moment.copy_(before.where(self.failed > 0, moment))
+
+    def _moments(self) -> list[Tensor]:
+        """What the own optimizers remember on the device; the host's counts of steps matter to nobody."""
+        states = [state for optimizer in self.own for state in optimizer.state.values()]
+        return [each for state in states for each in state.values() if isinstance(each, Tensor) and each.dim()]
 
     def failure(self) -> dict[str, float] | None:
         """Epoch, step and values of the step that failed; None while there is none. Waits for the device."""

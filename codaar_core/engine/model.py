@@ -55,9 +55,8 @@ class Model(nn.Module):
         for module in self.modules():
             if isinstance(module, MaskedBatchNorm2d):
                 module.ranks = ranks
-        for loss in self.losses.values():
-            if loss.optimizer is not None:
-                loss.optimizer.register_step_pre_hook(lambda optimizer, *_: _average(optimizer, ranks))
+        for optimizer in self.own_optimizers():
+            optimizer.register_step_pre_hook(lambda optimizer, *_: _average(optimizer, ranks))
 
     def encode(self, inputs: Mapping[str, Features]) -> dict[str, Encoded]:
         """Encode every given modality, each alone."""
@@ -67,6 +66,10 @@ class Model(nn.Module):
         """Reconstruct every modality that has a decoder."""
         codes = self.quantizer.decodable(quantized)
         return {m: decoder(encoded[m], codes[m]) for m, decoder in self.decoders.items()}
+
+    def own_optimizers(self) -> list[Optimizer]:
+        """Those of the losses that train an estimator by themselves."""
+        return [loss.optimizer for loss in self.losses.values() if loss.optimizer is not None]
 
     def inner_steps(self, view: StepView) -> None:
         """Let the losses change what they keep themselves: estimators, teachers, queues."""

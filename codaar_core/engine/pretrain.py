@@ -35,7 +35,7 @@ def pretrain(session: Session, split: Split, optimizer: torch.optim.Optimizer, d
     model.join(runtime.ranks)
     if session.plan.device.compile:
         compile_parts(model, runtime.device)
-    health = Health(model, optimizer)
+    health = Health(model, optimizer, model.own_optimizers())
     for epoch in range(done // schedule.steps, run.epochs):
         session.hook.codaar_epoch_start(epoch=epoch, epochs=run.epochs, steps=schedule.steps)
         set_learning_rate(optimizer, session.plan.optimizer, epoch)

@@ -8,7 +8,7 @@ from codaar_core.nn.precise_lstm import PreciseLstm
 from codaar_core.nn.residual_stack import ResidualStack
 from codaar_core.nn.sequence_decoder import SequenceDecoder
 from codaar_core.nn.temporal_settings import TemporalSettings
-from codaar_core.nn.temporal_transformer import TemporalTransformer
+from codaar_core.nn.temporal_transformer import TemporalTransformer, ignored_steps
 from codaar_core.nn.vector_decoder import VectorDecoder
 
 __all__ = [
@@ -20,4 +20,5 @@ __all__ = [
     "TemporalSettings",
     "TemporalTransformer",
     "VectorDecoder",
+    "ignored_steps",
 ]

@@ -53,7 +53,7 @@ class TemporalTransformer(nn.Module):
         """Map (B, T, F) to (B, T, D); steps where ``mask`` (B, T) is False are attended by none."""
         hidden = self.widen(self.drop(features).transpose(0, 1))
         hidden = hidden.to(self.widen.weight.dtype)  # under autocast sums and norms, and so the latents, stay precise
-        ignored = None if mask is None else _ignored(mask)
+        ignored = ignored_steps(mask)
         for layer in self.layers:
             hidden = layer(hidden, src_key_padding_mask=ignored)
         latents = hidden.transpose(0, 1)
@@ -62,6 +62,6 @@ class TemporalTransformer(nn.Module):
         return latents
 
 
-def _ignored(mask: Tensor) -> Tensor:
-    """Invert the mask, except in rows without any real step: attention over nothing would be NaN."""
-    return ~mask & mask.any(dim=1, keepdim=True)
+def ignored_steps(mask: Tensor | None) -> Tensor | None:
+    """Invert the mask (B, T), except in rows without any real step: attention over nothing would be NaN."""
+    return None if mask is None else ~mask & mask.any(dim=1, keepdim=True)

@@ -52,3 +52,33 @@ def test_a_healthy_run_changes_and_reports_nothing():
     state, health = trained(None, "loss", torch.float32)
     assert health.failure() is None
     assert state["1.num_batches_tracked"] == 6
+
+
+@pytest.mark.parametrize("breaks_at", [0, 2])
+def test_what_losses_keep_and_train_by_themselves_is_put_back(breaks_at):
+    """They change it before the step is judged: an estimator with its optimizer, and a teacher that follows."""
+    torch.manual_seed(0)
+    model = nn.ModuleDict({name: nn.Linear(2, 2) for name in ("student", "teacher", "estimator")})
+    model["teacher"].requires_grad_(False)
+    optimizer = torch.optim.Adam(model["student"].parameters(), lr=0.1, fused=True)
+    own = torch.optim.Adam(model["estimator"].parameters(), lr=0.1)
+    health = Health(model, optimizer, [own])
+    for step in range(4):
+        if step == breaks_at:
+            before = {name: value.clone() for name, value in model.state_dict().items()}
+        health.begin()
+        x = torch.ones(3, 2) * (torch.nan if step == breaks_at else 1.0)
+        with torch.no_grad():
+            model["teacher"].weight.lerp_(model["student"].weight + 1, 0.5)
+        own.zero_grad()
+        model["estimator"](x).square().sum().backward()
+        own.step()
+        optimizer.zero_grad()
+        loss = model["student"](x).square().sum()
+        loss.backward()
+        health.judge(0, step, {"loss": loss.detach()})
+        optimizer.step()
+        health.end()
+    assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
+    moments = [each for state in own.state.values() for each in state.values()]
+    assert moments and all(each.isfinite().all() for each in moments)

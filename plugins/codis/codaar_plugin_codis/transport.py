@@ -79,8 +79,13 @@ class Transport(Loss):
 
     def forward(self, view: StepView) -> dict[str, Tensor]:
         """Give the terms "code", "transport" and "contrast"."""
-        students = self._items(view, view.encoded)
         taught = self._taught(view)
+        with torch.autocast(
+            view.inputs[self.modalities[0]].values.device.type, enabled=False
+        ):  # cosines differ by little
+            return self._terms(self._items(view, view.encoded), taught)
+
+    def _terms(self, students: dict[str, Items], taught: dict[str, Items]) -> dict[str, Tensor]:
         candidates = {modality: self._with_queue(modality, items) for modality, items in taught.items()}
         prototypes = self._prototypes()
         plans = {m: self._plan(candidates[m], prototypes[m])[: len(taught[m].real)] for m in self.modalities}
@@ -112,12 +117,8 @@ class Transport(Loss):
             latents, real = {m: encoded[m].mean()[:, None] for m in self.modalities}, real.any(dim=1, keepdim=True)
         else:
             latents = {m: encoded[m].semantic[:, :shared] for m in self.modalities}
-        gather = view.ranks.gather
-        with torch.autocast(real.device.type, enabled=False):
-            return {
-                m: Items(F.normalize(gather(each).flatten(0, 1), dim=-1), gather(real).flatten())
-                for m, each in latents.items()
-            }
+        gather, real = view.ranks.gather, view.ranks.gather(real).flatten()
+        return {m: Items(F.normalize(gather(each).flatten(0, 1), dim=-1), real) for m, each in latents.items()}
 
     def _with_queue(self, modality: str, items: Items) -> Items:
         """The batch first, then what was queued before it: the queue begins with the batch itself."""

@@ -11,6 +11,7 @@ from attrs.validators import and_, ge, gt, lt
 from torch import Tensor, nn
 
 from codaar_core.api import ComponentError, Features, Loss, LossContext, Quantized, StepView, setting
+from codaar_core.nn import ignored_steps
 
 
 class MaskedReconstruction(Loss):
@@ -57,7 +58,8 @@ class MaskedReconstruction(Loss):
         values, generator = features.values, view.generator
         owners = view.ranks.gather(torch.full((len(values),), view.ranks.rank, device=values.device))
         draws = torch.rand(len(owners), values.shape[1], generator=generator, device=generator.device)
-        return draws.to(values.device)[owners == view.ranks.rank] < self.config.mask
+        replaced = draws.to(values.device) < self.config.mask
+        return replaced if view.ranks.size == 1 else replaced[owners == view.ranks.rank]  # which waits for the device
 
     def _error(self, view: StepView, modality: str, features: Features, replaced: Tensor, other: Quantized) -> Tensor:
         values, mask = features
@@ -86,7 +88,10 @@ class MaskedDecoder(nn.Module):
         hidden = steps + positions(steps)
         for layer in self.layers:
             hidden = layer(
-                hidden, other.own, tgt_key_padding_mask=_ignored(mask), memory_key_padding_mask=_ignored(other.mask)
+                hidden,
+                other.own,
+                tgt_key_padding_mask=ignored_steps(mask),
+                memory_key_padding_mask=ignored_steps(other.mask),
             )
         return self.widen(hidden)
 
@@ -104,8 +109,3 @@ def positions(steps: Tensor) -> Tensor:
     exponents = torch.arange(0, width, 2, device=steps.device, dtype=steps.dtype) / width
     angles = time[:, None] * torch.pow(10_000.0, -exponents)
     return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)[:, :width]
-
-
-def _ignored(mask: Tensor | None) -> Tensor | None:
-    """Invert the mask, except in clips without any real step: attention over nothing would be NaN."""
-    return None if mask is None else ~mask & mask.any(dim=1, keepdim=True)
