@@ -64,10 +64,33 @@ def test_it_is_used_where_it_pays_and_nowhere_else(monkeypatch):
         used.clear()
         layer(maps)
         assert used == [True] * pays
-    used.clear()
-    with torch.autocast("cpu", torch.bfloat16):
-        wide(small)
-    assert used == []
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize(
+    ("ours", "own", "outputs_first"),
+    [(winograd.convolve, F.conv2d, True), (winograd.convolve_transposed, F.conv_transpose2d, False)],
+)
+def test_under_autocast_only_products_are_narrow(dtype, ours, own, outputs_first):
+    """Values and gradients differ from those in float64 by a few roundings of what is multiplied."""
+    maps, weight = random(4, 64, 5, 5), random(*((32, 64) if outputs_first else (64, 32)), 3, 3)
+
+    def narrow(maps: Tensor, weight: Tensor) -> Tensor:
+        with torch.autocast("cpu", dtype):
+            result = ours(maps.float(), weight.float())
+        assert result.dtype == dtype
+        return result.double()
+
+    for one, other in both(narrow, own, maps, weight):
+        assert (one - other).square().mean().sqrt() < 6 * torch.finfo(dtype).eps * other.square().mean().sqrt()
+
+
+def test_what_is_multiplied_with_maps_is_exact_in_bfloat16():
+    for size in range(1, 10):
+        evaluations = winograd._square(size, size, padding=0)
+        for matrix in (evaluations.map, evaluations.product):
+            exact = torch.as_tensor(matrix)
+            torch.testing.assert_close(exact.bfloat16().double(), exact, rtol=0, atol=0)
 
 
 def test_what_needs_no_gradient_gets_none():
