@@ -13,6 +13,9 @@ import pytest
 from environments import environment, wheels  # noqa: F401
 from toy_plugins import here, site, toy  # noqa: F401
 
+from codaar_core.cli.commands import codaar
+from codaar_core.cli.guard import guarded
+
 ROOT = Path(__file__).resolve().parents[1]
 hypothesis.settings.register_profile("repeatable", derandomize=True)  # the same draws every time
 hypothesis.settings.register_profile("exploring")  # new ones: pytest --hypothesis-profile exploring
@@ -21,6 +24,17 @@ hypothesis.settings.load_profile("repeatable")
 
 def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
+
+
+@pytest.fixture
+def call(capsys):
+    """Run the command line; gives exit code, output and errors."""
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        code = guarded(codaar, list(arguments), "codaar")
+        return code, *capsys.readouterr()
+
+    return run
 
 
 @pytest.fixture(scope="session")

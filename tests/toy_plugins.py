@@ -267,6 +267,21 @@ hidden = 6
 use = "toy-hook"
 """
 
+SMALL = """\
+codaar = 1
+[run]
+name = "small"
+[data]
+use = "toy-data"
+[model]
+modalities = ["north"]
+[encoders.north]
+use = "toy-encoder"
+width = 1
+[quantizer]
+use = "toy-quantizer"
+"""
+
 
 class Site:
     """A folder on sys.path."""

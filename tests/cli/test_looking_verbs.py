@@ -1,4 +1,4 @@
-"""Verbs that look and run nothing: diff, schema, data, lock, doctor, registry, list runs, validate; and completion."""
+"""Other verbs that look and run nothing: explain, diff, schema, data, lock, doctor, registry; and completion."""
 
 from __future__ import annotations
 
@@ -12,42 +12,20 @@ from pathlib import Path
 import pytest
 import tomli
 import tomli_w
-
-from codaar_core.cli.commands import codaar
-from codaar_core.cli.guard import guarded
-
-ROOT = Path(__file__).resolve().parents[2]
-SMALL = """\
-codaar = 1
-[run]
-name = "small"
-[data]
-use = "toy-data"
-[model]
-modalities = ["north"]
-[encoders.north]
-use = "toy-encoder"
-width = 1
-[quantizer]
-use = "toy-quantizer"
-"""
+from toy_plugins import SMALL
 
 
-@pytest.fixture(autouse=True)
-def installed(site, here):
-    site.add_toy()
-    Path("small.toml").write_text(SMALL)
-
-
-@pytest.fixture
-def call(capsys):
-    """Run the command line; gives exit code, output and errors."""
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        code = guarded(codaar, list(arguments), "codaar")
-        return code, *capsys.readouterr()
-
-    return run
+def test_explain(call):
+    Path("base.toml").write_text(SMALL)
+    Path("r.toml").write_text("extends = ['base.toml']\n[quantizer]\ncodes = 4\n")
+    code, out, _ = call("explain", "r.toml", "-o", "optimizer.lr=1e-4", "-o", "device.on=cpu")
+    rows = {line.split()[0]: line for line in out.splitlines()}
+    assert code == 0
+    assert rows["run.name"].split() == ["run.name", "=", '"small"', "#", "base.toml:3"]
+    assert rows["quantizer.codes"].split("#")[1] == " r.toml:3"
+    assert rows["optimizer.lr"].split() == ["optimizer.lr", "=", "0.0001", "#", "command", "line"]
+    assert rows["device.on"].split()[2] == '"cpu"'
+    assert rows["run.seed"].split() == ["run.seed", "=", "43", "#", "default"]
 
 
 def test_diff(call):
@@ -119,6 +97,12 @@ def test_data_of_a_recipe_says_whether_it_is_there(call, split, code, said):
     assert said in result[1] + result[2] and "licence" in result[1]
 
 
+def test_a_benchmark_with_data_of_its_own_has_terms_too(call, toy):
+    code, out, error = call("data", "toy-benchmark")
+    assert (code, out) == (1, "")
+    assert "toy-benchmark brings no data of its own" in error
+
+
 LOCK = {
     "format": 1,
     "command": "codaar-run a.toml",
@@ -160,11 +144,11 @@ def test_doctor(call, site):
     assert code == 1 and "broken  loss 'bad:bad' could not be loaded" in out
 
 
-def test_registry(call):
+def test_registry(call, root):
     code, _, error = call("registry", "verify")
     assert code == 1 and "do this in the root of a checkout" in error
     for folder in ("registry", "plugins"):
-        shutil.copytree(ROOT / folder, folder, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
+        shutil.copytree(root / folder, folder, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
     assert call("registry", "verify")[1].endswith("registry/plugins.toml is good.\n")
     index = Path("registry/plugins.toml")
     index.write_text(index.read_text().replace('licence = "MIT"', 'licence = "Apache-2.0"', 1))
@@ -174,80 +158,6 @@ def test_registry(call):
     assert call("registry", "verify")[0] == 0
     code, out, _ = call("registry", "entry", "toy")
     assert code == 0 and list(tomli.loads(out)["plugins"]) == ["codaar-plugin-toy"]
-
-
-def test_list_runs(call):
-    assert call("list", "runs")[:2] == (0, "there is no run in runs\n")
-    folder = Path("runs/avt/2026-01-01T00-00-00")
-    folder.mkdir(parents=True)
-    (folder / "status.json").write_text('{"status": "finished"}')
-    entry = {"benchmark": "judge", "train": "a", "test": "b", "metric": "accuracy", "headline": True, "caveat": ""}
-    scores = [{**entry, "mean": 0.5, "chance": 0.1}, {**entry, "train": "c", "mean": 0.7, "chance": 0.1}]
-    results = {"format": 1, "name": "avt", "mode": "strict", "modalities": ["a", "b"], "transfers": scores}
-    (folder / "results.json").write_text(json.dumps(results))
-    other = Path("runs/avt/2026-01-02T00-00-00")
-    other.mkdir()
-    (other / "status.json").write_text('{"status": "interrupted"}')
-    code, out, _ = call("list", "runs", "runs")
-    assert code == 0
-    assert [line.split() for line in out.splitlines()] == [
-        ["avt", "2026-01-01T00-00-00", "finished", "strict", "judge", "60.0", "(chance", "10.0)"],
-        ["avt", "2026-01-02T00-00-00", "interrupted"],
-    ]
-    assert call("list", "losses", "runs")[0] == 2
-
-
-# validate
-
-
-def test_validate_for_machines(call):
-    Path("mine.toml").write_text(SMALL.replace("width = 1", "wdth = 1"))
-    code, out, error = call("validate", "mine.toml", "-o", "run.epochs=x", "--format", "json")
-    assert (code, error) == (2, "")
-    assert json.loads(out) == [
-        {
-            "level": "error",
-            "code": "unknown-setting",
-            "message": "[encoders.north] has no setting 'wdth'",
-            "help": "did you mean 'width'?",
-            "file": "mine.toml",
-            "line": 10,
-            "column": 1,
-            "width": 4,
-        },
-        {
-            "level": "error",
-            "code": "wrong-value",
-            "message": 'run.epochs: expected an integer, got the string "x"',
-            "help": "",
-            **dict.fromkeys(("file", "line", "column", "width")),
-        },
-    ]
-    assert call("validate", "small.toml", "--format", "json") == (0, "[]\n", "")
-
-
-def test_validate_in_github_actions(call):
-    Path("a,b.toml").write_text(SMALL.replace("width = 1", "wdth = 1") + "[losses.x]\nuse = 'toy-loss'\n")
-    code, out, _ = call("validate", "a,b.toml", "--format", "github")
-    assert code == 2
-    assert out == (
-        "::error file=a%2Cb.toml,line=10,col=1,title=unknown-setting::"
-        "[encoders.north] has no setting 'wdth'%0Adid you mean 'width'?\n"
-    )
-    Path("more.toml").write_text(SMALL + "[losses.x]\nuse = 'toy-loss'\n")
-    code, out, _ = call("validate", "more.toml", "--format", "github")
-    assert code == 0
-    assert out.startswith("::notice file=more.toml,line=")
-    assert ",title=unused-block::[losses.x] is not switched on%0A" in out
-
-
-def test_validate_deep(call):
-    code, _, error = call("validate", "small.toml", "--deep")
-    assert code == 2
-    assert error.startswith("error[unbuildable]: data: this data has no modality 'north'\n  --> small.toml:5:7\n")
-
-
-# completion
 
 
 def completions(*words: str) -> list[str]:
@@ -269,27 +179,3 @@ def test_verbs_and_names_are_completed():
     assert completions("codaar", "list", "los") == ["losses"]
     assert "alignment:csa" in completions("codaar", "inspect", "alignment:c")
     assert completions("codaar", "data", "dig") == ["digits"]
-
-
-# What is light
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [["diff", "small.toml", "small.toml"], ["registry", "verify"], ["registry", "entry", "csa"], ["lock", "-h"]],
-)
-def test_these_do_not_import_torch(arguments):
-    code = f"""
-import sys
-from codaar_core.cli.commands import codaar
-from codaar_core.cli.guard import guarded
-guarded(codaar, {arguments!r}, "codaar")
-assert "torch" not in sys.modules
-"""
-    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
-
-
-def test_a_benchmark_with_data_of_its_own_has_terms_too(call, toy):
-    code, out, error = call("data", "toy-benchmark")
-    assert (code, out) == (1, "")
-    assert "toy-benchmark brings no data of its own" in error

@@ -6,8 +6,7 @@ from importlib import metadata
 
 import pytest
 
-from codaar_core.cli.commands import VERBS, codaar
-from codaar_core.cli.guard import guarded
+from codaar_core.cli.commands import VERBS
 from codaar_core.registry import commands
 
 POINTS = {
@@ -18,8 +17,8 @@ POINTS = {
 }
 
 
-@pytest.fixture
-def call(monkeypatch, capsys, tmp_path):
+@pytest.fixture(autouse=True)
+def offered(monkeypatch, tmp_path):
     (tmp_path / "offered_greeting.py").write_text(
         "import click\nnumber = 3\n@click.command('greet')\n@click.argument('whom')\n"
         "def greet(whom):\n    'Say hello.'\n    click.echo(f'hello {whom}')\n"
@@ -27,12 +26,6 @@ def call(monkeypatch, capsys, tmp_path):
     monkeypatch.syspath_prepend(tmp_path)
     points = [metadata.EntryPoint(name, value, commands.GROUP) for name, value in POINTS.items()]
     monkeypatch.setattr(commands.metadata, "entry_points", lambda group: points)
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        code = guarded(codaar, list(arguments), "codaar")
-        return code, *capsys.readouterr()
-
-    return run
 
 
 def test_help_lists_commands_of_plugins_even_broken_ones(call):

@@ -1,8 +1,14 @@
+"""The command line starts quickly, and imports nothing heavy."""
+
 from __future__ import annotations
 
 import json
 import subprocess
 import sys
+from pathlib import Path
+
+import pytest
+from toy_plugins import SMALL
 
 
 def test_listing_with_twenty_plugins_is_quick(root):
@@ -12,3 +18,50 @@ def test_listing_with_twenty_plugins_is_quick(root):
     assert measured["plugins"] == 20
     assert measured["list_seconds"] < 2.5  # five times the promise, for busy machines
     assert measured["ratio"] == round(measured["ratio"], 2) > 1
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["list"], ["list", "plugins"], ["explain", "small.toml"], ["run", "-h"]]
+)
+def test_nothing_heavy_is_imported(arguments):
+    code = f"""
+import sys
+from codaar_core.cli.commands import codaar
+from codaar_core.cli.guard import guarded
+assert guarded(codaar, {arguments!r}, "codaar") == 0
+heavy = {{"torch", "numpy", "matplotlib", "rich", "transformers"}} & set(sys.modules)
+assert not heavy, heavy
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_the_package_itself_is_light():
+    code = "import sys, codaar_core.cli, codaar_core.recipe; assert not {'torch', 'rich'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["diff", "small.toml", "small.toml"], ["registry", "verify"], ["registry", "entry", "csa"], ["lock", "-h"]],
+)
+def test_these_do_not_import_torch(arguments):
+    code = f"""
+import sys
+from codaar_core.cli.commands import codaar
+from codaar_core.cli.guard import guarded
+guarded(codaar, {arguments!r}, "codaar")
+assert "torch" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_an_unknown_name_does_not_import_torch():
+    recipe = SMALL.replace("toy", "absent")
+    Path("absent.toml").write_text(recipe)
+    code = """
+import sys
+from codaar_core import validate
+assert len(validate("absent.toml")) == 3
+assert "torch" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 import pytest
 from good_components import GOOD, VARIANTS, GoodBenchmark, GoodData, GoodNamingBenchmark
-from wrong_components import WRONG
+from wrong import WRONG
 
 from codaar_core import api
 from codaar_core.registry import Entry
@@ -59,6 +59,12 @@ def test_all_checks_of_a_kind_apply_to_some_good_component(kind):
 def test_every_check_has_its_bad_example():
     caught = {name for _, name in WRONG} | {name for name, *_ in MISTAKES}
     assert caught == {check.name for checks in CHECKS.values() for check in checks}
+
+
+def test_a_bad_example_lies_in_the_file_called_as_that_of_its_check():
+    for (kind, name), found in WRONG.items():
+        (file,) = (file for file, checks in CHECKS.items() if check_called(kind, name) in checks)
+        assert {wrong.__module__ for wrong, _ in found} == {f"wrong.{file}"}, f"{kind}:{name}"
 
 
 def test_a_benchmark_refuses_a_model_without_what_it_needs():

@@ -7,20 +7,9 @@ from pathlib import Path
 import pytest
 
 import codaar_core
-from codaar_core.cli.commands import codaar
-from codaar_core.cli.guard import guarded
 from codaar_core.features import PackedSplit
 
 TINY = ("data.pretrain=24", "data.patches=8", "data.words=16")
-
-
-@pytest.fixture
-def call(capsys):
-    def run(*arguments: str) -> tuple[int, str, str]:
-        code = guarded(codaar, list(arguments), "codaar")
-        return code, *capsys.readouterr()
-
-    return run
 
 
 def options(*overrides: str) -> list[str]:

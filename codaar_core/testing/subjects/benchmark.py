@@ -1,0 +1,40 @@
+"""A benchmark under test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from itertools import product
+
+from torch import Tensor
+
+from codaar_core.api import Benchmark, BenchmarkContext, DataSource
+from codaar_core.testing import toys
+from codaar_core.testing.subjects.subject import Subject
+
+TEST_CLIPS = 200  # at most
+
+
+class BenchmarkSubject(Subject):
+    """A benchmark, over the data of its package where there are such, else over toy data of what it needs."""
+
+    component: type[Benchmark]
+
+    def contexts(self) -> Iterator[BenchmarkContext]:
+        """Over each data source it may have been made for, in each mode."""
+        for mode, data in product(("strict", "as-published"), self._sources()):
+            yield BenchmarkContext(tuple(data.spaces), data, mode)
+
+    def _sources(self) -> list[DataSource]:
+        return [*(source.sample for source in self.data), toys.toy_data(self.component.needs)]
+
+    @property
+    def tested(self) -> list[str]:
+        """The modalities of its transfers."""
+        return list(dict.fromkeys(modality for transfer in self.sample.transfers() for modality in transfer))
+
+    @cached_property
+    def truths(self) -> dict[str, Tensor]:
+        """What is true of the first test clips, by modality."""
+        splits = {modality: self.sample.split("test", modality) for modality in self.tested}
+        return {m: split[range(min(TEST_CLIPS, len(split)))].targets[m] for m, split in splits.items()}

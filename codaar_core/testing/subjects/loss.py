@@ -1,0 +1,83 @@
+"""A loss under test, over a toy model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import product
+from typing import Any, cast
+
+import attrs
+import torch
+from torch import Tensor, nn
+
+from codaar_core.api import EncoderContext, Loss, LossContext, QuantizerContext, StepView
+from codaar_core.engine.model import estimated
+from codaar_core.testing import toy_model, toys
+from codaar_core.testing.subjects.module import ModuleSubject, Outputs
+from codaar_core.testing.toys import CLIPS, LATENT, MODALITIES, STEPS, generator_of
+
+PRIVATE = toy_model.ToyEncoder.Config(private=toys.PRIVATE.shape)
+
+
+class LossSubject(ModuleSubject):
+    """A loss over three modalities."""
+
+    component: type[Loss]
+
+    def contexts(self) -> Iterator[LossContext]:
+        """Three modalities, fewer where it wants no more; codewords that follow averages, or learned ones."""
+        return (loss_context(number, learned) for learned, number in product((False, True), (3, 2, 1)))
+
+    @property
+    def learned(self) -> bool:
+        """Whether it wants codewords that are parameters."""
+        return any(True for _ in self.context.quantizer.parameters())
+
+    def sizes(self) -> list[tuple[int, int]]:
+        """Always several steps: a loss may predict the next."""
+        return [(1, STEPS), (CLIPS, STEPS)]
+
+    def inputs(self, clips: int = CLIPS, steps: int = STEPS, masked: bool = False) -> StepView:
+        """The view of a step."""
+        return toys.view_of(self.context.modalities, clips, steps, self.seed, masked)
+
+    def outputs(self, module: nn.Module, inputs: StepView) -> Outputs:
+        """The terms; the generator of the step always starts anew."""
+        return module(attrs.evolve(inputs, generator=generator_of(self.seed)))
+
+    def junk(self, inputs: StepView) -> StepView:
+        """Junk everywhere but in the masks."""
+        masks = {m: item.mask for m, item in inputs.encoded.items()}
+        changed: dict[str, Any] = {
+            name: {m: toys.junk_where_masked(item, masks[m], self.generator()) for m, item in records.items()}
+            for name, records in (
+                ("inputs", inputs.inputs),
+                ("encoded", inputs.encoded),
+                ("quantized", inputs.quantized),
+                ("decoded", inputs.decoded),
+            )
+        }
+        return attrs.evolve(inputs, **changed)
+
+    def objective(self, module: nn.Module, inputs: StepView) -> Tensor:
+        """The sum of the terms."""
+        return sum(self.outputs(module, inputs).values(), torch.zeros(()))
+
+    def trained(self, module: nn.Module) -> dict[str, nn.Parameter]:
+        """Those that its own optimizer does not hold."""
+        own = estimated(cast(Loss, module))
+        return {name: each for name, each in super().trained(module).items() if each not in own}
+
+    def surroundings(self) -> Iterable[nn.Module]:
+        """The parts of the model that a loss may read."""
+        return (*self.context.encoders.values(), self.context.quantizer)
+
+
+def loss_context(modalities: int, learned: bool) -> LossContext:
+    """The context of a loss over so many modalities of a toy model; always the same."""
+    names = MODALITIES[:modalities]
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(modalities)
+        encoders = {m: toy_model.ToyEncoder(PRIVATE, EncoderContext(m, LATENT, LATENT)) for m in names}
+        quantizer = toy_model.ToyQuantizer(toy_model.ToyQuantizer.Config(learned=learned), QuantizerContext(names))
+    return LossContext(names, LATENT, quantizer.codes, dict.fromkeys(names, LATENT), encoders, quantizer)

@@ -1,0 +1,48 @@
+"""A quantizer under test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from codaar_core.api import Encoded, Quantizer, QuantizerContext
+from codaar_core.testing import toys
+from codaar_core.testing.subjects.module import ModuleSubject, Outputs
+from codaar_core.testing.toys import CLIPS, MODALITIES, STEPS
+
+
+class QuantizerSubject(ModuleSubject):
+    """A quantizer of three modalities."""
+
+    component: type[Quantizer]
+
+    def contexts(self) -> Iterator[QuantizerContext]:
+        """Three modalities; two or one where it wants no more."""
+        return (QuantizerContext(MODALITIES[:number]) for number in (3, 2, 1))
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """Those it is built for."""
+        return self.context.modalities
+
+    def inputs(self, clips: int = CLIPS, steps: int = STEPS, masked: bool = False) -> dict[str, Encoded]:
+        """Latents of all modalities, each with a mask of its own."""
+        generator = self.generator()
+        return {m: toys.encoded_of(self.sample.latent, clips, steps, generator, masked) for m in self.modalities}
+
+    def outputs(self, module: Any, inputs: Mapping[str, Encoded]) -> Outputs:
+        """Indices, codes and distances of all modalities."""
+        return {
+            f"{modality}.{name}": value
+            for modality, codes in module.quantize(inputs).items()
+            for name, value in codes._asdict().items()
+            if value is not None and name != "mask"
+        }
+
+    def junk(self, inputs: Mapping[str, Encoded]) -> dict[str, Encoded]:
+        """Junk latents."""
+        return {m: toys.junk_where_masked(item, item.mask, self.generator()) for m, item in inputs.items()}
+
+    def real(self, inputs: Mapping[str, Encoded], outputs: Outputs) -> Outputs:
+        """Codes of real steps."""
+        return {name: value[inputs[name.partition(".")[0]].mask] for name, value in outputs.items()}

@@ -1,0 +1,37 @@
+"""The toy plug-in alone is installed, and a small recipe lies in the working folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from toy_plugins import SMALL
+
+
+@pytest.fixture(autouse=True)
+def installed(site, here):
+    site.add_toy()
+    Path("small.toml").write_text(SMALL)
+
+
+@pytest.fixture
+def engine(monkeypatch):
+    """What the made-up engine was asked to do."""
+    from codaar_core import engine, report
+
+    asked = {}
+
+    def run(plan, resume=None, observers=(), locked=None):
+        asked.update(plan=plan, resume=resume, observers=observers, locked=locked)
+        if "fails" in asked:
+            raise asked["fails"]
+        Path("finished").mkdir()
+        return Path("finished")
+
+    monkeypatch.setattr(engine, "run", run)
+    monkeypatch.setattr(report, "write", lambda directory, control=None: directory / "report.html")
+    monkeypatch.setattr(report, "read", lambda directory: {"name": f"what is in {directory}"})
+    monkeypatch.setattr(
+        report, "terminal", lambda results, console: console.print("table of", results["name"]), raising=False
+    )
+    return asked

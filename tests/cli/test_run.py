@@ -1,0 +1,95 @@
+"""codaar run and codaar report, with an engine made up for the test; and how a verb ends that fails."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import pytest
+from toy_plugins import SMALL
+
+from codaar_core.api import CodaarError
+from codaar_core.cli.guard import guarded
+
+
+def test_run(call, engine):
+    code, out, error = call("run", "small.toml", "-o", "run.epochs=1", "--directory", "5", "--resume", "auto")
+    assert (code, error) == (0, "")
+    assert out == "table of what is in finished\nreport: finished/report.html\n"
+    assert (engine["plan"].run.epochs, engine["plan"].run.directory, engine["resume"]) == (1, "5", "auto")
+
+
+def test_a_run_prints_notes_about_slips_only(call, engine):
+    blocks = "[losses.toy-los]\ndepth = 2\n[align.x]\nuse = 'toy-align'\n"
+    Path("more.toml").write_text(SMALL + blocks)
+    code, _, error = call("run", "more.toml", "-o", "model.losses=['toy-loss']")
+    assert code == 0
+    assert error.startswith("note[unused-block]: [losses.toy-los] is not switched on\n") and error.count("note[") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "lock"), [([], None), (["--locked"], Path("small.lock.toml")), (["--locked", "runs/x"], Path("runs/x"))]
+)
+def test_the_lock_that_is_meant(call, engine, words, lock):
+    assert call("run", "small.toml", *words)[0] == 0
+    assert engine["locked"] == lock
+
+
+def test_a_wrong_recipe_runs_nothing(call, engine):
+    code, _, error = call("run", "small.toml", "-o", "run.epochs=x")
+    assert code == 2 and "nothing was run" in error and not engine
+
+
+@pytest.mark.parametrize(
+    ("failure", "code", "said"),
+    [
+        (CodaarError("the disk is full", "make room"), 1, "error: the disk is full\n   = help: make room\n"),
+        (
+            ZeroDivisionError("division\nby zero"),
+            1,
+            "error: unexpected ZeroDivisionError: division by zero\n"
+            "   = help: `--traceback` shows where; please report it\n",
+        ),
+        (KeyboardInterrupt(), 130, "error: interrupted before anything was saved\n"),
+    ],
+)
+def test_a_run_that_fails(call, engine, failure, code, said):
+    engine["fails"] = failure
+    assert call("run", "small.toml") == (code, "", said)
+
+
+def test_traceback_shows_where(call, engine):
+    engine["fails"] = ZeroDivisionError("x")
+    for arguments in (["--traceback", "run", "small.toml"], ["run", "small.toml", "--traceback"]):
+        code, _, error = call(*arguments)
+        assert code == 1 and error.startswith("Traceback (most recent call last)")
+
+
+def test_an_interruption_says_where_the_state_is(call, monkeypatch, engine):
+    from codaar_core import engine as module
+
+    def run(plan, resume=None, observers=(), locked=None):
+        observers[0].codaar_checkpoint_saved(Path("runs/small/T/checkpoints/step-4"))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "run", run)
+    assert call("run", "small.toml") == (
+        130,
+        "",
+        "error: interrupted; the last saved state is runs/small/T/checkpoints/step-4\n"
+        "   = help: codaar-run small.toml --resume runs/small/T\n",
+    )
+
+
+def test_ctrl_c_anywhere_else(capsys):
+    @click.command()
+    def command():
+        raise KeyboardInterrupt
+
+    assert guarded(command, [], "x") == 130
+    assert capsys.readouterr().err.strip() == "error: interrupted"
+
+
+def test_report(call, engine):
+    Path("run").mkdir()
+    assert call("report", "run", "--control", "run")[:2] == (0, "report: run/report.html\n")

@@ -1,0 +1,103 @@
+"""Benchmarks that break what benchmarks must keep."""
+
+from __future__ import annotations
+
+import torch
+from good_components import GoodBenchmark, GoodSplit
+
+from codaar_core import api
+from wrong.register import breaks
+
+
+@breaks("benchmark", "transfers", "the modalities are north, south")
+class UnknownModality(GoodBenchmark):
+    """Names what is not there."""
+
+    def transfers(self):
+        return [api.Transfer("north", "west")]
+
+
+@breaks("benchmark", "names", "names no head")
+class Headless(GoodBenchmark):
+    """No head to train."""
+
+    head = None
+
+
+@breaks("benchmark", "names", "no 'train->test/metric'")
+class PublishedElsewhere(GoodBenchmark):
+    """A number of no metric."""
+
+    published = {"north->south/f1": 0.5}
+
+
+@breaks("benchmark", "names", "which is no tuple of modalities")
+class NeedsLetters(GoodBenchmark):
+    """Forgets a comma."""
+
+    needs = "north"
+
+
+class Unlabelled(GoodSplit):
+    def __getitem__(self, indices):
+        return super().__getitem__(indices)._replace(targets={})
+
+
+@breaks("benchmark", "labelled", "lacks inputs or targets of 'north'")
+class NoTargets(GoodBenchmark):
+    """Clips without labels."""
+
+    def split(self, role, modality):
+        split = super().split(role, modality)
+        return Unlabelled(split.values, split.labels)
+
+
+@breaks("benchmark", "guesses", "does not follow from its generator")
+class GuessesAlone(GoodBenchmark):
+    """Another chance level every time."""
+
+    def guess(self, target, generator):
+        return torch.randint(3, target.shape)
+
+
+@breaks("benchmark", "guesses", "gives 1 entries for 30 clips")
+class OneGuess(GoodBenchmark):
+    """One for all."""
+
+    def guess(self, target, generator):
+        return super().guess(target, generator)[:1]
+
+
+@breaks("benchmark", "numbers", "as {'accuracy': nan}")
+class NothingRight(GoodBenchmark):
+    """Not a number where nothing is predicted."""
+
+    @property
+    def metrics(self):
+        return {"accuracy": lambda prediction, target: torch.nan}
+
+
+@breaks("benchmark", "constants-given", "that differ between clips")
+class CheatingConstant(GoodBenchmark):
+    """Looks at the truth."""
+
+    def constants(self, target):
+        yield target
+
+
+@breaks("benchmark", "perfect-is-best", "for the truth, but")
+class LowerIsBetter(GoodBenchmark):
+    """An error instead of a score."""
+
+    @property
+    def metrics(self):
+        return {"accuracy": lambda prediction, target: (prediction != target).double().mean()}
+
+
+@breaks("benchmark", "perfect-is-best", "accuracy is as high for guesses as for the truth")
+class SameForAll(GoodBenchmark):
+    """Measures nothing."""
+
+    @property
+    def metrics(self):
+        return {"accuracy": lambda prediction, target: 1.0}

@@ -1,0 +1,99 @@
+"""Data sources that break what data sources must keep."""
+
+from __future__ import annotations
+
+import torch
+from good_components import GoodData, GoodSplit
+
+from codaar_core import api
+from wrong.register import breaks
+
+
+@breaks("data", "card", "card lacks licence")
+class NoLicence(GoodData):
+    """Nobody knows who may use it."""
+
+    card = api.Card("toys", "", "made here")
+
+
+@breaks("data", "spaces", "while it is built or asked for its spaces")
+class OpensEarly(GoodData):
+    """Reads a file while it is built."""
+
+    def __init__(self, config, context):
+        super().__init__(config, context)
+        with open(__file__) as file:
+            file.read(1)
+
+
+@breaks("data", "synthetic-shapes", "'south' should be floats (6, 3, 2, 2, 3)")
+class FlatMaps(GoodData):
+    """Other shapes than it declares."""
+
+    def synthetic(self, clips, seed):
+        split = super().synthetic(clips, seed)
+        return GoodSplit({m: values.flatten(2) for m, values in split.values.items()}, split.labels)
+
+
+@breaks("data", "synthetic-shapes", "looks for files")
+class NeedsFiles(GoodData):
+    """No dry run without data."""
+
+    def synthetic(self, clips, seed):
+        raise api.DataError("no files here", "get them")
+
+
+@breaks("data", "synthetic-seeded", "gives other clips for the same seed")
+class Unseeded(GoodData):
+    """Draws from the clock."""
+
+    def synthetic(self, clips, seed):
+        return super().synthetic(clips, torch.seed() % 1000)
+
+
+@breaks("data", "synthetic-seeded", "gives the same clips for another seed")
+class DeafToSeeds(GoodData):
+    """Always the same."""
+
+    def synthetic(self, clips, seed):
+        return super().synthetic(clips, 0)
+
+
+class SortedSplit(GoodSplit):
+    def __getitem__(self, indices):
+        return super().__getitem__(sorted(indices))
+
+
+@breaks("data", "order-of-indices", "does not give the inputs of north of clips 2, 0 and 2")
+class SortsIndices(GoodData):
+    """Reads in the order of the file."""
+
+    def synthetic(self, clips, seed):
+        split = super().synthetic(clips, seed)
+        return SortedSplit(split.values, split.labels)
+
+
+@breaks("data", "picklable", "a split cannot be pickled")
+class OpenSplit(GoodData):
+    """Its split holds what cannot be sent."""
+
+    def synthetic(self, clips, seed):
+        split = super().synthetic(clips, seed)
+        split.file = open(__file__)  # noqa: SIM115
+        return split
+
+
+@breaks("data", "pretrain-split", "without saying what to do")
+class MissingFiles(GoodData):
+    """Does not say where to get them."""
+
+    def split(self, name):
+        raise api.DataError("not here", "")
+
+
+@breaks("data", "unknown-split", "accepts any name")
+class AnySplit(GoodData):
+    """Gives something for every name."""
+
+    def split(self, name):
+        return self.synthetic(5, 0)

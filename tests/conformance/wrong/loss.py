@@ -1,0 +1,76 @@
+"""Losses that break what only losses must keep."""
+
+from __future__ import annotations
+
+import torch
+from good_components import GoodLoss, GoodOwnLoss
+
+from codaar_core import api
+from wrong.register import breaks
+
+
+@breaks("loss", "terms", "should give scalar tensors by name, it gives a Tensor")
+class BareScalar(GoodLoss):
+    """One number without a name."""
+
+    def forward(self, view):
+        return super().forward(view)["north"]
+
+
+@breaks("loss", "terms", "should give scalar tensors by name, it gives {'north'")
+class TermPerClip(GoodLoss):
+    """Forgets to average."""
+
+    def term(self, item):
+        return item.semantic.square().mean((1, 2)) * self.scale.sum()
+
+
+@breaks("loss", "reaches-something", "its gradient reaches nothing")
+class TrainsNothing(GoodLoss):
+    """Everything is detached."""
+
+    def forward(self, view):
+        return {name: term.detach() for name, term in super().forward(view).items()}
+
+
+@breaks("loss", "modalities", "is not finite for 1 modalities")
+class DividesByOthers(GoodLoss):
+    """Averages over the others, of which there may be none."""
+
+    def forward(self, view):
+        return {name: term / torch.tensor(len(view.encoded) - 1) for name, term in super().forward(view).items()}
+
+
+@breaks("loss", "two-ranks", "with the clips on two ranks, north is")
+class SumsClips(GoodLoss):
+    """The more clips a rank has, the more they weigh."""
+
+    def forward(self, view):
+        return {name: term * len(view.inputs[name].values) for name, term in super().forward(view).items()}
+
+
+@breaks("loss", "own-optimizer", "has an optimizer but no inner_step")
+class NoInnerStep(GoodOwnLoss):
+    """Never uses its optimizer."""
+
+    inner_step = api.Loss.inner_step
+
+
+@breaks("loss", "inner-step-detached", "sends gradients into the model")
+class TrainsTheModel(GoodOwnLoss):
+    """Forgets to detach."""
+
+    def inner_step(self, view):
+        sum(self.guess(item.semantic, None) for item in view.encoded.values()).backward()
+
+
+@breaks("loss", "inner-step-on-ranks", "with the clips on two ranks, inner_step makes another recent")
+class RemembersItsOwn(GoodLoss):
+    """A queue of this rank's clips."""
+
+    def __init__(self, config, context):
+        super().__init__(config, context)
+        self.register_buffer("recent", torch.zeros(context.latent.width))
+
+    def inner_step(self, view):
+        self.recent.copy_(view.encoded["north"].mean().detach().mean(0))

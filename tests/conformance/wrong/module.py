@@ -1,0 +1,234 @@
+"""Modules that break what every module must keep."""
+
+from __future__ import annotations
+
+import random
+
+import torch
+from good_components import GoodDecoder, GoodEncoder, GoodHead, GoodLoss, GoodOwnLoss, GoodQuantizer
+from torch import nn
+from torch.nn import functional as F
+
+from wrong.register import breaks
+
+
+@breaks("encoder", "finite", "1 clips of 1 steps")
+class DividesByDeviation(GoodEncoder):
+    """The deviation over one step is not defined."""
+
+    def forward(self, features):
+        return super().forward(features._replace(values=features.values / features.values.std(1, keepdim=True)))
+
+
+@breaks("encoder", "inputs-unchanged", "mutated its input in place")
+class ScalesInPlace(GoodEncoder):
+    """Saves memory at the wrong place."""
+
+    def forward(self, features):
+        features.values.mul_(2)
+        return super().forward(features)
+
+
+@breaks("decoder", "repeatable", "gives another reconstruction the second time")
+class AlwaysDrops(GoodDecoder):
+    """Dropout that does not know the mode."""
+
+    def forward(self, encoded, quantized):
+        return F.dropout(super().forward(encoded, quantized), 0.5)
+
+
+@breaks("decoder", "deterministic", "with the same seed, objective is another")
+class DrawsFromPython(GoodDecoder):
+    """Noise that no seed of torch reaches."""
+
+    def forward(self, encoded, quantized):
+        return super().forward(encoded, quantized) + self.training * random.random()
+
+
+@breaks("head", "deterministic", "has no deterministic algorithm")
+class HasNoDeterministicForm(GoodHead):
+    """An operation that promises no order."""
+
+    def forward(self, quantized):
+        logits = super().forward(quantized)
+        if torch.are_deterministic_algorithms_enabled():
+            raise RuntimeError("scatter_fast does not have a deterministic implementation")
+        return logits
+
+
+@breaks("encoder", "compiles", "compiled, its objective")
+class ForgetsWhenTraced(GoodEncoder):
+    """Does something else while it is compiled."""
+
+    def forward(self, features):
+        return super().forward(features._replace(values=features.values * (1 + torch.compiler.is_compiling())))
+
+
+@breaks("head", "clips-apart", "changes with the other clips of its batch")
+class CentresTheBatch(GoodHead):
+    """Statistics of the batch, in evaluation too."""
+
+    def forward(self, quantized):
+        logits = super().forward(quantized)
+        return logits - logits.mean(0)
+
+
+@breaks("encoder", "masked-steps", "change semantic elsewhere")
+class MeanOfAllSteps(GoodEncoder):
+    """Padding counts."""
+
+    def forward(self, features):
+        encoded = super().forward(features)
+        return encoded._replace(semantic=encoded.semantic + encoded.semantic.mean(1, keepdim=True))
+
+
+@breaks("head", "masked-steps", "change logits elsewhere")
+class IgnoresMask(GoodHead):
+    """Padding counts."""
+
+    def forward(self, quantized):
+        return super().forward(quantized._replace(mask=None))
+
+
+@breaks("loss", "masked-steps", "change north")
+class LossIgnoresMask(GoodLoss):
+    """Padding counts."""
+
+    def term(self, item):
+        return super().term(item._replace(mask=None))
+
+
+@breaks("encoder", "masked-steps", "change seen")
+class CountsPadding(GoodEncoder):
+    """Padding moves a running statistic."""
+
+    def __init__(self, config, context):
+        super().__init__(config, context)
+        self.register_buffer("seen", torch.zeros(()))
+
+    def forward(self, features):
+        if self.training:
+            self.seen.add_(features.values.detach().mean())
+        return super().forward(features)
+
+
+@breaks("decoder", "gradients", "no gradient reaches spare.weight")
+class SpareLayer(GoodDecoder):
+    """A layer that nothing uses."""
+
+    def __init__(self, config, context):
+        super().__init__(config, context)
+        self.spare = nn.Linear(2, 2)
+
+
+@breaks("loss", "gradients", "the gradient of scale is not finite")
+class RootAtZero(GoodLoss):
+    """The slope of a root is infinite at zero."""
+
+    def forward(self, view):
+        return {"root": (0 * self.scale.sum()).sqrt() + view.encoded["north"].semantic.sum()}
+
+
+@breaks("encoder", "plain-buffers", "recent carries a gradient")
+class KeepsTheGraph(GoodEncoder):
+    """A running mean with its history."""
+
+    def __init__(self, config, context):
+        super().__init__(config, context)
+        self.register_buffer("recent", torch.zeros(context.latent.width))
+
+    def forward(self, features):
+        encoded = super().forward(features)
+        self.recent = 0.9 * self.recent + 0.1 * encoded.semantic.mean((0, 1))
+        return encoded
+
+
+@breaks("encoder", "evaluation-keeps-state", "changes seen in evaluation mode")
+class CountsAlways(GoodEncoder):
+    """A running statistic that does not know the mode."""
+
+    def __init__(self, config, context):
+        super().__init__(config, context)
+        self.register_buffer("seen", torch.zeros(()))
+
+    def forward(self, features):
+        self.seen.add_(1)
+        return super().forward(features)
+
+
+@breaks("quantizer", "autocast", "are the same under autocast to bfloat16")
+class CoarseDistances(GoodQuantizer):
+    """Distances as differences of large numbers."""
+
+    def assign(self, modality, item, encoded):
+        book = self.codebooks()[modality] + 100
+        latents = item.semantic + 100
+        products = torch.einsum("btd,kd->btk", latents, book)
+        distances = latents.square().sum(-1, keepdim=True) - 2 * products + book.square().sum(-1)
+        found = super().assign(modality, item, encoded)
+        return found._replace(indices=distances.argmin(-1))
+
+
+@breaks("encoder", "other-device", "mixes devices when it is moved")
+class ConstantsAtHome(GoodEncoder):
+    """Makes a constant where torch likes it, not where the input is."""
+
+    def forward(self, features):
+        encoded = super().forward(features)
+        return encoded._replace(semantic=encoded.semantic * torch.linspace(0, 1, encoded.semantic.shape[-1]))
+
+
+@breaks("encoder", "float64", "gives semantic in torch.float32")
+class AlwaysSingle(GoodEncoder):
+    """Knows one precision."""
+
+    def forward(self, features):
+        encoded = super().forward(features)
+        return encoded._replace(semantic=encoded.semantic.float())
+
+
+@breaks("decoder", "float64", "is far from that in float32")
+class LosesDigits(GoodDecoder):
+    """A small difference of large numbers."""
+
+    def forward(self, encoded, quantized):
+        value = super().forward(encoded, quantized)
+        return value + 1e8 - 1e8
+
+
+@breaks("head", "saves", "gives another logits after saving and loading")
+class Unregistered(GoodHead):
+    """A tensor that no checkpoint knows."""
+
+    def __init__(self, config, context):
+        super().__init__(config, context)
+        self.shift = torch.randn(len(context.classes))
+
+    def forward(self, quantized):
+        return super().forward(quantized) + self.shift
+
+
+@breaks("head", "saves", "share memory")
+class SharedTensor(GoodHead):
+    """One tensor under two names."""
+
+    def __init__(self, config, context):
+        super().__init__(config, context)
+        self.register_buffer("again", self.out.weight.data)
+
+
+@breaks("loss", "repeatable", "a loss gives generator=view.generator to its draws")
+class DrawsAlone(GoodLoss):
+    """Uses the global generator."""
+
+    def term(self, item):
+        return super().term(item) * torch.rand(())
+
+
+@breaks("loss", "gradients", "no gradient reaches extra")
+class ForgottenParameter(GoodOwnLoss):
+    """A parameter that neither its optimizer nor its terms know."""
+
+    def __init__(self, config, context):
+        super().__init__(config, context)
+        self.extra = nn.Parameter(torch.zeros(1))

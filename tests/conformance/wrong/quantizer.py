@@ -1,0 +1,147 @@
+"""Quantizers that break what only quantizers must keep."""
+
+from __future__ import annotations
+
+import torch
+from good_components import GoodQuantizer
+
+from codaar_core.testing.ranks import Alone
+from wrong.register import breaks
+
+
+@breaks("quantizer", "record", "full should be (1, 1, 6)")
+class DeclaresAnotherWidth(GoodQuantizer):
+    """Says one width, gives another."""
+
+    codes = property(lambda self: self.latent)
+
+
+@breaks("quantizer", "quantize-is-pure", "quantize mutated words in place")
+class MovesInQuantize(GoodQuantizer):
+    """Updates its codebook in the forward pass."""
+
+    def quantize(self, encoded):
+        with torch.no_grad():
+            self.words.mul_(0.9)
+        return super().quantize(encoded)
+
+
+@breaks("quantizer", "codes-are-copies", "changing a code in place changes the codebook")
+class GivesViews(GoodQuantizer):
+    """Its codes are the codewords themselves."""
+
+    def lookup(self, modality, indices):
+        return super().lookup(modality, indices)._replace(own=self.codebooks()[modality][:1])
+
+
+@breaks("quantizer", "any-subset", "fails: KeyError")
+class WantsAll(GoodQuantizer):
+    """Needs every modality."""
+
+    def quantize(self, encoded):
+        return {m: self.assign(m, encoded[m], encoded) for m in self.modalities}
+
+
+@breaks("quantizer", "any-subset", "other codes than it has beside all modalities")
+class MixesModalities(GoodQuantizer):
+    """Assigns the mean of what is there."""
+
+    def quantize(self, encoded):
+        mean = sum(item.semantic for item in encoded.values()) / len(encoded)
+        return super().quantize({m: item._replace(semantic=mean) for m, item in encoded.items()})
+
+
+@breaks("quantizer", "indices-in-range", "indices are torch.int32")
+class SmallIndices(GoodQuantizer):
+    """Saves memory at the wrong place."""
+
+    def lookup(self, modality, indices):
+        return super().lookup(modality, indices.int())
+
+
+@breaks("quantizer", "nearest-codeword", "are not the squared Euclidean distances")
+class RootDistances(GoodQuantizer):
+    """Forgets the square."""
+
+    def assign(self, modality, item, encoded):
+        codes = super().assign(modality, item, encoded)
+        return codes._replace(distances=codes.distances.sqrt())
+
+
+@breaks("quantizer", "nearest-codeword", "does not assign the nearest codeword")
+class FarthestCodeword(GoodQuantizer):
+    """Takes the worst."""
+
+    def assign(self, modality, item, encoded):
+        codes = super().assign(modality, item, encoded)
+        return codes._replace(indices=codes.distances.argmax(-1))
+
+
+@breaks("quantizer", "own-codeword", "own of 'north' is not codebooks()")
+class OwnIsLatent(GoodQuantizer):
+    """Passes the latent on."""
+
+    def assign(self, modality, item, encoded):
+        return super().assign(modality, item, encoded)._replace(own=item.semantic)
+
+
+@breaks("quantizer", "lookup-is-quantize", "other codes than quantize")
+class LooksUpElsewhere(GoodQuantizer):
+    """Always looks in the first book."""
+
+    def lookup(self, modality, indices):
+        found = super().lookup(modality, indices)
+        return found._replace(own=self.words[0][indices])
+
+    def assign(self, modality, item, encoded):
+        codes = super().assign(modality, item, encoded)
+        return codes._replace(own=self.codebooks()[modality][codes.indices])
+
+
+@breaks("quantizer", "straight-through", "the gradient of own does not pass straight to the latents")
+class NoGradient(GoodQuantizer):
+    """Cuts the encoders off."""
+
+    def assign(self, modality, item, encoded):
+        codes = super().assign(modality, item, encoded)
+        return codes._replace(own=codes.own.detach(), full=codes.full.detach())
+
+
+@breaks("quantizer", "update-moves", "leave an error of")
+class NeverMoves(GoodQuantizer):
+    """Only counts."""
+
+    def update(self, targets, assigned, ranks):
+        return None
+
+
+@breaks("quantizer", "update-moves", "not finite after")
+class DividesByNothing(GoodQuantizer):
+    """Dead codewords become infinite."""
+
+    def update(self, targets, assigned, ranks):
+        self.words.div_(0)
+
+
+@breaks("quantizer", "masked-updates", "targets at masked steps change words")
+class PaddingAttracts(GoodQuantizer):
+    """Counts what is not there."""
+
+    def update(self, targets, assigned, ranks):
+        super().update(targets, {m: codes._replace(mask=None) for m, codes in assigned.items()}, ranks)
+
+
+@breaks("quantizer", "two-ranks", "is not that of a single rank")
+class KnowsNoRanks(GoodQuantizer):
+    """Each rank goes its own way."""
+
+    def update(self, targets, assigned, ranks):
+        super().update(targets, assigned, Alone())
+
+
+@breaks("quantizer", "replace-is-kept", "is not what replace was given")
+class KeepsItsOwn(GoodQuantizer):
+    """Takes over half of it."""
+
+    def replace(self, codebooks):
+        super().replace({m: (codebooks[m] + book) / 2 for m, book in self.codebooks().items()})

@@ -1,0 +1,55 @@
+"""Components that are good alone and fail in a whole run."""
+
+from __future__ import annotations
+
+import torch
+from good_components import GoodAlignment, GoodBenchmark, GoodEncoder, GoodHead
+
+from wrong.register import breaks
+
+
+@breaks("alignment", "trains", "in the toy recipe the reconstruction error goes from")
+class FlingsCodewords(GoodAlignment):
+    """Codewords run away."""
+
+    def adjust(self, codebooks):
+        return {m: 1.5 * book for m, book in codebooks.items()}
+
+
+@breaks("alignment", "trains", "in the toy recipe the gradient is not finite")
+class ExplodesCodewords(GoodAlignment):
+    """Codewords run away so fast that the run ends."""
+
+    def adjust(self, codebooks):
+        return {m: 4 * book for m, book in codebooks.items()}
+
+
+@breaks("head", "evaluates", "in the toy recipe no number comes out for agreement of north->east")
+class Undecided(GoodHead):
+    """Says nothing that can be compared, once it is trained."""
+
+    def predict(self, logits):
+        return torch.full((len(logits),), torch.nan)
+
+
+@breaks("benchmark", "evaluates", "in the toy recipe no number comes out for accuracy of")
+class CountsWhatIsThere(GoodBenchmark):
+    """Right among the clips that were said to be of the rarest class, of which there may be none."""
+
+    @property
+    def metrics(self):
+        return {"accuracy": lambda prediction, target: (prediction == target).double()[prediction < 0].mean()}
+
+
+@breaks("encoder", "resumes", "after a resume")
+class RemembersInPython(GoodEncoder):
+    """What it has seen is in no buffer."""
+
+    def __init__(self, config, context):
+        super().__init__(config, context)
+        self.calls = 0
+
+    def forward(self, features):
+        self.calls += 1
+        encoded = super().forward(features)
+        return encoded._replace(semantic=encoded.semantic * (1 + self.calls))
