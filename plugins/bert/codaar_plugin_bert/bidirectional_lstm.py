@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from codaar_core.nn import PreciseLstm
 
 
 class BidirectionalLstm(nn.Module):
     """Runs over the real steps of each clip as if the masked ones were not there; zero where masked.
+
+    Nothing is packed: the host would have to wait for the lengths. Masked steps come last in both directions instead,
+    where they influence no real one.
 
     Args:
         input: Width F of the features.
@@ -19,24 +24,34 @@ class BidirectionalLstm(nn.Module):
 
     def __init__(self, input: int, hidden: int, layers: int) -> None:
         super().__init__()
-        self.lstm = PreciseLstm(input, hidden, layers, batch_first=True, bidirectional=True)
+        widths = [input, *[2 * hidden] * (layers - 1)]
+        self.layers = nn.ModuleList(
+            nn.ModuleDict({way: PreciseLstm(width, hidden, batch_first=True) for way in ("forth", "back")})
+            for width in widths
+        )
 
     def forward(self, features: Tensor, mask: Tensor | None = None) -> Tensor:
         """Turn (B, T, F) into (B, T, 2 hidden); without ``mask`` (B, T) every step is read, padding too."""
         if mask is None:
-            return self.lstm(features)[0]
+            return self._read(features, lambda steps: steps.flip(1))
         real_first = (~mask).byte().argsort(dim=1, stable=True)
-        packed = _pack(_take(features, real_first), mask)
-        output, _ = pad_packed_sequence(self.lstm(packed)[0], batch_first=True, total_length=mask.shape[1])
+        reverse = _reverse(mask)
+        real = features.masked_fill(~mask.unsqueeze(-1), 0)
+        output = self._read(_take(real, real_first), lambda steps: _take(steps, reverse))
         return _take(output, real_first.argsort(dim=1)) * mask.unsqueeze(-1)
+
+    def _read(self, steps: Tensor, turned: Callable[[Tensor], Tensor]) -> Tensor:
+        for layer in self.layers:
+            steps = torch.cat([layer["forth"](steps)[0], turned(layer["back"](turned(steps))[0])], dim=2)
+        return steps
+
+
+def _reverse(mask: Tensor) -> Tensor:
+    """The order (B, T) that turns the real steps round, which come first, and leaves the others behind them."""
+    position, length = torch.arange(mask.shape[1], device=mask.device), mask.sum(dim=1, keepdim=True)
+    return (length - 1 - position).where(position < length, position)
 
 
 def _take(steps: Tensor, order: Tensor) -> Tensor:
     """Reorder the steps (B, T, F) of each clip."""
     return steps.take_along_dim(order.unsqueeze(-1), dim=1)
-
-
-def _pack(steps: Tensor, mask: Tensor) -> nn.utils.rnn.PackedSequence:
-    """Pack clips whose real steps come first; torch wants lengths on the host, and at least one step of each."""
-    lengths = mask.sum(dim=1).clamp(min=1).cpu()
-    return pack_padded_sequence(steps, lengths, batch_first=True, enforce_sorted=False)

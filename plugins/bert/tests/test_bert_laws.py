@@ -10,6 +10,7 @@ from codaar_plugin_bert.decoder import BertDecoder
 from codaar_plugin_bert.encoder import BertEncoder
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch._subclasses import FakeTensorMode
 
 from codaar_core.api import ComponentError, DecoderContext, Encoded, EncoderContext, Features, Quantized, Space
 
@@ -80,6 +81,13 @@ def test_lstm_reads_real_steps_as_if_the_masked_were_not_there(data, clips, step
         if mask[clip].any():
             alone = lstm(values[clip : clip + 1, mask[clip]])
             torch.testing.assert_close(output[clip, mask[clip]], alone[0])
+
+
+def test_the_lstm_asks_the_device_for_nothing():
+    """Tensors without values cannot answer."""
+    with FakeTensorMode():
+        lstm, mask = BidirectionalLstm(5, hidden=3, layers=2), torch.ones(2, 4, dtype=torch.bool)
+        assert lstm(torch.empty(2, 4, 5), mask).shape == (2, 4, 6)
 
 
 @pytest.mark.parametrize("detach", [False, True])

@@ -18,7 +18,8 @@ DECODER_NAMES = {
 
 
 def lstm_name(key: str) -> str:
-    return key.replace("lstm.", "l.")
+    _, layer, way, tensor = key.split(".")
+    return f"l.{tensor.removesuffix('0')}{layer}{'_reverse' * (way == 'back')}"
 
 
 def private_name(key: str) -> str:

@@ -122,11 +122,11 @@ def _audio() -> Iterator[Row]:
 
 def _words() -> Iterator[Row]:
     sizes = {"weight_hh": "4*lstm lstm", "bias_ih": "4*lstm", "bias_hh": "4*lstm"}
-    for direction in ("", "_reverse"):
+    for way, suffix in {"forth": "", "back": "_reverse"}.items():
         for layer, read in enumerate(("words", "2*lstm")):
             for name, shape in {**sizes, "weight_ih": f"4*lstm {read}"}.items():
-                tensor = f"{name}_l{layer}{direction}"
-                yield Row(f"Text_ar_lstm/{tensor}", shape, f"encoders.text.words.lstm.{tensor}")
+                ours = f"encoders.text.words.layers.{layer}.{way}.{name}_l0"
+                yield Row(f"Text_ar_lstm/{name}_l{layer}{suffix}", shape, ours)
 
 
 def _text() -> Iterator[Row]:
