@@ -34,8 +34,8 @@ def encode_split(model: Model, runtime: Runtime, split: Split, modality: str, su
         summarised: Whether a whole clip becomes one code.
     """
     codes, targets = [], []
-    for start in range(0, len(split), BATCH):
-        batch = runtime.place(split[range(start, min(start + BATCH, len(split)))], (modality,))
+    parts = (range(start, min(start + BATCH, len(split))) for start in range(0, len(split), BATCH))
+    for _, batch in runtime.batches(split.__getitem__, parts, (modality,)):
         encoded = _encode(model, modality, batch.inputs[modality], summarised)
         codes.append(model.quantizer.quantize({modality: encoded})[modality])
         targets.append(batch.targets[modality])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 
 import attrs
 import torch
@@ -36,14 +37,14 @@ def pretrain(session: Session, split: Split, optimizer: torch.optim.Optimizer, d
     if session.plan.device.compile:
         compile_parts(model, runtime.device)
     health = Health(model, optimizer, model.own_optimizers())
+    read = partial(own_clips, split, runtime.ranks)
     for epoch in range(done // schedule.steps, run.epochs):
         session.hook.codaar_epoch_start(epoch=epoch, epochs=run.epochs, steps=schedule.steps)
         set_learning_rate(optimizer, session.plan.optimizer, epoch)
         means = Means()
-        for step, indices in schedule.batches(run.seed, epoch, done):
+        for (step, _), batch in runtime.batches(read, schedule.batches(run.seed, epoch, done), model.modalities):
             if runtime.agreed(session.interruption.requested):
                 raise interrupted(session, optimizer, health, step)
-            batch = runtime.place(own_clips(split, indices, runtime.ranks), model.modalities)
             torch.manual_seed(derive_seed(run.seed, "step", step, runtime.ranks.rank))
             generator = generator_of(run.seed, "shared", step)
             health.begin()
@@ -106,11 +107,12 @@ class Schedule:
                 yield step, order[position * self.batch : (position + 1) * self.batch]
 
 
-def own_clips(split: Split, indices: Sequence[int], ranks: Ranks) -> Batch:
-    """Read this rank's clips of a batch, a whole piece of it.
+def own_clips(split: Split, ranks: Ranks, place: tuple[int, Sequence[int]]) -> Batch:
+    """Read this rank's clips of a step, a whole piece of its batch.
 
     Where there are fewer clips than ranks, a rank without any gets one whose steps are all masked: it counts nothing.
     """
+    _, indices = place
     start, end = (len(indices) * rank // ranks.size for rank in (ranks.rank, ranks.rank + 1))
     if start < end:
         return split[indices[start:end]]

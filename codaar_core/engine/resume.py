@@ -22,6 +22,7 @@ HARMLESS = (
     "run.plugins",
     "hooks.",
     "device.threads",
+    "device.ahead",
     "evaluate.",
     "bench.",
 )

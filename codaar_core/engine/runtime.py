@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TypeVar
 
@@ -16,11 +16,13 @@ from torch import Tensor
 from codaar_core.api import Batch, CodaarError, Features
 from codaar_core.api.ranks import Alone
 from codaar_core.engine.processes import Together
+from codaar_core.engine.reading import read_ahead
 from codaar_core.recipe.settings import DeviceSettings
 
 __all__ = ["Alone", "Runtime", "choose_device", "derive_seed", "generator_of", "make_runtime", "to_numbers"]
 
 T = TypeVar("T")
+Place = TypeVar("Place")
 
 NO_BFLOAT16 = ("NO AVX", "AVX", "AVX2")  # what CPUs are capable of that have no instructions for it
 
@@ -33,21 +35,37 @@ class Runtime:
     dtype: torch.dtype
     ranks: Alone | Together = attrs.field(factory=Alone)
     narrow: torch.dtype | None = None  # of matrix products under autocast
+    ahead: int = 0  # batches that are read meanwhile
 
     @property
     def is_first(self) -> bool:
         """Whether this process writes and reports."""
         return self.ranks.rank == 0
 
-    def place(self, batch: Batch, modalities: tuple[str, ...]) -> Batch:
-        """Move the features of ``modalities`` (and all targets) to the device, in the run's precision."""
-        inputs = {m: self._place_features(batch.inputs[m]) for m in modalities}
-        targets = {m: target.to(self.device) for m, target in batch.targets.items()}
-        return Batch(inputs, targets)
+    def batches(
+        self, read: Callable[[Place], Batch], places: Iterable[Place], modalities: Sequence[str]
+    ) -> Iterator[tuple[Place, Batch]]:
+        """Each place of a split with its batch on the device; the next ones are read while this one is computed on."""
+        for place, batch in read_ahead(lambda place: self._staged(read(place), modalities), places, self.ahead):
+            yield place, self.place(batch, modalities)
 
-    def _place_features(self, features: Features) -> Features:
-        mask = None if features.mask is None else features.mask.to(self.device)
-        return Features(features.values.to(self.device, self.dtype), mask)
+    def _staged(self, batch: Batch, modalities: Sequence[str]) -> Batch:
+        """From pinned memory, a GPU takes a batch without waiting for what it computes."""
+        chosen = {m: batch.inputs[m] for m in modalities}
+        return _each_tensor(Tensor.pin_memory, Batch(chosen, batch.targets)) if self.device.type == "cuda" else batch
+
+    def place(self, batch: Batch, modalities: Sequence[str]) -> Batch:
+        """Move the features of ``modalities`` (and all targets) to the device, in the run's precision."""
+        chosen = {m: self._narrowed(batch.inputs[m]) for m in modalities}
+        moved = _each_tensor(lambda tensor: tensor.to(self.device, non_blocking=True), Batch(chosen, batch.targets))
+        return moved._replace(inputs={m: self._in_precision(features) for m, features in moved.inputs.items()})
+
+    def _narrowed(self, features: Features) -> Features:
+        """Features that are wider than the run's travel as the run's, narrower ones as they are."""
+        return self._in_precision(features) if features.values.itemsize > self.dtype.itemsize else features
+
+    def _in_precision(self, features: Features) -> Features:
+        return features._replace(values=features.values.to(self.dtype))
 
     def autocast(self) -> AbstractContextManager[None]:
         """Where matrix products are taken in the narrow type, if the run has one."""
@@ -81,6 +99,11 @@ class Runtime:
             torch._foreach_div_(gradients, self.ranks.size)
 
 
+def _each_tensor(change: Callable[[Tensor], Tensor], batch: Batch) -> Batch:
+    inputs = {m: Features(*(each if each is None else change(each) for each in batch.inputs[m])) for m in batch.inputs}
+    return Batch(inputs, {m: change(target) for m, target in batch.targets.items()})
+
+
 def make_runtime(settings: DeviceSettings, ranks: Alone | Together | None = None) -> Runtime:
     """Set up this process as the recipe's [device] says.
 
@@ -100,7 +123,7 @@ def make_runtime(settings: DeviceSettings, ranks: Alone | Together | None = None
     narrow = torch.bfloat16 if settings.autocast == "bf16" else None
     if narrow and device.type == "cpu" and torch.backends.cpu.get_cpu_capability() in NO_BFLOAT16:
         warnings.warn('this CPU has no instructions for bfloat16: device.autocast = "off" is faster here', stacklevel=2)
-    return Runtime(device, getattr(torch, settings.dtype), ranks, narrow)
+    return Runtime(device, getattr(torch, settings.dtype), ranks, narrow, settings.ahead)
 
 
 def _threads_each(ranks: Alone | Together) -> int:

@@ -1,0 +1,34 @@
+"""Clips are read while the device computes."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+Place = TypeVar("Place")
+Read = TypeVar("Read")
+
+
+def read_ahead(read: Callable[[Place], Read], places: Iterable[Place], ahead: int) -> Iterator[tuple[Place, Read]]:
+    """Each place with what is read there, in order, while one thread reads up to ``ahead`` places further.
+
+    What ``read`` raises is raised where its turn has come: what lies before it is given first.
+    """
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="codaar-reader") as reader:
+        waiting: deque[tuple[Place, Future[Read]]] = deque()
+        try:
+            for place in places:
+                waiting.append((place, reader.submit(read, place)))
+                if len(waiting) > ahead:
+                    yield _first(waiting)
+            while waiting:
+                yield _first(waiting)
+        finally:  # whoever asks no more, waits for no more than the place that is being read
+            reader.shutdown(cancel_futures=True)
+
+
+def _first(waiting: deque[tuple[Place, Future[Read]]]) -> tuple[Place, Read]:
+    place, reading = waiting.popleft()
+    return place, reading.result()
