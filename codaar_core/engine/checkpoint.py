@@ -14,12 +14,21 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from codaar_core.api import CodaarError
+from codaar_core.engine.loss_scale import LossScale
 from codaar_core.engine.model import Model
 
 FORMAT = 1
+SCALE = "scale/"
 
 
-def save_checkpoint(folder: Path, step: int, model: Model, optimizer: torch.optim.Optimizer, keep: int = 2) -> Path:
+def save_checkpoint(
+    folder: Path,
+    step: int,
+    model: Model,
+    optimizer: torch.optim.Optimizer,
+    scale: LossScale | None = None,
+    keep: int = 2,
+) -> Path:
     """Write ``step-N``, and remove all but the newest ``keep``.
 
     No state of a random generator is kept: every draw of a step follows from the seed and the step's number.
@@ -27,13 +36,15 @@ def save_checkpoint(folder: Path, step: int, model: Model, optimizer: torch.opti
     Raises:
         CodaarError: The disk is full or not writable; earlier checkpoints stay.
     """
-    final = _write(folder / f"step-{step}", {"step": step}, model, optimizer)
+    final = _write(folder / f"step-{step}", {"step": step}, model, optimizer, scale)
     for old in complete_checkpoints(folder)[:-keep]:
         shutil.rmtree(old, ignore_errors=True)
     return final
 
 
-def save_if_best(folder: Path, step: int, value: float, model: Model, optimizer: torch.optim.Optimizer) -> None:
+def save_if_best(
+    folder: Path, step: int, value: float, model: Model, optimizer: torch.optim.Optimizer, scale: LossScale
+) -> None:
     """Write ``best-N`` if ``value`` is lower than that of the best so far, which is then removed.
 
     Raises:
@@ -42,7 +53,7 @@ def save_if_best(folder: Path, step: int, value: float, model: Model, optimizer:
     best = best_checkpoint(folder)
     if best is not None and value >= _state(best)["value"]:
         return
-    _write(folder / f"best-{step}", {"step": step, "value": value}, model, optimizer)
+    _write(folder / f"best-{step}", {"step": step, "value": value}, model, optimizer, scale)
     if best is not None:
         shutil.rmtree(best, ignore_errors=True)
 
@@ -57,14 +68,20 @@ def _state(path: Path) -> dict[str, float]:
     return json.loads((path / "state.json").read_text("utf-8"))
 
 
-def _write(final: Path, state: Mapping[str, float], model: Model, optimizer: torch.optim.Optimizer) -> Path:
+def _write(
+    final: Path,
+    state: Mapping[str, float],
+    model: Model,
+    optimizer: torch.optim.Optimizer,
+    scale: LossScale | None,
+) -> Path:
     """Write a checkpoint aside, flush it and rename it."""
     aside = final.with_name(f".{final.name}.partial")
     try:
         shutil.rmtree(aside, ignore_errors=True)
         aside.mkdir(parents=True)
         save_file(_contiguous(model.state_dict()), aside / "model.safetensors")
-        save_file(_contiguous(dict(_optimizer_tensors(model, optimizer))), aside / "train.safetensors")
+        save_file(_contiguous(dict(_training_tensors(model, optimizer, scale))), aside / "train.safetensors")
         (aside / "state.json").write_text(json.dumps({"format": FORMAT, **state}) + "\n", "utf-8")
         for file in aside.iterdir():
             _flush(file)
@@ -121,14 +138,16 @@ def take_weights(model: Model, weights: Mapping[str, Tensor], source: str) -> No
         raise CodaarError(f"{source} does not fit this model: {reason}") from error
 
 
-def load_training(path: Path, model: Model, optimizer: torch.optim.Optimizer) -> int:
-    """Load model and optimizers; gives the number of steps already done."""
+def load_training(path: Path, model: Model, optimizer: torch.optim.Optimizer, scale: LossScale | None = None) -> int:
+    """Load model, optimizers and the loss scale; gives the number of steps already done."""
     load_model(path, model)
     tensors = load_file(path / "train.safetensors")
     for prefix, each in _optimizers(model, optimizer):
         saved = each.state_dict()
         saved["state"] = _nested({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})
         each.load_state_dict(saved)
+    if scale is not None:
+        scale.load({k.removeprefix(SCALE): v for k, v in tensors.items() if k.startswith(SCALE)})
     return int(_state(path)["step"])
 
 
@@ -139,11 +158,15 @@ def _optimizers(model: Model, optimizer: torch.optim.Optimizer) -> Iterator[tupl
             yield f"{name}/", loss.optimizer
 
 
-def _optimizer_tensors(model: Model, optimizer: torch.optim.Optimizer) -> Iterator[tuple[str, Tensor]]:
+def _training_tensors(
+    model: Model, optimizer: torch.optim.Optimizer, scale: LossScale | None
+) -> Iterator[tuple[str, Tensor]]:
     for prefix, each in _optimizers(model, optimizer):
         for index, state in each.state_dict()["state"].items():
             for key, value in state.items():
                 yield f"{prefix}{index}/{key}", value
+    for key, value in scale.state.items() if scale is not None else ():
+        yield f"{SCALE}{key}", value
 
 
 def _nested(flat: Mapping[str, Tensor]) -> dict[int, dict[str, Tensor]]:

@@ -33,8 +33,8 @@ class Health:
         self.before = [tensor.detach().clone() for tensor in self.kept]
         self.moments = {moment: moment.clone() for moment in self._moments()}
 
-    def judge(self, epoch: int, step: int, values: Mapping[str, Tensor]) -> None:
-        """Look at the losses and the norm of the gradient, before the optimizer steps."""
+    def judge(self, epoch: int, step: int, values: Mapping[str, Tensor], skipped: Tensor) -> None:
+        """Look at the losses and the norm of the gradient, before the optimizer steps; this one may be ``skipped``."""
         finite = torch.stack(list(values.values())).isfinite().all()
         place = {"epoch": epoch, "step": step}
         seen = {name: finite.new_full((), at, dtype=torch.float64) for name, at in place.items()} | dict(values)
@@ -42,16 +42,17 @@ class Health:
             self.failed, self.first = torch.zeros_like(finite, dtype=torch.float32), seen
         self.first = {name: self.first[name].where(self.failed > 0, value) for name, value in seen.items()}
         self.failed = self.failed.where(finite, 1.0)
-        self.optimizer.found_inf = self.failed
+        self.undone = self.failed.where(~skipped, 1.0)
+        self.optimizer.found_inf = self.undone
 
     @torch.no_grad()
     def end(self) -> None:
-        """A step ends: where it failed, or an earlier one did, what is kept is that of before."""
+        """A step ends: where it was skipped or failed, or an earlier one did, what is kept is that of before."""
         for tensor, before in zip(self.kept, self.before, strict=True):
-            tensor.copy_(before.where(self.failed > 0, tensor))
+            tensor.copy_(before.where(self.undone > 0, tensor))
         for moment in self._moments():
             before = self.moments.get(moment, torch.zeros_like(moment))  # optimizers begin with zeros
-            moment.copy_(before.where(self.failed > 0, moment))
+            moment.copy_(before.where(self.undone > 0, moment))
 
     def _moments(self) -> list[Tensor]:
         """What the own optimizers remember on the device; the host's counts of steps matter to nobody."""

@@ -58,11 +58,12 @@ def pretrain(session: Session, split: Split, optimizer: torch.optim.Optimizer, d
                 terms = model.terms(view)
                 total = torch.stack(list(terms.values())).sum()
 
-            total.backward()
+            session.scale.up(total).backward()
             runtime.average_gradients(model.parameters())
-            norm = clip_gradients(session)
+            session.scale.down(model.parameters())
+            norm, skipped = session.scale.judge(clip_gradients(session))
             values = runtime.averaged({**terms, "total": total, "grad_norm": norm})
-            health.judge(epoch, step, values)
+            health.judge(epoch, step, values, skipped)
             optimizer.step()
             optimizer.zero_grad()
             update_codebooks(model.quantizer, model.align, encoded, quantized, generator, runtime.ranks)
@@ -170,7 +171,7 @@ def save(session: Session, optimizer: torch.optim.Optimizer, step: int) -> str:
     folder = session.directory.checkpoints
     path = folder / f"step-{step}"
     if session.runtime.is_first:
-        save_checkpoint(folder, step, session.model, optimizer, session.plan.run.keep)
+        save_checkpoint(folder, step, session.model, optimizer, session.scale, session.plan.run.keep)
         session.hook.codaar_checkpoint_saved(path=path, step=step)
     return str(path)
 
@@ -186,7 +187,7 @@ def keep_best(session: Session, optimizer: torch.optim.Optimizer, step: int, val
         help = did_you_mean(name, values) or f"an epoch has {', '.join(values)}"
         raise CodaarError(f"run.best = {name!r} is no value of an epoch; the state is kept", help)
     if name and session.runtime.is_first:
-        save_if_best(session.directory.checkpoints, step, values[name], session.model, optimizer)
+        save_if_best(session.directory.checkpoints, step, values[name], session.model, optimizer, session.scale)
 
 
 def interrupted(session: Session, optimizer: torch.optim.Optimizer, health: Health, done: int) -> Interrupted:

@@ -97,7 +97,8 @@ def _optimizer(session: Session, resumed: bool) -> tuple[torch.optim.Optimizer, 
     optimizer = make_optimizer(session)
     if not resumed:
         return optimizer, 0
-    return optimizer, load_training(newest_checkpoint(session.directory.checkpoints), session.model, optimizer)
+    newest = newest_checkpoint(session.directory.checkpoints)
+    return optimizer, load_training(newest, session.model, optimizer, session.scale)
 
 
 def _run_phases(

@@ -24,6 +24,7 @@ __all__ = ["Alone", "Runtime", "choose_device", "derive_seed", "generator_of", "
 T = TypeVar("T")
 Place = TypeVar("Place")
 
+NARROW = {"off": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 NO_BFLOAT16 = ("NO AVX", "AVX", "AVX2")  # what CPUs are capable of that have no instructions for it
 
 
@@ -120,8 +121,8 @@ def make_runtime(settings: DeviceSettings, ranks: Alone | Together | None = None
     if settings.deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what cuBLAS needs for it
     torch.use_deterministic_algorithms(settings.deterministic)
-    narrow = torch.bfloat16 if settings.autocast == "bf16" else None
-    if narrow and device.type == "cpu" and torch.backends.cpu.get_cpu_capability() in NO_BFLOAT16:
+    narrow = NARROW[settings.autocast]
+    if narrow == torch.bfloat16 and device.type == "cpu" and torch.backends.cpu.get_cpu_capability() in NO_BFLOAT16:
         warnings.warn('this CPU has no instructions for bfloat16: device.autocast = "off" is faster here', stacklevel=2)
     return Runtime(device, getattr(torch, settings.dtype), ranks, narrow, settings.ahead)
 

@@ -7,6 +7,7 @@ import pluggy
 
 from codaar_core.engine.directory import RunDirectory
 from codaar_core.engine.interruption import Interruption
+from codaar_core.engine.loss_scale import LossScale
 from codaar_core.engine.model import Model
 from codaar_core.engine.runtime import Runtime
 from codaar_core.recipe.plan import Plan
@@ -22,6 +23,11 @@ class Session:
     directory: RunDirectory
     hook: pluggy.HookRelay
     interruption: Interruption
+    scale: LossScale = attrs.field(init=False)
+
+    @scale.default
+    def _scale(self) -> LossScale:
+        return LossScale(self.runtime.device, self.runtime.narrow)
 
     @property
     def resume_command(self) -> str:

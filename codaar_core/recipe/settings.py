@@ -55,8 +55,8 @@ class DeviceSettings:
 
     on: str = setting("auto", "auto, cpu, mps, cuda or cuda:N", device_name)
     dtype: Literal["float32", "float64"] = setting("float32", "floating-point type of model and data")
-    autocast: Literal["off", "bf16"] = setting(
-        "off", "bf16: encoders, decoders and losses multiply in bfloat16; codebooks and weights keep dtype"
+    autocast: Literal["off", "bf16", "fp16"] = setting(
+        "off", "type in which encoders, decoders and losses multiply; codebooks and weights keep dtype"
     )
     compile: bool = setting(False, "compile encoders and decoders (torch.compile)")
     processes: int = setting(1, "processes started on this machine, one a GPU; torchrun brings its own", ge(1))

@@ -24,7 +24,8 @@ def trained(breaks_at: int | None, broken: str, dtype: torch.dtype) -> tuple[dic
         optimizer.zero_grad()
         loss.backward()
         finite = torch.zeros((), dtype=dtype)
-        health.judge(1, step, {"loss": finite, "grad_norm": loss} if broken == "gradient" else {"loss": loss})
+        values = {"loss": finite, "grad_norm": loss} if broken == "gradient" else {"loss": loss}
+        health.judge(1, step, values, skipped=torch.tensor(False))
         optimizer.step()
         health.end()
         if step + 1 == breaks_at:
@@ -76,7 +77,7 @@ def test_what_losses_keep_and_train_by_themselves_is_put_back(breaks_at):
         optimizer.zero_grad()
         loss = model["student"](x).square().sum()
         loss.backward()
-        health.judge(0, step, {"loss": loss.detach()})
+        health.judge(0, step, {"loss": loss.detach()}, skipped=torch.tensor(False))
         optimizer.step()
         health.end()
     assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())

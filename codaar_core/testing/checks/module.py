@@ -174,27 +174,35 @@ def float64(subject: ModuleSubject) -> None:
 
 @check(*MODULES)
 def autocast(subject: ModuleSubject) -> None:
-    """Under autocast to bfloat16 it gives finite numbers, and nearly all codes it gives otherwise."""
+    """Under autocast to bfloat16 and float16 it gives finite numbers, and nearly all codes it gives otherwise."""
     module, inputs = subject.build().eval(), subject.inputs()
     expected = run(subject, module, inputs)
+    for narrow in ("bfloat16", "float16"):
+        _compare_narrow(subject, narrow, _run_narrow(subject, module, inputs, narrow), expected)
+
+
+def _run_narrow(subject: ModuleSubject, module: nn.Module, inputs: object, narrow: str) -> Outputs:
     try:
-        with torch.autocast("cpu", torch.bfloat16):
-            given = run(subject, module, inputs)
+        with torch.autocast("cpu", getattr(torch, narrow)):
+            return run(subject, module, inputs)
     except RuntimeError as error:
         if "primitive" in str(error):
-            raise DataError("torch cannot compute an operation of it in bfloat16 on this CPU") from error
+            raise DataError(f"torch cannot compute an operation of it in {narrow} on this CPU") from error
         raise
+
+
+def _compare_narrow(subject: ModuleSubject, narrow: str, given: Outputs, expected: Outputs) -> None:
     for name, value in given.items():
         expect(
             bool(value.isfinite().all()),
-            f"{subject.title} gives a {name} that is not finite under autocast to bfloat16",
+            f"{subject.title} gives a {name} that is not finite under autocast to {narrow}",
             "compute sums, norms and exponentials in float32: with torch.autocast(x.device.type, enabled=False)",
         )
         if not value.is_floating_point():
             same = float((value == expected[name]).double().mean())
             expect(
                 same >= SAME_CODES,
-                f"{subject.title}: only {same:.0%} of {name} are the same under autocast to bfloat16",
+                f"{subject.title}: only {same:.0%} of {name} are the same under autocast to {narrow}",
                 "compute distances in float32: with torch.autocast(x.device.type, enabled=False)",
             )
 
