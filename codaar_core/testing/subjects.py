@@ -28,6 +28,8 @@ from codaar_core.api import (
     Encoded,
     Encoder,
     EncoderContext,
+    Extractor,
+    ExtractorContext,
     Features,
     HeadContext,
     Loss,
@@ -43,6 +45,7 @@ from codaar_core.api import (
 from codaar_core.engine.model import estimated
 from codaar_core.testing import toy_model, toys
 from codaar_core.testing.check import Violation
+from codaar_core.testing.toy_recordings import WRITERS
 from codaar_core.testing.toys import CLIPS, CODES, LATENT, MODALITIES, SHAPES, STEPS, generator_of
 
 TEST_CLIPS = 200  # at most
@@ -518,7 +521,28 @@ class BenchmarkSubject(Subject):
         return {m: split[range(min(TEST_CLIPS, len(split)))].targets[m] for m, split in splits.items()}
 
 
+class ExtractorSubject(Subject):
+    """An extractor of sentences, or of files some of which can be made here."""
+
+    component: type[Extractor]
+
+    def contexts(self) -> Iterator[ExtractorContext]:
+        """The device that is always there."""
+        yield ExtractorContext(torch.device("cpu"))
+
+    @property
+    def can_be_tried(self) -> bool:
+        """Whether there is something to be read."""
+        return bool(self.suffix or not self.component.suffixes)
+
+    @property
+    def suffix(self) -> str:
+        """The first suffix it reads of those of which files can be made; empty where there is none."""
+        return next((each for each in self.component.suffixes if each in WRITERS), "")
+
+
 SUBJECTS: Mapping[str, type[Subject]] = {
+    "extractor": ExtractorSubject,
     "encoder": EncoderSubject,
     "decoder": DecoderSubject,
     "quantizer": QuantizerSubject,
