@@ -268,6 +268,14 @@ class Deaf(GoodExtractor):
         return torch.ones_like(super().extract(source))
 
 
+@breaks("extractor", "other-device", "mixes devices")
+class StaysAtHome(GoodExtractor):
+    """Its weights go where they are told, recordings do not."""
+
+    def extract(self, source):
+        return super().extract(source) * torch.ones(2, device=self.device)
+
+
 @breaks("extractor", "broken-recordings", "fails with EOFError for empty.wav")
 class FailsAsItComes(GoodExtractor):
     """Leaves errors as they are."""

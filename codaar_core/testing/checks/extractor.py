@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from codaar_core.api import DataError, Extractor, Space
+from codaar_core.api import DataError, Extractor, ExtractorContext, Space
 from codaar_core.testing.check import Violation, check, expect
 from codaar_core.testing.checks.data import no_files
 from codaar_core.testing.subjects import ExtractorSubject
@@ -106,6 +106,22 @@ def same_again(subject: ExtractorSubject) -> None:
     )
 
 
+@check("extractor", applies=lambda subject: subject.can_be_tried)
+def other_device(subject: ExtractorSubject) -> None:
+    """On another device it computes there, as far as that can be told without one: on torch's "meta"."""
+    extractor: Extractor = subject.build(ExtractorContext(torch.device("meta")))
+    extractor.prepare()
+    try:
+        with _sources(subject) as sources:
+            extractor.extract(sources[0])
+    except RuntimeError as error:
+        if "device" in str(error) and "no data" not in str(error):
+            raise Violation(
+                f"{subject.title} mixes devices: {str(error).splitlines()[0]}",
+                "move the network and what it is given to self.device; make constants where the input is",
+            ) from error
+
+
 @check("extractor", applies=lambda subject: subject.can_be_tried and subject.component.suffixes)
 def broken_recordings(subject: ExtractorSubject) -> None:
     """A broken recording is a DataError with its name: the others are extracted, and it is listed at the end."""
@@ -150,7 +166,7 @@ def _sources(subject: ExtractorSubject) -> Iterator[tuple[Any, Any]]:
         yield SENTENCES
         return
     with TemporaryDirectory() as folder:
-        paths = tuple(Path(folder) / f"{name}{subject.suffix}" for name in ("-one", "other"))
-        for number, path in enumerate(paths):
+        one, other = (Path(folder) / f"{name}{subject.suffix}" for name in ("-one", "other"))
+        for number, path in enumerate((one, other)):
             WRITERS[subject.suffix](path, subject.seed + number)
-        yield paths
+        yield one, other
