@@ -95,11 +95,15 @@ def _found(folder: Path, block: Block, extractor: Extractor) -> list[Path]:
     if not folder.is_dir():
         raise DataError(f"there is no folder {folder}")
     files = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in extractor.suffixes]
-    found = [path for path in files if path.is_file() and not path.name.startswith(".")]
+    found = [path for path in files if path.is_file() and not _hidden(path.relative_to(folder))]
     if not found:
         read = ", ".join(extractor.suffixes)
         raise DataError(f"{folder} has no recording that {block.entry.full_name} reads", f"it reads {read}")
     return found
+
+
+def _hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
 
 
 def _by_stem(recordings: Sequence[Path]) -> dict[str, Path]:
@@ -144,14 +148,16 @@ def _checksum(path: Path) -> str:
 
 
 def _refuse_mixture(folder: Path, made: Mapping[str, Any]) -> None:
-    """Refuse a folder whose features something else has made."""
+    """Refuse a folder whose features something else has made, or nobody knows what."""
     note = folder / NOTE
-    if not note.exists():
+    if not note.exists() and not any(folder.glob("*.npy")):
         return
     try:
         before = tomli.loads(note.read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise DataError(f"{note} cannot be read: {error}", "extract to another folder") from error
+        raise DataError(
+            f"{folder} has features, and what made them cannot be read in {NOTE}: {error}", "extract to another folder"
+        ) from error
     for key, value in made.items():
         if before.get(key) != value:
             raise DataError(

@@ -67,7 +67,8 @@ class Sentences(Extractor):
     def extract(self, source):
         return torch.zeros(1, 1)
 '''
-RECORDINGS = {"-first.txt": "abc\nabb\n", "second.TXT": "ccc\n", "deeper/third.text": "b\nb\nc\n", ".hidden.txt": "?"}
+RECORDINGS = {"-first.txt": "abc\nabb\n", "second.TXT": "ccc\n", "deeper/third.text": "b\nb\nc\n"}
+HIDDEN = (".hidden.txt", ".folder/hidden.txt")
 
 
 @pytest.fixture(autouse=True)
@@ -77,6 +78,8 @@ def here(tmp_path, monkeypatch) -> Path:
     Path("abc.weights").write_text("abc\n")
     for name, content in RECORDINGS.items():
         record(name, content)
+    for name in HIDDEN:
+        record(name, "?")
     return tmp_path
 
 
@@ -213,7 +216,14 @@ def test_a_damaged_note_is_no_leave_to_mix(call):
     call()
     Path("features/extraction.toml").write_text("made_by =")
     code, _, error = call()
-    assert code == 1 and "features/extraction.toml cannot be read" in error
+    assert code == 1 and "features has features, and what made them cannot be read in extraction.toml" in error
+
+
+def test_features_without_a_note_are_not_mixed_in(call):
+    call()
+    Path("features/extraction.toml").unlink()
+    code, _, error = call()
+    assert code == 1 and "features has features, and what made them cannot be read in extraction.toml" in error
 
 
 def test_two_recordings_of_one_name_are_refused(call):
