@@ -11,7 +11,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from codaar_core.engine import adopt_model, data_card, data_of, open_model, pack_data, read_lock, verify_packed
+    from codaar_core.engine import (
+        adopt_model,
+        data_card,
+        data_of,
+        extract_features,
+        open_model,
+        pack_data,
+        read_lock,
+        verify_packed,
+    )
     from codaar_core.recipe import Problem, diff, explain, inspect, load, load_sweep, schema
     from codaar_core.recipe.plan import Plan
     from codaar_core.registry import list_components
@@ -33,6 +42,7 @@ _HOME = {
     "diff": "codaar_core.recipe:diff",
     "doctor": "codaar_core.registry.doctor:doctor",
     "explain": "codaar_core.recipe:explain",
+    "extract_features": "codaar_core.engine:extract_features",
     "index_entry": "codaar_core.registry.upkeep:index_entry",
     "inspect": "codaar_core.recipe:inspect",
     "list_components": "codaar_core.registry:list_components",
@@ -60,6 +70,7 @@ __all__ = [
     "diff",
     "doctor",
     "explain",
+    "extract_features",
     "index_entry",
     "inspect",
     "list_components",

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from codaar_core.api.decoder import Decoder, DecoderContext
     from codaar_core.api.encoder import Encoder, EncoderContext
     from codaar_core.api.errors import CodaarError, ComponentError, DataError
-    from codaar_core.api.extractor import Extractor
+    from codaar_core.api.extractor import Extractor, ExtractorContext
     from codaar_core.api.head import HeadContext, TaskHead
     from codaar_core.api.hooks import RunHooks, hook
     from codaar_core.api.loss import Loss, LossContext
@@ -32,7 +32,7 @@ _HOME = {
     "decoder": ("Decoder", "DecoderContext"),
     "encoder": ("Encoder", "EncoderContext"),
     "errors": ("CodaarError", "ComponentError", "DataError"),
-    "extractor": ("Extractor",),
+    "extractor": ("Extractor", "ExtractorContext"),
     "head": ("HeadContext", "TaskHead"),
     "hooks": ("RunHooks", "hook"),
     "loss": ("Loss", "LossContext"),

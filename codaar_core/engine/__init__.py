@@ -2,6 +2,7 @@
 
 from codaar_core.engine.card import data_card, data_of
 from codaar_core.engine.drift import Drift, read_lock, shown
+from codaar_core.engine.extraction import extract_features
 from codaar_core.engine.packing import pack_data, verify_packed
 from codaar_core.engine.processes import is_first
 from codaar_core.engine.run import run
@@ -14,6 +15,7 @@ __all__ = [
     "adopt_model",
     "data_card",
     "data_of",
+    "extract_features",
     "is_first",
     "open_model",
     "pack_data",

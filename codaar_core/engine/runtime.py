@@ -133,8 +133,12 @@ def _threads_each(ranks: Alone | Together) -> int:
     return 0 if local == 1 else max(1, (os.cpu_count() or 1) // local)
 
 
-def choose_device(on: str) -> torch.device:
+def choose_device(on: str, setting: str = "device.on") -> torch.device:
     """Turn the recipe's ``device.on`` into a device; "auto" takes a GPU where there is one.
+
+    Args:
+        on: A name that torch knows, or "auto".
+        setting: What it was given as, for the message.
 
     Raises:
         CodaarError: The device does not exist here.
@@ -144,7 +148,7 @@ def choose_device(on: str) -> torch.device:
         return torch.device(next(name for name, here in available.items() if here))
     device = torch.device(on)
     if not available.get(device.type, False):
-        raise CodaarError(f"device.on = {on!r}: this machine has no such device", 'write device.on = "auto" or "cpu"')
+        raise CodaarError(f"{setting} = {on!r}: this machine has no such device", f'write {setting} = "auto" or "cpu"')
     return device
 
 

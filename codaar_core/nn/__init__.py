@@ -5,6 +5,7 @@ from __future__ import annotations
 from codaar_core.nn.convolution import Convolution3x3
 from codaar_core.nn.masked_batch_norm import MaskedBatchNorm2d
 from codaar_core.nn.precise_lstm import PreciseLstm
+from codaar_core.nn.published_weights import load_published
 from codaar_core.nn.residual_stack import ResidualStack
 from codaar_core.nn.sequence_decoder import SequenceDecoder
 from codaar_core.nn.temporal_settings import TemporalSettings
@@ -21,4 +22,5 @@ __all__ = [
     "TemporalTransformer",
     "VectorDecoder",
     "ignored_steps",
+    "load_published",
 ]

@@ -49,7 +49,7 @@ class Inspection:
     doc: str
     place: str  # file:line
     settings: tuple[Setting, ...]
-    block: str  # TOML
+    block: str  # TOML, or a command
     closed_forms: tuple[ClosedForm, ...]
 
 
@@ -111,7 +111,10 @@ def type_name(kind: Any) -> str:
 
 
 def block(entry: Entry, settings: Sequence[Setting]) -> str:
-    """A block to paste: all settings with their defaults and meanings."""
+    """A block to paste: all settings with their defaults and meanings; an extractor is used on the command line."""
+    if entry.kind == "extractor":
+        needed = "".join(f" -o {setting.name}=..." for setting in settings if not setting.default)
+        return f"codaar data extract {entry.name} FOLDER --to FOLDER{needed}"
     lines = [("use", literal(entry.name), ""), *map(_written, settings)]
     names = max(len(name) for name, _, _ in lines)
     values = max((len(value) for _, value, meaning in lines if meaning), default=0)

@@ -1,4 +1,4 @@
-"""A data source without a recipe: its name, and settings from the command line."""
+"""A component without a recipe: its name, and settings from the command line."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from codaar_core.recipe.reading import read_overrides
 from codaar_core.recipe.tree import Table
 from codaar_core.registry import Registry
 
+Plugins = Sequence[Path | str]
 
-def load_data(name: str, overrides: Sequence[str] = (), plugins: Sequence[Path | str] = ()) -> Block:
+
+def load_data(name: str, overrides: Sequence[str] = (), plugins: Plugins = ()) -> Block:
     """Find a data source and check its settings.
 
     Args:
@@ -25,9 +27,6 @@ def load_data(name: str, overrides: Sequence[str] = (), plugins: Sequence[Path |
     Raises:
         RecipeError: With all problems.
     """
-    registry = Registry()
-    for file in plugins:
-        registry.add_file(Path(file))
     tree, problems = interpolate(read_overrides(overrides))
     for key, node in tree.without(["data"]).items.items():
         problems.append(
@@ -35,7 +34,29 @@ def load_data(name: str, overrides: Sequence[str] = (), plugins: Sequence[Path |
         )
     given = tree.items.get("data")
     table = given if isinstance(given, Table) else Table({}, tree.origin)
-    block = Blocks(registry, problems).block("data", "data", table.without(["use"]), default=name)
+    return _block("data", name, table, problems, plugins)
+
+
+def load_extractor(name: str, settings: Sequence[str] = (), plugins: Plugins = ()) -> Block:
+    """Find an extractor and check its settings.
+
+    Args:
+        name: ``[provider:]name``.
+        settings: ``SETTING=VALUE``.
+        plugins: Python files of local components.
+
+    Raises:
+        RecipeError: With all problems.
+    """
+    table, problems = interpolate(read_overrides(settings))
+    return _block("extractor", name, table, problems, plugins)
+
+
+def _block(kind: str, name: str, table: Table, problems: list[Problem], plugins: Plugins) -> Block:
+    registry = Registry()
+    for file in plugins:
+        registry.add_file(Path(file))
+    block = Blocks(registry, problems).block(kind, kind, table.without(["use"]), default=name)
     if problems or block is None:
         raise RecipeError(problems)
     return block

@@ -12,6 +12,7 @@ MODULES = (
     "settings",
     "building",
     "module",
+    "extractor",
     "encoder",
     "decoder",
     "quantizer",

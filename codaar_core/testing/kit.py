@@ -26,7 +26,7 @@ BEFORE_OTHERS = {
     "quantizer": ("builds", "record"),
     "alignment": ("builds", "keys-and-shapes"),
     "loss": ("builds", "terms"),
-    **dict.fromkeys(("head", "data", "benchmark"), ("builds",)),
+    **dict.fromkeys(("extractor", "head", "data", "benchmark"), ("builds",)),
 }
 """A component that fails one of these fails most others because of it: they are not run."""
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import wave
+from hashlib import sha256
+
 import attrs
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -11,6 +15,33 @@ from codaar_core import api
 from codaar_core.api import setting
 
 CLASSES = ("a", "b", "c")
+
+
+class GoodExtractor(api.Extractor):
+    """Loudness of halves of seconds."""
+
+    suffixes = (".wav",)
+    output = api.Space((2,))
+    made_by = "loudness"
+
+    def extract(self, source):
+        try:
+            with wave.open(str(source), "rb") as file:
+                seconds, values = file.getframerate() * file.getnchannels(), file.readframes(file.getnframes())
+        except (OSError, EOFError, wave.Error) as error:
+            raise api.DataError(f"{source} cannot be read: {error}") from error
+        samples = torch.from_numpy(np.frombuffer(values, np.int16).astype(np.float32))
+        return samples.reshape(-1, 2, seconds // 2).square().mean(-1)
+
+
+class GoodSentenceExtractor(api.Extractor):
+    """A number for each word."""
+
+    output = api.Space((1,))
+    made_by = "sha256"
+
+    def extract(self, source):
+        return torch.tensor([[float(sha256(word.encode()).digest()[0])] for word in source.split()])
 
 
 class GoodEncoder(api.Encoder):
@@ -288,6 +319,7 @@ class GoodHook(api.RunHooks):
 
 
 GOOD = {
+    "extractor": GoodExtractor,
     "encoder": GoodEncoder,
     "decoder": GoodDecoder,
     "quantizer": GoodQuantizer,
@@ -299,6 +331,7 @@ GOOD = {
     "hook": GoodHook,
 }
 VARIANTS = [
+    ("extractor", GoodSentenceExtractor),
     ("quantizer", GoodTrainedQuantizer),
     ("loss", GoodOwnLoss),
     ("loss", GoodRecordingLoss),

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
-from shutil import copytree
+from shutil import copytree, move
 
 import numpy as np
 import pytest
+import torch
+from codaar_plugin_vgg.network import Vgg19
+from codaar_plugin_vggish.network import VggishNetwork
 from code_blocks import ROOT, blocks
 
 import codaar_core
 from codaar_core.api import DataError
+from codaar_core.testing.toy_recordings import SECONDS, write_png, write_wav
 
 PAGE = blocks(ROOT / "docs" / "data.md")
 COMMANDS = [line[2:] for block in PAGE if block.language == "sh" for line in block.content.splitlines()]
@@ -29,6 +34,7 @@ def folder(tmp_path_factory) -> Path:
         if block.name:
             (folder / block.name).write_text(block.content, "utf-8")
     release(folder / "release")
+    record(folder)
     return folder
 
 
@@ -45,6 +51,16 @@ def release(folder: Path) -> None:
     (folder / "vggsoundCategories2Prompts.csv").write_text("label,prompt\nbarking,The sound of barking\n")
 
 
+def record(folder: Path) -> None:
+    """A recording, a picture, and random weights for both."""
+    pytest.importorskip("av")
+    for name, write in (("recordings/rain.wav", write_wav), ("pictures/rain.png", write_png)):
+        (folder / name).parent.mkdir()
+        write(folder / name, 0)
+    torch.save(VggishNetwork().state_dict(), folder / "vggish-10086976.pth")
+    torch.save(Vgg19().state_dict(), folder / "vgg19-dcbb9e9d.pth")
+
+
 SAID = {
     "codaar data avel.toml": "video: 3 of 3 clips are there",
     "codaar data pack avel.toml --to packed/avel40k": "packed/avel40k/pretrain.h5: 3 clips, ",
@@ -52,6 +68,8 @@ SAID = {
     "codaar data verify packed/avel40k/pretrain.h5": "is good: 3 clips",
     "codaar data packed.toml": "it is there: 3 clips for pretraining: VGGSound-AVEL",
     "codaar validate packed.toml": "packed.toml is good",
+    "codaar data extract vggish recordings --to features/audio -o weights=vggish-10086976.pth": "made by vggish-relu",
+    "codaar data extract vgg pictures --to features/pictures -o weights=vgg19-dcbb9e9d.pth": "by torchvision-vgg19-",
 }
 
 
@@ -66,6 +84,22 @@ def test_commands_in_order(command, folder):
     done = subprocess.run([program, *words[1:]], cwd=folder, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert SAID[command] in done.stdout
+
+
+SMALL = (
+    *("quantizer.codes=16", "quantizer.dim=16", "encoders.video.channels=[4, 8]", "decoders.video.hidden=4"),
+    *("run.epochs=1", "device.threads=1", "data.batch=2"),
+)
+
+
+def test_from_a_recording_to_codes(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    move(codaar_core.run("packed.toml", SMALL), "runs/mine")
+    (block,) = (block for block in PAGE if block.language == "py")
+    done = subprocess.run([sys.executable, "-c", block.content], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    (indices,) = json.loads(done.stdout)
+    assert len(indices) == SECONDS and all(0 <= index < 16 for index in indices)
 
 
 def test_a_name_packs_without_a_recipe(folder):

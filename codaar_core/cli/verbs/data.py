@@ -1,4 +1,4 @@
-"""codaar data: what one must know before using a data source, and packing its features."""
+"""codaar data: what one must know before using a data source, extracting features, and packing them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from click.shell_completion import CompletionItem
 from codaar_core.cli import options
 from codaar_core.cli.columns import print_columns
 from codaar_core.cli.completion import names_of
+from codaar_core.cli.verbs.data_extraction import extract
 from codaar_core.cli.verbs.data_packing import pack, verify
 
 
@@ -32,11 +33,12 @@ class DataVerbs(click.Group):
     "data", cls=DataVerbs, context_settings={"help_option_names": ["-h", "--help"]}, params=[options.TRACEBACK]
 )
 def verb() -> None:
-    """Show terms of data and what is there; pack features.
+    """Show terms of data and what is there; extract features; pack them.
 
     \b
     codaar data NAME                 of a component
     codaar data recipes/avt.toml     of a recipe; looks whether its files are there
+    codaar data extract NAME recordings --to features
     codaar data pack recipes/avt.toml --to packed/avt
     codaar data verify packed/avt/pretrain.h5
     """
@@ -68,5 +70,6 @@ def show(name: str, overrides: tuple[str, ...], plugins: tuple[Path, ...]) -> No
         click.echo(f"it is there: {found.found}")
 
 
+verb.add_command(extract)
 verb.add_command(pack)
 verb.add_command(verify)

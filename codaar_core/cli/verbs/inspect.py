@@ -36,5 +36,5 @@ def verb(component: str, modalities: str | None, plugins: tuple[Path, ...]) -> N
         click.secho("\nclosed form", bold=True, nl=False)
         click.echo(": a row is made of")
         print_columns([("", *form.modalities), *zip(form.modalities, *zip(*form.rows, strict=True), strict=True)], "  ")
-    click.secho("\nin a recipe", bold=True)
+    click.secho("\non the command line" if found.entry.kind == "extractor" else "\nin a recipe", bold=True)
     click.echo(found.block)

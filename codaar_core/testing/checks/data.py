@@ -15,7 +15,7 @@ from torch import Tensor
 
 from codaar_core.api import Batch, Card, DataContext, DataError, Features, Space, Split
 from codaar_core.testing.check import Violation, check, expect
-from codaar_core.testing.subjects import DataSubject
+from codaar_core.testing.subjects import DataSubject, Subject
 
 CLIPS = 6
 
@@ -35,18 +35,20 @@ def card(subject: DataSubject) -> None:
 @check("data")
 def spaces(subject: DataSubject) -> None:
     """Spaces are known before any file is there: models are built, and recipes checked, without data."""
-    with _no_files(subject):
+    with no_files(subject):
         declared = subject.build(DataContext(())).spaces
     wrong = [m for m, space in declared.items() if not isinstance(space, Space) or min(space.shape, default=0) < 1]
     expect(not wrong and declared, f"{subject.title}.spaces is no Space for {wrong}", "write {modality: Space(shape)}")
 
 
 @contextmanager
-def _no_files(subject: DataSubject) -> Iterator[None]:
+def no_files(subject: Subject) -> Iterator[None]:
+    """Where opening a file is a violation."""
+
     def refuse(file: Any, *more: Any, **named: Any) -> None:
         raise Violation(
-            f"{subject.title} opens {file} while it is built or asked for its spaces",
-            "open files in the split, on first use",
+            f"{subject.title} opens {file} while it is built or asked what it gives",
+            "open files on first use",
         )
 
     with patch.object(builtins, "open", refuse), patch.object(io, "open", refuse):

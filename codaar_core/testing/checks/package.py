@@ -20,6 +20,7 @@ from codaar_core.testing.package import Package, import_names
 PUBLIC = ("codaar_core.api", "codaar_core.features", "codaar_core.nn", "codaar_core.testing")
 HEAVY = (
     "accelerate",
+    "av",
     "cv2",
     "datasets",
     "jax",

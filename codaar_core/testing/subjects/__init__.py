@@ -11,6 +11,7 @@ from codaar_core.testing.subjects.benchmark import BenchmarkSubject
 from codaar_core.testing.subjects.data import DataSubject
 from codaar_core.testing.subjects.decoder import DecoderSubject
 from codaar_core.testing.subjects.encoder import EncoderSubject
+from codaar_core.testing.subjects.extractor import ExtractorSubject
 from codaar_core.testing.subjects.head import HeadInputs, HeadSubject
 from codaar_core.testing.subjects.loss import LossSubject, loss_context
 from codaar_core.testing.subjects.module import ModuleSubject, Outputs
@@ -25,6 +26,7 @@ __all__ = [
     "DataSubject",
     "DecoderSubject",
     "EncoderSubject",
+    "ExtractorSubject",
     "HeadInputs",
     "HeadSubject",
     "LossSubject",
@@ -39,6 +41,7 @@ __all__ = [
 ]
 
 SUBJECTS: Mapping[str, type[Subject]] = {
+    "extractor": ExtractorSubject,
     "encoder": EncoderSubject,
     "decoder": DecoderSubject,
     "quantizer": QuantizerSubject,

@@ -1,1 +1,1 @@
-"""Text as BERT word-piece vectors: an encoder and a decoder."""
+"""Text as BERT word-piece vectors: an extractor, an encoder and a decoder."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -31,11 +32,26 @@ class BertExtractor(Extractor):
         cache: str | None = setting(None, "folder that keeps the vectors of every sentence for the next run")
         tokens: int = setting(10, "word pieces of a sentence, at most", ge(1))
         keep: str | None = setting(None, "table with a column token_id: other pieces are dropped (released filter)")
+        made_by: str = setting("bert-base-uncased", "what the weights are; data sources state it of their features")
 
     @property
     def output(self) -> Space:
         """(768,) with bert-base-uncased; one step a word piece."""
         return Space((self.words.width,))
+
+    @property
+    def made_by(self) -> str:
+        """As the settings say."""
+        return self.config.made_by
+
+    @property
+    def weights(self) -> Sequence[Path]:
+        """Weights, vocabulary and settings of BERT."""
+        return self.words.bert.files
+
+    def prepare(self) -> None:
+        """Load BERT."""
+        self.words.bert.encode([])
 
     def extract(self, source: Path | str) -> Tensor:
         """Turn a sentence into (T, 768); T is the number of its word pieces, at most ``tokens``."""

@@ -60,11 +60,20 @@ class FrozenBert:
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise DataError(f"{config} describes no BERT: {error}", GET_IT) from error
 
+    @property
+    def files(self) -> list[Path]:
+        """All files that the vectors depend on.
+
+        Raises:
+            DataError: Weights or vocabulary are missing.
+        """
+        return _files(self.folder)
+
     @cached_property
     def identity(self) -> str:
         """Hash of weights, vocabulary and settings: the same for the same vectors."""
         digest = hashlib.sha256()
-        for path in _files(self.folder):
+        for path in self.files:
             digest.update(path.name.encode())
             with path.open("rb") as file:
                 while block := file.read(1 << 22):

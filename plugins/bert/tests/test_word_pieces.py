@@ -17,7 +17,7 @@ from codaar_plugin_bert.word_pieces import WordPieces, first_kept, padded, read_
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from codaar_core.api import DataError
+from codaar_core.api import DataError, ExtractorContext
 
 transformers = pytest.importorskip("transformers")
 h5py = pytest.importorskip("h5py")
@@ -256,7 +256,8 @@ def test_a_table_of_something_else_is_refused(weights, tmp_path, content):
 
 
 def test_the_extractor_gives_what_is_there_and_no_padding(weights):
-    extractor = BertExtractor(BertExtractor.Config(weights=str(weights), tokens=4), None)
+    context = ExtractorContext(torch.device("cpu"))
+    extractor = BertExtractor(BertExtractor.Config(weights=str(weights), tokens=4), context)
     assert extractor.output.shape == (WIDTH,)
     assert extractor.extract(TEXTS[1]).shape == (3, WIDTH)
     np.testing.assert_allclose(extractor.extract(TEXTS[2]).numpy(), alone(weights, TEXTS[2])[:4], atol=1e-6)

@@ -1,1 +1,1 @@
-"""Video as VGG feature maps: an encoder and a decoder."""
+"""Video as VGG feature maps: an extractor, an encoder and a decoder."""

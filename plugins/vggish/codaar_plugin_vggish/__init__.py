@@ -1,1 +1,1 @@
-"""Audio as VGGish embeddings: an encoder and a decoder."""
+"""Audio as VGGish embeddings: an extractor, an encoder and a decoder."""

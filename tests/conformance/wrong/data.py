@@ -16,7 +16,7 @@ class NoLicence(GoodData):
     card = api.Card("toys", "", "made here")
 
 
-@breaks("data", "spaces", "while it is built or asked for its spaces")
+@breaks("data", "spaces", "while it is built or asked what it gives")
 class OpensEarly(GoodData):
     """Reads a file while it is built."""
 

@@ -1,0 +1,60 @@
+"""Weights that others have published: a file of named tensors -> a module."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from codaar_core.api.errors import DataError
+
+
+def load_published(module: nn.Module, path: Path, get_it: str, unused: tuple[str, ...] = ()) -> None:
+    """Load a file of named tensors into a module that has the same names; nothing in the file is executed.
+
+    Args:
+        module: Its weights are replaced.
+        path: A state dict that ``torch.save`` wrote, or a ``.safetensors`` file.
+        get_it: Where the file usually comes from; it stands below every error.
+        unused: How the names begin of tensors in the file that the module does without.
+
+    Raises:
+        DataError: There is no such file, it is no file of weights alone, or names or shapes are others.
+    """
+    found = {name: value for name, value in _read(path, get_it).items() if not name.startswith(unused)}
+    expected = module.state_dict()
+    for what, names in (("lacks", expected.keys() - found.keys()), ("has unknown", found.keys() - expected.keys())):
+        if names:
+            more = f" and {len(names) - 1} more tensors" if len(names) > 1 else ""
+            raise DataError(f"{path} {what} {min(names)}{more}", get_it)
+    for name, value in expected.items():
+        if found[name].shape != value.shape:
+            shapes = f"{tuple(found[name].shape)}, not {tuple(value.shape)}"
+            raise DataError(f"{path}: {name} has the shape {shapes}", get_it)
+    module.load_state_dict(found)
+
+
+def _read(path: Path, get_it: str) -> Mapping[str, Tensor]:
+    try:
+        found = _read_safetensors(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
+    except FileNotFoundError:
+        raise DataError(f"there is no file of weights {path}", get_it) from None
+    except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
+        told = str(error).partition("\n")[0][:120]
+        raise DataError(f"{path} is no file of weights alone: {told}", get_it) from error
+    if not isinstance(found, Mapping) or not all(isinstance(value, Tensor) for value in found.values()):
+        raise DataError(f"{path} holds something else than named tensors", get_it)
+    return found
+
+
+def _read_safetensors(path: Path) -> Mapping[str, Tensor]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        raise ValueError(error) from error

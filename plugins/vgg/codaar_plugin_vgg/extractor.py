@@ -1,0 +1,114 @@
+"""Extractor of video: a recording -> one VGG-19 map a second; a picture -> one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+from typing import Literal
+
+import attrs
+import torch
+from attrs.validators import ge
+from torch import Tensor
+
+from codaar_core.api import DataError, Extractor, Space, setting
+from codaar_core.nn import load_published
+from codaar_plugin_vgg.frames import SAMPLES, count_frames, pyav, read_frames, sampled
+from codaar_plugin_vgg.network import Vgg19
+
+PICTURES = (".jpeg", ".jpg", ".png")
+RECORDINGS = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".webm")
+MadeBy = Literal["torchvision-vgg19-pool5", "keras-vgg19-pool5"]
+GET_IT = (
+    "vgg19-dcbb9e9d.pth (575 MB) is published with torchvision (download.pytorch.org/models); weights of Keras must "
+    "be renamed to features.N.weight and features.N.bias; nothing is downloaded here: name your copy as weights"
+)
+
+
+class VggExtractor(Extractor):
+    """Map (7, 7, 512) after the fifth pooling of VGG-19, the mean of sixteen frames of each second (code of AVE).
+
+    A recording is cut into ``seconds`` parts of equal length, whatever its own; a picture is one step.
+    """
+
+    suffixes = PICTURES + RECORDINGS
+    example = {"weights": "vgg19-dcbb9e9d.pth"}
+
+    @attrs.frozen(kw_only=True)
+    class Config:
+        """Settings of the vgg extractor."""
+
+        weights: str = setting(help="file of weights, named like those of vgg19-dcbb9e9d.pth; or .safetensors")
+        made_by: MadeBy = setting(
+            "torchvision-vgg19-pool5", "whose weights these are: pictures are prepared as for their training"
+        )
+        seconds: int = setting(10, "steps of a recording: parts of equal length", ge(1))
+
+    @property
+    def output(self) -> Space:
+        """(7, 7, 512), channels last."""
+        return Space((7, 7, 512))
+
+    @property
+    def made_by(self) -> str:
+        """As the settings say."""
+        return self.config.made_by
+
+    @property
+    def weights(self) -> Sequence[Path]:
+        """The file of the settings."""
+        return (Path(self.config.weights).expanduser(),)
+
+    def prepare(self) -> None:
+        """Read the weights."""
+        pyav()
+        self.network.eval()
+
+    @torch.inference_mode()
+    def extract(self, source: Path | str) -> Tensor:
+        """Turn a recording into (seconds, 7, 7, 512), or a picture into (1, 7, 7, 512)."""
+        path = Path(source)
+        frames = read_frames(path, _wanted(path, self.config.seconds))
+        return torch.stack([self._map(second) for second in _batches(frames)])
+
+    def _map(self, frames: Tensor) -> Tensor:
+        """The mean (7, 7, 512) of the maps of frames (N, 3, 224, 224)."""
+        return self.network(prepared(frames.to(self.device), self.config.made_by)).mean(0).movedim(0, -1)
+
+    @cached_property
+    def network(self) -> Vgg19:
+        """VGG-19; its weights are read on first use."""
+        network = Vgg19()
+        load_published(network, *self.weights, get_it=GET_IT, unused=("classifier.",))
+        return network.requires_grad_(False).to(self.device)
+
+
+def prepared(frames: Tensor, made_by: MadeBy) -> Tensor:
+    """Turn RGB (N, 3, H, W) in 0..255 into what the network was trained on.
+
+    torchvision: 0..1, minus the means of ImageNet, over its deviations. Keras: BGR minus the means, not scaled.
+    """
+    if made_by == "keras-vgg19-pool5":
+        return frames.flip(1).float() - _of_channels(frames, 103.939, 116.779, 123.68)
+    return (frames / 255 - _of_channels(frames, 0.485, 0.456, 0.406)) / _of_channels(frames, 0.229, 0.224, 0.225)
+
+
+def _of_channels(frames: Tensor, *values: float) -> Tensor:
+    return torch.tensor(values, device=frames.device)[:, None, None]
+
+
+def _wanted(path: Path, seconds: int) -> list[int]:
+    if path.suffix.lower() in PICTURES:
+        return [0]
+    frames = count_frames(path)
+    if not frames:
+        raise DataError(f"{path} has no frame that can be decoded")
+    return sampled(frames, seconds)
+
+
+def _batches(frames: Iterator[Tensor]) -> Iterator[Tensor]:
+    """The frames of one second after the other: at most sixteen are held."""
+    while second := list(islice(frames, SAMPLES)):
+        yield torch.stack(second)

@@ -1,0 +1,106 @@
+"""The frames of a recording, in order and squashed to the size that VGG reads; or the one of a picture."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from codaar_core.api import DataError
+
+if TYPE_CHECKING:
+    from av import VideoFrame
+    from av.container import InputContainer
+
+SIZE = 224  # pixels
+SAMPLES = 16  # frames a second that are looked at
+
+
+def sampled(frames: int, seconds: int) -> list[int]:
+    """Which of a recording's frames are looked at: sixteen for each of ``seconds`` parts, in order.
+
+    As in the author's script of the AVE features: a part has ``int(frames / seconds)`` frames, and frames repeat where
+    it has fewer than sixteen. So a recording of any length becomes ``seconds`` parts of equal length.
+    """
+    interval = frames // seconds
+    return [int(part * interval + i / SAMPLES * interval) for part in range(seconds) for i in range(SAMPLES)]
+
+
+def count_frames(path: Path) -> int:
+    """How many frames a recording has; all are decoded, as what its header says need not be true.
+
+    Raises:
+        DataError: As ``read_frames``.
+    """
+    with _opened(path) as container:
+        return sum(1 for _ in _decoded(container, path))
+
+
+def read_frames(path: Path, wanted: Sequence[int]) -> Iterator[Tensor]:
+    """Give some frames, each (3, 224, 224) uint8 in RGB, one after the other, so that a long recording takes no memory.
+
+    Args:
+        path: Any file with pictures that ffmpeg reads.
+        wanted: Numbers of frames, ascending; one that is repeated is given as often.
+
+    Raises:
+        DataError: There is no such file, it has no picture, it is damaged, or PyAV is not installed.
+    """
+    times = Counter(wanted)
+    with _opened(path) as container:
+        for number, frame in enumerate(_decoded(container, path)):
+            if number in times:
+                yield from [squashed(_rgb(frame))] * times[number]
+            if number >= wanted[-1]:
+                return
+
+
+def squashed(picture: Tensor) -> Tensor:
+    """Resize (3, H, W) uint8 to (3, 224, 224): bilinear between four neighbours, whatever the aspect ratio; no crop."""
+    resized = F.interpolate(picture[None].float(), (SIZE, SIZE), mode="bilinear", align_corners=False)
+    return resized[0].round().to(torch.uint8)
+
+
+def _rgb(frame: VideoFrame) -> Tensor:
+    return torch.from_numpy(frame.to_ndarray(format="rgb24")).movedim(-1, 0)
+
+
+def _decoded(container: InputContainer, path: Path) -> Iterator[VideoFrame]:
+    if not container.streams.video:
+        raise DataError(f"{path} has no pictures")
+    stream = container.streams.video[0]
+    stream.thread_type = "AUTO"
+    return container.decode(stream)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[InputContainer]:
+    av = pyav()
+    try:
+        with path.open("rb") as file, av.open(file) as container:  # by its content: a name may look like an address
+            yield container
+    except FileNotFoundError:
+        raise DataError(f"{path} is missing") from None
+    except (av.FFmpegError, OSError, ValueError) as error:
+        told = getattr(error, "strerror", None) or error
+        raise DataError(f"{path} cannot be read as a recording: {told}") from error
+
+
+def pyav() -> ModuleType:
+    """Import PyAV.
+
+    Raises:
+        DataError: It is not installed.
+    """
+    try:
+        import av
+    except ImportError as error:
+        raise DataError("reading recordings needs PyAV", "pip install 'codaar-plugin-vgg[media]'") from error
+    return av

@@ -1,0 +1,77 @@
+"""Extractor of sound: a recording -> one VGGish embedding a second."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+
+import attrs
+import torch
+from torch import Tensor
+
+from codaar_core.api import DataError, Extractor, Space, setting
+from codaar_core.nn import load_published
+from codaar_plugin_vggish.front_end import patches_of, seconds_of
+from codaar_plugin_vggish.network import VggishNetwork
+from codaar_plugin_vggish.sound_file import SUFFIXES, pyav, read_sound
+
+GET_IT = (
+    "vggish-10086976.pth (288 MB) is published with torchvggish (github.com/harritaylor/torchvggish, releases); "
+    "nothing is downloaded here: name your copy as weights"
+)
+BATCH = 32  # seconds: what a long recording may take of memory
+
+
+class VggishExtractor(Extractor):
+    """One VGGish embedding (128,) a second, after its last ReLU, without PCA and without rounding to eight bits.
+
+    Seconds are cut as for the features of AVE and of arXiv 2605.12145: the first 96 of the 98 frames of each.
+    """
+
+    suffixes = SUFFIXES
+    example = {"weights": "vggish-10086976.pth"}
+
+    @attrs.frozen(kw_only=True)
+    class Config:
+        """Settings of the vggish extractor."""
+
+        weights: str = setting(help="file of weights, named like those of vggish-10086976.pth; or .safetensors")
+
+    @property
+    def output(self) -> Space:
+        """(128,), one step a second."""
+        return Space((128,))
+
+    @property
+    def made_by(self) -> str:
+        """As the data sources of the released features say."""
+        return "vggish-relu"
+
+    @property
+    def weights(self) -> Sequence[Path]:
+        """The file of the settings."""
+        return (Path(self.config.weights).expanduser(),)
+
+    def prepare(self) -> None:
+        """Read the weights."""
+        pyav()
+        self.network.eval()
+
+    @torch.inference_mode()
+    def extract(self, source: Path | str) -> Tensor:
+        """Turn a recording into (T, 128), one step a whole second; what is left over is dropped."""
+        seconds = seconds_of(read_sound(Path(source)))
+        if not len(seconds):
+            raise DataError(f"{source} has less than a second of sound", "VGGish looks at whole seconds")
+        return torch.cat([self._embeddings(batch) for batch in seconds.split(BATCH)])
+
+    def _embeddings(self, seconds: Tensor) -> Tensor:
+        return self.network(patches_of(seconds).float().to(self.device))
+
+    @cached_property
+    def network(self) -> VggishNetwork:
+        """VGGish; its weights are read on first use."""
+        network = VggishNetwork()
+        load_published(network, *self.weights, get_it=GET_IT)
+        return network.requires_grad_(False).to(self.device)

@@ -1,0 +1,68 @@
+"""Published weights: what is read, what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from codaar_core.api import DataError
+from codaar_core.nn import load_published
+
+HERE = "it is published somewhere"
+
+
+def state(**more: torch.Tensor) -> dict[str, torch.Tensor]:
+    return {"weight": torch.tensor([[1.0, 2.0]]), "bias": torch.tensor([3.0]), **more}
+
+
+@pytest.mark.parametrize(("suffix", "save"), [(".pth", torch.save), (".safetensors", save_file)])
+def test_both_kinds_of_files_are_read(suffix, save, tmp_path):
+    path, module = tmp_path / f"x{suffix}", nn.Linear(2, 1)
+    save(state(**{"classifier.weight": torch.zeros(4)}), path)
+    load_published(module, path, HERE, unused=("classifier.",))
+    assert all(torch.equal(module.state_dict()[name], value) for name, value in state().items())
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "there is no file of weights "),
+        (b"", "is no file of weights alone: "),
+        (b"nothing of that", "is no file of weights alone: "),
+        ([torch.zeros(2)], "holds something else than named tensors"),
+        ({"weight": 3}, "holds something else than named tensors"),
+        ({"weight": Path("x")}, "is no file of weights alone: "),
+        (state(more=torch.zeros(1)), "has unknown more\n"),
+        ({"more": torch.zeros(1)}, "lacks bias and 1 more tensors\n"),
+        (state(bias=torch.zeros(2)), r"bias has the shape \(2,\), not \(1,\)"),
+    ],
+)
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+def test_anything_else_is_refused(content, message, suffix, tmp_path):
+    path = tmp_path / f"x{suffix}"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif suffix == ".pth" and content is not None:
+        torch.save(content, path)
+    elif content is not None:
+        if not (isinstance(content, dict) and all(isinstance(each, torch.Tensor) for each in content.values())):
+            pytest.skip("safetensors cannot hold that")
+        save_file(content, path)
+    with pytest.raises(DataError, match=message) as caught:
+        load_published(nn.Linear(2, 1), path, HERE)
+    assert str(path) in caught.value.message and caught.value.help == HERE
+
+
+def test_no_code_of_a_file_is_run(tmp_path):
+    class Bomb:
+        def __reduce__(self):
+            return Path.touch, (tmp_path / "run",)
+
+    torch.save({"weight": Bomb()}, tmp_path / "x.pth")
+    with pytest.raises(DataError, match="is no file of weights alone"):
+        load_published(nn.Linear(2, 1), tmp_path / "x.pth", HERE)
+    assert not (tmp_path / "run").exists()
