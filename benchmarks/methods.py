@@ -1,4 +1,6 @@
-"""What a training step of each compared method costs at the paper's sizes, here: Table 9 of arXiv 2605.12145.
+"""What a training step of each compared method costs at the paper's sizes, without any data.
+
+With data, recipes/paper/table9.toml measures whole epochs: Table 9 of arXiv 2605.12145.
 
 Prints one JSON line: seconds, CPU seconds, peak memory, minutes of an epoch of 40,801 clips that follow, and the ratio
 of CPU seconds to those of CoDAAR. The paper's minutes and GB stand beside: of an A100, and of the methods' own code.

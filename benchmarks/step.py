@@ -14,7 +14,7 @@ import sys
 import time
 from statistics import median
 
-from steps import measure, peak_memory
+from steps import measure, peak_gb
 
 PRECISIONS = {"float64": ('device.dtype="float64"',), "float32": (), "bf16": ('device.autocast="bf16"',)}
 
@@ -65,7 +65,7 @@ def other(options: argparse.Namespace, batch: int) -> dict[str, float]:
         step()
         wall.append(time.perf_counter() - before[0])
         cpu.append(time.process_time() - before[1])
-    return {"seconds": round(median(wall), 4), "cpu_seconds": round(median(cpu), 4), "peak_gb": round(peak_memory(), 2)}
+    return {"seconds": round(median(wall), 4), "cpu_seconds": round(median(cpu), 4), "peak_gb": peak_gb()}
 
 
 if __name__ == "__main__":

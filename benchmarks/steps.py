@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,10 +15,11 @@ from codaar_core import load
 from codaar_core.api import Batch, Features, Space, Split, hook
 from codaar_core.api.hooks import PROJECT, Specification
 from codaar_core.engine.build import build_data, build_model
+from codaar_core.engine.cost import peak_memory
 from codaar_core.engine.directory import RunDirectory
 from codaar_core.engine.interruption import Interruption
 from codaar_core.engine.pretrain import make_optimizer, pretrain
-from codaar_core.engine.runtime import make_runtime
+from codaar_core.engine.runtime import choose_device, make_runtime
 from codaar_core.engine.session import Session
 
 PAPER = Path(__file__).resolve().parents[1] / "recipes" / "paper" / "avt.toml"
@@ -85,11 +85,9 @@ def measure(
         session = Session(plan, model, runtime, RunDirectory(Path(folder)), manager.hook, interruption)
         pretrain(session, Random(spaces, whole, batch, steps), make_optimizer(session))
     seconds, cpu = watch.medians()
-    return {"seconds": round(seconds, 4), "cpu_seconds": round(cpu, 4), "peak_gb": round(peak_memory(), 2)}
+    return {"seconds": round(seconds, 4), "cpu_seconds": round(cpu, 4), "peak_gb": peak_gb()}
 
 
-def peak_memory() -> float:
-    """In GB: of the GPU, where there is one, else of this process."""
-    if torch.cuda.is_available():
-        return torch.cuda.max_memory_allocated() / 1e9
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
+def peak_gb() -> float:
+    """Of the GPU, where there is one, else of this process."""
+    return round(peak_memory(choose_device("auto")) / 1e9, 2)

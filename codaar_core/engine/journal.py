@@ -11,17 +11,19 @@ from typing import Any
 from codaar_core.api import hook
 from codaar_core.engine.directory import RunDirectory, write_whole
 
+EPOCHS = "metrics.csv"
+
 
 class Journal:
     """Writes what happens as it happens; what was logged after the checkpoint of a resume is dropped."""
 
     def __init__(self, directory: RunDirectory, done: int) -> None:
         self.path = directory.path / "events.jsonl"
-        self.table = directory.path / "metrics.csv"
+        self.table = directory.path / EPOCHS
         self.directory = directory
         kept = [event for event in read_events(directory) if event["step"] <= done]
         write_whole(self.path, "".join(json.dumps(event) + "\n" for event in kept))
-        self.rows = [row for row in _read_rows(self.table) if int(row["step"]) <= done]
+        self.rows = [row for row in read_epochs(directory) if int(row["step"]) <= done]
 
     @hook
     def codaar_step_logged(self, epoch: int, step: int, values: Mapping[str, float]) -> None:
@@ -50,7 +52,7 @@ def read_events(directory: RunDirectory) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}")]
 
 
-def _read_rows(path: Any) -> list[dict[str, Any]]:
-    if not path.exists():
-        return []
-    return list(csv.DictReader(io.StringIO(path.read_text("utf-8"))))
+def read_epochs(directory: RunDirectory) -> list[dict[str, str]]:
+    """The rows of metrics.csv, one an epoch."""
+    path = directory.path / EPOCHS
+    return list(csv.DictReader(io.StringIO(path.read_text("utf-8")))) if path.exists() else []

@@ -17,6 +17,7 @@ from codaar_core.api.hooks import PROJECT, Specification
 from codaar_core.engine.build import build_benchmarks, build_component, build_data, build_model
 from codaar_core.engine.card import told_how_to_get
 from codaar_core.engine.checkpoint import load_training, newest_checkpoint
+from codaar_core.engine.cost import pretraining
 from codaar_core.engine.directory import RunDirectory
 from codaar_core.engine.drift import refuse_drift
 from codaar_core.engine.interruption import Interrupted, Interruption
@@ -123,9 +124,10 @@ def _run_phases(
     )
     steps = pretrain(session, split, optimizer, done)
     clock.lap("pretrain")
+    took = pretraining(session, clock.laps["pretrain"], steps, done)
     transfers = evaluate(session, trials)
     clock.lap("evaluate")
-    record = results(session, data, steps, transfers, overlap, clock.laps)
+    record = results(session, data, steps, took, transfers, overlap, clock.laps)
     session.directory.write_json("results.json", record)
 
 

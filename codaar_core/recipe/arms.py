@@ -18,6 +18,8 @@ from codaar_core.recipe.problem import Problem, RecipeError
 from codaar_core.recipe.reading import Recipe, read, read_arm, read_overrides
 from codaar_core.recipe.tree import Table, Value, merge
 
+PRETRAINING = "pretraining/"  # before a value of results.json's "pretraining"
+
 
 @attrs.frozen(kw_only=True)
 class SweepSettings:
@@ -43,7 +45,7 @@ class Sweep:
     title: str
     directory: Path  # where the table goes
     arms: tuple[Arm, ...]
-    columns: Mapping[str, str]  # heading: "benchmark/train->test/metric"
+    columns: Mapping[str, str]  # heading: "benchmark/train->test/metric", or "pretraining/value"
     published: Mapping[str, tuple[float | None, ...]]  # by row; a value a column, None where there is none
 
 
@@ -157,12 +159,14 @@ def _columns(table: Table, problems: list[Problem]) -> dict[str, str]:
         if isinstance(node, Value) and isinstance(node.data, str) and _fits(node.data):
             columns[heading] = node.data
         else:
-            help = 'write "BENCHMARK/TRAIN->TEST/METRIC"'
+            help = f'write "BENCHMARK/TRAIN->TEST/METRIC" or "{PRETRAINING}VALUE"'
             problems.append(Problem("sweep", f"sweep.columns: {heading!r} names no score", node.origin, help))
     return columns
 
 
 def _fits(score: str) -> bool:
+    if score.startswith(PRETRAINING):
+        return score != PRETRAINING
     benchmark, _, rest = score.partition("/")
     transfer, _, metric = rest.partition("/")
     return all((benchmark, metric)) and all(transfer.partition("->"))

@@ -9,7 +9,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 import attrs
 
-from codaar_core.recipe.arms import SweepSettings
+from codaar_core.recipe.arms import PRETRAINING, SweepSettings
 from codaar_core.recipe.check import FORMAT, SWEEP
 from codaar_core.recipe.reading import DIRECTIVES
 from codaar_core.recipe.resolved import plain
@@ -21,7 +21,11 @@ Schema = dict[str, Any]
 DRAFT = "http://json-schema.org/draft-04/schema#"  # the draft that Taplo reads
 REFERENCE = "reference"
 ARM = "arm"
-SCORE = {"type": "string", "pattern": "^[^/]+/.+->.+/.+$", "description": "BENCHMARK/TRAIN->TEST/METRIC"}
+SCORE = {
+    "type": "string",
+    "pattern": f"^([^/]+/.+->.+/.+|{PRETRAINING}.+)$",
+    "description": f"BENCHMARK/TRAIN->TEST/METRIC, or {PRETRAINING}VALUE",
+}
 NUMBER_OR_NONE = {"anyOf": [{"type": "number"}, {"enum": [""]}]}
 DEFINED_REFERENCE = {"type": "string", "pattern": r"^\$\{[^{}]*\}$"}
 LIMITS = {">": "minimum", ">=": "minimum", "<": "maximum", "<=": "maximum"}

@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from codaar_core.recipe.arms import Sweep
+from codaar_core.recipe.arms import PRETRAINING, Sweep
 from codaar_core.sweep.running import Measured
 
 NOTHING = "–"
@@ -16,7 +16,7 @@ NOTHING = "–"
 
 @attrs.frozen
 class Row:
-    """Cells of one row, in per cent."""
+    """Cells of one row; scores in per cent."""
 
     name: str
     measured: bool
@@ -42,16 +42,19 @@ def _published(sweep: Sweep, name: str) -> Row:
 
 
 def _score(results: Mapping[str, Any], score: str) -> float | None:
-    """The mean of a transfer's metric over the head seeds."""
+    """A value of the pretraining, or the mean of a transfer's metric over the head seeds, in per cent."""
+    if score.startswith(PRETRAINING):
+        return results.get("pretraining", {}).get(score.removeprefix(PRETRAINING))
     benchmark, transfer, metric = score.split("/", 2)
     train, test = transfer.split("->")
     wanted = {"benchmark": benchmark, "train": train, "test": test, "metric": metric}
     found = (each["mean"] for each in results["transfers"] if wanted.items() <= each.items())
-    return next(found, None)
+    mean = next(found, None)
+    return None if mean is None else 100 * mean
 
 
 def _cell(values: Sequence[float | None]) -> str:
-    numbers = [100 * value for value in values if value is not None]
+    numbers = [value for value in values if value is not None]
     if not numbers:
         return NOTHING
     spread = f" ± {statistics.stdev(numbers):.1f}" if len(numbers) > 1 else ""
@@ -64,5 +67,5 @@ def as_markdown(sweep: Sweep, measured: Sequence[Measured]) -> str:
     head = ["", *sweep.columns]
     lines = [head, ["---"] * len(head), *([row.name, *row.cells] for row in rows(sweep, measured))]
     body = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    mode = f"\n\nmode: {', '.join(modes)}; %, mean ± standard deviation over pretraining seeds" if modes else ""
-    return f"## {sweep.title}\n\n{body}{mode}\n"
+    told = f"\n\nmode: {', '.join(modes)}; transfers in %; mean ± standard deviation over pretraining seeds"
+    return f"## {sweep.title}\n\n{body}{told if modes else ''}\n"

@@ -122,6 +122,7 @@ def test_validate_checks_every_arm():
     [
         ('"judge/north->south/accuracy"', '"accuracy"', "names no score"),
         ('"judge/north->south/accuracy"', "3", "names no score"),
+        ('"judge/north->south/accuracy"', '"pretraining/"', "names no score"),
         ("[1, 2]\n\n[sweep.columns]", "[-1]\n\n[sweep.columns]", "seeds"),
         ("title =", "titel =", "titel"),
         ("full = [95.5", "full = [true", "needs 2 numbers"),

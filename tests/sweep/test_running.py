@@ -24,6 +24,8 @@ evaluate = {{on = ["retrieval"], seeds = [1]}}
 
 [sweep.columns]
 "audio to video" = "retrieval/audio->video/R@1"
+"minutes" = "pretraining/epoch_minutes"
+"perplexity" = "pretraining/perplexity.audio"
 
 [sweep.arms]
 aligned = {{}}
@@ -31,8 +33,8 @@ unaligned = {{model.align = []}}
 broken = {{optimizer.lr = 1e30, optimizer.clip = 0}}
 
 [sweep.published]
-aligned = [12.5]
-nobody = [1]
+aligned = [12.5, "", ""]
+nobody = [1, "", 3.25]
 """
 
 
@@ -73,9 +75,11 @@ def test_the_table_holds_the_mean_of_the_results(sweep, measured):
         for each in measured[0].results[0]["transfers"]
         if (each["train"], each["test"], each["metric"]) == ("audio", "video", "R@1")
     )
-    assert published.cells == ("12.5",) and not published.measured
-    assert aligned.cells == (f"{100 * entry['mean']:.1f}",) and "1 run)" in aligned.name
-    assert nobody.cells == ("1.0",)
+    took = measured[0].results[0]["pretraining"]
+    values = (100 * entry["mean"], took["epoch_minutes"], took["perplexity.audio"])
+    assert published.cells == ("12.5", "–", "–") and not published.measured
+    assert aligned.cells == tuple(f"{value:.1f}" for value in values) and "1 run)" in aligned.name
+    assert nobody.cells == ("1.0", "–", "3.2")
     assert "mode: strict" in as_markdown(sweep, measured)
 
 
