@@ -27,4 +27,4 @@ class Convolution3x3(nn.Conv2d):
         if not winograd.pays(maps, self.weight):
             return super().forward(maps)
         result = winograd.convolve(maps, self.weight, self.padding[0])
-        return result if self.bias is None else result + self.bias[:, None, None]
+        return result if self.bias is None else result.add_(self.bias[:, None, None])

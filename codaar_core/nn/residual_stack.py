@@ -38,6 +38,6 @@ class ResidualStack(nn.Module):
 def _branch(channels: int) -> nn.Sequential:
     return nn.Sequential(
         Convolution3x3(channels, channels, padding=1, bias=False),
-        nn.ReLU(),
+        nn.ReLU(inplace=True),
         nn.Conv2d(channels, channels, kernel_size=1, bias=False),
     )

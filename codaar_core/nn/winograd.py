@@ -45,9 +45,7 @@ def convolve(maps: Tensor, weight: Tensor, padding: int = 0) -> Tensor:
         (N, O, H + 2 padding - 2, W + 2 padding - 2), in channels-last memory format.
     """
     height, width = (cells + 2 * padding - REACH for cells in maps.shape[2:])
-    map_, kernel, product = _square(height, width, padding)
-    out = _Products.apply(_narrow(_cells_last_but_one(maps)), weight, map_, kernel, product, True)
-    return out.unflatten(1, (height, width)).permute(0, 3, 1, 2)
+    return _Products.apply(_narrow(maps), weight, _square(height, width, padding), (height, width), True)
 
 
 @torch.compiler.disable
@@ -59,13 +57,8 @@ def convolve_transposed(maps: Tensor, weight: Tensor) -> Tensor:
     """
     height, width = maps.shape[2:]
     map_, kernel, product = _square(height, width, padding=0)
-    out = _Products.apply(_narrow(_cells_last_but_one(maps)), weight, product.T, kernel, map_.T, False)
-    return out.unflatten(1, (height + REACH, width + REACH)).permute(0, 3, 1, 2)
-
-
-def _cells_last_but_one(maps: Tensor) -> Tensor:
-    """(N, C, H, W) as (N, H W, C); a view where the memory format is channels-last."""
-    return maps.permute(0, 2, 3, 1).flatten(1, 2)
+    turned = Evaluations(product.T, kernel, map_.T)
+    return _Products.apply(_narrow(maps), weight, turned, (height + REACH, width + REACH), False)
 
 
 def _narrow(maps: Tensor) -> Tensor:
@@ -129,43 +122,53 @@ def _but(points: tuple[float, ...], one: float) -> list[float]:
 
 
 class _Products(torch.autograd.Function):
-    """A bilinear map of (N, inputs, C) and a weight to (N, outputs, O); keeps no evaluation for its gradient.
+    """A bilinear map of (N, C, *cells) and a weight to (N, O, *size); keeps no evaluation for its gradient.
 
     Sums are in the weight's precision, products in that of the maps.
     """
 
     @staticmethod
-    def forward(ctx, maps, weight, map_, kernel, product, outputs_first):
+    def forward(ctx, maps, weight, evaluations, size, outputs_first):
         ctx.save_for_backward(maps, weight)
-        ctx.evaluations, ctx.outputs_first = Evaluations(map_, kernel, product), outputs_first
-        out = weight.new_zeros(len(maps), len(product), weight.shape[0 if outputs_first else 1])
-        scratch = _Scratch()
+        ctx.evaluations, ctx.outputs_first = evaluations, outputs_first
+        out = _zeros(weight, (len(maps), weight.shape[0 if outputs_first else 1], *size))
+        scratch, cells = _Scratch(), _by_cell(maps)
         with torch.autocast("cpu", enabled=False):
-            for group in _groups(ctx.evaluations, maps, weight):
-                values = scratch.evaluate("values", group.map, maps)
+            for group in _groups(evaluations, maps, weight):
+                values = scratch.evaluate("values", group.map, cells)
                 taps = scratch.taps(weight, group.kernel, outputs_first, maps.dtype)
-                scratch.accumulate(out, group.product, scratch.multiply("products", values, taps))
+                scratch.accumulate(_by_cell(out), group.product, scratch.multiply("products", values, taps))
         return out.to(maps.dtype)
 
     @staticmethod
     @once_differentiable
     def backward(ctx, gradient):
         maps, weight = ctx.saved_tensors
-        of_maps = weight.new_zeros(maps.shape) if ctx.needs_input_grad[0] else None
+        of_maps = _zeros(weight, maps.shape) if ctx.needs_input_grad[0] else None
         of_taps = weight.new_zeros(TAPS**2, weight.shape[:2].numel()) if ctx.needs_input_grad[1] else None
-        scratch = _Scratch()
+        scratch, cells, gradient = _Scratch(), _by_cell(maps), _by_cell(gradient)
         for group in _groups(ctx.evaluations, maps, weight):
             products = scratch.evaluate("products", group.product.T, gradient)
             if of_maps is not None:
                 taps = scratch.taps(weight, group.kernel, not ctx.outputs_first, maps.dtype)
-                scratch.accumulate(of_maps, group.map.T, scratch.multiply("values", products, taps))
+                scratch.accumulate(_by_cell(of_maps), group.map.T, scratch.multiply("values", products, taps))
             if of_taps is not None:
-                values = scratch.evaluate("values", group.map, maps)
+                values = scratch.evaluate("values", group.map, cells)
                 one, other = (products, values) if ctx.outputs_first else (values, products)
                 taps = scratch.multiply("taps", one.transpose(1, 2), other).flatten(1)
                 of_taps.addmm_(group.kernel.T, scratch.in_type(weight.dtype, taps))
         of_weight = None if of_taps is None else of_taps.T.reshape(weight.shape)
-        return None if of_maps is None else of_maps.to(maps.dtype), of_weight, None, None, None, None
+        return None if of_maps is None else of_maps.to(maps.dtype), of_weight, None, None, None
+
+
+def _zeros(like: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """Maps (N, C, H, W) in channels-last memory format."""
+    return torch.empty(shape, dtype=like.dtype, memory_format=torch.channels_last).zero_()
+
+
+def _by_cell(maps: Tensor) -> Tensor:
+    """(N, C, H, W) as (N, H W, C); a view where the memory format is channels-last."""
+    return maps.permute(0, 2, 3, 1).flatten(1, 2)
 
 
 class _Group(NamedTuple):

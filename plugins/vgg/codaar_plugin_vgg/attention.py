@@ -48,7 +48,7 @@ class SpatialAttention(nn.Module):
         cells = maps.flatten(1, 2)
         query = self.cell(cells).relu() * self.mean(mean).relu()[:, None]
         weights = self.score(query).tanh().softmax(dim=1)
-        return (weights * cells).sum(dim=1)
+        return (weights.transpose(1, 2) @ cells).squeeze(1)
 
 
 class ConstantAttention(nn.Module):

@@ -27,8 +27,8 @@ class TransposedConvolution(nn.ConvTranspose2d):
         way = winograd.convolve_transposed if winograd.pays(maps, varying) else _folded
         result = way(maps, varying)
         if everywhere is not None:
-            result = result + _spread(everywhere, self.weight[:first], maps.shape[2:])
-        return result + self.bias.to(result.dtype)[:, None, None]
+            result = result.add_(_spread(everywhere, self.weight[:first], maps.shape[2:]))
+        return result.add_(self.bias[:, None, None])
 
 
 def _preceded(maps: Tensor, everywhere: Tensor) -> Tensor:
@@ -42,10 +42,10 @@ def _folded(maps: Tensor, weight: Tensor) -> Tensor:
 def _spread(everywhere: Tensor, weight: Tensor, cells: torch.Size) -> Tensor:
     """What channels (N, E) that are the same in all cells give: every tap is multiplied once, added where it falls."""
     size = _enlarged(cells, weight)
-    taps = (everywhere @ weight.flatten(1)).unflatten(1, (weight.shape[1], -1))
-    each = torch.eye(taps.shape[2], dtype=taps.dtype)[..., None]
+    taps = (everywhere @ weight.flatten(2).transpose(1, 2).flatten(1)).unflatten(1, (-1, weight.shape[1]))
+    each = torch.eye(taps.shape[1], dtype=taps.dtype)[..., None]
     where = F.fold(each.expand(-1, -1, cells.numel()), size, weight.shape[2:]).flatten(1)
-    return (taps @ where).unflatten(2, size)
+    return (where.T @ taps).unflatten(1, size).permute(0, 3, 1, 2)
 
 
 def _enlarged(cells: torch.Size, weight: Tensor) -> list[int]:
