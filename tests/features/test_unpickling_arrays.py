@@ -114,6 +114,13 @@ def test_a_cut_pickle(length):
         load_array(whole[:length], "x.pkl")
 
 
+def test_a_pickle_cannot_make_addresses_of_bytes():
+    """As called by a pickle, ndarray would take any eight bytes for the address of an object."""
+    array = Call(np.ndarray, (1,), np.dtype("f8"), b"A" * 8)
+    with pytest.raises(DataError, match="x.pkl: the pickle is damaged"):
+        load_array(pickle.dumps(array), "x.pkl")
+
+
 def test_what_a_pickle_does_to_functions_is_forgotten():
     class Changed:
         def __reduce__(self):
