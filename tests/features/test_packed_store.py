@@ -314,6 +314,22 @@ def test_damaged_bytes_are_found(folder):
     assert PackedSplit(folder / "p.h5").damaged() == [IDS[11]]
 
 
+def test_a_clip_lost_by_a_damaged_byte_is_found(folder):
+    pack_split(clips(folder), folder / "p.h5", HEADER)
+    with (folder / "p.h5").open("r+b") as file:
+        file.seek(PackedSplit(folder / "p.h5").layout.columns["state"].offset + 11)
+        file.write(bytes([0]))
+    packed = PackedSplit(folder / "p.h5")
+    assert len(packed) == len(IDS) - 1 and packed.damaged() == [IDS[11]]
+
+
+def test_a_changed_header_of_a_packed_file(folder):
+    pack_split(clips(folder), folder / "p.h5", HEADER)
+    (folder / "p.h5").write_bytes((folder / "p.h5").read_bytes().replace(b"TREE", b"TRAE", 1))
+    with pytest.raises(DataError, match=r"p\.h5 is no whole packed file"):
+        len(PackedSplit(folder / "p.h5"))
+
+
 @pytest.mark.parametrize("share", [0.0, 0.2, 0.9])
 def test_a_cut_packed_file(folder, share):
     pack_split(clips(folder), folder / "p.h5", HEADER)
