@@ -58,6 +58,7 @@ class _ArrayUnpickler(pickle.Unpickler):
 
 def _allowed() -> dict[tuple[str, str], Callable[..., Any]]:
     shared = {("numpy", "ndarray"): _ARRAY, ("numpy", "dtype"): np.dtype, ("_codecs", "encode"): _as_latin1()}
+    shared["__builtin__", "bytes"] = lambda: b""  # protocol 2 of an array without elements
     for home in _HOMES:
         shared[f"{home}.multiarray", "_reconstruct"] = lambda _, *arguments: _rebuild(np.ndarray, *arguments)
         shared[f"{home}.multiarray", "scalar"] = _scalar

@@ -47,6 +47,11 @@ def test_both_homes_of_numpy(home, protocol):
     np.testing.assert_array_equal(load_array(written, "x.pkl"), [[0, 1, 2], [3, 4, 5]])
 
 
+@pytest.mark.parametrize("protocol", range(6))
+def test_an_array_without_elements(protocol):
+    assert load_array(pickle.dumps(np.zeros((0, 128)), protocol=protocol), "x.pkl").shape == (0, 128)
+
+
 def test_a_numpy_number_is_an_array_without_axes():
     assert load_array(pickle.dumps(np.float32(2.5)), "x.pkl") == np.array(2.5)
 
