@@ -170,6 +170,7 @@ def test_a_track_repairs_length_and_precision(dtype, tmp_path):
         (VALUES[0], r"expected the shape \(steps, 2\), it has \(2,\)"),
         (np.where(VALUES > 2, np.nan, VALUES), "5 of 20 values are NaN or infinite"),
         (np.where(VALUES == 0, np.inf, VALUES), "1 of 20 values are NaN or infinite"),
+        (np.where(VALUES == 0, -1e300, VALUES.astype(np.float64)), "1 of 20 values are NaN or infinite in float32"),
         (np.full((10, 2), 200.0), r"look rounded to eight bits \(whole numbers up to 200\)"),
     ],
 )
