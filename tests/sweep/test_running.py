@@ -32,7 +32,7 @@ broken = {{optimizer.lr = 1e30, optimizer.clip = 0}}
 
 [sweep.published]
 aligned = [12.5]
-nobody = [1]
+nobody = [18.95]
 """
 
 
@@ -75,7 +75,7 @@ def test_the_table_holds_the_mean_of_the_results(sweep, measured):
     )
     assert published.cells == ("12.5",) and not published.measured
     assert aligned.cells == (f"{100 * entry['mean']:.1f}",) and "1 run)" in aligned.name
-    assert nobody.cells == ("1.0",)
+    assert nobody.cells == ("18.95",)
     assert "mode: strict" in as_markdown(sweep, measured)
 
 
