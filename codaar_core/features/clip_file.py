@@ -81,6 +81,8 @@ def read_h5(path: Path, key: str | None = None) -> np.ndarray:
             wanted = key or (names[0] if len(names) == 1 else None)
             if wanted in names:
                 return file[wanted][()]
+    except PermissionError:
+        raise DataError(f"{path} cannot be read: Permission denied") from None
     except H5_FAILS as error:
         raise DataError(f"{path} is no whole HDF5 file: {error}", AGAIN) from error
     expected = f"the dataset {key!r}" if key else "one dataset"

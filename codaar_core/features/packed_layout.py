@@ -121,6 +121,8 @@ def read_layout(path: Path) -> Layout:
             columns: dict[str, Column] = {}
             file.visititems(lambda name, each: columns.update(_column(name, each)))
             return Layout(Header(**json.loads(file.attrs[HEADER])), columns)
+    except PermissionError:
+        raise DataError(f"{path} cannot be read: Permission denied") from None
     except H5_FAILS as error:
         raise DataError(f"{path} is no whole packed file: {error}", "remove it and pack again") from error
 

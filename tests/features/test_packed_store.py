@@ -18,7 +18,17 @@ import pytest
 import torch
 
 from codaar_core.api import Batch, DataContext, DataError, Features, Space, Split
-from codaar_core.features import BadClips, ClipSplit, FileTrack, Header, PackedSplit, RandomSplit, RowTrack, pack_split
+from codaar_core.features import (
+    BadClips,
+    ClipSplit,
+    FileTrack,
+    Header,
+    PackedSplit,
+    RandomSplit,
+    RowTrack,
+    pack_split,
+    read_array,
+)
 from codaar_core.features import packing as module
 from codaar_core.features.packed import PackedFeatures
 
@@ -221,17 +231,20 @@ def test_values_that_float16_cannot_hold(tmp_path):
     assert pack_split(split, tmp_path / "q.h5", HEADER, "float32").clips == 2
 
 
+@pytest.mark.parametrize(
+    ("code", "said"), [(errno.ENOSPC, "the disk is full"), (errno.EFBIG, "files of this size are not allowed here")]
+)
 @pytest.mark.parametrize("clip", [0, 1, 13])
-def test_a_full_disk_loses_nothing(folder, clip, monkeypatch):
+def test_a_full_disk_loses_nothing(folder, clip, code, said, monkeypatch):
     writes, real = [], module._write_clip
 
     def full(*arguments):
         if len(writes) == clip:
-            raise OSError(errno.ENOSPC, "No space left on device")
+            raise OSError(code, os.strerror(code))
         writes.append(real(*arguments))
 
     monkeypatch.setattr(module, "_write_clip", full)
-    with pytest.raises(DataError, match=r"the disk is full; what was packed is kept in .*p\.h5\.partial"):
+    with pytest.raises(DataError, match=rf"{said}; what was packed is kept in .*p\.h5\.partial"):
         pack_split(clips(folder), folder / "p.h5", HEADER)
     monkeypatch.setattr(module, "_write_clip", real)
     seen = []
@@ -241,7 +254,7 @@ def test_a_full_disk_loses_nothing(folder, clip, monkeypatch):
 
 def test_a_disk_that_is_too_small_is_told_at_once(folder, monkeypatch):
     monkeypatch.setattr(module.shutil, "disk_usage", lambda path: os.terminal_size((0, 0)) and Free(100))
-    with pytest.raises(DataError, match="0.0 GB left"):
+    with pytest.raises(DataError, match=r"0\.0 MB left, 0\.\d MB are needed"):
         pack_split(clips(folder), folder / "p.h5", HEADER)
     assert not list(folder.glob("p.h5*"))
 
@@ -337,6 +350,17 @@ def test_a_cut_packed_file(folder, share):
     (folder / "p.h5").write_bytes(whole[: int(share * len(whole))])
     with pytest.raises(DataError, match=r"p\.h5 is no whole packed file"):
         len(PackedSplit(folder / "p.h5"))
+
+
+def test_a_packed_file_that_may_not_be_read_is_not_called_damaged(folder, monkeypatch):
+    def denied(*arguments, **more):
+        raise PermissionError(errno.EACCES, "Unable to open file")
+
+    pack_split(clips(folder), folder / "p.h5", HEADER)
+    monkeypatch.setattr(h5py, "File", denied)
+    for read in (lambda: len(PackedSplit(folder / "p.h5")), lambda: read_array(folder / "p.h5")):
+        with pytest.raises(DataError, match=r"p\.h5 cannot be read: Permission denied"):
+            read()
 
 
 def test_another_file_or_format(folder):
