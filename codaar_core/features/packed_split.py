@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from codaar_core.api import Batch, DataError, Features, Space, Split
+from codaar_core.features.clip_split import left_out
 from codaar_core.features.packed_layout import BAD, DIGEST, IDS, STATE, THERE, Column, Layout, read_layout
 
 
@@ -56,6 +57,11 @@ class PackedSplit(Split):
     def ids(self) -> Sequence[str]:
         """Names of the clips."""
         return [name.decode() for name in self._column(IDS)[self.rows]]
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """The clips that could not be read when they were packed, counted."""
+        return left_out(self.layout.clips, len(self))
 
     @cached_property
     def checksum(self) -> str:

@@ -101,6 +101,7 @@ def test_bad_clips_are_skipped_counted_and_listed(folder):
         assert len(split) == 18
     assert list(split.ids) == [name for name in IDS if name not in (IDS[7], IDS[9])]
     assert split[[7]].targets["north"].tolist() == [8]
+    assert split.notes == ["2 of 20 clips cannot be read and are left out"]
     assert len(pickle.loads(pickle.dumps(split))) == 18
 
 
@@ -191,6 +192,7 @@ def test_bad_clips_are_left_out_and_listed(folder):
     packed = PackedSplit(folder / "p.h5")
     assert done.clips == len(packed) == 18 and list(done.bad) == [IDS[0], IDS[7]] and "no whole zip" in done.bad[IDS[7]]
     assert packed[range(18)].targets["north"].tolist() == [clip for clip in range(20) if clip not in (0, 7)]
+    assert packed.notes == ["2 of 20 clips cannot be read and are left out"]
 
 
 def test_refused_bad_clips_lose_nothing(folder):
