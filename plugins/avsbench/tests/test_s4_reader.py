@@ -116,6 +116,7 @@ def test_what_follows_from_the_mode(make_benchmark):
     assert (strict.selection, published.selection) == ("validation", "target-validation")
     assert not strict.published
     assert published.published["audio->text/mean_iou"] == 0.765
+    assert not make_benchmark("as-published", pretraining="other").published
     assert not make_benchmark("as-published", modalities=("text", "audio")).published, "they are of three modalities"
     assert strict.transfers() == [Transfer("audio", "text"), Transfer("text", "audio")]
     draw = torch.Generator().manual_seed(0)

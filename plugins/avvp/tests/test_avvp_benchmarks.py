@@ -198,6 +198,7 @@ def test_what_was_published_belongs_to_its_mode_and_pretraining(make):
     assert make(**released, pretraining="90k").published["audio->video/precision"] == 0.704
     assert make("ave-avvp", **released).published == {"video->audio/f1": 0.558, "audio->video/f1": 0.565}
     assert make("ave-avvp", **released, modalities=("audio", "video")).published == {}
+    assert all(make(name, **released, pretraining="other").published == {} for name in NAMES)
     for name in NAMES:
         benchmark = make(name, **released)
         assert {key.split("/")[1] for key in benchmark.published} == {next(iter(benchmark.metrics))}
