@@ -147,7 +147,14 @@ class AvsbenchS4(TwoModes):
     def _sounds(self, clips: Sequence[Clip]) -> FileTrack:
         names = [f"{clip.category}/{clip.name}" for clip in clips]
         space = Space(self.shapes["audio"], FRAMES)
-        return FileTrack(self.folder.sounds_of(clips[0].split), names, space, quantised=self.config.quantised)
+        track = FileTrack(self.folder.sounds_of(clips[0].split), names, space, quantised=self.config.quantised)
+        absent = [path for clip in range(len(clips)) if not (path := track.path(clip)).exists()]
+        if absent:
+            raise DataError(
+                f"{len(absent):,} of {len(clips):,} clips of {clips[0].split!r} have no sound, e.g. {absent[0]}",
+                HOW_TO_GET,
+            )
+        return track
 
     def _sentences(self, clips: Sequence[Clip]) -> Track:
         rows, vectors = self._prompts
