@@ -54,7 +54,7 @@ class Overlap:
 
     Attributes:
         found: What was counted, in order; nothing where either side has no names.
-        notes: What is odd about the files, a line each.
+        notes: What is odd about the files of benchmarks and of pretraining, a line each.
     """
 
     def __init__(self, pretrained: Sequence[str] | None, drop: bool) -> None:

@@ -113,6 +113,7 @@ def _run_phases(
     with told_how_to_get(data.card):
         split = data.split("pretrain")
     overlap = Overlap(split.ids, session.plan.evaluate.seen == "drop")
+    overlap.notes += [f"pretraining: {note}" for note in split.notes]
     trials = make_trials(session, benchmarks, overlap)
     clock.lap("data")
     session.runtime.tell(str(session.directory.path))

@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from codaar_core.api import Benchmark, Predicted, TaskHead, Transfer
+from codaar_core.api import Benchmark, DataError, Predicted, TaskHead, Transfer
 from codaar_core.engine.build import build_head
 from codaar_core.engine.card import told_how_to_get
 from codaar_core.engine.coding import BATCH, Coded, dropping_out, encode_split, look_up
@@ -98,10 +98,16 @@ class Trial:
         return BATCH if self.benchmark.given is None else self.bench.batch
 
     def open(self) -> None:
-        """Open every split, so that a missing file is missed before the training and not after it."""
+        """Open every split, so that a missing file is missed before the training and not after it.
+
+        Raises:
+            DataError: A split cannot be read, or is empty.
+        """
         for role in self.roles:
             for modality in self.modalities:
                 split, place = self.benchmark.split(role, modality), (self.bench.name, role, modality)
+                if not len(split):
+                    raise DataError(f"{', '.join(place)}: there is no clip", "look whether its lists are whole")
                 self.overlap.heed(split, *place)
                 self.overlap.checked(split, *place)
 

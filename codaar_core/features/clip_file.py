@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import lzma
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -14,6 +16,9 @@ from codaar_core.api.errors import DataError
 from codaar_core.features.unpickling import load_array
 
 AGAIN = "fetch this file once more"
+UNZIP_FAILS = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, ValueError)
+H5_FAILS = (OSError, RuntimeError, KeyError, ValueError)
+"""What the readers raise on damaged files, besides what they document."""
 
 
 def read_array(path: Path) -> np.ndarray:
@@ -39,7 +44,7 @@ def read_zipped_pickle(path: Path) -> np.ndarray:
         with zipfile.ZipFile(path) as archive:
             pickles = [name for name in archive.namelist() if ".pkl" in name]
             content = archive.read(pickles[-1]) if pickles else None
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
+    except UNZIP_FAILS as error:
         raise DataError(f"{path} is no whole zip file: {error}", AGAIN) from error
     if content is None:
         raise DataError(f"{path}: there is no .pkl in this zip file")
@@ -55,7 +60,7 @@ def read_npy(path: Path) -> np.ndarray:
     """Read an array that ``numpy.save`` wrote."""
     try:
         return np.load(io.BytesIO(path.read_bytes()), allow_pickle=False)
-    except (ValueError, EOFError) as error:
+    except (ValueError, EOFError, tokenize.TokenError) as error:
         raise DataError(f"{path} is no .npy file of numbers: {error}", AGAIN) from error
 
 
@@ -76,7 +81,9 @@ def read_h5(path: Path, key: str | None = None) -> np.ndarray:
             wanted = key or (names[0] if len(names) == 1 else None)
             if wanted in names:
                 return file[wanted][()]
-    except OSError as error:
+    except PermissionError:
+        raise DataError(f"{path} cannot be read: Permission denied") from None
+    except H5_FAILS as error:
         raise DataError(f"{path} is no whole HDF5 file: {error}", AGAIN) from error
     expected = f"the dataset {key!r}" if key else "one dataset"
     raise DataError(f"{path}: expected {expected}, it has {', '.join(names) or 'none'}")

@@ -12,7 +12,7 @@ QUANTISED_ABOVE = 20  # features after a rectifier stay below it; eight-bit valu
 
 
 def refuse_unusable(values: np.ndarray, shape: tuple[int, ...], path: Path) -> None:
-    """Refuse what is no (steps, *shape) of finite numbers, with at least one step.
+    """Refuse what is no (steps, *shape) of numbers that float32 can hold, with at least one step.
 
     Raises:
         DataError: It names the file, what was expected and what is there.
@@ -20,9 +20,10 @@ def refuse_unusable(values: np.ndarray, shape: tuple[int, ...], path: Path) -> N
     if values.shape[1:] != shape or values.ndim != len(shape) + 1 or not len(values):
         expected = ", ".join(map(str, ("steps", *shape)))
         raise DataError(f"{path}: expected the shape ({expected}), it has {values.shape}")
-    if values.dtype.kind == "f" and not np.isfinite(values).all():
-        bad = values.size - int(np.isfinite(values).sum())
-        raise DataError(f"{path}: {bad:,} of {values.size:,} values are NaN or infinite")
+    held = np.abs(values) <= np.finfo(np.float32).max if values.dtype.kind == "f" else np.True_
+    if not held.all():
+        bad = values.size - int(held.sum())
+        raise DataError(f"{path}: {bad:,} of {values.size:,} values are NaN or infinite in float32")
 
 
 def fit_length(values: np.ndarray, steps: int) -> np.ndarray:

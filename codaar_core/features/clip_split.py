@@ -78,8 +78,8 @@ class ClipSplit(Split):
 
     @property
     def notes(self) -> Sequence[str]:
-        """What was found in the tables, counted."""
-        return [self.findings.summary] if self.findings else []
+        """What was found in the tables, and the clips left out, counted."""
+        return [*filter(None, [self.findings.summary]), *left_out(len(self.all_ids), len(self))]
 
     def __len__(self) -> int:
         return len(self.kept)
@@ -125,6 +125,11 @@ class ClipSplit(Split):
     def unscreened(self) -> ClipSplit:
         """All clips, whatever the rule: a bad one is an error when it is read."""
         return ClipSplit(self.all_ids, self.tracks, self.targets, attrs.evolve(self.bad_clips, action="refuse"))
+
+
+def left_out(clips: int, kept: int) -> list[str]:
+    """A line that counts the clips that are left out, where there are any."""
+    return [f"{clips - kept:,} of {clips:,} clips cannot be read and are left out"] if kept < clips else []
 
 
 def _stacked(track: Track, clips: np.ndarray) -> torch.Tensor:

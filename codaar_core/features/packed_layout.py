@@ -16,6 +16,7 @@ import attrs
 import numpy as np
 
 from codaar_core.api.errors import DataError
+from codaar_core.features.clip_file import H5_FAILS
 
 FORMAT = 1
 MARK = "codaar_packed"  # the attribute that holds the format
@@ -120,7 +121,9 @@ def read_layout(path: Path) -> Layout:
             columns: dict[str, Column] = {}
             file.visititems(lambda name, each: columns.update(_column(name, each)))
             return Layout(Header(**json.loads(file.attrs[HEADER])), columns)
-    except (OSError, ValueError) as error:
+    except PermissionError:
+        raise DataError(f"{path} cannot be read: Permission denied") from None
+    except H5_FAILS as error:
         raise DataError(f"{path} is no whole packed file: {error}", "remove it and pack again") from error
 
 

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from codaar_core.api import Batch, DataError, Features, Space, Split
-from codaar_core.features.packed_layout import DIGEST, IDS, STATE, THERE, Column, Layout, read_layout
+from codaar_core.features.clip_split import left_out
+from codaar_core.features.packed_layout import BAD, DIGEST, IDS, STATE, THERE, Column, Layout, read_layout
 
 
 class PackedSplit(Split):
@@ -57,6 +58,11 @@ class PackedSplit(Split):
         """Names of the clips."""
         return [name.decode() for name in self._column(IDS)[self.rows]]
 
+    @property
+    def notes(self) -> Sequence[str]:
+        """The clips that could not be read when they were packed, counted."""
+        return left_out(self.layout.clips, len(self))
+
     @cached_property
     def checksum(self) -> str:
         """SHA-256 over the names and the checksums of all clips: equal for equal content."""
@@ -79,17 +85,18 @@ class PackedSplit(Split):
         return _gathered(self._column("given"), self.rows[np.asarray(indices, dtype=np.int64)])
 
     def damaged(self, progress: Callable[[int, int], None] = lambda done, clips: None) -> list[str]:
-        """Compare every clip with its checksum; gives the names of those that differ."""
+        """Compare every clip with its checksum; gives the names of those that differ, or are neither there nor bad."""
         columns = [self._column(column.name) for column in self.layout.content]
-        digests, bad = self._column(DIGEST), []
-        for done, (name, row) in enumerate(zip(self.ids, self.rows.tolist(), strict=True), 1):
+        state, names, digests = (self._column(name) for name in (STATE, IDS, DIGEST))
+        rows, damaged = np.flatnonzero(state != BAD), []
+        for done, row in enumerate(rows.tolist(), 1):
             digest = hashlib.sha256()
             for column in columns:
                 digest.update(np.ascontiguousarray(column[row]).data)
-            if digest.digest() != digests[row].tobytes():
-                bad.append(name)
-            progress(done, len(self.rows))
-        return bad
+            if state[row] != THERE or digest.digest() != digests[row].tobytes():
+                damaged.append(names[row].decode(errors="replace"))
+            progress(done, len(rows))
+        return damaged
 
     def _column(self, name: str) -> np.ndarray:
         return _mapped(self.layout.columns[name], self.path)

@@ -37,7 +37,11 @@ from codaar_core.features.packed_layout import (
 
 Precision = Literal["float16", "float32"]
 Progress = Callable[[int, int], None]
-FULL = (errno.ENOSPC, errno.EDQUOT)
+FULL = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the quota is used up",
+    errno.EFBIG: "files of this size are not allowed here",
+}
 
 
 @attrs.frozen
@@ -108,7 +112,8 @@ def _lay_out(partial: Path, header: Header, columns: list[tuple[Column, np.ndarr
     partial.parent.mkdir(parents=True, exist_ok=True)
     needed, free = sum(column.bytes for column, _ in columns), shutil.disk_usage(partial.parent).free
     if needed > free:
-        raise DataError(f"{partial.parent} has {free / 1e9:.1f} GB left, {needed / 1e9:.1f} GB are needed", "make room")
+        lacks = f"{free / 1e6:,.1f} MB left, {needed / 1e6:,.1f} MB are needed"
+        raise DataError(f"{partial.parent} has {lacks}", "make room")
     new = partial.with_name(f"{partial.name}.new")
     create(new, header, [column for column, _ in columns])
     laid_out = read_layout(new)
@@ -211,6 +216,6 @@ def _told_when_full(partial: Path) -> Iterator[None]:
         if error.errno not in FULL:
             raise
         raise DataError(
-            f"the disk is full; what was packed is kept in {partial}",
-            "make room and give the same command once more: it goes on from there",
+            f"{FULL[error.errno]}; what was packed is kept in {partial}",
+            "make room, or move it to another disk, and give the same command once more: it goes on from there",
         ) from error

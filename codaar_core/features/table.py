@@ -81,20 +81,28 @@ def read_table(path: Path, columns: Sequence[str]) -> Table:
     """
     lines = read_lines(path)
     separator, header = _sniff(path, lines, columns)
-    quoting = csv.QUOTE_MINIMAL if separator == "," else csv.QUOTE_NONE
-    reader = csv.reader(lines, delimiter=separator, quoting=quoting)
-    names = [cell.strip() for cell in next(reader)] if header else list(columns)
+    names = [cell.strip() for cell in _cells(lines[0], separator)] if header else list(columns)
     missing = [name for name in columns if name not in names]
     if missing:
         raise DataError(f"{path} has no column {missing[0]!r}", f"it has {', '.join(names)}")
     rows, malformed = [], []
-    for cells in reader:
-        row = Row(reader.line_num, dict(zip(names, map(str.strip, cells), strict=False)))
+    for number, line in enumerate(lines[header:], 1 + header):
+        cells = _cells(line, separator)
+        row = Row(number, dict(zip(names, map(str.strip, cells), strict=False)))
         if len(cells) == len(names) and all(row[name] for name in columns):
             rows.append(row)
         elif any(cell.strip() for cell in cells):
             malformed.append(Finding("malformed row", f"{path}:{row.line}", separator.join(cells)[:60]))
     return Table(path, tuple(rows), Findings(tuple(malformed)))
+
+
+def _cells(line: str, separator: str) -> list[str]:
+    """Split one line: a quotation mark that nothing closes spoils its own row, and not all that follow."""
+    quoting = csv.QUOTE_MINIMAL if separator == "," else csv.QUOTE_NONE
+    try:
+        return next(csv.reader([line], delimiter=separator, quoting=quoting), [])
+    except csv.Error:
+        return [line]
 
 
 def _sniff(path: Path, lines: list[str], columns: Sequence[str]) -> tuple[str, bool]:

@@ -15,6 +15,7 @@ _HOMES = ("numpy.core", "numpy._core")  # of numpy 1 and of numpy 2
 _rebuild = np.empty(0).__reduce__()[0]
 _from_buffer = np.empty(0).__reduce_ex__(5)[0]
 _scalar = np.float32(0).__reduce__()[0]
+_ARRAY = object()  # for numpy.ndarray, which pickles name and never call: called, it takes any bytes for objects
 
 
 class ForbiddenGlobal(Exception):
@@ -56,9 +57,10 @@ class _ArrayUnpickler(pickle.Unpickler):
 
 
 def _allowed() -> dict[tuple[str, str], Callable[..., Any]]:
-    shared = {("numpy", "ndarray"): np.ndarray, ("numpy", "dtype"): np.dtype, ("_codecs", "encode"): _as_latin1()}
+    shared = {("numpy", "ndarray"): _ARRAY, ("numpy", "dtype"): np.dtype, ("_codecs", "encode"): _as_latin1()}
+    shared["__builtin__", "bytes"] = lambda: b""  # protocol 2 of an array without elements
     for home in _HOMES:
-        shared[f"{home}.multiarray", "_reconstruct"] = _rebuild
+        shared[f"{home}.multiarray", "_reconstruct"] = lambda _, *arguments: _rebuild(np.ndarray, *arguments)
         shared[f"{home}.multiarray", "scalar"] = _scalar
         shared[f"{home}.numeric", "_frombuffer"] = lambda *arguments: _from_buffer(*arguments)
     return shared

@@ -101,7 +101,7 @@ def _score(entry: Mapping[str, Any], control: float | None) -> Score:
 
 
 def remarks(results: Mapping[str, Any]) -> list[str]:
-    """What is odd about the files of the benchmarks, and of which parts pretraining has seen something: a line each."""
+    """What is odd about the files, and of which parts pretraining has seen something: a line each."""
     return [*results.get("notes", ()), *_seen_before(results)]
 
 

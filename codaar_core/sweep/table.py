@@ -37,7 +37,7 @@ def rows(sweep: Sweep, measured: Sequence[Measured]) -> list[Row]:
 
 
 def _published(sweep: Sweep, name: str) -> Row:
-    cells = tuple(NOTHING if value is None else f"{value:.1f}" for value in sweep.published[name])
+    cells = tuple(NOTHING if value is None else str(value) for value in sweep.published[name])
     return Row(f"{name} (published)", False, cells)
 
 

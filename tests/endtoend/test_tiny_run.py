@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import tomli
 import torch
+from codaar_plugin_digits.clips import Clips
 from safetensors.torch import load_file
 
 import codaar_core
@@ -49,6 +50,14 @@ def test_a_run_leaves_a_complete_directory(finished):
         assert {path.name for path in folder.iterdir()} == {"metrics.json", "head.safetensors", "predictions.npz"}
     assert "<svg" in (finished / "report.html").read_text("utf-8")
     assert not [path for path in finished.rglob("*.p*") if path.suffix in (".pt", ".pkl", ".partial")]
+
+
+def test_what_is_odd_about_the_files_of_pretraining_is_on_record(recipe, tiny, monkeypatch):
+    note = "2 of 40 clips cannot be read and are left out"
+    monkeypatch.setattr(Clips, "notes", (note,))
+    directory = codaar_core.run(recipe, overrides=(*tiny, "run.epochs=1", "evaluate.on=[]"))
+    assert json.loads((directory / "results.json").read_text())["notes"] == [f"pretraining: {note}"]
+    assert f"pretraining: {note}" in (directory / "report.html").read_text("utf-8")
 
 
 def test_results_hold_every_transfer_beside_its_references(finished):

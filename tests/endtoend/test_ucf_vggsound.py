@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +53,14 @@ def test_both_transfers_are_measured_beside_their_references(recipe, copy, tmp_p
     assert len(said) == 30
     assert len(kept["target/video"]) == 24
     assert (said == true).mean() == pytest.approx(entries["video", "audio", "accuracy"]["mean"])
+
+
+def test_an_empty_list_is_noticed_before_the_training(recipe, copy, tmp_path):
+    shutil.copytree(copy, tmp_path / "copy")
+    (tmp_path / "copy" / "vggsound2ucf.csv").write_text("category,video_id,split\n")
+    with pytest.raises(CodaarError, match="cross, test, audio: there is no clip"):
+        run(recipe, tmp_path / "copy", tmp_path / "runs")
+    assert not list(tmp_path.glob("runs/*/*/checkpoints/*"))
 
 
 def test_a_missing_folder_ends_with_its_name(recipe, tmp_path):

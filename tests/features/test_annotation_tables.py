@@ -64,6 +64,14 @@ def test_malformed_rows_are_reported(tmp_path):
     ]
 
 
+@pytest.mark.parametrize("begin", ['"', "x" * 140_000 + '"'])
+def test_an_open_quotation_mark_spoils_no_other_row(begin, tmp_path):
+    lines = ["kind,id,start", f"{begin}Dog,a,0", "Car,b,1", "Car,c,2"]
+    table = read_table(write(tmp_path / "t.csv", lines), COLUMNS)
+    assert table.column("id") == ["b", "c"] and [row.line for row in table] == [3, 4]
+    assert table.findings.counts == {"malformed row": 1}
+
+
 def test_repeated_and_unknown_cells(tmp_path):
     path = write(tmp_path / "t.csv", ["kind,id,start", "Dog,a,0", "Car,a,1", "Cow,b,1", "Cat,b,2"])
     table = read_table(path, COLUMNS)

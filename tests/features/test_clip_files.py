@@ -69,6 +69,31 @@ def test_a_changed_byte_in_a_zip_is_noticed(tmp_path):
         read_array(path)
 
 
+def changed(path, old, new):
+    content = path.read_bytes()
+    assert old in content
+    path.write_bytes(content.replace(old, new, 1))
+
+
+def test_a_changed_byte_in_a_zip_of_another_compression(tmp_path):
+    path = tmp_path / "clip.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("clip.pkl", pickle.dumps(VALUES))
+    start = path.read_bytes().index(b"clip.pkl") + 20
+    path.write_bytes(path.read_bytes()[:start] + b"\xff" * 40 + path.read_bytes()[start + 40 :])
+    with pytest.raises(DataError, match=r"clip\.zip is no whole zip file"):
+        read_array(path)
+
+
+def test_changed_headers(tmp_path):
+    changed(written(tmp_path, ".npy"), b"'shape': (10, 2)", b"'shape': ((0, 2)")
+    with pytest.raises(DataError, match=r"clip\.npy is no \.npy file of numbers"):
+        read_array(tmp_path / "clip.npy")
+    changed(written(tmp_path, ".h5"), b"TREE", b"TRAE")
+    with pytest.raises(DataError, match=r"clip\.h5 is no whole HDF5 file"):
+        read_array(tmp_path / "clip.h5")
+
+
 def test_of_several_pickles_the_last_counts(tmp_path):
     write_zip(tmp_path / "a.zip", first__pkl=VALUES + 1, deep__pkl__old=VALUES, readme__txt=b"no")
     np.testing.assert_array_equal(read_array(tmp_path / "a.zip"), VALUES)
@@ -145,6 +170,7 @@ def test_a_track_repairs_length_and_precision(dtype, tmp_path):
         (VALUES[0], r"expected the shape \(steps, 2\), it has \(2,\)"),
         (np.where(VALUES > 2, np.nan, VALUES), "5 of 20 values are NaN or infinite"),
         (np.where(VALUES == 0, np.inf, VALUES), "1 of 20 values are NaN or infinite"),
+        (np.where(VALUES == 0, -1e300, VALUES.astype(np.float64)), "1 of 20 values are NaN or infinite in float32"),
         (np.full((10, 2), 200.0), r"look rounded to eight bits \(whole numbers up to 200\)"),
     ],
 )

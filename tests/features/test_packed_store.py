@@ -18,7 +18,17 @@ import pytest
 import torch
 
 from codaar_core.api import Batch, DataContext, DataError, Features, Space, Split
-from codaar_core.features import BadClips, ClipSplit, FileTrack, Header, PackedSplit, RandomSplit, RowTrack, pack_split
+from codaar_core.features import (
+    BadClips,
+    ClipSplit,
+    FileTrack,
+    Header,
+    PackedSplit,
+    RandomSplit,
+    RowTrack,
+    pack_split,
+    read_array,
+)
 from codaar_core.features import packing as module
 from codaar_core.features.packed import PackedFeatures
 
@@ -91,6 +101,7 @@ def test_bad_clips_are_skipped_counted_and_listed(folder):
         assert len(split) == 18
     assert list(split.ids) == [name for name in IDS if name not in (IDS[7], IDS[9])]
     assert split[[7]].targets["north"].tolist() == [8]
+    assert split.notes == ["2 of 20 clips cannot be read and are left out"]
     assert len(pickle.loads(pickle.dumps(split))) == 18
 
 
@@ -181,6 +192,7 @@ def test_bad_clips_are_left_out_and_listed(folder):
     packed = PackedSplit(folder / "p.h5")
     assert done.clips == len(packed) == 18 and list(done.bad) == [IDS[0], IDS[7]] and "no whole zip" in done.bad[IDS[7]]
     assert packed[range(18)].targets["north"].tolist() == [clip for clip in range(20) if clip not in (0, 7)]
+    assert packed.notes == ["2 of 20 clips cannot be read and are left out"]
 
 
 def test_refused_bad_clips_lose_nothing(folder):
@@ -221,17 +233,20 @@ def test_values_that_float16_cannot_hold(tmp_path):
     assert pack_split(split, tmp_path / "q.h5", HEADER, "float32").clips == 2
 
 
+@pytest.mark.parametrize(
+    ("code", "said"), [(errno.ENOSPC, "the disk is full"), (errno.EFBIG, "files of this size are not allowed here")]
+)
 @pytest.mark.parametrize("clip", [0, 1, 13])
-def test_a_full_disk_loses_nothing(folder, clip, monkeypatch):
+def test_a_full_disk_loses_nothing(folder, clip, code, said, monkeypatch):
     writes, real = [], module._write_clip
 
     def full(*arguments):
         if len(writes) == clip:
-            raise OSError(errno.ENOSPC, "No space left on device")
+            raise OSError(code, os.strerror(code))
         writes.append(real(*arguments))
 
     monkeypatch.setattr(module, "_write_clip", full)
-    with pytest.raises(DataError, match=r"the disk is full; what was packed is kept in .*p\.h5\.partial"):
+    with pytest.raises(DataError, match=rf"{said}; what was packed is kept in .*p\.h5\.partial"):
         pack_split(clips(folder), folder / "p.h5", HEADER)
     monkeypatch.setattr(module, "_write_clip", real)
     seen = []
@@ -241,7 +256,7 @@ def test_a_full_disk_loses_nothing(folder, clip, monkeypatch):
 
 def test_a_disk_that_is_too_small_is_told_at_once(folder, monkeypatch):
     monkeypatch.setattr(module.shutil, "disk_usage", lambda path: os.terminal_size((0, 0)) and Free(100))
-    with pytest.raises(DataError, match="0.0 GB left"):
+    with pytest.raises(DataError, match=r"0\.0 MB left, 0\.\d MB are needed"):
         pack_split(clips(folder), folder / "p.h5", HEADER)
     assert not list(folder.glob("p.h5*"))
 
@@ -314,6 +329,22 @@ def test_damaged_bytes_are_found(folder):
     assert PackedSplit(folder / "p.h5").damaged() == [IDS[11]]
 
 
+def test_a_clip_lost_by_a_damaged_byte_is_found(folder):
+    pack_split(clips(folder), folder / "p.h5", HEADER)
+    with (folder / "p.h5").open("r+b") as file:
+        file.seek(PackedSplit(folder / "p.h5").layout.columns["state"].offset + 11)
+        file.write(bytes([0]))
+    packed = PackedSplit(folder / "p.h5")
+    assert len(packed) == len(IDS) - 1 and packed.damaged() == [IDS[11]]
+
+
+def test_a_changed_header_of_a_packed_file(folder):
+    pack_split(clips(folder), folder / "p.h5", HEADER)
+    (folder / "p.h5").write_bytes((folder / "p.h5").read_bytes().replace(b"TREE", b"TRAE", 1))
+    with pytest.raises(DataError, match=r"p\.h5 is no whole packed file"):
+        len(PackedSplit(folder / "p.h5"))
+
+
 @pytest.mark.parametrize("share", [0.0, 0.2, 0.9])
 def test_a_cut_packed_file(folder, share):
     pack_split(clips(folder), folder / "p.h5", HEADER)
@@ -321,6 +352,17 @@ def test_a_cut_packed_file(folder, share):
     (folder / "p.h5").write_bytes(whole[: int(share * len(whole))])
     with pytest.raises(DataError, match=r"p\.h5 is no whole packed file"):
         len(PackedSplit(folder / "p.h5"))
+
+
+def test_a_packed_file_that_may_not_be_read_is_not_called_damaged(folder, monkeypatch):
+    def denied(*arguments, **more):
+        raise PermissionError(errno.EACCES, "Unable to open file")
+
+    pack_split(clips(folder), folder / "p.h5", HEADER)
+    monkeypatch.setattr(h5py, "File", denied)
+    for read in (lambda: len(PackedSplit(folder / "p.h5")), lambda: read_array(folder / "p.h5")):
+        with pytest.raises(DataError, match=r"p\.h5 cannot be read: Permission denied"):
+            read()
 
 
 def test_another_file_or_format(folder):

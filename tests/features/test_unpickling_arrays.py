@@ -47,6 +47,11 @@ def test_both_homes_of_numpy(home, protocol):
     np.testing.assert_array_equal(load_array(written, "x.pkl"), [[0, 1, 2], [3, 4, 5]])
 
 
+@pytest.mark.parametrize("protocol", range(6))
+def test_an_array_without_elements(protocol):
+    assert load_array(pickle.dumps(np.zeros((0, 128)), protocol=protocol), "x.pkl").shape == (0, 128)
+
+
 def test_a_numpy_number_is_an_array_without_axes():
     assert load_array(pickle.dumps(np.float32(2.5)), "x.pkl") == np.array(2.5)
 
@@ -112,6 +117,13 @@ def test_a_cut_pickle(length):
     whole = pickle.dumps(np.arange(100.0), protocol=4)
     with pytest.raises(DataError, match="x.pkl: the pickle is damaged"):
         load_array(whole[:length], "x.pkl")
+
+
+def test_a_pickle_cannot_make_addresses_of_bytes():
+    """As called by a pickle, ndarray would take any eight bytes for the address of an object."""
+    array = Call(np.ndarray, (1,), np.dtype("f8"), b"A" * 8)
+    with pytest.raises(DataError, match="x.pkl: the pickle is damaged"):
+        load_array(pickle.dumps(array), "x.pkl")
 
 
 def test_what_a_pickle_does_to_functions_is_forgotten():

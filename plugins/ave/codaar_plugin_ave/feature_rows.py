@@ -70,5 +70,7 @@ class FeatureRows:
                 if KEY not in file:
                     raise DataError(f"{self.path}: expected the dataset {KEY!r}, it has {', '.join(file) or 'none'}")
                 yield file[KEY]
-        except OSError as error:
+        except PermissionError:
+            raise DataError(f"{self.path} cannot be read: Permission denied") from None
+        except (OSError, RuntimeError, KeyError, ValueError) as error:  # what h5py raises on damaged files
             raise DataError(f"{self.path} is no whole HDF5 file: {error}", "fetch this file once more") from error

@@ -49,6 +49,7 @@ def test_published_numbers_follow_the_pretraining(make_benchmark, modalities, pr
     benchmark = make_benchmark(None, "as-published", modalities, pretraining=pretraining)
     keys = ("video->audio/macro_precision", "audio->video/macro_precision")
     assert benchmark.published == dict(zip(keys, numbers, strict=True))
+    assert make_benchmark(None, "as-published", modalities, pretraining="other").published == {}
 
 
 def test_text_is_no_part_of_it_and_sound_and_frames_are_needed(make_benchmark):

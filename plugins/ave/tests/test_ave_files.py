@@ -23,6 +23,12 @@ def rewrite(path, change, key=KEY):
         file[key] = change(values)
 
 
+def changed(path, old, new):
+    content = path.read_bytes()
+    assert old in content
+    path.write_bytes(content.replace(old, new, 1))
+
+
 def test_a_split_reads_the_rows_of_its_order(written, make_benchmark):
     split = make_benchmark(written).split("train", "video")
     order, table = h5py.File(written / "train_order.h5")["order"][()], read_annotations(written / "Annotations.txt")
@@ -124,6 +130,10 @@ DAMAGE = {
     "no order": (lambda root: (root / "test_order.h5").unlink(), "test_order.h5 is missing"),
     "cut features": (
         lambda root: (root / "audio_feature.h5").write_bytes((root / "audio_feature.h5").read_bytes()[:900]),
+        "audio_feature.h5 is no whole HDF5 file",
+    ),
+    "changed features": (
+        lambda root: changed(root / "audio_feature.h5", b"TREE", b"TRAE"),
         "audio_feature.h5 is no whole HDF5 file",
     ),
     "other key": (

@@ -89,7 +89,9 @@ class AvsbenchS4(TwoModes):
         keep: str | None = setting(None, "Table with the column token_id: the word pieces that are kept; none: all.")
         side: int = setting(224, "Height and width of the pictures, in pixels; others are refused.", ge(32))
         map_seed: int = setting(123, "Of the random map of mode as-published; the next one is the test split's.", ge(0))
-        pretraining: Literal["40k", "90k"] = setting("40k", "Clips of the pretraining that published numbers are of.")
+        pretraining: Literal["40k", "90k", "other"] = setting(
+            "40k", "Whose published numbers to show: CoDAAR's, by pretraining clips; other: none."
+        )
 
     def __init__(self, config: Config, context: BenchmarkContext) -> None:
         super().__init__(config, context)
@@ -122,7 +124,7 @@ class AvsbenchS4(TwoModes):
     def published(self) -> Mapping[str, float]:
         """Only for models of all three modalities, in the mode that they were measured in."""
         comparable = self.as_published and set(self.modalities) == {"audio", "video", "text"}
-        return PUBLISHED[self.config.pretraining] if comparable else {}
+        return PUBLISHED.get(self.config.pretraining, {}) if comparable else {}
 
     def transfers(self) -> Sequence[Transfer]:
         """Between audio and text: pictures are what is segmented."""
@@ -145,7 +147,14 @@ class AvsbenchS4(TwoModes):
     def _sounds(self, clips: Sequence[Clip]) -> FileTrack:
         names = [f"{clip.category}/{clip.name}" for clip in clips]
         space = Space(self.shapes["audio"], FRAMES)
-        return FileTrack(self.folder.sounds_of(clips[0].split), names, space, quantised=self.config.quantised)
+        track = FileTrack(self.folder.sounds_of(clips[0].split), names, space, quantised=self.config.quantised)
+        absent = [path for clip in range(len(clips)) if not (path := track.path(clip)).exists()]
+        if absent:
+            raise DataError(
+                f"{len(absent):,} of {len(clips):,} clips of {clips[0].split!r} have no sound, e.g. {absent[0]}",
+                HOW_TO_GET,
+            )
+        return track
 
     def _sentences(self, clips: Sequence[Clip]) -> Track:
         rows, vectors = self._prompts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import attrs
@@ -54,7 +55,7 @@ class S4Folder:
         """Clips of "train", "val" or "test", in the order of the table; their names are its first column.
 
         Raises:
-            DataError: There is no table, it has rows that do not fit, or no clip of the split.
+            DataError: There is no table, it has rows that do not fit, one clip twice, or no clip of the split.
         """
         table = read_table(self.root / TABLE, ("category", "split"))
         if table.findings:
@@ -62,7 +63,11 @@ class S4Folder:
         rows = [row for row in table if row["split"] == split]
         if not rows:
             raise DataError(f"{table.path} has no clip of the split {split!r}", "expected train, val and test")
-        return [Clip(next(iter(row.cells.values())), row["category"], split) for row in rows]
+        clips = [Clip(next(iter(row.cells.values())), row["category"], split) for row in rows]
+        clip, count = Counter(clips).most_common(1)[0]
+        if count > 1:
+            raise DataError(f"{table.path} has {clip.name} {count} times", "fetch this file once more")
+        return clips
 
     def frames(self, clip: Clip) -> list[Path]:
         """The five pictures of a clip."""

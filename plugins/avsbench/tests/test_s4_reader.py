@@ -116,6 +116,7 @@ def test_what_follows_from_the_mode(make_benchmark):
     assert (strict.selection, published.selection) == ("validation", "target-validation")
     assert not strict.published
     assert published.published["audio->text/mean_iou"] == 0.765
+    assert not make_benchmark("as-published", pretraining="other").published
     assert not make_benchmark("as-published", modalities=("text", "audio")).published, "they are of three modalities"
     assert strict.transfers() == [Transfer("audio", "text"), Transfer("text", "audio")]
     draw = torch.Generator().manual_seed(0)
@@ -173,7 +174,7 @@ def damaged(root: Path, kind: str) -> str:
         return f"{mask.name} has 32 x 48 pixels, expected 32 x 32"
     if kind == "no sound":
         shutil.rmtree(root / "feature" / "audio" / "train")
-        return r"-id_0000000_0000\.zip is missing"
+        return r"2 of 2 clips of 'train' have no sound, e\.g\. .*-id_0000000_0000\.zip"
     if kind == "no prompt":
         (root / "AVSBenchCategories2Prompts.csv").write_text("label,prompt\nhorse_clip-clop,The regular clip\n")
         return "has no prompt of 'dog_barking'"
@@ -184,6 +185,10 @@ def damaged(root: Path, kind: str) -> str:
         table = (root / "s4_meta_data.csv").read_text()
         (root / "s4_meta_data.csv").write_text(table[: table.index("train") - 5] + "\n")
         return r"s4_meta_data.csv is not as handed out: 1 x malformed row"
+    if kind == "repeated clip":
+        table = (root / "s4_meta_data.csv").read_text()
+        (root / "s4_meta_data.csv").write_text(table + table.splitlines()[1] + "\n")
+        return r"s4_meta_data.csv has -id_0000000_0000 2 times"
     (root / "s4_meta_data.csv").write_text("name,start,category,split\nx,1,dog_barking,test\n")
     return "has no clip of the split 'train'"
 
@@ -203,6 +208,7 @@ def damaged(root: Path, kind: str) -> str:
         "no prompt",
         "no table",
         "cut table",
+        "repeated clip",
         "no split",
     ],
 )

@@ -72,7 +72,7 @@ class AveAvvp(EventParsing):
     @property
     def published(self) -> Mapping[str, float]:
         """Table 8 of arXiv 2605.12145; of pretraining with text alone."""
-        if not self.as_published or "text" not in self.modalities:
+        if not self.as_published or "text" not in self.modalities or self.config.pretraining == "other":
             return {}
         seen_heard, heard_seen = PUBLISHED[self.config.pretraining]
         return {"video->audio/f1": seen_heard, "audio->video/f1": heard_seen}

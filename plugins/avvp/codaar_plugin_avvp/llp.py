@@ -9,7 +9,7 @@ from pathlib import Path
 import attrs
 import numpy as np
 
-from codaar_core.features import BadClips, ClipSplit, FileTrack, Findings, RowTrack
+from codaar_core.features import BadClips, ClipSplit, FileTrack, Finding, Findings, RowTrack
 from codaar_plugin_avvp.events import (
     Annotation,
     EventTable,
@@ -60,24 +60,36 @@ class Llp:
     @cached_property
     def ids(self) -> Sequence[str]:
         """Recordings that either table has and whose files, by the rule for bad clips, can all be read."""
-        ids = list(dict.fromkeys(id for of_one in self.joined.values() for id in of_one))
+        ids = self.known
         return ClipSplit(ids, {m: self.features(ids, m) for m in self.tables}, {}, self.bad_clips).ids
+
+    @property
+    def known(self) -> list[str]:
+        """Recordings that either table has."""
+        return list(dict.fromkeys(id for of_one in self.joined.values() for id in of_one))
 
     def rows(self, modality: str) -> ClipSplit:
         """Every row of a table as a clip, in the order of the table: how the released code reads it."""
         rows = self.read[modality].rows
-        return self._split([row.id for row in rows], rows, modality, self.bad_clips)
+        return self._split([row.id for row in rows], rows, modality, self.bad_clips, self.findings)
 
     def recordings(self, ids: Sequence[str], modality: str) -> ClipSplit:
         """Each recording once; where the table of ``modality`` has none of its events, it is background."""
         known = self.joined[modality]
         annotations = [known.get(id, Annotation(id, ())) for id in ids]
-        return self._split(ids, annotations, modality, BadClips())
+        unread = sorted(set(self.known) - set(self.ids))
+        left_out = Findings(tuple(Finding("recording that cannot be read left out", id) for id in unread))
+        return self._split(ids, annotations, modality, BadClips(), self.findings + left_out)
 
     def _split(
-        self, ids: Sequence[str], annotations: Sequence[Annotation], modality: str, bad_clips: BadClips
+        self,
+        ids: Sequence[str],
+        annotations: Sequence[Annotation],
+        modality: str,
+        bad_clips: BadClips,
+        findings: Findings,
     ) -> ClipSplit:
         labels = RowTrack(segment_labels(annotations, self.classes), np.arange(len(ids)))
-        split = ClipSplit(ids, {modality: self.features(ids, modality)}, {modality: labels}, bad_clips, self.findings)
+        split = ClipSplit(ids, {modality: self.features(ids, modality)}, {modality: labels}, bad_clips, findings)
         split.refuse_absent()
         return split

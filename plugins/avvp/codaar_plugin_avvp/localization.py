@@ -48,7 +48,7 @@ class AvvpLocalization(EventParsing):
     @property
     def published(self) -> Mapping[str, float]:
         """Tables 1 and 2 of arXiv 2605.12145: with or without text in the pretraining."""
-        if not self.as_published:
+        if not self.as_published or self.config.pretraining == "other":
             return {}
         seen_heard, heard_seen = PUBLISHED["text" in self.modalities, self.config.pretraining]
         return {"video->audio/precision": seen_heard, "audio->video/precision": heard_seen}

@@ -68,7 +68,9 @@ class EventParsing(TwoModes, SegmentLabels):
         audio_made_by: str = setting("vggish-relu", "What made the sound features; others are not mixed in.")
         video_made_by: str = setting("keras-vgg19-pool5", "What made the frame features; others are not mixed in.")
         quantised: bool = setting(False, "Whether sound features are those rounded to eight bits.")
-        pretraining: Literal["40k", "90k"] = setting("40k", "Clips of the pretraining that published numbers are of.")
+        pretraining: Literal["40k", "90k", "other"] = setting(
+            "40k", "Whose published numbers to show: CoDAAR's, by pretraining clips; other: none."
+        )
         bad_clips: Literal["refuse", "skip"] = setting("refuse", "What to do with clips that cannot be read.")
         bad_share: float = setting(0.02, "Share of the clips that may be skipped.", and_(ge(0.0), le(1.0)))
 

@@ -198,6 +198,7 @@ def test_what_was_published_belongs_to_its_mode_and_pretraining(make):
     assert make(**released, pretraining="90k").published["audio->video/precision"] == 0.704
     assert make("ave-avvp", **released).published == {"video->audio/f1": 0.558, "audio->video/f1": 0.565}
     assert make("ave-avvp", **released, modalities=("audio", "video")).published == {}
+    assert all(make(name, **released, pretraining="other").published == {} for name in NAMES)
     for name in NAMES:
         benchmark = make(name, **released)
         assert {key.split("/")[1] for key in benchmark.published} == {next(iter(benchmark.metrics))}
@@ -253,8 +254,9 @@ def test_missing_features_are_refused_or_skipped_in_both_modalities(make, own_ll
             make(mode=mode, root=str(own_llp)).split("test", "audio")
     with pytest.warns(UserWarning, match="2 of 40 clips are left out"):
         skipping = make(root=str(own_llp), bad_clips="skip", bad_share=0.1)
-        left = [skipping.split("test", modality).ids for modality in ("audio", "video")]
-    assert left == [ids[2:], ids[2:]]
+        left = [skipping.split("test", modality) for modality in ("audio", "video")]
+    assert [split.ids for split in left] == [ids[2:], ids[2:]]
+    assert all("2 x recording that cannot be read left out" in note for split in left for note in split.notes)
     with pytest.raises(DataError, match="2 of 40 clips cannot be read"):
         make(root=str(own_llp), bad_clips="skip", bad_share=0.02).split("test", "audio")
 

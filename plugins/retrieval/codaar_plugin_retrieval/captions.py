@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from operator import attrgetter
@@ -44,20 +45,26 @@ def read_coco(path: Path) -> list[Annotation]:
     """Read ``captions_*.json`` of MSCOCO, in the order of the file.
 
     Raises:
-        DataError: There is no such file, or it is no caption file.
+        DataError: There is no such file, it is no caption file, or two of its annotations have one id.
     """
     try:
-        annotations = json.loads(path.read_text("utf-8"))["annotations"]
+        annotations = list(json.loads(path.read_text("utf-8"))["annotations"])
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}") from error
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path} is no caption file of MSCOCO: {error}", "expected JSON with annotations") from error
-    return [_annotation(path, number, each) for number, each in enumerate(annotations)]
+    read = [_annotation(path, number, each) for number, each in enumerate(annotations)]
+    id, count = next(iter(Counter(each.id for each in read).most_common(1)), (0, 0))
+    if count > 1:
+        raise DataError(f"{path}: {count} annotations have the id {id}", "fetch this file once more")
+    return read
 
 
 def _annotation(path: Path, number: int, fields: Mapping[str, Any]) -> Annotation:
     try:
-        return Annotation(int(fields["image_id"]), int(fields["id"]), str(fields["caption"]))
+        if not isinstance(fields["caption"], str):
+            raise TypeError(f"{fields['caption']!r} is no caption")
+        return Annotation(int(fields["image_id"]), int(fields["id"]), fields["caption"])
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(f"{path}: annotation {number} has no image_id, id and caption: {error}") from error
 

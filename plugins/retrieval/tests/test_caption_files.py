@@ -50,6 +50,9 @@ def test_a_picture_without_five_captions_is_named():
         ('{"images": []}', "is no caption file of MSCOCO: 'annotations'"),
         (json.dumps({"annotations": [{"image_id": 1, "id": 2}]}), "annotation 0 has no image_id, id and caption"),
         (json.dumps({"annotations": [{"image_id": "x", "id": 2, "caption": ""}]}), "annotation 0 has no image_id"),
+        (json.dumps({"annotations": [{"image_id": 1, "id": 2, "caption": None}]}), "annotation 0 has no image_id"),
+        (json.dumps({"annotations": [{"image_id": 1, "id": 2, "caption": "a"}] * 2}), "2 annotations have the id 2"),
+        ('{"annotations": null}', "is no caption file of MSCOCO"),
     ],
 )
 def test_damaged_coco_files_are_described(tmp_path, content, message):

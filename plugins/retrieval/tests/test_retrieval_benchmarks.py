@@ -109,6 +109,8 @@ def test_published_numbers_are_those_of_table_3(kind, pretraining, recalls):
     for train, test in ((a, b), (b, a)):
         assert [100 * found[f"{train}->{test}/R@{k}"] for k in (1, 5, 10)] == pytest.approx(recalls)
         assert [100 * found[f"{train}->{test}/R@{k}_by_index"] for k in (1, 5, 10)] == pytest.approx(recalls)
+    other = kind.Config(pretraining="other")
+    assert kind(other, BenchmarkContext(MODALITIES, None, "as-published")).published == {}
 
 
 def test_the_truth_finds_everything_and_constants_are_chance(copy):

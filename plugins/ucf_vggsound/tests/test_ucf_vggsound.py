@@ -64,6 +64,7 @@ def test_what_was_published_belongs_to_its_mode_and_pretraining(make):
     assert make("as-published").published == {"video->audio/accuracy": 0.735, "audio->video/accuracy": 0.665}
     assert make("as-published", pretraining="90k").published["audio->video/accuracy"] == 0.650
     assert make("as-published", modalities=("audio", "video")).published == {}
+    assert make("as-published", pretraining="other").published == {}
 
 
 def test_text_is_no_side_of_a_transfer(make):
