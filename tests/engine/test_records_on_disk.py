@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 import torch
@@ -61,12 +63,45 @@ def test_only_the_newest_two_checkpoints_stay_and_partial_ones_do_not_count(tmp_
     assert [path.name for path in complete_checkpoints(tmp_path)] == ["step-10", "step-15"]
 
 
-def test_a_damaged_checkpoint_is_named(tmp_path):
+def test_what_a_save_that_was_killed_has_left_goes_with_the_next_one(tmp_path):
+    model = Losses()
+    optimizer = torch.optim.Adam(model.body.parameters())
+    (tmp_path / ".step-7.partial").mkdir()
+    save_checkpoint(tmp_path, 8, model, optimizer)
+    assert [path.name for path in tmp_path.iterdir()] == ["step-8"]
+
+
+def test_a_kill_while_the_same_step_is_saved_again_loses_nothing(tmp_path, monkeypatch):
+    """Ctrl-C before the first step of an epoch saves the step that the epoch before has saved."""
+    model = Losses()
+    optimizer = torch.optim.Adam(model.body.parameters())
+    path = save_checkpoint(tmp_path, 5, model, optimizer, keep=1)
+    monkeypatch.setattr(Path, "rename", lambda *_: os.kill(os.getpid(), signal.SIGINT))
+    with suppress(KeyboardInterrupt):
+        save_checkpoint(tmp_path, 5, model, optimizer, keep=1)
+    assert load_training(newest_checkpoint(tmp_path), model, optimizer) == 5
+    assert path.is_dir()
+
+
+@pytest.mark.parametrize("file", ["model.safetensors", "train.safetensors", "state.json"])
+@pytest.mark.parametrize("damage", [Path.unlink, lambda file: os.truncate(file, file.stat().st_size // 2)])
+def test_a_damaged_checkpoint_is_named(tmp_path, file, damage):
+    model = Losses()
+    optimizer = torch.optim.Adam(model.body.parameters())
+    train(model, optimizer, 1)
+    path = save_checkpoint(tmp_path, 1, model, optimizer)
+    damage(path / file)
+    with pytest.raises(CodaarError, match=f"{file} cannot be read") as end:
+        load_training(path, model, optimizer)
+    assert end.value.help == f"remove {path} to go on from the checkpoint before it"
+
+
+def test_a_checkpoint_of_a_newer_core_is_refused(tmp_path):
     model = Losses()
     optimizer = torch.optim.Adam(model.body.parameters())
     path = save_checkpoint(tmp_path, 1, model, optimizer)
-    (path / "model.safetensors").write_bytes(b"not a checkpoint")
-    with pytest.raises(CodaarError, match="model.safetensors cannot be read"):
+    (path / "state.json").write_text('{"format": 2, "step": 1}')
+    with pytest.raises(CodaarError, match="state.json has checkpoint format 2, this codaar-core reads format 1"):
         load_training(path, model, optimizer)
 
 
