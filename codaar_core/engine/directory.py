@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -68,21 +69,35 @@ class RunDirectory:
             raise CodaarError(f"{self.path} is no run directory: status.json cannot be read ({error})") from error
 
 
-def write_whole(path: Path, content: str) -> None:
+def write_whole(path: Path, content: str | bytes) -> None:
     """Write aside, flush to disk, rename: a reader never sees half a file.
 
     Raises:
         CodaarError: The disk is full or the folder is not writable.
     """
     aside = path.with_name(f".{path.name}.partial")
+    with writing(path):
+        try:
+            with aside.open("wb") as file:
+                file.write(content.encode("utf-8") if isinstance(content, str) else content)
+                file.flush()
+                os.fsync(file.fileno())
+            aside.replace(path)
+        except OSError:
+            aside.unlink(missing_ok=True)
+            raise
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Say which file it was that could not be written.
+
+    Raises:
+        CodaarError: The disk is full or the folder is not writable.
+    """
     try:
-        with aside.open("w", encoding="utf-8") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(path)
+        yield
     except OSError as error:
-        aside.unlink(missing_ok=True)
         raise CodaarError(f"cannot write {path}: {error.strerror}", "make room or choose run.directory") from error
 
 

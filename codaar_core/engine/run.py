@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,7 +16,7 @@ from codaar_core.api.hooks import PROJECT, Specification
 from codaar_core.engine.build import build_benchmarks, build_component, build_data, build_model
 from codaar_core.engine.card import told_how_to_get
 from codaar_core.engine.checkpoint import load_training, newest_checkpoint
-from codaar_core.engine.directory import RunDirectory
+from codaar_core.engine.directory import RunDirectory, write_whole
 from codaar_core.engine.drift import refuse_drift
 from codaar_core.engine.interruption import Interrupted, Interruption
 from codaar_core.engine.journal import Journal
@@ -147,7 +146,7 @@ def _directory(plan: Plan, resume: str | None) -> RunDirectory:
         refuse_changes(plan, directory)
         return directory
     directory = RunDirectory.create(Path(plan.run.directory), plan.run.name)
-    shutil.copyfile(plan.source, directory.path / "recipe.toml")
+    write_whole(directory.path / "recipe.toml", plan.source.read_bytes())
     directory.write_toml("resolved.toml", plan.resolved)
     return directory
 
@@ -183,5 +182,10 @@ def _recorded(directory: RunDirectory, hook: pluggy.HookRelay) -> Iterator[None]
         details = {"message": message, "exit_code": getattr(error, "exit_code", 1)}
         raise
     finally:
-        directory.set_status(status, **details)
-        hook.codaar_run_end(directory=directory.path, status=status)
+        try:
+            directory.set_status(status, **details)
+        except CodaarError:
+            if not details:  # else why the run ended is more to the point
+                raise
+        finally:
+            hook.codaar_run_end(directory=directory.path, status=status)

@@ -154,6 +154,32 @@ def test_a_loss_that_is_not_finite_is_named_and_the_state_before_is_kept(recipe,
     assert "losses.breaks.oops" in status["message"]
 
 
+class FillsTheDisk:
+    """From the end of the first head on, nothing can be written; notes how the run was said to end."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.monkeypatch = monkeypatch
+
+    @hook
+    def codaar_head_end(self):
+        def full(descriptor):
+            raise OSError(28, "No space left on device")
+
+        self.monkeypatch.setattr(os, "fsync", full)
+
+    @hook
+    def codaar_run_end(self, directory, status):
+        self.directory, self.status = directory, status
+
+
+def test_a_disk_that_is_full_after_the_training_leaves_no_half_file_and_is_what_is_told(recipe, tiny, monkeypatch):
+    disk = FillsTheDisk(monkeypatch)
+    with pytest.raises(CodaarError, match="cannot write .*head.safetensors: No space left on device"):
+        codaar_core.run(recipe, overrides=tiny, observers=[disk])
+    assert disk.status == "failed"
+    assert not [path for path in disk.directory.glob("bench/**/*") if path.is_file()]
+
+
 def codaar_run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess:
     command = [str(Path(sys.executable).with_name("codaar-run")), *arguments]
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300)

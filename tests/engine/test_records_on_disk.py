@@ -15,6 +15,7 @@ from codaar_core.api import CodaarError
 from codaar_core.engine.checkpoint import complete_checkpoints, load_training, newest_checkpoint, save_checkpoint
 from codaar_core.engine.directory import RunDirectory, write_whole
 from codaar_core.engine.interruption import Interrupted, Interruption
+from codaar_core.engine.journal import Journal
 
 
 class Losses(nn.Module):
@@ -127,6 +128,14 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
         write_whole(path, "new")
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_line_of_the_journal_that_finds_no_room_is_an_error_with_its_file(tmp_path):
+    journal = Journal(RunDirectory(tmp_path), done=0)
+    journal.path = Path("/dev/full")
+    with pytest.raises(CodaarError, match="cannot write /dev/full: No space left on device"):
+        journal.codaar_step_logged(epoch=0, step=1, values={"total": 1.0})
 
 
 def test_json_has_no_nan(tmp_path):
