@@ -174,8 +174,8 @@ def _recorded(directory: RunDirectory, hook: pluggy.HookRelay) -> Iterator[None]
     except Interrupted as end:
         status, details = "interrupted", {"message": end.message, "exit_code": end.exit_code}
         raise
-    except KeyboardInterrupt:
-        status, details = "interrupted", {"message": "stopped at once by a second signal", "exit_code": 130}
+    except KeyboardInterrupt as end:
+        status, details = "interrupted", {"message": str(end), "exit_code": getattr(end, "exit_code", 130)}
         raise
     except Exception as error:
         message = error.message if isinstance(error, CodaarError) else f"{type(error).__name__}: {error}"

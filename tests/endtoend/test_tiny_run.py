@@ -19,6 +19,7 @@ from safetensors.torch import load_file
 
 import codaar_core
 from codaar_core.api import CodaarError, Loss, hook
+from codaar_core.engine import interruption
 from codaar_core.engine.interruption import Interrupted
 
 
@@ -247,3 +248,27 @@ def test_ctrl_c_and_sigterm_keep_the_state(recipe, tiny, tmp_path, by):
     [status] = (tmp_path / "runs").glob("*/*/status.json")
     assert json.loads(status.read_text())["status"] == "interrupted"
     assert math.isfinite(sum(float(v.double().sum()) for v in weights(status.parent).values()))
+
+
+class SignalTwice:
+    """Sends a signal, and again after its echo."""
+
+    def __init__(self, by: int, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.by, self.monkeypatch = by, monkeypatch
+
+    @hook
+    def codaar_step_end(self, step):
+        if step == 4:
+            os.kill(os.getpid(), self.by)
+            self.monkeypatch.setattr(interruption, "ECHO", -1.0)
+            os.kill(os.getpid(), self.by)
+
+
+@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_signal_ends_the_run_at_once(recipe, tiny, tmp_path, monkeypatch, by):
+    with pytest.raises(interruption.StoppedAtOnce):
+        codaar_core.run(recipe, overrides=tiny, observers=[SignalTwice(by, monkeypatch)])
+    [directory] = (tmp_path / "runs" / "avt").iterdir()
+    status = json.loads((directory / "status.json").read_text())
+    assert (status["status"], status["exit_code"]) == ("interrupted", 128 + by)
+    assert {path.name for path in (directory / "checkpoints").iterdir()} == {"step-3", "best-3"}

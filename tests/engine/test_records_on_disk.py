@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from torch import nn
 from codaar_core.api import CodaarError
 from codaar_core.engine.checkpoint import complete_checkpoints, load_training, newest_checkpoint, save_checkpoint
 from codaar_core.engine.directory import RunDirectory, write_whole
-from codaar_core.engine.interruption import Interrupted, Interruption
+from codaar_core.engine.interruption import ECHO, Interrupted, Interruption
 from codaar_core.engine.journal import Journal
 
 
@@ -144,12 +145,24 @@ def test_json_has_no_nan(tmp_path):
     assert "NaN" not in (tmp_path / "x.json").read_text()
 
 
-def test_the_first_signal_asks_and_the_second_one_stops():
+@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
+def test_the_first_signal_asks_and_a_later_one_stops(monkeypatch, by):
     with Interruption() as interruption:
-        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), by)
         assert interruption.requested
-        with pytest.raises(Interrupted, match="while testing"):
+        with pytest.raises(Interrupted, match="while testing") as end:
             interruption.check("while testing", "")
-        with pytest.raises(KeyboardInterrupt):
+        assert end.value.exit_code == 128 + by
+        later = time.monotonic() + 2 * ECHO
+        monkeypatch.setattr(time, "monotonic", lambda: later)
+        with pytest.raises(KeyboardInterrupt) as end:
+            os.kill(os.getpid(), by)
+        assert end.value.exit_code == 128 + by
+
+
+def test_a_signal_that_torchrun_passes_on_once_more_stops_nothing():
+    """A terminal's Ctrl-C reaches torchrun and its processes, and torchrun sends it to them again."""
+    with Interruption() as interruption:
+        for _ in range(2):
             os.kill(os.getpid(), signal.SIGINT)
-    assert Interrupted.exit_code == 130
+        assert interruption.requested
