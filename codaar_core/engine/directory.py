@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -36,6 +37,23 @@ class RunDirectory:
                 raise CodaarError(f"cannot make the run directory {path}: {error.strerror}") from error
             return cls(path)
         raise CodaarError(f"cannot make a run directory beside {path}: a hundred runs started in one second")
+
+    @contextmanager
+    def claimed(self) -> Iterator[None]:
+        """Keep other processes out of this run meanwhile; the system lets go of it when this one ends, however it does.
+
+        Raises:
+            CodaarError: Another process is at work in it.
+        """
+        with (self.path / "resolved.toml").open("a") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                pid = self.status().get("pid")
+                raise CodaarError(f"process {pid} is at work in {self.path}", "wait for its end, or stop it") from None
+            except OSError:
+                pass  # some network file systems know no locks
+            yield
 
     @property
     def checkpoints(self) -> Path:

@@ -84,7 +84,7 @@ def _lead(
     benchmarks = build_benchmarks(plan, data, model.quantizer)
     directory = _directory(plan, resume)
     hooks = _hooks(plan, observers)
-    with Interruption() as interruption, _recorded(directory, hooks.hook):
+    with directory.claimed(), Interruption() as interruption, _recorded(directory, hooks.hook):
         session = Session(plan, model, runtime, directory, hooks.hook, interruption)
         directory.write_toml("lock.toml", made_of)
         _run_phases(session, data, benchmarks, hooks, resumed=resume is not None)

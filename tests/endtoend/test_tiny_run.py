@@ -250,6 +250,27 @@ def test_ctrl_c_and_sigterm_keep_the_state(recipe, tiny, tmp_path, by):
     assert math.isfinite(sum(float(v.double().sum()) for v in weights(status.parent).values()))
 
 
+class Meddles:
+    """Tries to go on with the run that is under way."""
+
+    def __init__(self, recipe: Path, overrides: tuple[str, ...]) -> None:
+        self.recipe, self.overrides = recipe, overrides
+
+    @hook
+    def codaar_step_end(self, step):
+        if step == 4:
+            with pytest.raises(CodaarError, match=f"process {os.getpid()} is at work in ") as end:
+                codaar_core.run(self.recipe, overrides=self.overrides, resume="auto")
+            self.said = end.value.help
+
+
+def test_a_run_under_way_is_not_resumed_by_another_process(recipe, tiny, finished):
+    meddler = Meddles(recipe, tiny)
+    directory = codaar_core.run(recipe, overrides=tiny, observers=[meddler])
+    assert meddler.said == "wait for its end, or stop it"
+    assert (directory / "events.jsonl").read_text() == (finished / "events.jsonl").read_text()
+
+
 class SignalTwice:
     """Sends a signal, and again after its echo."""
 
