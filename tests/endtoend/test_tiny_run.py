@@ -134,6 +134,16 @@ def test_a_changed_recipe_is_not_resumed(recipe, tiny):
         codaar_core.run(recipe, overrides=(*tiny, "optimizer.lr=0.1"), resume=directory)
 
 
+@pytest.mark.parametrize("damage", [Path.unlink, lambda file: file.write_text("codaar = = 1")])
+def test_a_run_of_which_it_is_not_known_how_it_began_is_not_resumed(recipe, tiny, damage):
+    with pytest.raises(Interrupted) as end:
+        codaar_core.run(recipe, overrides=tiny, observers=[InterruptAfter(2)])
+    directory = Path(end.value.help.split("--resume ")[1])
+    damage(directory / "resolved.toml")
+    with pytest.raises(CodaarError, match="resolved.toml cannot be read"):
+        codaar_core.run(recipe, overrides=tiny, resume=str(directory))
+
+
 class Breaks(Loss):
     """A loss that divides by zero at the third step."""
 
