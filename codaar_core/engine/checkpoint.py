@@ -31,12 +31,15 @@ def save_checkpoint(
 ) -> Path:
     """Write ``step-N``, and remove all but the newest ``keep``.
 
-    No state of a random generator is kept: every draw of a step follows from the seed and the step's number.
+    No state of a random generator is kept: every draw of a step follows from the seed and the step's number. For the
+    same reason a ``step-N`` that is there already is this very state, and stays: to replace it would be to risk it.
 
     Raises:
         CodaarError: The disk is full or not writable; earlier checkpoints stay.
     """
-    final = _write(folder / f"step-{step}", {"step": step}, model, optimizer, scale)
+    final = folder / f"step-{step}"
+    if final not in complete_checkpoints(folder):
+        _write(final, {"step": step}, model, optimizer, scale)
     for old in complete_checkpoints(folder)[:-keep]:
         shutil.rmtree(old, ignore_errors=True)
     return final
@@ -65,7 +68,27 @@ def best_checkpoint(folder: Path) -> Path | None:
 
 
 def _state(path: Path) -> dict[str, float]:
-    return json.loads((path / "state.json").read_text("utf-8"))
+    """Step and value of a checkpoint.
+
+    Raises:
+        CodaarError: The file is damaged, or of a newer codaar-core.
+    """
+    file = path / "state.json"
+    try:
+        state = json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise _damaged(file, error) from error
+    if state.get("format") != FORMAT:
+        raise CodaarError(
+            f"{file} has checkpoint format {state.get('format')!r}, this codaar-core reads format {FORMAT}",
+            "use the codaar-core that wrote it; lock.toml of the run names its version",
+        )
+    return state
+
+
+def _damaged(file: Path, error: Exception) -> CodaarError:
+    help = f"remove {file.parent} to go on from the checkpoint before it"
+    return CodaarError(f"{file} cannot be read: {error}", help)
 
 
 def _write(
@@ -74,23 +97,24 @@ def _write(
     model: Model,
     optimizer: torch.optim.Optimizer,
     scale: LossScale | None,
-) -> Path:
+) -> None:
     """Write a checkpoint aside, flush it and rename it."""
     aside = final.with_name(f".{final.name}.partial")
     try:
-        shutil.rmtree(aside, ignore_errors=True)
+        for cut_off in final.parent.glob(".*.partial"):
+            shutil.rmtree(cut_off, ignore_errors=True)
         aside.mkdir(parents=True)
         save_file(_contiguous(model.state_dict()), aside / "model.safetensors")
         save_file(_contiguous(dict(_training_tensors(model, optimizer, scale))), aside / "train.safetensors")
         (aside / "state.json").write_text(json.dumps({"format": FORMAT, **state}) + "\n", "utf-8")
-        for file in aside.iterdir():
-            _flush(file)
+        for path in (*aside.iterdir(), aside):
+            _flush(path)
         shutil.rmtree(final, ignore_errors=True)
         aside.rename(final)
+        _flush(final.parent)
     except (OSError, SafetensorError) as error:
         shutil.rmtree(aside, ignore_errors=True)
         raise CodaarError(f"cannot write the checkpoint {final}: {error}", "make room and resume the run") from error
-    return final
 
 
 def complete_checkpoints(folder: Path) -> list[Path]:
@@ -118,11 +142,14 @@ def load_model(path: Path, model: Model) -> None:
         CodaarError: The file is damaged or belongs to another model.
     """
     file = path / "model.safetensors"
+    take_weights(model, _tensors(file), str(file))
+
+
+def _tensors(file: Path) -> dict[str, Tensor]:
     try:
-        weights = load_file(file)
+        return load_file(file)
     except (OSError, SafetensorError) as error:
-        raise CodaarError(f"{file} cannot be read: {error}") from error
-    take_weights(model, weights, str(file))
+        raise _damaged(file, error) from error
 
 
 def take_weights(model: Model, weights: Mapping[str, Tensor], source: str) -> None:
@@ -139,16 +166,21 @@ def take_weights(model: Model, weights: Mapping[str, Tensor], source: str) -> No
 
 
 def load_training(path: Path, model: Model, optimizer: torch.optim.Optimizer, scale: LossScale | None = None) -> int:
-    """Load model, optimizers and the loss scale; gives the number of steps already done."""
+    """Load model, optimizers and the loss scale; gives the number of steps already done.
+
+    Raises:
+        CodaarError: A file is damaged, of a newer codaar-core, or belongs to another model.
+    """
+    step = int(_state(path)["step"])
     load_model(path, model)
-    tensors = load_file(path / "train.safetensors")
+    tensors = _tensors(path / "train.safetensors")
     for prefix, each in _optimizers(model, optimizer):
         saved = each.state_dict()
         saved["state"] = _nested({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})
         each.load_state_dict(saved)
     if scale is not None:
         scale.load({k.removeprefix(SCALE): v for k, v in tensors.items() if k.startswith(SCALE)})
-    return int(_state(path)["step"])
+    return step
 
 
 def _optimizers(model: Model, optimizer: torch.optim.Optimizer) -> Iterator[tuple[str, torch.optim.Optimizer]]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -35,6 +37,23 @@ class RunDirectory:
                 raise CodaarError(f"cannot make the run directory {path}: {error.strerror}") from error
             return cls(path)
         raise CodaarError(f"cannot make a run directory beside {path}: a hundred runs started in one second")
+
+    @contextmanager
+    def claimed(self) -> Iterator[None]:
+        """Keep other processes out of this run meanwhile; the system lets go of it when this one ends, however it does.
+
+        Raises:
+            CodaarError: Another process is at work in it.
+        """
+        with (self.path / "resolved.toml").open("a") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                pid = self.status().get("pid")
+                raise CodaarError(f"process {pid} is at work in {self.path}", "wait for its end, or stop it") from None
+            except OSError:
+                pass  # some network file systems know no locks
+            yield
 
     @property
     def checkpoints(self) -> Path:
@@ -68,21 +87,35 @@ class RunDirectory:
             raise CodaarError(f"{self.path} is no run directory: status.json cannot be read ({error})") from error
 
 
-def write_whole(path: Path, content: str) -> None:
+def write_whole(path: Path, content: str | bytes) -> None:
     """Write aside, flush to disk, rename: a reader never sees half a file.
 
     Raises:
         CodaarError: The disk is full or the folder is not writable.
     """
     aside = path.with_name(f".{path.name}.partial")
+    with writing(path):
+        try:
+            with aside.open("wb") as file:
+                file.write(content.encode("utf-8") if isinstance(content, str) else content)
+                file.flush()
+                os.fsync(file.fileno())
+            aside.replace(path)
+        except OSError:
+            aside.unlink(missing_ok=True)
+            raise
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Say which file it was that could not be written.
+
+    Raises:
+        CodaarError: The disk is full or the folder is not writable.
+    """
     try:
-        with aside.open("w", encoding="utf-8") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(path)
+        yield
     except OSError as error:
-        aside.unlink(missing_ok=True)
         raise CodaarError(f"cannot write {path}: {error.strerror}", "make room or choose run.directory") from error
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from types import FrameType, TracebackType
 
 from codaar_core.api import CodaarError
+
+ECHO = 1.0  # seconds within which a signal says nothing new: torchrun and schedulers pass on what all have got already
 
 
 class Interrupted(CodaarError):
@@ -25,12 +28,25 @@ class Interrupted(CodaarError):
         self.exit_code = 128 + by
 
 
+class StoppedAtOnce(KeyboardInterrupt):
+    """A second signal came in; the last checkpoint is on disk.
+
+    Args:
+        by: The signal.
+    """
+
+    def __init__(self, by: int) -> None:
+        super().__init__("stopped at once by a second signal")
+        self.exit_code = 128 + by
+
+
 class Interruption:
-    """While active, the first signal asks for a stop and the second one stops at once."""
+    """While active, the first signal asks for a stop, and one that comes later than its echo stops at once."""
 
     def __init__(self) -> None:
         self.requested = False
         self.by: int = signal.SIGINT
+        self._since = 0.0
         self._before: dict[int, object] = {}
 
     def __enter__(self) -> Interruption:
@@ -43,9 +59,11 @@ class Interruption:
             signal.signal(each, handler)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        if self.requested:
-            raise KeyboardInterrupt
-        self.requested, self.by = True, number
+        now = time.monotonic()
+        if not self.requested:
+            self.requested, self.by, self._since = True, number, now
+        elif now - self._since > ECHO:
+            raise StoppedAtOnce(number)
 
     def check(self, where: str, help: str) -> None:
         """Stop here if asked to.

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from codaar_core.api import hook
-from codaar_core.engine.directory import RunDirectory, write_whole
+from codaar_core.engine.directory import RunDirectory, write_whole, writing
 
 EPOCHS = "metrics.csv"
 
@@ -28,7 +28,7 @@ class Journal:
     @hook
     def codaar_step_logged(self, epoch: int, step: int, values: Mapping[str, float]) -> None:
         """Append one event."""
-        with self.path.open("a", encoding="utf-8") as file:
+        with writing(self.path), self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"step": step, "epoch": epoch + 1, **values}) + "\n")
         self.directory.set_status("running", phase="pretrain", step=step, epoch=epoch + 1)
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -26,17 +28,27 @@ PATIENCE = timedelta(hours=2)  # the longest that one rank may be behind another
 FAREWELL = 10.0  # seconds that the other processes have to end by themselves
 
 
-class Together:
-    """The ranks of a run of several processes, over torch.distributed."""
+class Lost(CodaarError):
+    """A process of the run cannot reach the others any more."""
 
-    def __init__(self, local: int) -> None:
-        self.local = local  # number among the ranks of this machine
+
+class Together:
+    """The ranks of a run of several processes, over torch.distributed.
+
+    Args:
+        local: Number among the ranks of this machine.
+        fate: Says why the others cannot be reached, once they cannot.
+    """
+
+    def __init__(self, local: int, fate: Callable[[], str] = lambda: "another process of the run has ended") -> None:
+        self.local = local
+        self.fate = fate
         self.rank = dist.get_rank()
         self.size = dist.get_world_size()
 
     def sum(self, value: Tensor) -> Tensor:
         """The sum over all ranks; its gradient is the sum of the ranks' gradients."""
-        return _Sum.apply(value)
+        return _Sum.apply(value, self)
 
     def gather(self, value: Tensor) -> Tensor:
         """All ranks' tensors joined on the first axis: the sum of tensors that are zero but for the own part."""
@@ -51,37 +63,48 @@ class Together:
         """Every rank's number, by way of the host: no device is waited for."""
         numbers = torch.zeros(self.size, dtype=torch.int64)
         numbers[self.rank] = own
-        dist.all_reduce(numbers)
+        self.add_up([numbers])
         return numbers.tolist()
 
     def add_up(self, tensors: Sequence[Tensor]) -> None:
         """Replace each tensor by its sum over all ranks."""
-        for work in [dist.all_reduce(tensor, async_op=True) for tensor in tensors]:
-            work.wait()
+        with self._exchange():
+            for work in [dist.all_reduce(tensor, async_op=True) for tensor in tensors]:
+                work.wait()
 
     def collect(self, own: dict[str, Any]) -> dict[str, Any]:
         """What all ranks have, under different keys; picklable, on the host."""
         parts: list[dict[str, Any]] = [{}] * self.size
-        dist.all_gather_object(parts, own)
+        with self._exchange():
+            dist.all_gather_object(parts, own)
         return {key: value for part in parts for key, value in part.items()}
 
     def from_first(self, words: str | None) -> str:
         """What rank zero says; the others bring None."""
         said = [words]
-        dist.broadcast_object_list(said)
+        with self._exchange():
+            dist.broadcast_object_list(said)
         return said[0]
+
+    @contextmanager
+    def _exchange(self) -> Iterator[None]:
+        try:
+            yield
+        except RuntimeError as error:  # what a collective raises when a rank is gone
+            raise Lost(self.fate(), "`--resume auto` goes on from the last checkpoint") from error
 
 
 class _Sum(torch.autograd.Function):
     @staticmethod
-    def forward(context: Any, value: Tensor) -> Tensor:
+    def forward(context: Any, value: Tensor, ranks: Together) -> Tensor:
+        context.ranks = ranks
         total = value.clone(memory_format=torch.contiguous_format)
-        dist.all_reduce(total)
+        ranks.add_up([total])
         return total
 
     @staticmethod
-    def backward(context: Any, gradient: Tensor) -> Tensor:
-        return _Sum.apply(gradient)
+    def backward(context: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        return _Sum.apply(gradient, context.ranks), None
 
 
 @contextmanager
@@ -104,10 +127,10 @@ def joined(plan: Plan, accompany: Callable[..., Any], *arguments: Any) -> Iterat
         yield Alone()
     else:
         with (
-            _companions(plan, accompany, arguments) as meeting,
+            _companions(plan, accompany, arguments) as (meeting, fate),
             _group(backend, store=meeting, rank=0, world_size=plan.device.processes),
         ):
-            yield Together(0)
+            yield Together(0, fate)
 
 
 def is_first() -> bool:
@@ -130,8 +153,13 @@ def _group(backend: str, **meeting: Any) -> Iterator[None]:
 
 
 @contextmanager
-def _companions(plan: Plan, accompany: Callable[..., Any], arguments: tuple[Any, ...]) -> Iterator[dist.Store]:
-    """Start ranks 1, 2, ... on this machine; they end with this process, which is rank 0."""
+def _companions(
+    plan: Plan, accompany: Callable[..., Any], arguments: tuple[Any, ...]
+) -> Iterator[tuple[dist.Store, Callable[[], str]]]:
+    """Start ranks 1, 2, ... on this machine; they end with this process, which is rank 0.
+
+    Gives where they meet, and what says why they ended.
+    """
     context = multiprocessing.get_context("spawn")
     complaints = context.SimpleQueue()
     meeting = dist.TCPStore(HOST, 0, plan.device.processes, is_master=True, wait_for_workers=False)
@@ -146,23 +174,21 @@ def _companions(plan: Plan, accompany: Callable[..., Any], arguments: tuple[Any,
         ]
         for other in others:
             other.start()
-        with _failing_together(others, complaints):
+        try:
             _await(others, meeting)
-            yield meeting
+            yield meeting, partial(_fate, others, complaints)
+        finally:
+            _wait_for(others)
 
 
-@contextmanager
-def _failing_together(others: Sequence[Any], complaints: Any) -> Iterator[None]:
-    """End with the other processes, and with what the first of them complained of."""
-    try:
-        yield
-    except RuntimeError as error:  # what a collective raises when a rank is gone
-        _wait_for(others)
-        if complaints.empty():
-            raise
-        raise CodaarError(complaints.get()) from error
-    finally:
-        _wait_for(others)
+def _fate(others: Sequence[Any], complaints: Any) -> str:
+    """What the first of the others complained of, or the signal that ended one of them."""
+    codes = _wait_for(others)
+    if not complaints.empty():
+        return complaints.get()
+    signals = {rank: signal.Signals(-code).name for rank, code in enumerate(codes, 1) if code is not None and code < 0}
+    ended = [f"process {rank} of the run was ended by {name}" for rank, name in signals.items()]
+    return ended[0] if ended else "another process of the run has ended"
 
 
 def _await(others: Sequence[Any], meeting: dist.Store) -> None:
@@ -175,11 +201,15 @@ def _await(others: Sequence[Any], meeting: dist.Store) -> None:
         time.sleep(0.05)
 
 
-def _wait_for(others: Sequence[Any]) -> None:
+def _wait_for(others: Sequence[Any]) -> list[int | None]:
+    """Let the others end by themselves, for a while; gives their exit codes, None for those that did not."""
+    until = time.monotonic() + FAREWELL
     for other in others:
-        other.join(FAREWELL)
-        if other.is_alive():
-            other.kill()
+        other.join(max(0.0, until - time.monotonic()))
+    codes = [other.exitcode for other in others]
+    for other in others:
+        other.kill()
+    return codes
 
 
 def _live(rank: int, port: int, recipe: Path, accompany: Callable[..., Any], arguments: Any, complaints: Any) -> None:
@@ -190,6 +220,8 @@ def _live(rank: int, port: int, recipe: Path, accompany: Callable[..., Any], arg
         meeting.set(f"here/{rank}", "yes")
         with _group(_backend(plan.device.on), store=meeting, rank=rank, world_size=plan.device.processes):
             accompany(plan, Together(rank), *arguments)
+    except (Lost, KeyboardInterrupt):  # another process has its reasons, and tells them
+        raise SystemExit(1) from None
     except Exception as error:
         complaints.put(f"process {rank} of the run failed: {getattr(error, 'message', None) or repr(error)}")
         raise SystemExit(1) from None

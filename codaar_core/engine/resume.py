@@ -81,7 +81,7 @@ def refuse_changes(plan: Plan, directory: RunDirectory) -> None:
     """A run goes on only as it began.
 
     Raises:
-        CodaarError: Settings that shape the weights differ; all are listed.
+        CodaarError: Settings that shape the weights differ; all are listed. Or it is not known how it began.
     """
     found = list(changes(plan, directory))
     if found:
@@ -93,11 +93,18 @@ def refuse_changes(plan: Plan, directory: RunDirectory) -> None:
 
 def changes(plan: Plan, directory: RunDirectory, harmless: tuple[str, ...] = HARMLESS) -> Iterator[str]:
     """Settings that differ between a plan and a run directory, but for harmless ones."""
-    before = dict(_flat(tomli.loads((directory.path / "resolved.toml").read_text("utf-8"))))
+    before = dict(_flat(_begun_with(directory.path / "resolved.toml")))
     now = dict(_flat(plan.resolved))
     for path in sorted(before.keys() | now.keys()):
         if before.get(path) != now.get(path) and not path.startswith(harmless):
             yield f"{path} was {before.get(path, 'not given')!r}, is {now.get(path, 'not given')!r}"
+
+
+def _begun_with(file: Path) -> dict[str, Any]:
+    try:
+        return tomli.loads(file.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise CodaarError(f"{file} cannot be read: {error}", "this run cannot go on; start a new one") from error
 
 
 def _flat(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,7 +17,7 @@ from codaar_core.engine.build import build_benchmarks, build_component, build_da
 from codaar_core.engine.card import told_how_to_get
 from codaar_core.engine.checkpoint import load_training, newest_checkpoint
 from codaar_core.engine.cost import pretraining
-from codaar_core.engine.directory import RunDirectory
+from codaar_core.engine.directory import RunDirectory, write_whole
 from codaar_core.engine.drift import refuse_drift
 from codaar_core.engine.interruption import Interrupted, Interruption
 from codaar_core.engine.journal import Journal
@@ -86,7 +85,7 @@ def _lead(
     benchmarks = build_benchmarks(plan, data, model.quantizer)
     directory = _directory(plan, resume)
     hooks = _hooks(plan, observers)
-    with Interruption() as interruption, _recorded(directory, hooks.hook):
+    with directory.claimed(), Interruption() as interruption, _recorded(directory, hooks.hook):
         session = Session(plan, model, runtime, directory, hooks.hook, interruption)
         directory.write_toml("lock.toml", made_of)
         _run_phases(session, data, benchmarks, hooks, resumed=resume is not None)
@@ -151,7 +150,7 @@ def _directory(plan: Plan, resume: str | None) -> RunDirectory:
         refuse_changes(plan, directory)
         return directory
     directory = RunDirectory.create(Path(plan.run.directory), plan.run.name)
-    shutil.copyfile(plan.source, directory.path / "recipe.toml")
+    write_whole(directory.path / "recipe.toml", plan.source.read_bytes())
     directory.write_toml("resolved.toml", plan.resolved)
     return directory
 
@@ -179,13 +178,18 @@ def _recorded(directory: RunDirectory, hook: pluggy.HookRelay) -> Iterator[None]
     except Interrupted as end:
         status, details = "interrupted", {"message": end.message, "exit_code": end.exit_code}
         raise
-    except KeyboardInterrupt:
-        status, details = "interrupted", {"message": "stopped at once by a second signal", "exit_code": 130}
+    except KeyboardInterrupt as end:
+        status, details = "interrupted", {"message": str(end), "exit_code": getattr(end, "exit_code", 130)}
         raise
     except Exception as error:
         message = error.message if isinstance(error, CodaarError) else f"{type(error).__name__}: {error}"
         details = {"message": message, "exit_code": getattr(error, "exit_code", 1)}
         raise
     finally:
-        directory.set_status(status, **details)
-        hook.codaar_run_end(directory=directory.path, status=status)
+        try:
+            directory.set_status(status, **details)
+        except CodaarError:
+            if not details:  # else why the run ended is more to the point
+                raise
+        finally:
+            hook.codaar_run_end(directory=directory.path, status=status)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from io import BytesIO
 from typing import Any
 
 import attrs
 import numpy as np
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from codaar_core.api import Benchmark, DataError, Predicted, TaskHead, Transfer
 from codaar_core.engine.build import build_head
 from codaar_core.engine.card import told_how_to_get
 from codaar_core.engine.coding import BATCH, Coded, dropping_out, encode_split, look_up
+from codaar_core.engine.directory import write_whole
 from codaar_core.engine.overlap import Overlap
 from codaar_core.engine.pretrain import set_learning_rate
 from codaar_core.engine.runtime import derive_seed, generator_of
@@ -201,10 +203,13 @@ class Trial:
         folder = directory.bench(self.bench.name, seed)
         weights = {f"{m}.{name}": value for m, head in heads.items() for name, value in head.items()}
         if weights:
-            save_file({name: value.contiguous() for name, value in weights.items()}, folder / "head.safetensors")
+            plain = {name: value.contiguous() for name, value in weights.items()}
+            write_whole(folder / "head.safetensors", save(plain))
         arrays = {f"{t.train}->{t.test}": each.prediction.numpy() for t, each in predictions.items()}
         targets = {f"target/{t.test}": each.target.numpy() for t, each in predictions.items()}
-        np.savez_compressed(folder / "predictions.npz", **arrays, **targets)
+        packed = BytesIO()
+        np.savez_compressed(packed, **arrays, **targets)
+        write_whole(folder / "predictions.npz", packed.getvalue())
         metrics = {f"{t.train}->{t.test}": dict(values) for t, values in scores.items()}
         record = {"mode": self.session.plan.evaluate.mode, "seed": seed, "selection": self.benchmark.selection}
         directory.write_json(str((folder / "metrics.json").relative_to(directory.path)), {**record, "scores": metrics})

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -87,15 +89,39 @@ class FailsOnOne(Loss):
         return {"fine": view.encoded["audio"].semantic.mean()}
 
 
+class DiesOnOne(Loss):
+    """The second process is ended as by a system that has run out of memory."""
+
+    name = "dies-on-one"
+
+    def forward(self, view):
+        if (view.step, view.ranks.rank) == (1, 1):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return {"fine": view.encoded["audio"].semantic.mean()}
+
+
+class FailsOnTheFirst(Loss):
+    """Fails on the first process alone, with what torch raises."""
+
+    name = "fails-on-the-first"
+
+    def forward(self, view):
+        if (view.step, view.ranks.rank) == (1, 0):
+            raise RuntimeError("shapes do not match here")
+        return {"fine": view.encoded["audio"].semantic.mean()}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("loss", "message"),
     [
         ("breaks-on-one", r"losses.failing.oops is .* at step 2 \(epoch 1\)"),
         ("fails-on-one", "process 1 of the run failed.*something of this process"),
+        ("dies-on-one", "process 1 of the run was ended by SIGKILL"),
+        ("fails-on-the-first", "shapes do not match here"),
     ],
 )
-def test_one_process_that_fails_ends_all(tmp_path, loss, message):
+def test_one_process_that_fails_ends_all_and_is_what_is_told(tmp_path, loss, message):
     overrides = (
         *TINY,
         f"run.directory={str(tmp_path)!r}",
@@ -103,10 +129,12 @@ def test_one_process_that_fails_ends_all(tmp_path, loss, message):
         'model.losses=["reconstruction", "failing"]',
         f"losses.failing.use='local:{loss}'",
     )
-    with pytest.raises(CodaarError, match=message):
+    with pytest.raises((CodaarError, RuntimeError), match=message):
         codaar_core.run(RECIPE, overrides=overrides, plugins=[__file__])
-    [status] = tmp_path.glob("*/*/status.json")
-    assert json.loads(status.read_text())["status"] == "failed"
+    [path] = tmp_path.glob("*/*/status.json")
+    status = json.loads(path.read_text())
+    assert status["status"] == "failed"
+    assert re.search(message, status["message"])
 
 
 @pytest.mark.slow

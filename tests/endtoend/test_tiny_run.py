@@ -20,6 +20,7 @@ from safetensors.torch import load_file
 
 import codaar_core
 from codaar_core.api import CodaarError, Loss, hook
+from codaar_core.engine import interruption
 from codaar_core.engine.interruption import Interrupted
 
 
@@ -142,6 +143,16 @@ def test_a_changed_recipe_is_not_resumed(recipe, tiny):
         codaar_core.run(recipe, overrides=(*tiny, "optimizer.lr=0.1"), resume=directory)
 
 
+@pytest.mark.parametrize("damage", [Path.unlink, lambda file: file.write_text("codaar = = 1")])
+def test_a_run_of_which_it_is_not_known_how_it_began_is_not_resumed(recipe, tiny, damage):
+    with pytest.raises(Interrupted) as end:
+        codaar_core.run(recipe, overrides=tiny, observers=[InterruptAfter(2)])
+    directory = Path(end.value.help.split("--resume ")[1])
+    damage(directory / "resolved.toml")
+    with pytest.raises(CodaarError, match="resolved.toml cannot be read"):
+        codaar_core.run(recipe, overrides=tiny, resume=str(directory))
+
+
 class Breaks(Loss):
     """A loss that divides by zero at the third step."""
 
@@ -161,6 +172,32 @@ def test_a_loss_that_is_not_finite_is_named_and_the_state_before_is_kept(recipe,
     status = json.loads((kept.parents[1] / "status.json").read_text())
     assert status["status"] == "failed"
     assert "losses.breaks.oops" in status["message"]
+
+
+class FillsTheDisk:
+    """From the end of the first head on, nothing can be written; notes how the run was said to end."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.monkeypatch = monkeypatch
+
+    @hook
+    def codaar_head_end(self):
+        def full(descriptor):
+            raise OSError(28, "No space left on device")
+
+        self.monkeypatch.setattr(os, "fsync", full)
+
+    @hook
+    def codaar_run_end(self, directory, status):
+        self.directory, self.status = directory, status
+
+
+def test_a_disk_that_is_full_after_the_training_leaves_no_half_file_and_is_what_is_told(recipe, tiny, monkeypatch):
+    disk = FillsTheDisk(monkeypatch)
+    with pytest.raises(CodaarError, match="cannot write .*head.safetensors: No space left on device"):
+        codaar_core.run(recipe, overrides=tiny, observers=[disk])
+    assert disk.status == "failed"
+    assert not [path for path in disk.directory.glob("bench/**/*") if path.is_file()]
 
 
 def codaar_run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess:
@@ -230,3 +267,48 @@ def test_ctrl_c_and_sigterm_keep_the_state(recipe, tiny, tmp_path, by):
     [status] = (tmp_path / "runs").glob("*/*/status.json")
     assert json.loads(status.read_text())["status"] == "interrupted"
     assert math.isfinite(sum(float(v.double().sum()) for v in weights(status.parent).values()))
+
+
+class Meddles:
+    """Tries to go on with the run that is under way."""
+
+    def __init__(self, recipe: Path, overrides: tuple[str, ...]) -> None:
+        self.recipe, self.overrides = recipe, overrides
+
+    @hook
+    def codaar_step_end(self, step):
+        if step == 4:
+            with pytest.raises(CodaarError, match=f"process {os.getpid()} is at work in ") as end:
+                codaar_core.run(self.recipe, overrides=self.overrides, resume="auto")
+            self.said = end.value.help
+
+
+def test_a_run_under_way_is_not_resumed_by_another_process(recipe, tiny, finished):
+    meddler = Meddles(recipe, tiny)
+    directory = codaar_core.run(recipe, overrides=tiny, observers=[meddler])
+    assert meddler.said == "wait for its end, or stop it"
+    assert (directory / "events.jsonl").read_text() == (finished / "events.jsonl").read_text()
+
+
+class SignalTwice:
+    """Sends a signal, and again after its echo."""
+
+    def __init__(self, by: int, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.by, self.monkeypatch = by, monkeypatch
+
+    @hook
+    def codaar_step_end(self, step):
+        if step == 4:
+            os.kill(os.getpid(), self.by)
+            self.monkeypatch.setattr(interruption, "ECHO", -1.0)
+            os.kill(os.getpid(), self.by)
+
+
+@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_signal_ends_the_run_at_once(recipe, tiny, tmp_path, monkeypatch, by):
+    with pytest.raises(interruption.StoppedAtOnce):
+        codaar_core.run(recipe, overrides=tiny, observers=[SignalTwice(by, monkeypatch)])
+    [directory] = (tmp_path / "runs" / "avt").iterdir()
+    status = json.loads((directory / "status.json").read_text())
+    assert (status["status"], status["exit_code"]) == ("interrupted", 128 + by)
+    assert {path.name for path in (directory / "checkpoints").iterdir()} == {"step-3", "best-3"}

@@ -34,13 +34,22 @@ SMALL = (
     "data.words=8",
     "quantizer.codes=16",
     "quantizer.dim=16",
-    "quantizer.reset_after=1",
-    "quantizer.active_within=1",
     "encoders.video.channels=[4, 8]",
     "encoders.video.reduction=2",
-    "decoders.video.hidden=4",
-    "decoders.video.output_hidden=4",
 )
+RECONSTRUCTING = ("decoders.video.hidden=4", "decoders.video.output_hidden=4")
+RESETTING = ("quantizer.reset_after=1", "quantizer.active_within=1")
+METHODS = {
+    "avt.toml": (*RECONSTRUCTING, *RESETTING),
+    "paper/avt.toml": (*RECONSTRUCTING, *RESETTING),
+    "baselines/baseline.toml": (*RECONSTRUCTING, *RESETTING),
+    "baselines/baseline-shared.toml": (*RECONSTRUCTING, *RESETTING),
+    "baselines/cmcm.toml": (*RECONSTRUCTING, *RESETTING),
+    "baselines/dcid.toml": (*RECONSTRUCTING, *RESETTING),
+    "baselines/micu.toml": (*RECONSTRUCTING, *RESETTING),
+    "baselines/codis.toml": (),
+    "baselines/turn.toml": (),
+}
 WAITING = ("_local_scalar_dense", "nonzero", "is_nonzero", "equal", "masked_select", "unique")
 
 
@@ -87,9 +96,9 @@ def questions_of(folder: Path, recipe: str, extra: tuple[str, ...], monkeypatch:
     return questions.asked
 
 
-@pytest.mark.parametrize("recipe", ["avt.toml", "paper/avt.toml"])
+@pytest.mark.parametrize("recipe", METHODS)
 def test_a_step_asks_nothing(tmp_path, monkeypatch, recipe):
-    assert questions_of(tmp_path, recipe, (), monkeypatch) == []
+    assert questions_of(tmp_path, recipe, METHODS[recipe], monkeypatch) == []
 
 
 def test_a_question_is_noticed(tmp_path, monkeypatch):

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import time
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 import torch
@@ -12,7 +15,8 @@ from torch import nn
 from codaar_core.api import CodaarError
 from codaar_core.engine.checkpoint import complete_checkpoints, load_training, newest_checkpoint, save_checkpoint
 from codaar_core.engine.directory import RunDirectory, write_whole
-from codaar_core.engine.interruption import Interrupted, Interruption
+from codaar_core.engine.interruption import ECHO, Interrupted, Interruption
+from codaar_core.engine.journal import Journal
 
 
 class Losses(nn.Module):
@@ -61,12 +65,45 @@ def test_only_the_newest_two_checkpoints_stay_and_partial_ones_do_not_count(tmp_
     assert [path.name for path in complete_checkpoints(tmp_path)] == ["step-10", "step-15"]
 
 
-def test_a_damaged_checkpoint_is_named(tmp_path):
+def test_what_a_save_that_was_killed_has_left_goes_with_the_next_one(tmp_path):
+    model = Losses()
+    optimizer = torch.optim.Adam(model.body.parameters())
+    (tmp_path / ".step-7.partial").mkdir()
+    save_checkpoint(tmp_path, 8, model, optimizer)
+    assert [path.name for path in tmp_path.iterdir()] == ["step-8"]
+
+
+def test_a_kill_while_the_same_step_is_saved_again_loses_nothing(tmp_path, monkeypatch):
+    """Ctrl-C before the first step of an epoch saves the step that the epoch before has saved."""
+    model = Losses()
+    optimizer = torch.optim.Adam(model.body.parameters())
+    path = save_checkpoint(tmp_path, 5, model, optimizer, keep=1)
+    monkeypatch.setattr(Path, "rename", lambda *_: os.kill(os.getpid(), signal.SIGINT))
+    with suppress(KeyboardInterrupt):
+        save_checkpoint(tmp_path, 5, model, optimizer, keep=1)
+    assert load_training(newest_checkpoint(tmp_path), model, optimizer) == 5
+    assert path.is_dir()
+
+
+@pytest.mark.parametrize("file", ["model.safetensors", "train.safetensors", "state.json"])
+@pytest.mark.parametrize("damage", [Path.unlink, lambda file: os.truncate(file, file.stat().st_size // 2)])
+def test_a_damaged_checkpoint_is_named(tmp_path, file, damage):
+    model = Losses()
+    optimizer = torch.optim.Adam(model.body.parameters())
+    train(model, optimizer, 1)
+    path = save_checkpoint(tmp_path, 1, model, optimizer)
+    damage(path / file)
+    with pytest.raises(CodaarError, match=f"{file} cannot be read") as end:
+        load_training(path, model, optimizer)
+    assert end.value.help == f"remove {path} to go on from the checkpoint before it"
+
+
+def test_a_checkpoint_of_a_newer_core_is_refused(tmp_path):
     model = Losses()
     optimizer = torch.optim.Adam(model.body.parameters())
     path = save_checkpoint(tmp_path, 1, model, optimizer)
-    (path / "model.safetensors").write_bytes(b"not a checkpoint")
-    with pytest.raises(CodaarError, match="model.safetensors cannot be read"):
+    (path / "state.json").write_text('{"format": 2, "step": 1}')
+    with pytest.raises(CodaarError, match="state.json has checkpoint format 2, this codaar-core reads format 1"):
         load_training(path, model, optimizer)
 
 
@@ -94,18 +131,38 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_line_of_the_journal_that_finds_no_room_is_an_error_with_its_file(tmp_path):
+    journal = Journal(RunDirectory(tmp_path), done=0)
+    journal.path = Path("/dev/full")
+    with pytest.raises(CodaarError, match="cannot write /dev/full: No space left on device"):
+        journal.codaar_step_logged(epoch=0, step=1, values={"total": 1.0})
+
+
 def test_json_has_no_nan(tmp_path):
     directory = RunDirectory(tmp_path)
     directory.write_json("x.json", {"a": [1.0, float("nan")], "b": {"c": float("inf")}})
     assert "NaN" not in (tmp_path / "x.json").read_text()
 
 
-def test_the_first_signal_asks_and_the_second_one_stops():
+@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
+def test_the_first_signal_asks_and_a_later_one_stops(monkeypatch, by):
     with Interruption() as interruption:
-        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), by)
         assert interruption.requested
-        with pytest.raises(Interrupted, match="while testing"):
+        with pytest.raises(Interrupted, match="while testing") as end:
             interruption.check("while testing", "")
-        with pytest.raises(KeyboardInterrupt):
+        assert end.value.exit_code == 128 + by
+        later = time.monotonic() + 2 * ECHO
+        monkeypatch.setattr(time, "monotonic", lambda: later)
+        with pytest.raises(KeyboardInterrupt) as end:
+            os.kill(os.getpid(), by)
+        assert end.value.exit_code == 128 + by
+
+
+def test_a_signal_that_torchrun_passes_on_once_more_stops_nothing():
+    """A terminal's Ctrl-C reaches torchrun and its processes, and torchrun sends it to them again."""
+    with Interruption() as interruption:
+        for _ in range(2):
             os.kill(os.getpid(), signal.SIGINT)
-    assert Interrupted.exit_code == 130
+        assert interruption.requested

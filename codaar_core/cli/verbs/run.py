@@ -59,8 +59,8 @@ def verb(
     progress = Progress(console)
     try:
         finished = codaar_core.run(plan, resume=resume, observers=[progress], locked=lock_of(recipe, locked))
-    except KeyboardInterrupt:
-        raise stopped(progress.checkpoint, recipe) from None
+    except KeyboardInterrupt as end:
+        raise stopped(progress.checkpoint, recipe, getattr(end, "exit_code", INTERRUPTED)) from None
     if not is_first():
         return
     report.terminal(report.read(finished), console)
@@ -74,7 +74,7 @@ def lock_of(recipe: Path, locked: str | None) -> Path | None:
     return Path(locked) if locked else recipe.with_suffix(".lock.toml")
 
 
-def stopped(checkpoint: Path | None, recipe: Path) -> Exception:
+def stopped(checkpoint: Path | None, recipe: Path, exit_code: int) -> Exception:
     """The end of a run that was told twice to stop."""
     from codaar_core.api.errors import CodaarError
 
@@ -83,5 +83,5 @@ def stopped(checkpoint: Path | None, recipe: Path) -> Exception:
     else:
         command = f"codaar-run {recipe} --resume {checkpoint.parent.parent}"
         error = CodaarError(f"interrupted; the last saved state is {checkpoint}", command)
-    error.exit_code = INTERRUPTED
+    error.exit_code = exit_code
     return error

@@ -46,7 +46,7 @@ class Club(Loss):
         self.estimators = nn.ModuleDict(
             {m: Estimator(context.latent.width, width, config.hidden) for m, width in widths.items()}
         )
-        self.optimizer = torch.optim.Adam(self.estimators.parameters(), lr=config.lr)
+        self.optimizer = torch.optim.Adam(self.estimators.parameters(), lr=config.lr, fused=True)
 
     def inner_step(self, view: StepView) -> None:
         """Teach the estimators what codes tell of private features."""
