@@ -56,7 +56,7 @@ class _ArrayUnpickler(pickle.Unpickler):
         return found
 
 
-def _allowed() -> dict[tuple[str, str], Callable[..., Any]]:
+def _allowed() -> dict[tuple[str, str], Any]:
     shared = {("numpy", "ndarray"): _ARRAY, ("numpy", "dtype"): np.dtype, ("_codecs", "encode"): _as_latin1()}
     shared["__builtin__", "bytes"] = lambda: b""  # protocol 2 of an array without elements
     for home in _HOMES:
