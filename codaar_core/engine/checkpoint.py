@@ -7,6 +7,8 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import torch
 from safetensors import SafetensorError
@@ -14,11 +16,17 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from codaar_core.api import CodaarError
-from codaar_core.engine.loss_scale import LossScale
 from codaar_core.engine.model import Model
 
-FORMAT = 1
-SCALE = "scale/"
+FORMAT = 2
+BESIDES = "besides/"
+
+
+class Best(NamedTuple):
+    """What is lowest so far, of the values of an epoch."""
+
+    name: str
+    value: float
 
 
 def save_checkpoint(
@@ -26,7 +34,7 @@ def save_checkpoint(
     step: int,
     model: Model,
     optimizer: torch.optim.Optimizer,
-    scale: LossScale | None = None,
+    besides: Mapping[str, Tensor] = MappingProxyType({}),
     keep: int = 2,
 ) -> Path:
     """Write ``step-N``, and remove all but the newest ``keep``.
@@ -34,29 +42,40 @@ def save_checkpoint(
     No state of a random generator is kept: every draw of a step follows from the seed and the step's number. For the
     same reason a ``step-N`` that is there already is this very state, and stays: to replace it would be to risk it.
 
+    Args:
+        besides: What else of the training is to be kept.
+
     Raises:
         CodaarError: The disk is full or not writable; earlier checkpoints stay.
     """
     final = folder / f"step-{step}"
     if final not in complete_checkpoints(folder):
-        _write(final, {"step": step}, model, optimizer, scale)
+        _write(final, {"step": step}, model, optimizer, besides)
     for old in complete_checkpoints(folder)[:-keep]:
         shutil.rmtree(old, ignore_errors=True)
     return final
 
 
 def save_if_best(
-    folder: Path, step: int, value: float, model: Model, optimizer: torch.optim.Optimizer, scale: LossScale
+    folder: Path,
+    step: int,
+    now: Best,
+    model: Model,
+    optimizer: torch.optim.Optimizer,
+    besides: Mapping[str, Tensor],
 ) -> None:
-    """Write ``best-N`` if ``value`` is lower than that of the best so far, which is then removed.
+    """Write ``best-N`` if the value is lower than that of the best so far, which is then removed.
+
+    A best by another value is no match: the recipe names another one since.
 
     Raises:
         CodaarError: The disk is full or not writable; the best so far stays.
     """
     best = best_checkpoint(folder)
-    if best is not None and value >= _state(best)["value"]:
+    before = None if best is None else _state(best)
+    if before is not None and before["of"] == now.name and now.value >= before["value"]:
         return
-    _write(folder / f"best-{step}", {"step": step, "value": value}, model, optimizer, scale)
+    _write(folder / f"best-{step}", {"step": step, "of": now.name, "value": now.value}, model, optimizer, besides)
     if best is not None:
         shutil.rmtree(best, ignore_errors=True)
 
@@ -64,10 +83,10 @@ def save_if_best(
 def best_checkpoint(folder: Path) -> Path | None:
     """The best so far; a save that was cut off may have left the one before it beside it."""
     found = [path for path in folder.glob("best-*") if (path / "state.json").is_file()]
-    return min(found, key=lambda path: _state(path)["value"], default=None)
+    return max(found, key=lambda path: _state(path)["step"], default=None)
 
 
-def _state(path: Path) -> dict[str, float]:
+def _state(path: Path) -> dict[str, Any]:
     """Step and value of a checkpoint.
 
     Raises:
@@ -93,10 +112,10 @@ def _damaged(file: Path, error: Exception) -> CodaarError:
 
 def _write(
     final: Path,
-    state: Mapping[str, float],
+    state: Mapping[str, Any],
     model: Model,
     optimizer: torch.optim.Optimizer,
-    scale: LossScale | None,
+    besides: Mapping[str, Tensor],
 ) -> None:
     """Write a checkpoint aside, flush it and rename it."""
     aside = final.with_name(f".{final.name}.partial")
@@ -105,7 +124,7 @@ def _write(
             shutil.rmtree(cut_off, ignore_errors=True)
         aside.mkdir(parents=True)
         save_file(_contiguous(model.state_dict()), aside / "model.safetensors")
-        save_file(_contiguous(dict(_training_tensors(model, optimizer, scale))), aside / "train.safetensors")
+        save_file(_contiguous(dict(_training_tensors(model, optimizer, besides))), aside / "train.safetensors")
         (aside / "state.json").write_text(json.dumps({"format": FORMAT, **state}) + "\n", "utf-8")
         for path in (*aside.iterdir(), aside):
             _flush(path)
@@ -165,8 +184,8 @@ def take_weights(model: Model, weights: Mapping[str, Tensor], source: str) -> No
         raise CodaarError(f"{source} does not fit this model: {reason}") from error
 
 
-def load_training(path: Path, model: Model, optimizer: torch.optim.Optimizer, scale: LossScale | None = None) -> int:
-    """Load model, optimizers and the loss scale; gives the number of steps already done.
+def load_training(path: Path, model: Model, optimizer: torch.optim.Optimizer) -> tuple[int, dict[str, Tensor]]:
+    """Load model and optimizers; gives the number of steps already done, and what else was kept.
 
     Raises:
         CodaarError: A file is damaged, of a newer codaar-core, or belongs to another model.
@@ -178,9 +197,7 @@ def load_training(path: Path, model: Model, optimizer: torch.optim.Optimizer, sc
         saved = each.state_dict()
         saved["state"] = _nested({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})
         each.load_state_dict(saved)
-    if scale is not None:
-        scale.load({k.removeprefix(SCALE): v for k, v in tensors.items() if k.startswith(SCALE)})
-    return step
+    return step, {k.removeprefix(BESIDES): v for k, v in tensors.items() if k.startswith(BESIDES)}
 
 
 def _optimizers(model: Model, optimizer: torch.optim.Optimizer) -> Iterator[tuple[str, torch.optim.Optimizer]]:
@@ -191,14 +208,14 @@ def _optimizers(model: Model, optimizer: torch.optim.Optimizer) -> Iterator[tupl
 
 
 def _training_tensors(
-    model: Model, optimizer: torch.optim.Optimizer, scale: LossScale | None
+    model: Model, optimizer: torch.optim.Optimizer, besides: Mapping[str, Tensor]
 ) -> Iterator[tuple[str, Tensor]]:
     for prefix, each in _optimizers(model, optimizer):
         for index, state in each.state_dict()["state"].items():
             for key, value in state.items():
                 yield f"{prefix}{index}/{key}", value
-    for key, value in scale.state.items() if scale is not None else ():
-        yield f"{SCALE}{key}", value
+    for key, value in besides.items():
+        yield f"{BESIDES}{key}", value
 
 
 def _nested(flat: Mapping[str, Tensor]) -> dict[int, dict[str, Tensor]]:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from codaar_core.api import AlignmentStep, CodaarError, Encoded, Quantized, Quantizer, Ranks
+from codaar_core.engine.runtime import widest
 
 
 @torch.no_grad()
@@ -77,10 +78,11 @@ def statistics(quantized: Mapping[str, Quantized], size: int, ranks: Ranks) -> d
     values: dict[str, Tensor] = {}
     for modality, codes in quantized.items():
         real = codes.real()
-        uses = real.new_zeros(size, dtype=torch.float64).index_add_(0, codes.indices.flatten(), real.flatten().double())
+        counted = real.flatten().to(widest(real.device))
+        uses = counted.new_zeros(size).index_add_(0, codes.indices.flatten(), counted)
         share = ranks.sum(uses)
         share = share / share.sum()
-        values[f"used.{modality}"] = (share > 0).sum().double()
+        values[f"used.{modality}"] = (share > 0).sum().to(share.dtype)
         values[f"perplexity.{modality}"] = torch.special.entr(share).sum().exp()
     for one, other in combinations(quantized, 2):
         values[f"agreement.{one}-{other}"] = _agreement(quantized[one], quantized[other], ranks)
@@ -95,5 +97,5 @@ def _agreement(one: Quantized, other: Quantized, ranks: Ranks) -> Tensor:
     for codes in (one, other):
         if codes.mask is not None:
             real = real & codes.mask[:, :length]
-    same, steps = ranks.sum(torch.stack([(equal & real).sum(), real.sum()])).double()
+    same, steps = ranks.sum(torch.stack([(equal & real).sum(), real.sum()])).to(widest(real.device))
     return same / steps

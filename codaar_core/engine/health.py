@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 import torch
 from torch import Tensor, nn
 
-from codaar_core.engine.runtime import to_numbers
+from codaar_core.engine.runtime import to_numbers, widest
 
 
 class Health:
@@ -37,7 +37,7 @@ class Health:
         """Look at the losses and the norm of the gradient, before the optimizer steps; this one may be ``skipped``."""
         finite = torch.stack(list(values.values())).isfinite().all()
         place = {"epoch": epoch, "step": step}
-        seen = {name: finite.new_full((), at, dtype=torch.float64) for name, at in place.items()} | dict(values)
+        seen = {name: finite.new_full((), at, dtype=widest(finite.device)) for name, at in place.items()} | dict(values)
         if self.failed is None:
             self.failed, self.first = torch.zeros_like(finite, dtype=torch.float32), seen
         self.first = {name: self.first[name].where(self.failed > 0, value) for name, value in seen.items()}

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from codaar_core.api import Batch, CodaarError, Features, Ranks, Split, StepView
-from codaar_core.engine.checkpoint import save_checkpoint, save_if_best
+from codaar_core.engine.checkpoint import Best, save_checkpoint, save_if_best
 from codaar_core.engine.codebooks import statistics, update_codebooks
 from codaar_core.engine.compilation import compile_parts
 from codaar_core.engine.health import Health
@@ -41,7 +41,6 @@ def pretrain(session: Session, split: Split, optimizer: torch.optim.Optimizer, d
     for epoch in range(done // schedule.steps, run.epochs):
         session.hook.codaar_epoch_start(epoch=epoch, epochs=run.epochs, steps=schedule.steps)
         set_learning_rate(optimizer, session.plan.optimizer, epoch)
-        means = Means()
         for (step, _), batch in runtime.batches(read, schedule.batches(run.seed, epoch, done), model.modalities):
             if runtime.agreed(session.interruption.requested):
                 raise interrupted(session, optimizer, health, step)
@@ -69,7 +68,7 @@ def pretrain(session: Session, split: Split, optimizer: torch.optim.Optimizer, d
             update_codebooks(model.quantizer, model.align, encoded, quantized, generator, runtime.ranks)
             health.end()
 
-            means.add(values)
+            session.means.add(values, health.failed)
             session.hook.codaar_step_end(epoch=epoch, step=step, view=view)
             if (step + 1) % run.log_every == 0:
                 refuse_failure(session, optimizer, health)
@@ -77,7 +76,7 @@ def pretrain(session: Session, split: Split, optimizer: torch.optim.Optimizer, d
                 session.hook.codaar_step_logged(epoch=epoch, step=step + 1, values=to_numbers(values))
             del batch, encoded, decoded, view, terms, total  # the next step needs their room
         refuse_failure(session, optimizer, health)
-        values = means.values() | to_numbers(statistics(quantized, model.quantizer.size, runtime.ranks))
+        values = session.means.take() | to_numbers(statistics(quantized, model.quantizer.size, runtime.ranks))
         save(session, optimizer, step + 1)
         keep_best(session, optimizer, step + 1, values)
         session.hook.codaar_epoch_end(epoch=epoch, step=step + 1, values=values)
@@ -125,24 +124,6 @@ def own_clips(split: Split, ranks: Ranks, place: tuple[int, Sequence[int]]) -> B
     return batch._replace(inputs=masked)
 
 
-class Means:
-    """Means of scalars over an epoch, kept on the device."""
-
-    def __init__(self) -> None:
-        self.sums: dict[str, Tensor] = {}
-        self.count = 0
-
-    def add(self, values: Mapping[str, Tensor]) -> None:
-        """Take one step into account."""
-        self.count += 1
-        for name, value in values.items():
-            self.sums[name] = self.sums.get(name, 0) + value.detach()
-
-    def values(self) -> dict[str, float]:
-        """The means so far."""
-        return {name: value / self.count for name, value in to_numbers(self.sums).items()}
-
-
 def make_optimizer(session: Session) -> torch.optim.Optimizer:
     """One optimizer for all parameters but those of losses that have their own."""
     settings = session.plan.optimizer
@@ -171,7 +152,7 @@ def save(session: Session, optimizer: torch.optim.Optimizer, step: int) -> str:
     folder = session.directory.checkpoints
     path = folder / f"step-{step}"
     if session.runtime.is_first:
-        save_checkpoint(folder, step, session.model, optimizer, session.scale, session.plan.run.keep)
+        save_checkpoint(folder, step, session.model, optimizer, session.besides(), session.plan.run.keep)
         session.hook.codaar_checkpoint_saved(path=path, step=step)
     return str(path)
 
@@ -187,7 +168,8 @@ def keep_best(session: Session, optimizer: torch.optim.Optimizer, step: int, val
         help = did_you_mean(name, values) or f"an epoch has {', '.join(values)}"
         raise CodaarError(f"run.best = {name!r} is no value of an epoch; the state is kept", help)
     if name and session.runtime.is_first:
-        save_if_best(session.directory.checkpoints, step, values[name], session.model, optimizer, session.scale)
+        best = Best(name, values[name])
+        save_if_best(session.directory.checkpoints, step, best, session.model, optimizer, session.besides())
 
 
 def interrupted(session: Session, optimizer: torch.optim.Optimizer, health: Health, done: int) -> Interrupted:

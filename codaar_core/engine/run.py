@@ -98,7 +98,9 @@ def _optimizer(session: Session, resumed: bool) -> tuple[torch.optim.Optimizer, 
     if not resumed:
         return optimizer, 0
     newest = newest_checkpoint(session.directory.checkpoints)
-    return optimizer, load_training(newest, session.model, optimizer, session.scale)
+    done, besides = load_training(newest, session.model, optimizer)
+    session.go_on(besides)
+    return optimizer, done
 
 
 def _run_phases(

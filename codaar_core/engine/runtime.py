@@ -130,7 +130,8 @@ def make_runtime(settings: DeviceSettings, ranks: Alone | Together | None = None
 def _threads_each(ranks: Alone | Together) -> int:
     """Share the machine's cores; 0, torch's own choice, for a single process."""
     local = int(os.environ.get("LOCAL_WORLD_SIZE", ranks.size))
-    return 0 if local == 1 else max(1, (os.cpu_count() or 1) // local)
+    here = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return 0 if local == 1 else max(1, here // local)
 
 
 def choose_device(on: str, setting: str = "device.on") -> torch.device:
@@ -152,6 +153,11 @@ def choose_device(on: str, setting: str = "device.on") -> torch.device:
     return device
 
 
+def widest(device: torch.device) -> torch.dtype:
+    """The widest floating-point type that a device has."""
+    return torch.float32 if device.type == "mps" else torch.float64
+
+
 def derive_seed(seed: int, *path: str | int) -> int:
     """Give the seed of one place in a run. Nothing depends on how many numbers were drawn elsewhere before:
 
@@ -171,5 +177,5 @@ def to_numbers(values: Mapping[str, Tensor]) -> dict[str, float]:
     """Bring scalars to the host in one transfer."""
     if not values:
         return {}
-    stacked = torch.stack([value.detach().double() for value in values.values()])
+    stacked = torch.stack([value.detach() for value in values.values()])
     return dict(zip(values, stacked.tolist(), strict=True))

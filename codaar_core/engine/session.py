@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import attrs
 import pluggy
+from torch import Tensor
 
 from codaar_core.engine.directory import RunDirectory
 from codaar_core.engine.interruption import Interruption
 from codaar_core.engine.loss_scale import LossScale
+from codaar_core.engine.means import Means
 from codaar_core.engine.model import Model
 from codaar_core.engine.runtime import Runtime
 from codaar_core.recipe.plan import Plan
@@ -24,10 +28,25 @@ class Session:
     hook: pluggy.HookRelay
     interruption: Interruption
     scale: LossScale = attrs.field(init=False)
+    means: Means = attrs.field(init=False, factory=Means)
 
     @scale.default
     def _scale(self) -> LossScale:
         return LossScale(self.runtime.device, self.runtime.narrow)
+
+    def besides(self) -> dict[str, Tensor]:
+        """What a checkpoint keeps besides model and optimizers."""
+        parts = {"scale/": self.scale.state, "means/": self.means.state}
+        return {prefix + name: value for prefix, state in parts.items() for name, value in state.items()}
+
+    def go_on(self, besides: Mapping[str, Tensor]) -> None:
+        """Take up what a checkpoint kept."""
+        scale, means = (
+            {name.removeprefix(prefix): value for name, value in besides.items() if name.startswith(prefix)}
+            for prefix in ("scale/", "means/")
+        )
+        self.scale.load(scale)
+        self.means.load(means, self.runtime.device)
 
     @property
     def resume_command(self) -> str:

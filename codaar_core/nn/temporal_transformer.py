@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from copy import deepcopy
 
+import torch
 from torch import Tensor, nn
 
 from codaar_core.api import Encoded
@@ -11,6 +12,8 @@ from codaar_core.api import Encoded
 
 class TemporalTransformer(nn.Module):
     """Linear map and post-norm transformer layers; no positions, no final norm (released code of arXiv 2605.12145).
+
+    Autocast changes nothing in it.
 
     Args:
         input: Width F of the features.
@@ -51,11 +54,11 @@ class TemporalTransformer(nn.Module):
 
     def forward(self, features: Tensor, mask: Tensor | None = None) -> Tensor:
         """Map (B, T, F) to (B, T, D); steps where ``mask`` (B, T) is False are attended by none."""
-        hidden = self.widen(self.drop(features).transpose(0, 1))
-        hidden = hidden.to(self.widen.weight.dtype)  # under autocast sums and norms, and so the latents, stay precise
-        ignored = ignored_steps(mask)
-        for layer in self.layers:
-            hidden = layer(hidden, src_key_padding_mask=ignored)
+        weight, ignored = self.widen.weight, ignored_steps(mask)
+        with torch.autocast(weight.device.type, enabled=False):  # codes hang on little, and all this costs little
+            hidden = self.widen(self.drop(features.to(weight.dtype)).transpose(0, 1))
+            for layer in self.layers:
+                hidden = layer(hidden, src_key_padding_mask=ignored)
         latents = hidden.transpose(0, 1)
         if self.whole_clips == "always" or (self.whole_clips == "training" and self.training):
             return Encoded(latents, mask=mask).mean().unsqueeze(1).expand_as(latents)

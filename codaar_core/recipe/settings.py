@@ -56,7 +56,7 @@ class DeviceSettings:
     on: str = setting("auto", "auto, cpu, mps, cuda or cuda:N", device_name)
     dtype: Literal["float32", "float64"] = setting("float32", "floating-point type of model and data")
     autocast: Literal["off", "bf16", "fp16"] = setting(
-        "off", "type in which encoders, decoders and losses multiply; codebooks and weights keep dtype"
+        "off", "type in which private features and decoders multiply; latents, codebooks and weights keep dtype"
     )
     compile: bool = setting(False, "compile encoders and decoders (torch.compile)")
     processes: int = setting(1, "processes started on this machine, one a GPU; torchrun brings its own", ge(1))

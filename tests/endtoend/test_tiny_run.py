@@ -129,8 +129,9 @@ def test_an_interrupted_run_goes_on_bit_for_bit(recipe, tiny, finished, step):
     assert codaar_core.run(recipe, overrides=tiny, resume="auto") == directory
     one, two = weights(finished), weights(directory)
     assert all(torch.equal(one[name], two[name]) for name in one)
-    before, after = ((d / "events.jsonl").read_text() for d in (finished, directory))
-    assert before == after
+    for record in ("events.jsonl", "metrics.csv"):
+        before, after = ((d / record).read_text() for d in (finished, directory))
+        assert before == after
     scores = [json.loads((d / "results.json").read_text())["transfers"] for d in (finished, directory)]
     assert scores[0] == scores[1]
 

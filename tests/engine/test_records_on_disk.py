@@ -49,7 +49,7 @@ def test_a_checkpoint_goes_on_bit_for_bit(tmp_path):
 
     other = Losses()
     resumed = torch.optim.Adam(other.body.parameters(), lr=0.1)
-    assert load_training(newest_checkpoint(tmp_path), other, resumed) == 3
+    assert load_training(newest_checkpoint(tmp_path), other, resumed)[0] == 3
     train(other, resumed, 3)
     for one, two in zip(model.parameters(), other.parameters(), strict=True):
         assert torch.equal(one, two)
@@ -81,7 +81,7 @@ def test_a_kill_while_the_same_step_is_saved_again_loses_nothing(tmp_path, monke
     monkeypatch.setattr(Path, "rename", lambda *_: os.kill(os.getpid(), signal.SIGINT))
     with suppress(KeyboardInterrupt):
         save_checkpoint(tmp_path, 5, model, optimizer, keep=1)
-    assert load_training(newest_checkpoint(tmp_path), model, optimizer) == 5
+    assert load_training(newest_checkpoint(tmp_path), model, optimizer)[0] == 5
     assert path.is_dir()
 
 
@@ -102,8 +102,8 @@ def test_a_checkpoint_of_a_newer_core_is_refused(tmp_path):
     model = Losses()
     optimizer = torch.optim.Adam(model.body.parameters())
     path = save_checkpoint(tmp_path, 1, model, optimizer)
-    (path / "state.json").write_text('{"format": 2, "step": 1}')
-    with pytest.raises(CodaarError, match="state.json has checkpoint format 2, this codaar-core reads format 1"):
+    (path / "state.json").write_text('{"format": 3, "step": 1}')
+    with pytest.raises(CodaarError, match="state.json has checkpoint format 3, this codaar-core reads format 2"):
         load_training(path, model, optimizer)
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 import attrs
+import torch
 from attrs.validators import and_, deep_iterable, ge
+from torch import Tensor
 
 from codaar_core.api import ComponentError, Encoded, Encoder, EncoderContext, Features, Space, setting
 from codaar_core.nn import TemporalSettings
@@ -68,15 +70,19 @@ class VggEncoder(Encoder):
         """Encode (B, T, H, W, C)."""
         values, mask = features
         clips_and_steps = values.shape[:2]
-        frames = values.flatten(0, 1)
-        mean = frames.mean(dim=(1, 2))
-        attended = self.channel_attention(frames, mean)
-        pooled = self.pool(attended, mean).unflatten(0, clips_and_steps)
-        latents = self.temporal(pooled, mask)
+        attended, pooled = self._attend(values.flatten(0, 1))
+        latents = self.temporal(pooled.unflatten(0, clips_and_steps), mask)
         if self.private_map is None:
             return Encoded(latents, mask=mask)
         private = self.private_map(attended, None if mask is None else mask.flatten())
         return Encoded(latents, private.unflatten(0, clips_and_steps), mask)
+
+    def _attend(self, frames: Tensor) -> tuple[Tensor, Tensor]:
+        """Weight the channels of frames (N, H, W, C), and pool their cells to (N, C)."""
+        with torch.autocast(frames.device.type, enabled=False):  # as in the transformer: codes hang on little
+            mean = frames.mean(dim=(1, 2))
+            attended = self.channel_attention(frames, mean)
+            return attended, self.pool(attended, mean)
 
 
 def _check_maps(context: EncoderContext) -> None:
