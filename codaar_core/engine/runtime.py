@@ -15,6 +15,7 @@ from torch import Tensor
 
 from codaar_core.api import Batch, CodaarError, Features
 from codaar_core.api.ranks import Alone
+from codaar_core.engine.allocation import return_large_blocks
 from codaar_core.engine.processes import Together
 from codaar_core.engine.reading import read_ahead
 from codaar_core.recipe.settings import DeviceSettings
@@ -116,6 +117,8 @@ def make_runtime(settings: DeviceSettings, ranks: Alone | Together | None = None
     if device.type == "cuda" and device.index is None and ranks.size > 1:
         device = torch.device("cuda", ranks.local)
         torch.cuda.set_device(device)
+    if device.type == "cpu":
+        return_large_blocks()
     if threads := settings.threads or (_threads_each(ranks) if device.type == "cpu" else 0):
         torch.set_num_threads(threads)
     if settings.deterministic:
