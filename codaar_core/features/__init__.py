@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from codaar_core.features.packed_split import PackedSplit
     from codaar_core.features.packing import Packed, pack_split
     from codaar_core.features.random_split import RandomSplit
+    from codaar_core.features.recording import opened_recording, pyav
     from codaar_core.features.table import Row, Table, read_lines, read_names, read_table
     from codaar_core.features.tracks import FileTrack, RowTrack, Track
     from codaar_core.features.unpickling import load_array
@@ -32,6 +33,7 @@ _HOME = {
     "packed_split": ("PackedSplit",),
     "packing": ("Packed", "pack_split"),
     "random_split": ("RandomSplit",),
+    "recording": ("opened_recording", "pyav"),
     "table": ("Row", "Table", "read_lines", "read_names", "read_table"),
     "tracks": ("FileTrack", "RowTrack", "Track"),
     "unpickling": ("load_array",),

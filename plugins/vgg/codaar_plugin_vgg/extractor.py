@@ -14,8 +14,9 @@ from attrs.validators import ge
 from torch import Tensor
 
 from codaar_core.api import DataError, Extractor, Space, setting
+from codaar_core.features import pyav
 from codaar_core.nn import load_published
-from codaar_plugin_vgg.frames import SAMPLES, count_frames, pyav, read_frames, sampled
+from codaar_plugin_vgg.frames import INSTALL, SAMPLES, count_frames, read_frames, sampled
 from codaar_plugin_vgg.network import Vgg19
 
 PICTURES = (".jpeg", ".jpg", ".png")
@@ -63,7 +64,7 @@ class VggExtractor(Extractor):
 
     def prepare(self) -> None:
         """Read the weights."""
-        pyav()
+        pyav(INSTALL)
         self.network.eval()
 
     @torch.inference_mode()

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 import torch
@@ -14,11 +12,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from codaar_core.api import DataError
+from codaar_core.features import opened_recording
 
 if TYPE_CHECKING:
     from av import VideoFrame
     from av.container import InputContainer
 
+INSTALL = "codaar-plugin-vgg[media]"
 SIZE = 224  # pixels
 SAMPLES = 16  # frames a second that are looked at
 
@@ -39,7 +39,7 @@ def count_frames(path: Path) -> int:
     Raises:
         DataError: As ``read_frames``.
     """
-    with _opened(path) as container:
+    with opened_recording(path, INSTALL) as container:
         return sum(1 for _ in _decoded(container, path))
 
 
@@ -54,7 +54,7 @@ def read_frames(path: Path, wanted: Sequence[int]) -> Iterator[Tensor]:
         DataError: There is no such file, it has no picture, it is damaged, or PyAV is not installed.
     """
     times = Counter(wanted)
-    with _opened(path) as container:
+    with opened_recording(path, INSTALL) as container:
         for number, frame in enumerate(_decoded(container, path)):
             if number in times:
                 yield from [squashed(_rgb(frame))] * times[number]
@@ -78,29 +78,3 @@ def _decoded(container: InputContainer, path: Path) -> Iterator[VideoFrame]:
     stream = container.streams.video[0]
     stream.thread_type = "AUTO"
     return container.decode(stream)
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[InputContainer]:
-    av = pyav()
-    try:
-        with path.open("rb") as file, av.open(file) as container:  # by its content: a name may look like an address
-            yield container
-    except FileNotFoundError:
-        raise DataError(f"{path} is missing") from None
-    except (av.FFmpegError, OSError, ValueError) as error:
-        told = getattr(error, "strerror", None) or error
-        raise DataError(f"{path} cannot be read as a recording: {told}") from error
-
-
-def pyav() -> ModuleType:
-    """Import PyAV.
-
-    Raises:
-        DataError: It is not installed.
-    """
-    try:
-        import av
-    except ImportError as error:
-        raise DataError("reading recordings needs PyAV", "pip install 'codaar-plugin-vgg[media]'") from error
-    return av

@@ -11,10 +11,11 @@ import torch
 from torch import Tensor
 
 from codaar_core.api import DataError, Extractor, Space, setting
+from codaar_core.features import pyav
 from codaar_core.nn import load_published
 from codaar_plugin_vggish.front_end import patches_of, seconds_of
 from codaar_plugin_vggish.network import VggishNetwork
-from codaar_plugin_vggish.sound_file import SUFFIXES, pyav, read_sound
+from codaar_plugin_vggish.sound_file import INSTALL, SUFFIXES, read_sound
 
 GET_IT = (
     "vggish-10086976.pth (288 MB) is published with torchvggish (github.com/harritaylor/torchvggish, releases); "
@@ -55,7 +56,7 @@ class VggishExtractor(Extractor):
 
     def prepare(self) -> None:
         """Read the weights."""
-        pyav()
+        pyav(INSTALL)
         self.network.eval()
 
     @torch.inference_mode()

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from codaar_core.api import DataError
+from codaar_core.features import opened_recording, pyav
 from codaar_plugin_vggish.front_end import RATE
 
 if TYPE_CHECKING:
     from av import AudioFrame
     from av.container import InputContainer
 
+INSTALL = "codaar-plugin-vggish[media]"
 SUFFIXES = (".aac", ".avi", ".flac", ".m4a", ".mkv", ".mov", ".mp3", ".mp4", ".ogg", ".opus", ".wav", ".webm")
 
 
@@ -29,7 +29,7 @@ def read_sound(path: Path) -> Tensor:
     Raises:
         DataError: There is no such file, it has no sound, it is damaged, or PyAV is not installed.
     """
-    with _opened(path) as container:
+    with opened_recording(path, INSTALL) as container:
         if not container.streams.audio:
             raise DataError(f"{path} has no sound")
         pieces = [_mono(frame) for frame in _resampled(container)]
@@ -37,7 +37,7 @@ def read_sound(path: Path) -> Tensor:
 
 
 def _resampled(container: InputContainer) -> Iterator[AudioFrame]:
-    resampler = pyav().AudioResampler("fltp", rate=RATE)
+    resampler = pyav(INSTALL).AudioResampler("fltp", rate=RATE)
     for frame in container.decode(container.streams.audio[0]):
         yield from resampler.resample(frame)
     yield from resampler.resample(None)
@@ -45,29 +45,3 @@ def _resampled(container: InputContainer) -> Iterator[AudioFrame]:
 
 def _mono(frame: AudioFrame) -> Tensor:
     return torch.from_numpy(frame.to_ndarray()).mean(0)
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[InputContainer]:
-    av = pyav()
-    try:
-        with path.open("rb") as file, av.open(file) as container:  # by its content: a name may look like an address
-            yield container
-    except FileNotFoundError:
-        raise DataError(f"{path} is missing") from None
-    except (av.FFmpegError, OSError, ValueError) as error:
-        told = getattr(error, "strerror", None) or error
-        raise DataError(f"{path} cannot be read as a recording: {told}") from error
-
-
-def pyav() -> ModuleType:
-    """Import PyAV.
-
-    Raises:
-        DataError: It is not installed.
-    """
-    try:
-        import av
-    except ImportError as error:
-        raise DataError("reading recordings needs PyAV", "pip install 'codaar-plugin-vggish[media]'") from error
-    return av
