@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal
 import attrs
 import torch
 from attrs.validators import ge
+from codaar_plugin_bert.frozen_bert import made_by
 from codaar_plugin_bert.word_pieces import WordPieces
 from torch import Tensor
 
@@ -31,7 +32,6 @@ from codaar_plugin_retrieval.splits import CaptionSplit, ItemSplit
 KS = (1, 5, 10)
 ORDERS = ("", "_by_index")  # of equal embeddings, in the metrics that published numbers stand beside
 GUESS_WIDTH = 16
-MADE_BY = "bert-base-uncased"
 
 
 class Retrieval(Benchmark):
@@ -100,8 +100,8 @@ class Retrieval(Benchmark):
 
     @property
     def extraction(self) -> Mapping[str, str]:
-        """As the settings say; files do not."""
-        return {self.config.modality: self.config.made_by, self.config.text: MADE_BY}
+        """As the settings say, files do not; of text, by the weights of BERT."""
+        return {self.config.modality: self.config.made_by, self.config.text: made_by(self.config.bert)}
 
     @property
     def summarised(self) -> tuple[str, ...]:

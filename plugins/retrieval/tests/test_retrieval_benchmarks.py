@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import shutil
 
 import numpy as np
 import pytest
@@ -130,6 +131,15 @@ def test_a_model_without_the_modality_is_refused(copy):
     with pytest.raises(ComponentError, match=f"needs the modality {copy[1]!r}; the model has smell, text"):
         built(copy, modalities=("smell", "text"))
     assert built(copy, modalities=("smell", "text"), modality="smell").transfers()[0] == Transfer("smell", "text")
+
+
+def test_another_bert_makes_other_features(copy, bert, tmp_path):
+    here = built(copy).extraction
+    again = shutil.copytree(bert, tmp_path / "copy")
+    assert built(copy, bert=str(again)).extraction == here
+    (again / "model.safetensors").write_bytes(b"others")
+    other = built(copy, bert=str(again)).extraction
+    assert other[copy[1]] == here[copy[1]] and other["text"] != here["text"]
 
 
 def test_nothing_is_to_be_trained(copy):
