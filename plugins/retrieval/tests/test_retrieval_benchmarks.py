@@ -161,6 +161,25 @@ def test_absent_features_are_counted_before_anything_is_read(copy):
         benchmark.split("test", modality)
 
 
+@pytest.mark.parametrize("damage", [lambda path: path.unlink(), lambda path: path.write_bytes(b"PK")])
+def test_an_item_that_is_skipped_takes_its_captions_with_it(copy, damage):
+    whole = built(copy)
+    damage(whole.split("test", copy[1]).paths[1])
+    skipping = built(copy, bad_clips="skip", bad_share=0.4)
+    with pytest.warns(UserWarning, match=f"1 of {len(whole.items)} clips are left out"):
+        items, captions = (skipping.split("test", each) for each in (copy[1], "text"))
+    left = [item for item in whole.items if item != whole.items[1]]
+    assert items.ids == [item.id for item in left] and captions.ids == [item.id for item in left for _ in range(5)]
+    assert items[range(len(left))].targets[copy[1]].tolist() == list(range(len(left)))
+    assert list(items.notes) == [f"1 of {len(whole.items)} clips cannot be read and are left out"]
+
+
+def test_too_many_bad_items_are_refused(copy):
+    built(copy).split("test", copy[1]).paths[1].unlink()
+    with pytest.raises(DataError, match="1 of . clips cannot be read, 0 may be left out"):
+        built(copy, bad_clips="skip").split("test", "text")
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [
