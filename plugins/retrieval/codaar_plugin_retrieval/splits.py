@@ -55,9 +55,9 @@ class ItemSplit(Split):
         mask = torch.arange(padded.shape[1]) < lengths.unsqueeze(1)
         return Batch({self.modality: Features(padded, mask)}, {self.modality: torch.as_tensor(indices)})
 
-    def read(self, item: int) -> np.ndarray:
+    def read(self, clip: int) -> np.ndarray:
         """Read one item (T, *shape) float32, not padded."""
-        return read_steps(self.paths[item], self.shape)
+        return read_steps(self.paths[clip], self.shape)
 
     def absent(self) -> list[Path]:
         """Files that are not there; none is opened."""
