@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import attrs
 
@@ -19,11 +19,11 @@ class BadClips:
     action: Literal["refuse", "skip"] = "refuse"
     share: float = 0.02  # of all clips that may be left out
 
-    def check(self, bad: Mapping[str, str], clips: int) -> None:
+    def check(self, bad: Mapping[Any, str], clips: int) -> None:
         """Refuse more bad clips than the rule allows.
 
         Args:
-            bad: What is wrong, by id of the clip.
+            bad: What is wrong, by id or number of the clip.
             clips: Number of all clips.
 
         Raises:
@@ -42,7 +42,7 @@ class BadClips:
 REFUSE = BadClips()
 
 
-def listed(bad: Mapping[str, str]) -> str:
+def listed(bad: Mapping[Any, str]) -> str:
     """The first few, one a line."""
     lines = [f"\n   {what}" for what in list(bad.values())[:LISTED]]
     more = len(bad) - len(lines)

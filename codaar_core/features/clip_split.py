@@ -68,7 +68,7 @@ class ClipSplit(Split):
             if bad:
                 self.bad_clips.check(bad, len(self.all_ids))
                 warnings.warn(f"{len(bad):,} of {len(self.all_ids):,} clips are left out:{listed(bad)}", stacklevel=2)
-            self._kept = np.array([i for i, name in enumerate(self.all_ids) if name not in bad], dtype=np.int64)
+            self._kept = np.array([clip for clip in range(len(self.all_ids)) if clip not in bad], dtype=np.int64)
         return self._kept
 
     @property
@@ -90,15 +90,15 @@ class ClipSplit(Split):
         inputs = {m: Features(_stacked(track, clips)) for m, track in self.tracks.items()}
         return Batch(inputs, {m: _stacked(track, clips) for m, track in self.targets.items()})
 
-    def damaged(self, progress: Callable[[int], None] = lambda clip: None) -> dict[str, str]:
-        """Read every clip; gives what is wrong, by id."""
+    def damaged(self, progress: Callable[[int], None] = lambda clip: None) -> dict[int, str]:
+        """Read every clip; gives what is wrong, by number of the clip: some have the same id."""
         bad = {}
-        for clip, name in enumerate(self.all_ids):
+        for clip in range(len(self.all_ids)):
             try:
                 for track in (*self.tracks.values(), *self.targets.values()):
                     track.read(clip)
             except DataError as error:
-                bad[name] = error.message
+                bad[clip] = error.message
             progress(clip)
         return bad
 

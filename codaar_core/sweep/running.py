@@ -23,7 +23,7 @@ class Measured:
 
     arm: str
     results: tuple[dict[str, Any], ...]  # of the runs that finished
-    failures: tuple[str, ...] = ()
+    failures: tuple[CodaarError, ...] = ()  # of the runs that failed, each with its name and seed
 
 
 def run_sweep(
@@ -62,7 +62,7 @@ def _measure(arm: Arm, wanted: bool, observers: Callable[[Plan], Sequence[object
         except Interrupted as end:
             raise Interrupted(end.message, "the same command goes on", end.exit_code - 128) from end
         except CodaarError as error:
-            failures.append(f"{plan.run.name}, seed {plan.run.seed}: {error.message}")
+            failures.append(CodaarError(f"{plan.run.name}, seed {plan.run.seed}: {error.message}", error.help))
             continue
         if directory:
             results.append(report.read(directory))

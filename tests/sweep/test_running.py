@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import attrs
 import pytest
 
 from codaar_core import load_sweep, run_sweep
 from codaar_core.api import CodaarError
+from codaar_core.cli.verbs.sweep import verb
 from codaar_core.recipe.arms import Sweep
 from codaar_core.sweep import as_markdown, rows
 
@@ -58,7 +60,20 @@ def runs(sweep: Sweep) -> list[str]:
 def test_a_failed_run_is_told_and_the_others_go_on(measured):
     aligned, unaligned, broken = measured
     assert (len(aligned.results), len(unaligned.results), len(broken.results)) == (1, 0, 0)
-    assert "small-broken, seed 43" in broken.failures[0]
+    assert broken.failures[0].message.startswith("small-broken, seed 43: ") and broken.failures[0].help
+
+
+@pytest.mark.parametrize(
+    ("count", "told", "help"), [(1, "1 run failed:", "tries it again"), (2, "2 runs failed:", "tries them")]
+)
+def test_failures_are_told_with_what_helps(sweep, measured, monkeypatch, count, told, help):
+    broken = attrs.evolve(measured[2], failures=measured[2].failures * count)
+    monkeypatch.setattr("codaar_core.recipe.arms.load_sweep", lambda *_: sweep)
+    monkeypatch.setattr("codaar_core.sweep.run_sweep", lambda *_, **__: [*measured[:2], broken])
+    with pytest.raises(CodaarError, match=f"^{told}") as error:
+        verb.callback(Path("small.toml"), (), (), (), False)
+    each = f"\n{broken.failures[0].message}\n   = help: {broken.failures[0].help}"
+    assert error.value.message == told + each * count and help in error.value.help
 
 
 def test_what_is_finished_is_not_run_again(sweep, measured):

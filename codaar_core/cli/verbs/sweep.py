@@ -45,4 +45,6 @@ def verb(
     click.echo(f"table: {sweep.directory / 'table.md'}")
     failures = [failure for each in measured for failure in each.failures]
     if failures:
-        raise CodaarError(f"{len(failures)} runs failed: {'; '.join(failures)}", "the same command tries them again")
+        runs, them = ("1 run", "it") if len(failures) == 1 else (f"{len(failures)} runs", "them")
+        told = "".join(f"\n{failure}" for failure in failures)
+        raise CodaarError(f"{runs} failed:{told}", f"the same command tries {them} again")

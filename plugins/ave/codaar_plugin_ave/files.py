@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 import attrs
 import numpy as np
+from attrs.validators import and_, ge, le
 
 from codaar_core.api import Card, DataError, Space, setting
-from codaar_core.features import ClipSplit, Finding, Findings, RowTrack, read_h5
+from codaar_core.features import BadClips, ClipSplit, Finding, Findings, RowTrack, read_h5
 from codaar_plugin_ave.annotations import CLASSES, SECONDS, Annotations, read_annotations
 from codaar_plugin_ave.feature_rows import KEY, FeatureRows
 
@@ -41,6 +43,8 @@ class FileSettings:
     audio_made_by: str = setting("vggish-relu", "What made the sound features; others are not mixed in.")
     video_made_by: str = setting("keras-vgg19-pool5", "What made the frame features; others are not mixed in.")
     quantised: bool = setting(False, "Whether sound features are those rounded to eight bits.")
+    bad_clips: Literal["refuse", "skip"] = setting("refuse", "What to do with clips that cannot be read.")
+    bad_share: float = setting(0.02, "Share of the clips that may be skipped.", and_(ge(0.0), le(1.0)))
 
 
 class AveFiles:
@@ -137,7 +141,8 @@ class AveFiles:
             track.refuse_other_shape(clips)
         classes = RowTrack(self.classes, order)
         ids = [self.annotations.ids[row] for row in order]
-        return ClipSplit(ids, tracks, dict.fromkeys(modalities if labelled else (), classes), findings=self.findings)
+        rule = BadClips(self.settings.bad_clips, self.settings.bad_share)
+        return ClipSplit(ids, tracks, dict.fromkeys(modalities if labelled else (), classes), rule, self.findings)
 
     @property
     def made_by(self) -> Mapping[str, str]:

@@ -177,6 +177,27 @@ def test_damage_is_one_clear_message(folder, make_benchmark, name):
     assert message in caught.value.message
 
 
+def test_a_row_that_cannot_be_read_is_skipped(folder, make_benchmark):
+    row = int(h5py.File(folder / "train_order.h5")["order"][3])
+    table = (folder / "Annotations.txt").read_text()
+    ids = read_annotations(folder / "Annotations.txt").ids
+    other = ids[int(h5py.File(folder / "train_order.h5")["order"][4])]
+    (folder / "Annotations.txt").write_text(table.replace(ids[row], other))  # two clips of one recording
+
+    def spoil(values):
+        values[row] = np.nan
+        return values
+
+    rewrite(folder / "audio_feature.h5", spoil)
+    split = make_benchmark(folder, bad_clips="skip", bad_share=0.1).split("train", "audio")
+    with pytest.warns(UserWarning, match="1 of 12 clips are left out"):
+        assert len(split) == 11 and list(split.ids).count(other) == 1
+    with pytest.raises(DataError, match="1 of 12 clips cannot be read, 0 may be left out"):
+        len(make_benchmark(folder, bad_clips="skip").split("train", "audio"))
+    with pytest.raises(DataError, match="NaN or infinite"):
+        make_benchmark(folder).split("train", "audio")[[3]]
+
+
 def test_a_missing_file_of_labels_that_was_asked_for_is_no_silence(folder, make_benchmark):
     with pytest.raises(DataError, match="mine.h5 is missing"):
         make_benchmark(folder, labels="mine.h5").split("test", "audio")

@@ -12,6 +12,7 @@ import attrs
 import numpy as np
 import torch
 from attrs.validators import ge
+from codaar_plugin_bert.frozen_bert import made_by
 from codaar_plugin_cmg.modes import TwoModes
 from torch import Tensor
 
@@ -109,8 +110,8 @@ class AvsbenchS4(TwoModes):
 
     @property
     def extraction(self) -> Mapping[str, str]:
-        """As the settings say; files do not."""
-        return {"audio": self.config.audio_made_by, "text": "bert-base-uncased"}
+        """As the settings say, files do not; of text, by the weights of BERT."""
+        return {"audio": self.config.audio_made_by, "text": made_by(self.config.bert)}
 
     @property
     def metrics(self) -> Mapping[str, Metric]:

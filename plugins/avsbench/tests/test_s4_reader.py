@@ -241,6 +241,14 @@ def test_another_bert_than_that_of_pretraining_is_refused(make_benchmark):
         benchmark.split("test", "text")
 
 
+def test_another_bert_makes_other_features(make_benchmark, bert, tmp_path):
+    here = make_benchmark().extraction["text"]
+    copy = shutil.copytree(bert, tmp_path / "copy")
+    assert make_benchmark(bert=str(copy)).extraction["text"] == here
+    (copy / "model.safetensors").write_bytes(b"others")
+    assert make_benchmark(bert=str(copy)).extraction["text"] != here
+
+
 def test_a_model_without_text_is_refused(make_benchmark):
     with pytest.raises(ComponentError, match="the model has no 'text'"):
         make_benchmark(modalities=("audio", "video"))

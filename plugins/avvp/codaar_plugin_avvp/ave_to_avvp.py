@@ -11,7 +11,7 @@ from codaar_plugin_ave.feature_rows import FeatureRows
 from codaar_plugin_ave.files import AveFiles, FileSettings
 
 from codaar_core.api import Card, setting
-from codaar_core.features import ClipSplit, RowTrack
+from codaar_core.features import BadClips, ClipSplit, RowTrack
 from codaar_plugin_avvp.ave import AveClips, shared_clips
 from codaar_plugin_avvp.classes import IN_AVE
 from codaar_plugin_avvp.parsing import EventParsing
@@ -89,7 +89,8 @@ class AveAvvp(EventParsing):
         track = FeatureRows(path, clips.rows, self.spaces[modality], quantised)
         track.refuse_other_shape(len(self.ave.annotations))
         labels = RowTrack(clips.labels, np.arange(len(clips.ids)))
-        return ClipSplit(clips.ids, {modality: track}, {modality: labels}, findings=self.ave.annotations.findings)
+        rule = BadClips(self.config.bad_clips, self.config.bad_share)
+        return ClipSplit(clips.ids, {modality: track}, {modality: labels}, rule, self.ave.annotations.findings)
 
 
 PUBLISHED = {"40k": (0.558, 0.565), "90k": (0.523, 0.602)}

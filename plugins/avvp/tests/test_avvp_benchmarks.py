@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 
+import h5py
 import numpy as np
 import pytest
 import torch
@@ -259,6 +260,17 @@ def test_missing_features_are_refused_or_skipped_in_both_modalities(make, own_ll
     assert all("2 x recording that cannot be read left out" in note for split in left for note in split.notes)
     with pytest.raises(DataError, match="2 of 40 clips cannot be read"):
         make(root=str(own_llp), bad_clips="skip", bad_share=0.02).split("test", "audio")
+
+
+def test_rows_of_ave_that_cannot_be_read_are_skipped(make, small_llp, tmp_path):
+    small_llp.write_llp(tmp_path, "AVE_AVVP", ("Dog",))
+    ave = small_llp.write_ave(tmp_path / "AVE", tmp_path)
+    given = {"mode": "as-published", "root": str(tmp_path), "ave": str(ave)}
+    whole = len(make("ave-avvp", **given).split("train", "audio"))
+    with h5py.File(ave / "audio_feature.h5", "r+") as file:
+        file["avadataset"][1] = np.nan
+    with pytest.warns(UserWarning, match=f"1 of {whole} clips are left out"):
+        assert len(make("ave-avvp", **given, bad_clips="skip", bad_share=0.05).split("train", "audio")) == whole - 1
 
 
 def test_label_files_of_another_ave_are_refused(make, small_llp, tmp_path):

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -19,7 +19,8 @@ from codaar_core.api import DataError
 if TYPE_CHECKING:
     from transformers import BertModel, PreTrainedTokenizerBase
 
-PUBLISHED = ("bert-base-uncased", "google-bert/bert-base-uncased")
+NAME = "bert-base-uncased"
+PUBLISHED = (NAME, f"google-bert/{NAME}")
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 VOCABULARY = ("tokenizer.json", "vocab.txt")
 OPTIONAL = ("tokenizer_config.json", "special_tokens_map.json")
@@ -75,9 +76,8 @@ class FrozenBert:
         digest = hashlib.sha256()
         for path in self.files:
             digest.update(path.name.encode())
-            with path.open("rb") as file:
-                while block := file.read(1 << 22):
-                    digest.update(block)
+            for block in _blocks(path):
+                digest.update(block)
         return digest.hexdigest()
 
     @torch.inference_mode()
@@ -136,6 +136,42 @@ def find_bert(weights: str | None) -> Path:
         if isinstance(config, str):
             return Path(config).parent
     raise DataError("bert-base-uncased is not in the Hugging Face cache of this machine", GET_IT)
+
+
+def made_by(weights: str | None) -> str:
+    """Name the BERT that ``weights`` names, so that vectors of two are not mixed: other weights have another name.
+
+    The published weights have one name, in the Hugging Face cache and in a folder. So has a folder without weights:
+    that nothing is there is said when sentences are read.
+    """
+    named = None if weights is None else _checksum(weights)
+    return NAME if named in (None, _checksum(None)) else f"{NAME}-{named}"
+
+
+def _checksum(weights: str | None) -> str | None:
+    """Of the file of weights; None where there is none."""
+    try:
+        folder = find_bert(weights)
+        path = next(folder / name for name in WEIGHTS if (folder / name).is_file())
+        status = path.stat()
+        return _checksum_of_file(path, status.st_size, status.st_mtime_ns)
+    except (DataError, OSError, StopIteration):
+        return None
+
+
+@lru_cache
+def _checksum_of_file(path: Path, size: int, changed: int) -> str:
+    """First digits of SHA-256; a file of the same size and time is not read again."""
+    digest = hashlib.sha256()
+    for block in _blocks(path):
+        digest.update(block)
+    return digest.hexdigest()[:8]
+
+
+def _blocks(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while block := file.read(1 << 22):
+            yield block
 
 
 @contextmanager

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import os
 import pickle
+import re
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -12,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 from codaar_plugin_bert.extractor import BertExtractor
-from codaar_plugin_bert.frozen_bert import FrozenBert, Pieces
+from codaar_plugin_bert.frozen_bert import FrozenBert, Pieces, made_by
 from codaar_plugin_bert.word_pieces import WordPieces, first_kept, padded, read_kept_tokens
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -246,6 +248,35 @@ def test_bert_in_the_cache_of_the_machine_is_found(weights, monkeypatch):
     there = {"google-bert/bert-base-uncased": str(weights / "config.json")}
     monkeypatch.setattr(huggingface_hub, "try_to_load_from_cache", lambda name, file: there.get(name))
     assert WordPieces(None, None).width == WIDTH
+
+
+def test_two_berts_have_two_names(weights, tmp_path):
+    """Features are refused where names differ: the same weights have one, wherever they are."""
+    name = made_by(str(weights))
+    assert re.fullmatch("bert-base-uncased-[0-9a-f]{8}", name)
+    assert made_by(str(shutil.copytree(weights, tmp_path / "copy"))) == name
+    other = tmp_path / "copy" / "model.safetensors"
+    other.write_bytes(other.read_bytes()[:-1] + b"?")
+    assert made_by(str(tmp_path / "copy")) not in (name, made_by(None))
+
+
+def test_the_published_bert_has_one_name_in_cache_and_folder(weights, tmp_path, monkeypatch):
+    import huggingface_hub
+
+    copy = shutil.copytree(weights, tmp_path / "copy")
+    monkeypatch.setattr(huggingface_hub, "try_to_load_from_cache", lambda name, file: str(weights / "config.json"))
+    assert made_by(str(copy)) == made_by(None) == "bert-base-uncased"
+
+
+def test_naming_is_not_reading(tmp_path):
+    """A recipe is checked before its files are there."""
+    assert made_by(str(tmp_path)) == made_by(str(tmp_path / "nowhere")) == "bert-base-uncased"
+
+
+def test_weights_are_read_once_to_name_them(weights, monkeypatch):
+    name = made_by(str(weights))
+    monkeypatch.setattr(Path, "open", None)
+    assert made_by(str(weights)) == name
 
 
 @pytest.mark.parametrize("content", ["token,index\n1,1\n", "token_id,index\ndog,1\n"])

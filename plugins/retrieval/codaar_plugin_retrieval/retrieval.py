@@ -10,7 +10,8 @@ from typing import Any, ClassVar, Literal
 
 import attrs
 import torch
-from attrs.validators import ge
+from attrs.validators import and_, ge, le
+from codaar_plugin_bert.frozen_bert import made_by
 from codaar_plugin_bert.word_pieces import WordPieces
 from torch import Tensor
 
@@ -24,6 +25,7 @@ from codaar_core.api import (
     Transfer,
     setting,
 )
+from codaar_core.features import BadClips, ClipSplit
 from codaar_plugin_retrieval.captions import Item
 from codaar_plugin_retrieval.search import Search, by_index, distinct, expected, optimistic, pessimistic, search
 from codaar_plugin_retrieval.splits import CaptionSplit, ItemSplit
@@ -31,7 +33,6 @@ from codaar_plugin_retrieval.splits import CaptionSplit, ItemSplit
 KS = (1, 5, 10)
 ORDERS = ("", "_by_index")  # of equal embeddings, in the metrics that published numbers stand beside
 GUESS_WIDTH = 16
-MADE_BY = "bert-base-uncased"
 
 
 class Retrieval(Benchmark):
@@ -65,6 +66,8 @@ class Retrieval(Benchmark):
         pretraining: Literal["40k", "90k", "other"] = setting(
             "40k", "Whose published numbers to show: CoDAAR's, by pretraining clips; other: none."
         )
+        bad_clips: Literal["refuse", "skip"] = setting("refuse", "What to do with clips that cannot be read.")
+        bad_share: float = setting(0.02, "Share of the clips that may be skipped.", and_(ge(0.0), le(1.0)))
 
     def __init__(self, config: Any, context: BenchmarkContext) -> None:
         super().__init__(config, context)
@@ -100,8 +103,8 @@ class Retrieval(Benchmark):
 
     @property
     def extraction(self) -> Mapping[str, str]:
-        """As the settings say; files do not."""
-        return {self.config.modality: self.config.made_by, self.config.text: MADE_BY}
+        """As the settings say, files do not; of text, by the weights of BERT."""
+        return {self.config.modality: self.config.made_by, self.config.text: made_by(self.config.bert)}
 
     @property
     def summarised(self) -> tuple[str, ...]:
@@ -129,7 +132,8 @@ class Retrieval(Benchmark):
             captions = CaptionSplit(modality, self.items, self.words)
             self.words.compute(captions.captions)
             return captions
-        items = ItemSplit(modality, self.at(self.config.features), self.items, self.shape)
+        folder, notes = self.at(self.config.features), self._readable.notes
+        items = ItemSplit(modality, folder, self.items, self.shape, notes)
         items.refuse_absent()
         return items
 
@@ -154,7 +158,18 @@ class Retrieval(Benchmark):
 
     @cached_property
     def items(self) -> Sequence[Item]:
-        """All pictures or recordings with their captions."""
+        """Pictures or recordings with their captions: one that is skipped takes its captions with it."""
+        return [self._all_items[item] for item in self._readable.kept]
+
+    @cached_property
+    def _readable(self) -> ClipSplit:
+        """All pictures or recordings, under the rule for those that cannot be read."""
+        modality, rule = self.config.modality, BadClips(self.config.bad_clips, self.config.bad_share)
+        files = ItemSplit(modality, self.at(self.config.features), self._all_items, self.shape)
+        return ClipSplit(files.ids, {modality: files}, bad_clips=rule)
+
+    @cached_property
+    def _all_items(self) -> list[Item]:
         items = self.read_items()
         if not items:
             raise DataError(f"{self.at(self.config.captions)} has no captions", self.card.how_to_get)

@@ -22,12 +22,17 @@ class ItemSplit(Split):
         folder: Of the files ``ID.zip``.
         items: In the order of their numbers.
         shape: Of a step; a file may also hold one step without an axis of time.
+        notes: What was put up with.
     """
 
-    def __init__(self, modality: str, folder: Path, items: Sequence[Item], shape: tuple[int, ...]) -> None:
+    def __init__(
+        self, modality: str, folder: Path, items: Sequence[Item], shape: tuple[int, ...], notes: Sequence[str] = ()
+    ) -> None:
         self.modality = modality
+        self.folder = folder
         self.paths = [folder / f"{item.id}.zip" for item in items]
         self.shape = shape
+        self._notes = tuple(notes)
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -37,13 +42,27 @@ class ItemSplit(Split):
         """Names of pictures or recordings."""
         return [path.stem for path in self.paths]
 
+    @property
+    def notes(self) -> Sequence[str]:
+        """What was put up with."""
+        return self._notes
+
     def __getitem__(self, indices: Sequence[int]) -> Batch:
         """Read items; shorter ones are padded with masked zeros."""
-        values = [read_steps(self.paths[index], self.shape) for index in indices]
+        values = [self.read(index) for index in indices]
         padded = torch.nn.utils.rnn.pad_sequence([torch.from_numpy(each) for each in values], batch_first=True)
         lengths = torch.tensor([len(each) for each in values])
         mask = torch.arange(padded.shape[1]) < lengths.unsqueeze(1)
         return Batch({self.modality: Features(padded, mask)}, {self.modality: torch.as_tensor(indices)})
+
+    def read(self, clip: int) -> np.ndarray:
+        """Read one item (T, *shape) float32, not padded."""
+        return read_steps(self.paths[clip], self.shape)
+
+    def absent(self) -> list[Path]:
+        """Files that are not there; none is opened."""
+        there = {path.name for path in self.folder.iterdir()} if self.folder.is_dir() else set()
+        return [path for path in self.paths if path.name not in there]
 
     def refuse_absent(self) -> None:
         """Look which files are there, before anything is read.
@@ -51,9 +70,7 @@ class ItemSplit(Split):
         Raises:
             DataError: Some are not.
         """
-        folder = self.paths[0].parent
-        there = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
-        absent = [path for path in self.paths if path.name not in there]
+        absent = self.absent()
         if absent:
             raise DataError(f"{len(absent):,} of {len(self):,} items have no features, e.g. {absent[0]}")
 

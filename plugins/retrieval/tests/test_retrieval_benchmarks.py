@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import shutil
 
 import numpy as np
 import pytest
@@ -132,6 +133,15 @@ def test_a_model_without_the_modality_is_refused(copy):
     assert built(copy, modalities=("smell", "text"), modality="smell").transfers()[0] == Transfer("smell", "text")
 
 
+def test_another_bert_makes_other_features(copy, bert, tmp_path):
+    here = built(copy).extraction
+    again = shutil.copytree(bert, tmp_path / "copy")
+    assert built(copy, bert=str(again)).extraction == here
+    (again / "model.safetensors").write_bytes(b"others")
+    other = built(copy, bert=str(again)).extraction
+    assert other[copy[1]] == here[copy[1]] and other["text"] != here["text"]
+
+
 def test_nothing_is_to_be_trained(copy):
     with pytest.raises(DataError, match="retrieval has no train clips"):
         built(copy).split("train", "text")
@@ -149,6 +159,25 @@ def test_absent_features_are_counted_before_anything_is_read(copy):
     path.unlink()
     with pytest.raises(DataError, match=f"1 of {len(benchmark.items)} items have no features, e.g. .*{path.name}"):
         benchmark.split("test", modality)
+
+
+@pytest.mark.parametrize("damage", [lambda path: path.unlink(), lambda path: path.write_bytes(b"PK")])
+def test_an_item_that_is_skipped_takes_its_captions_with_it(copy, damage):
+    whole = built(copy)
+    damage(whole.split("test", copy[1]).paths[1])
+    skipping = built(copy, bad_clips="skip", bad_share=0.4)
+    with pytest.warns(UserWarning, match=f"1 of {len(whole.items)} clips are left out"):
+        items, captions = (skipping.split("test", each) for each in (copy[1], "text"))
+    left = [item for item in whole.items if item != whole.items[1]]
+    assert items.ids == [item.id for item in left] and captions.ids == [item.id for item in left for _ in range(5)]
+    assert items[range(len(left))].targets[copy[1]].tolist() == list(range(len(left)))
+    assert list(items.notes) == [f"1 of {len(whole.items)} clips cannot be read and are left out"]
+
+
+def test_too_many_bad_items_are_refused(copy):
+    built(copy).split("test", copy[1]).paths[1].unlink()
+    with pytest.raises(DataError, match="1 of . clips cannot be read, 0 may be left out"):
+        built(copy, bad_clips="skip").split("test", "text")
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from typing import Literal
 import attrs
 import numpy as np
 from attrs.validators import and_, ge, le
+from codaar_plugin_bert.frozen_bert import made_by
 
 from codaar_core.api import Card, DataContext, DataError, DataSource, Space, setting
 from codaar_core.features import BadClips, ClipSplit, FileTrack, RandomSplit, RowTrack, Track
@@ -75,9 +76,9 @@ class VggsoundAvel(DataSource):
 
     @property
     def extraction(self) -> Mapping[str, str]:
-        """As the settings say; files do not."""
+        """As the settings say, files do not; of text, by the weights of BERT."""
         config = self.config
-        return {"audio": config.audio_made_by, "video": config.video_made_by, "text": "bert-base-uncased"}
+        return {"audio": config.audio_made_by, "video": config.video_made_by, "text": made_by(config.bert)}
 
     @property
     def origin(self) -> str:

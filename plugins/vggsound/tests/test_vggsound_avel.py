@@ -189,6 +189,14 @@ def test_what_is_recorded(source):
     assert source(video_made_by="torchvision-vgg19").extraction["video"] == "torchvision-vgg19"
 
 
+def test_another_bert_makes_other_features(source, tmp_path):
+    for name, weights in {"one": b"1", "copy": b"1", "two": b"2"}.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "model.safetensors").write_bytes(weights)
+    one, copy, two = (source(bert=str(tmp_path / name)).extraction["text"] for name in ("one", "copy", "two"))
+    assert one == copy != two
+
+
 def test_a_split_that_is_not_there(source):
     with pytest.raises(DataError, match="no split 'dev'"):
         source().split("dev")
