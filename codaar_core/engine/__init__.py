@@ -3,7 +3,7 @@
 from codaar_core.engine.card import data_card, data_of
 from codaar_core.engine.drift import Drift, read_lock, shown
 from codaar_core.engine.extraction import extract_features
-from codaar_core.engine.packing import pack_data, verify_packed
+from codaar_core.engine.packing import pack_benchmark, pack_data, verify_packed
 from codaar_core.engine.processes import is_first
 from codaar_core.engine.run import run
 from codaar_core.engine.trained import TrainedModel, adopt_model, open_model
@@ -18,6 +18,7 @@ __all__ = [
     "extract_features",
     "is_first",
     "open_model",
+    "pack_benchmark",
     "pack_data",
     "read_lock",
     "run",

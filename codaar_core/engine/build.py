@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -25,6 +26,7 @@ from codaar_core.api import (
 )
 from codaar_core.engine.blame import blamed
 from codaar_core.engine.model import Model
+from codaar_core.engine.opening import learns, open_packed, refuse_other_shapes, splits_of
 from codaar_core.engine.runtime import derive_seed
 from codaar_core.recipe.plan import BenchmarkPlan, Block, Plan
 
@@ -50,9 +52,14 @@ def build_data(plan: Plan) -> DataSource:
     return data
 
 
+def build_quantizer(plan: Plan) -> Quantizer:
+    """Build the quantizer alone, which knows the widths of codes."""
+    return build_component(plan, plan.quantizer, QuantizerContext(plan.modalities))
+
+
 def build_model(plan: Plan, spaces: dict[str, Space]) -> Model:
     """Build everything that pretraining needs."""
-    quantizer: Quantizer = build_component(plan, plan.quantizer, QuantizerContext(plan.modalities))
+    quantizer = build_quantizer(plan)
     encoders = {
         m: build_component(plan, plan.encoders[m], EncoderContext(m, spaces[m], quantizer.latent))
         for m in plan.modalities
@@ -79,20 +86,29 @@ def build_benchmarks(plan: Plan, data: DataSource, quantizer: Quantizer) -> dict
 
     This comes before any training, so that a benchmark that does not fit costs nobody an hour.
     """
-    benchmarks = {}
-    for bench in plan.benchmarks:
-        context = BenchmarkContext(plan.modalities, data, plan.evaluate.mode)
-        benchmarks[bench.name] = build_component(plan, bench.block, context)
-        _refuse_mixture(plan, bench, benchmarks[bench.name], data)
-        build_head(plan, bench, benchmarks[bench.name], quantizer, seed=0)
-    return benchmarks
+    return {bench.name: build_benchmark(plan, bench, data, quantizer) for bench in plan.benchmarks}
 
 
-def _refuse_mixture(plan: Plan, bench: BenchmarkPlan, benchmark: Benchmark, data: DataSource) -> None:
+def build_benchmark(plan: Plan, bench: BenchmarkPlan, data: DataSource, quantizer: Quantizer) -> Benchmark:
+    """Build a benchmark, try its head, and look whether its features are like those of pretraining."""
+    context = BenchmarkContext(plan.modalities, data, plan.evaluate.mode)
+    benchmark = build_component(plan, bench.block, context)
+    head = build_head(plan, bench, benchmark, quantizer, seed=0)
+    if not bench.packed:
+        _refuse_mixture(plan, bench, benchmark.extraction, data)
+        return benchmark
+    for role, modality in splits_of(benchmark, learns(head)):
+        split = open_packed(plan, bench, role, modality)
+        refuse_other_shapes(split, data.spaces)
+        _refuse_mixture(plan, bench, split.layout.header.extraction, data)
+    return benchmark
+
+
+def _refuse_mixture(plan: Plan, bench: BenchmarkPlan, extraction: Mapping[str, str], data: DataSource) -> None:
     """Features that different extractors made are no more comparable than those of different modalities."""
     if plan.evaluate.extraction == "any":
         return
-    for modality, made_by in benchmark.extraction.items():
+    for modality, made_by in extraction.items():
         trained_on = data.extraction.get(modality, made_by)
         if made_by != trained_on:
             raise plan.problem(

@@ -13,11 +13,12 @@ import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from codaar_core.api import Benchmark, DataError, Predicted, TaskHead, Transfer
+from codaar_core.api import Benchmark, DataError, Predicted, Split, TaskHead, Transfer
 from codaar_core.engine.build import build_head
 from codaar_core.engine.card import told_how_to_get
 from codaar_core.engine.coding import BATCH, Coded, dropping_out, encode_split, look_up
 from codaar_core.engine.directory import write_whole
+from codaar_core.engine.opening import learns, modalities_of, open_split, roles_of, splits_of
 from codaar_core.engine.overlap import Overlap
 from codaar_core.engine.pretrain import set_learning_rate
 from codaar_core.engine.runtime import derive_seed, generator_of
@@ -51,7 +52,7 @@ def make_trials(session: Session, benchmarks: Mapping[str, Benchmark], overlap: 
 
 def _make_trial(session: Session, bench: BenchmarkPlan, benchmark: Benchmark, overlap: Overlap) -> Trial:
     head = build_head(session.plan, bench, benchmark, session.model.quantizer, seed=0)
-    return Trial(session, bench, benchmark, overlap, learns=any(True for _ in head.parameters()))
+    return Trial(session, bench, benchmark, overlap, learns(head))
 
 
 @attrs.frozen
@@ -80,7 +81,7 @@ class Trial:
     @property
     def modalities(self) -> list[str]:
         """Those of any transfer; a head is trained on each, for the upper bounds."""
-        return list(dict.fromkeys(modality for transfer in self.benchmark.transfers() for modality in transfer))
+        return modalities_of(self.benchmark)
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -91,8 +92,7 @@ class Trial:
     @property
     def roles(self) -> list[str]:
         """Splits that are read."""
-        validation = ["validation"] if self.benchmark.selection.endswith("validation") else []
-        return ["test", *(["train", *validation] if self.learns else [])]
+        return roles_of(self.benchmark, self.learns)
 
     @property
     def prediction_batch(self) -> int:
@@ -105,13 +105,16 @@ class Trial:
         Raises:
             DataError: A split cannot be read, or is empty.
         """
-        for role in self.roles:
-            for modality in self.modalities:
-                split, place = self.benchmark.split(role, modality), (self.bench.name, role, modality)
-                if not len(split):
-                    raise DataError(f"{', '.join(place)}: there is no clip", "look whether its lists are whole")
-                self.overlap.heed(split, *place)
-                self.overlap.checked(split, *place)
+        for role, modality in splits_of(self.benchmark, self.learns):
+            split, place = self.split(role, modality), (self.bench.name, role, modality)
+            if not len(split):
+                raise DataError(f"{', '.join(place)}: there is no clip", "look whether its lists are whole")
+            self.overlap.heed(split, *place)
+            self.overlap.checked(split, *place)
+
+    def split(self, role: str, modality: str) -> Split:
+        """The clips of a role for a modality, from files of the benchmark or from packed ones."""
+        return open_split(self.session.plan, self.bench, self.benchmark, role, modality)
 
     def run(self) -> list[dict[str, Any]]:
         """Train all heads, test each on every modality, keep all of it in the run directory.
@@ -140,7 +143,7 @@ class Trial:
 
     def encode(self, role: str, modality: str) -> Coded:
         """Codes of the clips of a role; those seen in pretraining are counted, and left out if the recipe says so."""
-        split = self.overlap.checked(self.benchmark.split(role, modality), self.bench.name, role, modality)
+        split = self.overlap.checked(self.split(role, modality), self.bench.name, role, modality)
         summarised = modality in self.benchmark.summarised
         return encode_split(self.session.model, self.session.runtime, split, modality, summarised)
 

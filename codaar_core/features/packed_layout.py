@@ -33,6 +33,9 @@ class Header:
     origin: str
     licence: str
     extraction: Mapping[str, str]
+    benchmark: str = ""  # full name, where the clips are those of a benchmark
+    mode: str = ""  # of a benchmark: "strict" and "as-published" read other clips
+    named: bool = True  # whether the clips have names of their own; else ``ids`` are their numbers
 
 
 @attrs.frozen

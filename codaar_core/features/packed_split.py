@@ -54,9 +54,9 @@ class PackedSplit(Split):
         return np.flatnonzero(self._column(STATE) == THERE)
 
     @cached_property
-    def ids(self) -> Sequence[str]:
-        """Names of the clips."""
-        return [name.decode() for name in self._column(IDS)[self.rows]]
+    def ids(self) -> Sequence[str] | None:
+        """Names of the clips; None where the split that was packed had none, as numbers are no recordings."""
+        return self._names if self.layout.header.named else None
 
     @property
     def notes(self) -> Sequence[str]:
@@ -66,7 +66,7 @@ class PackedSplit(Split):
     @cached_property
     def checksum(self) -> str:
         """SHA-256 over the names and the checksums of all clips: equal for equal content."""
-        named = "\n".join(self.ids).encode()
+        named = "\n".join(self._names).encode()
         return hashlib.sha256(named + self._column(DIGEST)[self.rows].tobytes()).hexdigest()
 
     def __len__(self) -> int:
@@ -100,6 +100,10 @@ class PackedSplit(Split):
 
     def _column(self, name: str) -> np.ndarray:
         return _mapped(self.layout.columns[name], self.path)
+
+    @cached_property
+    def _names(self) -> list[str]:
+        return [name.decode() for name in self._column(IDS)[self.rows]]
 
     @cached_property
     def _inputs(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:

@@ -11,7 +11,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Literal
 
@@ -64,8 +64,9 @@ def pack_split(
     """Write a split into one file.
 
     Args:
-        split: Any split with clips of one length. Where it has a rule for bad clips, that holds; every clip is read
-            once, and bad ones of an earlier attempt are tried again.
+        split: Clips that are shorter than the longest are padded with masked zeros; to know how long that is, clips of
+            other classes than ``ClipSplit`` are read once more before. Where there is a rule for bad clips, that
+            holds, and bad ones of an earlier attempt are tried again.
         path: The file to write; until it is whole, it has ".partial" behind its name.
         header: What to note besides.
         precision: Of the features; labels are kept as they are.
@@ -81,7 +82,7 @@ def pack_split(
     split = split.unscreened() if isinstance(split, ClipSplit) else split
     if not len(split):
         raise DataError(f"{path}: the split to pack is empty")
-    ids = names_of(split)
+    ids, header = names_of(split), attrs.evolve(header, named=split.ids is not None)
     partial = path.with_name(f"{path.name}.partial")
     with _told_when_full(partial):
         layout = _begun(partial, split, ids, header, precision)
@@ -129,7 +130,7 @@ def _columns(split: Split, ids: list[str], precision: Precision) -> list[tuple[C
     clips = len(ids)
     names = np.array([name.encode() for name in ids])
     known = {IDS: names, STATE: np.zeros(clips, np.uint8), DIGEST: np.zeros((clips, 32), np.uint8)}
-    first = _content(*_first(split), precision)
+    first = _content(*_first(split), precision, _longest(split))
     return [
         *((Column(name, values.shape, values.dtype), values) for name, values in known.items()),
         *((Column(name, (clips, *values.shape), values.dtype), None) for name, values in first.items()),
@@ -146,15 +147,32 @@ def _first(split: Split) -> tuple[Batch, Tensor | None]:
     raise DataError(f"none of the {len(split):,} clips can be read, the last one: {told.message}", told.help)
 
 
-def _content(batch: Batch, given: Tensor | None, precision: Precision) -> dict[str, np.ndarray]:
-    """All that a batch of one clip holds, by the name of its column."""
+def _longest(split: Split) -> dict[str, int]:
+    """Greatest number of steps, by modality; nothing of a split whose clips all have one length."""
+    longest: dict[str, int] = {}
+    for clip in range(0 if isinstance(split, ClipSplit) else len(split)):
+        with suppress(DataError):  # it is told when the clip is packed
+            steps = {modality: features.values.shape[1] for modality, features in split[[clip]].inputs.items()}
+            longest |= {modality: max(count, longest.get(modality, 0)) for modality, count in steps.items()}
+    return longest
+
+
+def _content(
+    batch: Batch, given: Tensor | None, precision: Precision, steps: Mapping[str, int]
+) -> dict[str, np.ndarray]:
+    """All that a batch of one clip holds, by the name of its column; padded to ``steps``."""
     content = {}
     for modality, (values, mask) in batch.inputs.items():
-        steps = np.ones(values.shape[1], np.uint8)
-        content[f"inputs/{modality}"] = _rounded(values[0].numpy(), precision)
-        content[f"masks/{modality}"] = steps if mask is None else mask[0].numpy().astype(np.uint8)
+        real = np.ones(values.shape[1], np.uint8) if mask is None else mask[0].numpy().astype(np.uint8)
+        lacking = max(0, steps.get(modality, 0) - len(real))
+        content[f"inputs/{modality}"] = _padded(_rounded(values[0].numpy(), precision), lacking)
+        content[f"masks/{modality}"] = _padded(real, lacking)
     content |= {f"targets/{modality}": target[0].numpy() for modality, target in batch.targets.items()}
     return content if given is None else {**content, "given": given[0].numpy()}
+
+
+def _padded(values: np.ndarray, steps: int) -> np.ndarray:
+    return np.pad(values, [(0, steps), *[(0, 0)] * (values.ndim - 1)])
 
 
 def _rounded(values: np.ndarray, precision: Precision) -> np.ndarray:
@@ -166,12 +184,14 @@ def _rounded(values: np.ndarray, precision: Precision) -> np.ndarray:
 def _fill(partial: Path, layout: Layout, split: Split, ids: list[str], progress: Progress) -> dict[str, str]:
     """Write the clips that are not there; gives what is wrong with the others."""
     state = np.array(layout.columns[STATE].mapped(partial))
-    precision = next(iter(layout.named("inputs").values())).dtype.name
+    inputs = layout.named("inputs")
+    precision = next(iter(inputs.values())).dtype.name
+    longest = {} if isinstance(split, ClipSplit) else {name: column.shape[1] for name, column in inputs.items()}
     bad = {}
     with partial.open("r+b") as file:
         for done, clip in enumerate(np.flatnonzero(state != THERE).tolist(), int((state == THERE).sum()) + 1):
             try:
-                content = _content(split[[clip]], split.given([clip]), precision)
+                content = _content(split[[clip]], split.given([clip]), precision, longest)
                 _write_clip(file, layout, clip, content)
             except DataError as error:
                 bad[ids[clip]] = f"{ids[clip]}: {error.message}"

@@ -48,6 +48,7 @@ class BenchmarkPlan:
     clip: float
     milestones: tuple[int, ...]
     gamma: float
+    packed: str  # folder of its packed splits; empty: its own files are read
 
 
 @attrs.frozen

@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 
 from codaar_core.recipe.plan import BenchmarkPlan, Block, LossPlan
+from codaar_core.recipe.settings import BenchmarkSettings
 
 Written = dict[str, Any]
 
@@ -39,6 +40,6 @@ def block(plan: Block | LossPlan | BenchmarkPlan) -> Written:
     if isinstance(plan, LossPlan):
         return {**block(plan.block), "weight": plan.weight}
     if isinstance(plan, BenchmarkPlan):
-        training = {name: getattr(plan, name) for name in ("epochs", "batch", "lr", "clip")}
+        training = {field.name: plain(getattr(plan, field.name)) for field in attrs.fields(BenchmarkSettings)}
         return {**block(plan.block), **training, "head": block(plan.head)}
     return {"use": plan.entry.full_name, **settings(plan.config)}

@@ -127,6 +127,7 @@ class BenchmarkSettings:
     clip: float = setting(0.5, "greatest gradient norm; 0 switches clipping off", ge(0))
     milestones: tuple[int, ...] = setting((), "epochs at which the learning rate is multiplied by gamma", counted_up)
     gamma: float = setting(0.5, "factor of the learning rate at a milestone", gt(0))
+    packed: str = setting("", "folder of packed splits to read instead of the original files; see `codaar data pack`")
 
 
 SECTIONS = {

@@ -183,7 +183,30 @@ def test_masks_and_what_heads_are_given_are_kept(tmp_path):
     packed = PackedSplit(tmp_path / "p.h5")
     assert packed[[2, 0]].inputs["north"].mask.tolist() == [[True] * 3 + [False] * 2, [True] * 5]
     assert packed[[0, 1]].inputs["north"].mask is None
-    assert packed.given([4, 2]).tolist() == [[4, 4], [2, 2]] and packed.ids[3] == "3"
+    assert packed.given([4, 2]).tolist() == [[4, 4], [2, 2]]
+
+
+def test_a_number_is_no_name(tmp_path):
+    """Numbers of two packed files are equal, which says nothing about their recordings."""
+    pack_split(Masked(), tmp_path / "p.h5", HEADER)
+    assert PackedSplit(tmp_path / "p.h5").ids is None and len(PackedSplit(tmp_path / "p.h5")) == 6
+
+
+class Growing(Masked):
+    """Clips that are as long as their number says, padded to the longest that is read with them."""
+
+    def __getitem__(self, indices):
+        steps = torch.tensor(indices) % 4 + 1
+        mask = torch.arange(int(steps.max())) < steps[:, None]
+        return Batch({"north": Features(mask[..., None] * torch.ones(4), mask)}, {})
+
+
+def test_shorter_clips_are_padded_to_the_longest(tmp_path):
+    done = pack_split(Growing(), tmp_path / "p.h5", HEADER, "float32")
+    packed = PackedSplit(tmp_path / "p.h5")
+    assert done.bad == {} and packed.spaces == {"north": Space((4,), 4)}
+    read, expected = packed[range(6)].inputs["north"], Growing()[range(6)].inputs["north"]
+    assert torch.equal(read.values, expected.values) and torch.equal(read.mask, expected.mask)
 
 
 def test_bad_clips_are_left_out_and_listed(folder):

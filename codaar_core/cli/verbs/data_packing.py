@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
+from click.core import ParameterSource
 
 from codaar_core.cli import options
 from codaar_core.cli.completion import names_of
+
+if TYPE_CHECKING:
+    from codaar_core.features import Packed
 
 
 @click.command("pack", cls=options.Verb)
@@ -20,12 +24,14 @@ from codaar_core.cli.completion import names_of
 @click.option(
     "--dtype", type=click.Choice(["float16", "float32"]), default="float16", show_default=True, help="Of the features."
 )
+@click.option("--bench", metavar="BENCH", help="Pack what a run reads of [bench.BENCH], not the data.")
 @options.overrides
 @options.plugins
 def pack(
     name: str,
     to: str,
     split: str,
+    bench: str | None,
     dtype: Literal["float16", "float32"],
     overrides: tuple[str, ...],
     plugins: tuple[Path, ...],
@@ -38,11 +44,27 @@ def pack(
     \b
     codaar data pack recipes/avt.toml --to packed/avt
     codaar data pack NAME --to packed/mine -o data.root=features
+
+    With --bench, every split that a run of the recipe reads of this benchmark is written, one
+    file a role and modality. The run reads them by -o bench.BENCH.packed=FOLDER.
+
+    \b
+    codaar data pack recipes/avt.toml --bench classification --to packed/classification
     """
     import codaar_core
 
+    if bench is not None and click.get_current_context().get_parameter_source("split") != ParameterSource.DEFAULT:
+        raise click.UsageError("--bench packs every split that a run reads: leave out --split")
     with progress_of("pack") as progress:
-        packed = codaar_core.pack_data(name, to, split, dtype, overrides, plugins, progress)
+        if bench is None:
+            done = [codaar_core.pack_data(name, to, split, dtype, overrides, plugins, progress)]
+        else:
+            done = codaar_core.pack_benchmark(name, bench, to, dtype, overrides, plugins, progress)
+    for packed in done:
+        _tell(packed)
+
+
+def _tell(packed: Packed) -> None:
     for what in packed.bad.values():
         click.echo(f"left out: {what}")
     left_out = f", {len(packed.bad):,} left out" if packed.bad else ""
