@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from pathlib import Path
 
 import attrs
@@ -124,7 +125,10 @@ class ClipSplit(Split):
 
     def unscreened(self) -> ClipSplit:
         """All clips, whatever the rule: a bad one is an error when it is read."""
-        return ClipSplit(self.all_ids, self.tracks, self.targets, attrs.evolve(self.bad_clips, action="refuse"))
+        split = copy(self)
+        split.bad_clips = attrs.evolve(self.bad_clips, action="refuse")
+        split._kept = np.arange(len(self.all_ids))
+        return split
 
 
 def left_out(clips: int, kept: int) -> list[str]:

@@ -8,7 +8,7 @@ all that a clip has. Row i is clip i of the split that was packed.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,7 @@ class Header:
     benchmark: str = ""  # full name, where the clips are those of a benchmark
     mode: str = ""  # of a benchmark: "strict" and "as-published" read other clips
     named: bool = True  # whether the clips have names of their own; else ``ids`` are their numbers
+    notes: Sequence[str] = attrs.field(default=(), converter=tuple)  # those of the split that was packed
 
 
 @attrs.frozen

@@ -60,8 +60,8 @@ class PackedSplit(Split):
 
     @property
     def notes(self) -> Sequence[str]:
-        """The clips that could not be read when they were packed, counted."""
-        return left_out(self.layout.clips, len(self))
+        """Those of the split that was packed, and the clips that could not be read then, counted."""
+        return [*self.layout.header.notes, *left_out(self.layout.clips, len(self))]
 
     @cached_property
     def checksum(self) -> str:

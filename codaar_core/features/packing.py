@@ -68,7 +68,7 @@ def pack_split(
             other classes than ``ClipSplit`` are read once more before. Where there is a rule for bad clips, that
             holds, and bad ones of an earlier attempt are tried again.
         path: The file to write; until it is whole, it has ".partial" behind its name.
-        header: What to note besides.
+        header: What to note besides; whether clips have names, and the notes of ``split``, are added.
         precision: Of the features; labels are kept as they are.
         progress: Called after each clip with the number of clips done and of all.
 
@@ -82,7 +82,7 @@ def pack_split(
     split = split.unscreened() if isinstance(split, ClipSplit) else split
     if not len(split):
         raise DataError(f"{path}: the split to pack is empty")
-    ids, header = names_of(split), attrs.evolve(header, named=split.ids is not None)
+    ids, header = names_of(split), attrs.evolve(header, named=split.ids is not None, notes=split.notes)
     partial = path.with_name(f"{path.name}.partial")
     with _told_when_full(partial):
         layout = _begun(partial, split, ids, header, precision)

@@ -47,6 +47,16 @@ def run(recipe: Path, copy: Path, folder: Path, *overrides: str) -> Path:
     return codaar_core.run(recipe, overrides=(*OVERRIDES, *paths, *overrides))
 
 
+def test_packed_files_give_the_results_of_the_original_ones(recipe, copy, tmp_path):
+    """The pictures that heads are given are packed too."""
+    original = run(recipe, copy, tmp_path / "original")
+    paths = (f"bench.avs.root={str(copy)!r}", f"bench.avs.bert={str(copy / 'bert')!r}")
+    codaar_core.pack_benchmark(recipe, "avs", tmp_path / "packed", "float32", (*OVERRIDES, *paths))
+    packed = run(recipe, copy, tmp_path / "again", f"bench.avs.packed={str(tmp_path / 'packed')!r}")
+    first, second = (json.loads((each / "results.json").read_text()) for each in (original, packed))
+    assert first["transfers"] == second["transfers"]
+
+
 @pytest.mark.parametrize("mode", ["strict", "as-published"])
 def test_both_transfers_are_measured_beside_their_references(recipe, copy, tmp_path, mode):
     directory = run(recipe, copy, tmp_path, f"evaluate.mode={mode!r}")

@@ -59,6 +59,17 @@ def test_both_transfers_are_measured_beside_their_references(recipe, llp, tmp_pa
         assert f1 == pytest.approx(entries["audio", "video", "segment_f1"]["mean"])
 
 
+@pytest.mark.parametrize("mode", ["strict", "as-published"])
+def test_packed_files_give_the_results_of_the_original_ones(recipe, llp, tmp_path, mode):
+    mode = f"evaluate.mode={mode!r}"
+    original = run(recipe, llp, tmp_path / "original", mode)
+    overrides = (*OVERRIDES, f"bench.localization.root={str(llp)!r}", mode)
+    codaar_core.pack_benchmark(recipe, "localization", tmp_path / "packed", "float32", overrides)
+    packed = run(recipe, llp, tmp_path / "again", mode, f"bench.localization.packed={str(tmp_path / 'packed')!r}")
+    first, second = (json.loads((each / "results.json").read_text()) for each in (original, packed))
+    assert first["transfers"] == second["transfers"]
+
+
 def test_a_missing_folder_ends_with_its_name(recipe, tmp_path):
     with pytest.raises(CodaarError, match="nowhere"):
         run(recipe, Path("nowhere"), tmp_path)

@@ -126,6 +126,24 @@ def test_a_caption_is_the_mean_of_its_codes_or_as_published_the_code_of_its_mean
         np.testing.assert_allclose(kept["video->text"][caption], codes.mean(1)[0].detach(), atol=1e-5)
 
 
+def test_packed_files_give_the_results_of_the_original_ones(finished, recipe, copies, tmp_path):
+    """Recordings are of different lengths: packed ones are padded to the longest of all, not of a batch."""
+    mode = f"evaluate.mode={finished.mode!r}"
+    packed = [f"bench.{name}.packed={str(tmp_path / name)!r}" for name in ITEMS]
+    paths = [
+        f"bench.{name}.{key}={str(copies / at)!r}" for name in ITEMS for key, at in (("root", name), ("bert", "bert"))
+    ]
+    for name in ITEMS:
+        overrides = (*OVERRIDES, *paths, mode)
+        codaar_core.pack_benchmark(recipe, name, tmp_path / name, "float32", overrides, [__file__])
+    again = run(recipe, copies, mode, *packed)
+    for name in ITEMS:
+        first, second = (np.load(each / f"bench/{name}/seed-1/predictions.npz") for each in (finished.directory, again))
+        assert set(first) == set(second)
+        for key in first:
+            np.testing.assert_allclose(first[key], second[key], atol=1e-6)
+
+
 def test_a_head_with_parameters_is_refused(recipe, copies):
     with pytest.raises(CodaarError, match="retrieval has no train clips") as caught:
         run(recipe, copies, "bench.coco.head.use='clip-classifier'")

@@ -55,6 +55,19 @@ def test_both_transfers_are_measured_beside_their_references(recipe, copy, tmp_p
     assert (said == true).mean() == pytest.approx(entries["video", "audio", "accuracy"]["mean"])
 
 
+def test_packed_files_give_the_results_of_the_original_ones(recipe, copy, tmp_path):
+    original = run(recipe, copy, tmp_path / "original")
+    paths = (f"bench.cross.root={str(copy)!r}", f"run.directory={str(tmp_path)!r}")
+    codaar_core.pack_benchmark(recipe, "cross", tmp_path / "packed", "float32", (*OVERRIDES, *paths))
+    assert len(list((tmp_path / "packed").glob("*.h5"))) == 6
+    packed = run(recipe, copy, tmp_path / "again", f"bench.cross.packed={str(tmp_path / 'packed')!r}")
+    first, second = (json.loads((each / "results.json").read_text()) for each in (original, packed))
+    assert first["transfers"] == second["transfers"]
+    first, second = (np.load(each / "bench/cross/seed-1/predictions.npz") for each in (original, packed))
+    assert set(first) == set(second)
+    assert all(np.array_equal(first[name], second[name]) for name in first)
+
+
 def test_an_empty_list_is_noticed_before_the_training(recipe, copy, tmp_path):
     shutil.copytree(copy, tmp_path / "copy")
     (tmp_path / "copy" / "vggsound2ucf.csv").write_text("category,video_id,split\n")

@@ -22,6 +22,8 @@ from codaar_core.features import (
     BadClips,
     ClipSplit,
     FileTrack,
+    Finding,
+    Findings,
     Header,
     PackedSplit,
     RandomSplit,
@@ -190,6 +192,27 @@ def test_a_number_is_no_name(tmp_path):
     """Numbers of two packed files are equal, which says nothing about their recordings."""
     pack_split(Masked(), tmp_path / "p.h5", HEADER)
     assert PackedSplit(tmp_path / "p.h5").ids is None and len(PackedSplit(tmp_path / "p.h5")) == 6
+
+
+class Given(ClipSplit):
+    """Clips with names and something given of their own."""
+
+    @property
+    def ids(self):
+        return [name.strip("-") for name in self.all_ids]
+
+    def given(self, indices):
+        return torch.tensor(indices)[:, None]
+
+
+@pytest.mark.parametrize("action", ["refuse", "skip"])
+def test_what_a_subclass_adds_to_clips_is_packed(folder, action):
+    findings = Findings((Finding("repeated id", "table.csv, line 3"),))
+    split = Given(IDS, clips(folder).tracks, None, BadClips(action), findings)
+    pack_split(split, folder / "p.h5", HEADER)
+    packed = PackedSplit(folder / "p.h5")
+    assert list(packed.ids) == split.ids and packed.given([3, 1]).tolist() == [[3], [1]]
+    assert list(packed.notes) == list(split.notes) != []
 
 
 class Growing(Masked):

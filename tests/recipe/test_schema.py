@@ -46,7 +46,7 @@ def test_a_block_has_the_settings_of_its_component_and_of_the_framework(made):
         "description": "loss of codaar-plugin-toy 0.3.0",
     }
     assert loss["description"] == "Loses toys." and loss["additionalProperties"] is False
-    training = ("epochs", "batch", "lr", "clip", "milestones", "gamma")
+    training = ("epochs", "batch", "lr", "clip", "milestones", "gamma", "packed")
     assert list(block(made, "benchmark")["properties"]) == ["use", *training, "head"]
 
 
