@@ -33,7 +33,7 @@ class DataVerbs(click.Group):
     "data", cls=DataVerbs, context_settings={"help_option_names": ["-h", "--help"]}, params=[options.TRACEBACK]
 )
 def verb() -> None:
-    """Show terms of data and what is there; extract features; pack them.
+    """Show what data there are; extract and pack features.
 
     \b
     codaar data NAME                 of a component
