@@ -53,12 +53,11 @@ def open_packed(plan: Plan, bench: BenchmarkPlan, role: str, modality: str) -> P
     if not path.is_file():
         raise DataError(f"{path} is missing", f"`{_pack_command(plan, bench)}` writes it")
     split = PackedSplit(path, (modality,))
-    header, wanted = split.layout.header, (bench.block.entry.full_name, plan.evaluate.mode)
-    if (header.benchmark, header.mode) != wanted:
-        holds = f"{header.benchmark}, mode {header.mode!r}" if header.benchmark else "no benchmark"
+    header = split.layout.header
+    found, wanted = _clips_of(header.benchmark, header.mode), _clips_of(bench.block.entry.full_name, plan.evaluate.mode)
+    if found != wanted:
         raise DataError(
-            f"{path} holds {holds}; expected {wanted[0]}, mode {wanted[1]!r}",
-            "these have other clips: pack to a folder of its own",
+            f"{path} holds {found}; expected {wanted}", "these have other clips: pack to a folder of its own"
         )
     return split
 
@@ -82,6 +81,10 @@ def refuse_other_shapes(split: PackedSplit, spaces: Mapping[str, Space]) -> None
 def packed_clips(folder: Path | str, role: str, modality: str) -> Path:
     """The packed file of a role, seen through a modality."""
     return packed_file(Path(folder).expanduser(), f"{role}-{modality}")
+
+
+def _clips_of(benchmark: str, mode: str) -> str:
+    return f"{benchmark}, mode {mode!r}" if benchmark else "no benchmark"
 
 
 def _pack_command(plan: Plan, bench: BenchmarkPlan) -> str:
