@@ -6,7 +6,7 @@ import ctypes
 import os
 import sys
 
-LARGE = 2**22  # bytes: fewer are not worth the pages that the system must clear each time
+LARGE = 2**24  # bytes: fewer are not worth the pages that the system must clear each time
 MMAP_THRESHOLD = -3  # M_MMAP_THRESHOLD of malloc.h
 
 

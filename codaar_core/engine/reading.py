@@ -14,8 +14,12 @@ Read = TypeVar("Read")
 def read_ahead(read: Callable[[Place], Read], places: Iterable[Place], ahead: int) -> Iterator[tuple[Place, Read]]:
     """Each place with what is read there, in order, while one thread reads up to ``ahead`` places further.
 
-    What ``read`` raises is raised where its turn has come: what lies before it is given first.
+    What ``read`` raises is raised where its turn has come: what lies before it is given first. With nothing ahead there is
+    no thread: on a CPU, its own pool of threads would fight for the cores with the one that computes.
     """
+    if not ahead:
+        yield from ((place, read(place)) for place in places)
+        return
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="codaar-reader") as reader:
         waiting: deque[tuple[Place, Future[Read]]] = deque()
         try:

@@ -127,7 +127,8 @@ def make_runtime(settings: DeviceSettings, ranks: Alone | Together | None = None
     narrow = NARROW[settings.autocast]
     if narrow == torch.bfloat16 and device.type == "cpu" and torch.backends.cpu.get_cpu_capability() in NO_BFLOAT16:
         warnings.warn('this CPU has no instructions for bfloat16: device.autocast = "off" is faster here', stacklevel=2)
-    return Runtime(device, getattr(torch, settings.dtype), ranks, narrow, settings.ahead)
+    ahead = 0 if device.type == "cpu" else settings.ahead
+    return Runtime(device, getattr(torch, settings.dtype), ranks, narrow, ahead)
 
 
 def _threads_each(ranks: Alone | Together) -> int:

@@ -61,7 +61,7 @@ class DeviceSettings:
     compile: bool = setting(False, "compile encoders and decoders (torch.compile)")
     processes: int = setting(1, "processes started on this machine, one a GPU; torchrun brings its own", ge(1))
     threads: int = setting(0, "CPU threads of each process; 0 leaves the choice to torch", ge(0))
-    ahead: int = setting(1, "batches that are read while the device computes; 0: none", ge(0))
+    ahead: int = setting(1, "batches that are read while a GPU computes; on a CPU, reading would take its cores", ge(0))
     deterministic: bool = setting(False, "only algorithms that repeat bit for bit on a GPU; the CPU's always do")
 
 
