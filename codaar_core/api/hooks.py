@@ -37,7 +37,10 @@ class Specification:
 
     @_spec
     def codaar_step_end(self, epoch: int, step: int, view: StepView) -> None:
-        """A step is over: weights and codebooks are updated. Reading a value of ``view`` waits for the device."""
+        """A step is over: weights and codebooks are updated.
+
+        Reading a value of ``view`` waits for the device. It has no reconstructions any more: they are large.
+        """
 
     @_spec
     def codaar_step_logged(self, epoch: int, step: int, values: Mapping[str, float]) -> None:

@@ -1,4 +1,4 @@
-"""Large tensors on the CPU go back to the system when they are freed."""
+"""Large tensors on the CPU: in pages of 2 MB, which go back to the system when a tensor is freed."""
 
 from __future__ import annotations
 
@@ -6,15 +6,23 @@ import ctypes
 import os
 import sys
 
-LARGE = 2**24  # bytes: fewer are not worth the pages that the system must clear each time
+LARGE = 2**23  # bytes from which a block goes back at once
 MMAP_THRESHOLD = -3  # M_MMAP_THRESHOLD of malloc.h
+
+
+def use_large_pages() -> None:
+    """Have torch ask for pages of 2 MB; it looks at its first tensor whether it should, and never again.
+
+    Clearing a page at a time, the system takes an eighth of a training step of the paper's size.
+    """
+    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 
 
 def return_large_blocks() -> bool:
     """Have glibc take every large block from the system and give it back; says whether it does.
 
-    By itself it soon keeps freed blocks of up to 32 MB, between which there is no room for larger ones: a training step
-    of the paper's size then holds 0.1 GB more. Whoever sets MALLOC_MMAP_THRESHOLD_ knows better.
+    By itself it soon keeps freed blocks of up to 32 MB, between which there is no room for larger ones. Whoever sets
+    MALLOC_MMAP_THRESHOLD_ knows better.
     """
     if not sys.platform.startswith("linux") or "MALLOC_MMAP_THRESHOLD_" in os.environ:
         return False

@@ -57,6 +57,8 @@ def pretrain(session: Session, split: Split, optimizer: torch.optim.Optimizer, d
                 terms = model.terms(view)
                 total = torch.stack(list(terms.values())).sum()
 
+            view = attrs.evolve(view, decoded={})
+            del decoded  # the gradient needs the room
             session.scale.up(total).backward()
             runtime.average_gradients(model.parameters())
             session.scale.down(model.parameters())
@@ -74,7 +76,7 @@ def pretrain(session: Session, split: Split, optimizer: torch.optim.Optimizer, d
                 refuse_failure(session, optimizer, health)
                 values |= statistics(quantized, model.quantizer.size, runtime.ranks)
                 session.hook.codaar_step_logged(epoch=epoch, step=step + 1, values=to_numbers(values))
-            del batch, encoded, decoded, view, terms, total  # the next step needs their room
+            del batch, encoded, view, terms, total  # the next step needs their room
         refuse_failure(session, optimizer, health)
         values = session.means.take() | to_numbers(statistics(quantized, model.quantizer.size, runtime.ranks))
         save(session, optimizer, step + 1)

@@ -14,8 +14,8 @@ Read = TypeVar("Read")
 def read_ahead(read: Callable[[Place], Read], places: Iterable[Place], ahead: int) -> Iterator[tuple[Place, Read]]:
     """Each place with what is read there, in order, while one thread reads up to ``ahead`` places further.
 
-    What ``read`` raises is raised where its turn has come: what lies before it is given first. With nothing ahead there is
-    no thread: on a CPU, its own pool of threads would fight for the cores with the one that computes.
+    What ``read`` raises is raised where its turn has come: what lies before it is given first. With nothing ahead
+    there is no thread: on a CPU, its own pool of threads would fight for the cores with the one that computes.
     """
     if not ahead:
         yield from ((place, read(place)) for place in places)

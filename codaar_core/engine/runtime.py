@@ -15,7 +15,7 @@ from torch import Tensor
 
 from codaar_core.api import Batch, CodaarError, Features
 from codaar_core.api.ranks import Alone
-from codaar_core.engine.allocation import return_large_blocks
+from codaar_core.engine.allocation import return_large_blocks, use_large_pages
 from codaar_core.engine.processes import Together
 from codaar_core.engine.reading import read_ahead
 from codaar_core.recipe.settings import DeviceSettings
@@ -118,6 +118,7 @@ def make_runtime(settings: DeviceSettings, ranks: Alone | Together | None = None
         device = torch.device("cuda", ranks.local)
         torch.cuda.set_device(device)
     if device.type == "cpu":
+        use_large_pages()
         return_large_blocks()
     if threads := settings.threads or (_threads_each(ranks) if device.type == "cpu" else 0):
         torch.set_num_threads(threads)

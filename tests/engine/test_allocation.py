@@ -1,9 +1,10 @@
-"""What is freed goes back to the system."""
+"""Large tensors lie in large pages, and go back to the system when they are freed."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -49,3 +50,25 @@ def test_no_holes_stay_where_large_tensors_were():
 def test_who_has_set_it_is_not_overruled(monkeypatch):
     monkeypatch.setenv("MALLOC_MMAP_THRESHOLD_", "65536")
     assert not allocation.return_large_blocks()
+
+
+LARGE_PAGES = """
+import torch
+import codaar_core.engine.run
+from codaar_core.engine.allocation import use_large_pages
+
+use_large_pages()
+large = torch.ones(10_000_000)
+[line] = [line for line in open("/proc/self/smaps_rollup") if line.startswith("AnonHugePages")]
+print(line.split()[1])
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="large pages are asked for on Linux only")
+def test_large_tensors_lie_in_large_pages(monkeypatch):
+    switch = Path("/sys/kernel/mm/transparent_hugepage/enabled")
+    if not switch.exists() or "[never]" in switch.read_text():
+        pytest.skip("the system has no large pages")
+    monkeypatch.delenv("THP_MEM_ALLOC_ENABLE", raising=False)  # as an earlier test may have left it
+    done = subprocess.run([sys.executable, "-c", LARGE_PAGES], capture_output=True, text=True, check=True)
+    assert int(done.stdout) > 30_000  # KiB

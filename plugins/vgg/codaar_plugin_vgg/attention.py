@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 
 class ChannelAttention(nn.Module):
@@ -46,9 +47,15 @@ class SpatialAttention(nn.Module):
     def forward(self, maps: Tensor, mean: Tensor) -> Tensor:
         """Pool (N, H, W, C) to (N, C); ``mean`` (N, C) is that of the maps before channel attention."""
         cells = maps.flatten(1, 2)
-        query = self.cell(cells).relu() * self.mean(mean).relu()[:, None]
-        weights = self.score(query).tanh().softmax(dim=1)
+        # Hidden values are half as large as the features, and quickly computed anew when the gradient needs them.
+        scores = checkpoint(self._scores, cells, mean, use_reentrant=False, preserve_rng_state=False)
+        weights = scores.tanh().softmax(dim=1)
         return (weights.transpose(1, 2) @ cells).squeeze(1)
+
+    def _scores(self, cells: Tensor, mean: Tensor) -> Tensor:
+        """w q of (N, cells, C) as (N, cells, 1), without q."""
+        direction = self.mean(mean).relu() * self.score.weight
+        return self.cell(cells).relu() @ direction[..., None] + self.score.bias
 
 
 class ConstantAttention(nn.Module):
