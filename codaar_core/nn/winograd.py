@@ -204,9 +204,16 @@ class _Scratch:
         return tensor if tensor.dtype == dtype else self.block("copy", dtype, *tensor.shape).copy_(tensor)
 
     def evaluate(self, name: str, matrix: Tensor, maps: Tensor) -> Tensor:
-        """Matrix (P, I) times (N, I, C), as (P, N, C) in the maps' type; unlike ``matmul``, copies no maps."""
-        out = self.block(name, maps.dtype, len(maps), len(matrix), maps.shape[2])
-        return torch.bmm(matrix.to(maps.dtype).expand(len(maps), -1, -1), maps, out=out).transpose(0, 1)
+        """Matrix (P, I) times (N, I, C), as (P, N, C) in the maps' type; unlike ``matmul``, copies no maps.
+
+        In memory (N, P, C), except in narrow types: their products would copy that, and can be written as they are read.
+        """
+        number, products, channels = len(maps), len(matrix), maps.shape[2]
+        if matrix.dtype == maps.dtype:
+            out = self.block(name, maps.dtype, number, products, channels)
+        else:
+            out = self.block(name, maps.dtype, products, number, channels).transpose(0, 1)
+        return torch.bmm(matrix.to(maps.dtype).expand(number, -1, -1), maps, out=out).transpose(0, 1)
 
     def taps(self, weight: Tensor, kernel: Tensor, swapped: bool, dtype: torch.dtype) -> Tensor:
         """(P, C, O), or (P, O, C)."""
