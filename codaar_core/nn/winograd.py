@@ -206,7 +206,7 @@ class _Scratch:
     def evaluate(self, name: str, matrix: Tensor, maps: Tensor) -> Tensor:
         """Matrix (P, I) times (N, I, C), as (P, N, C) in the maps' type; unlike ``matmul``, copies no maps.
 
-        In memory (N, P, C), except in narrow types: their products would copy that, and can be written as they are read.
+        In memory (N, P, C), but as they are read in narrow types, whose products would copy all else.
         """
         number, products, channels = len(maps), len(matrix), maps.shape[2]
         if matrix.dtype == maps.dtype:
