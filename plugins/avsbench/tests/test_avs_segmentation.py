@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from codaar_core.api import ComponentError, HeadContext, Quantized, Space
+from codaar_core.api import ComponentError, DataError, HeadContext, Quantized, Space
 
 CONTEXT = HeadContext(Space((24,)), Space((8,)), ("sounding object",), Space((5, 3, 32, 32)))
 
@@ -160,10 +160,10 @@ def test_five_stay_ten_are_averaged_in_pairs_and_one_goes_to_all():
         ({"channels": 12}, Space((5, 3, 32, 32)), "channels = 12 is no multiple of 8"),
         ({"backbone": "pvt-v2-b5"}, Space((5, 3, 32, 32)), "needs its ImageNet weights"),
         ({"weights": "some.pth"}, Space((5, 3, 32, 32)), "small backbone has no pretrained weights"),
-        ({"backbone": "pvt-v2-b5", "weights": "no.pth"}, Space((5, 3, 32, 32)), "there is no file no.pth"),
+        ({"backbone": "pvt-v2-b5", "weights": "no.pth"}, Space((5, 3, 32, 32)), "there is no file of weights no.pth"),
     ],
 )
 def test_what_cannot_be_built_is_refused(settings, given_space, message):
-    with pytest.raises(ComponentError, match=message) as caught:
+    with pytest.raises((ComponentError, DataError), match=message) as caught:
         make_head(attrs.evolve(CONTEXT, given=given_space), **settings)
     assert caught.value.help
