@@ -44,8 +44,7 @@ class Interruption:
     """While active, the first signal asks for a stop, and one that comes later than its echo stops at once."""
 
     def __init__(self) -> None:
-        self.requested = False
-        self.by: int = signal.SIGINT
+        self.by = 0  # the signal that asked for it, none yet
         self._since = 0.0
         self._before: dict[int, object] = {}
 
@@ -60,8 +59,8 @@ class Interruption:
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         now = time.monotonic()
-        if not self.requested:
-            self.requested, self.by, self._since = True, number, now
+        if not self.by:
+            self.by, self._since = number, now
         elif now - self._since > ECHO:
             raise StoppedAtOnce(number)
 
@@ -71,5 +70,5 @@ class Interruption:
         Raises:
             Interrupted: A signal came in.
         """
-        if self.requested:
+        if self.by:
             raise Interrupted(f"interrupted {where}", help, self.by)

@@ -42,8 +42,8 @@ def pretrain(session: Session, split: Split, optimizer: torch.optim.Optimizer, d
         session.hook.codaar_epoch_start(epoch=epoch, epochs=run.epochs, steps=schedule.steps)
         set_learning_rate(optimizer, session.plan.optimizer, epoch)
         for (step, _), batch in runtime.batches(read, schedule.batches(run.seed, epoch, done), model.modalities):
-            if runtime.agreed(session.interruption.requested):
-                raise interrupted(session, optimizer, health, step)
+            if by := runtime.agreed(session.interruption.by):
+                raise interrupted(session, optimizer, health, step, by)
             torch.manual_seed(derive_seed(run.seed, "step", step, runtime.ranks.rank))
             generator = generator_of(run.seed, "shared", step)
             health.begin()
@@ -174,12 +174,12 @@ def keep_best(session: Session, optimizer: torch.optim.Optimizer, step: int, val
         save_if_best(session.directory.checkpoints, step, best, session.model, optimizer, session.besides())
 
 
-def interrupted(session: Session, optimizer: torch.optim.Optimizer, health: Health, done: int) -> Interrupted:
-    """Keep the state and say where."""
+def interrupted(session: Session, optimizer: torch.optim.Optimizer, health: Health, done: int, by: int) -> Interrupted:
+    """Keep the state and say where; ``by`` is the signal."""
     refuse_failure(session, optimizer, health)
     path = save(session, optimizer, done)
     message = f"interrupted after step {done}; the state is kept in {path}"
-    return Interrupted(message, session.resume_command, session.interruption.by)
+    return Interrupted(message, session.resume_command, by)
 
 
 def refuse_failure(session: Session, optimizer: torch.optim.Optimizer, health: Health) -> None:

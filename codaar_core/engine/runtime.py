@@ -73,9 +73,9 @@ class Runtime:
         """Where matrix products are taken in the narrow type, if the run has one."""
         return torch.autocast(self.device.type, self.narrow, enabled=self.narrow is not None)
 
-    def agreed(self, flag: bool) -> bool:
-        """Whether any rank says so; asked by way of the host, no device is waited for."""
-        return flag if self.ranks.size == 1 else sum(self.ranks.lengths(int(flag))) > 0
+    def agreed(self, own: int) -> int:
+        """The largest number that a rank says; asked by way of the host, no device is waited for."""
+        return own if self.ranks.size == 1 else max(self.ranks.lengths(own))
 
     def tell(self, words: str) -> None:
         """As rank zero, tell the others what they wait for."""

@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 
 import codaar_core
 from codaar_core.api import CodaarError, Loss
+from codaar_core.engine.interruption import Interrupted
 
 pytest.importorskip("codaar_plugin_digits")
 
@@ -100,6 +101,17 @@ class DiesOnOne(Loss):
         return {"fine": view.encoded["audio"].semantic.mean()}
 
 
+class PreemptedOnOne(Loss):
+    """The second process alone is told by a scheduler to stop."""
+
+    name = "preempted-on-one"
+
+    def forward(self, view):
+        if (view.step, view.ranks.rank) == (1, 1):
+            os.kill(os.getpid(), signal.SIGTERM)
+        return {"fine": view.encoded["audio"].semantic.mean()}
+
+
 class FailsOnTheFirst(Loss):
     """Fails on the first process alone, with what torch raises."""
 
@@ -135,6 +147,22 @@ def test_one_process_that_fails_ends_all_and_is_what_is_told(tmp_path, loss, mes
     status = json.loads(path.read_text())
     assert status["status"] == "failed"
     assert re.search(message, status["message"])
+
+
+@pytest.mark.slow
+def test_a_signal_to_one_process_stops_all_as_that_signal(tmp_path):
+    overrides = (
+        *TINY,
+        f"run.directory={str(tmp_path)!r}",
+        "device.processes=2",
+        'model.losses=["reconstruction", "stopping"]',
+        "losses.stopping.use='local:preempted-on-one'",
+    )
+    with pytest.raises(Interrupted, match="after step 2") as end:
+        codaar_core.run(RECIPE, overrides=overrides, plugins=[__file__])
+    assert end.value.exit_code == 128 + signal.SIGTERM
+    [path] = tmp_path.glob("*/*/status.json")
+    assert json.loads(path.read_text())["status"] == "interrupted"
 
 
 @pytest.mark.slow
