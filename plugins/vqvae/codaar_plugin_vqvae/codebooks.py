@@ -194,7 +194,7 @@ class Codebooks(Quantizer):
         active = (self.idle < self.config.active_within) & ~dead
         self.idle.masked_fill_(dead, 0)
         if waits(dead) or dead.any():
-            self._revive(dead & active.any(), active, generator_on(dead.device, generator))
+            self._revive(dead & active.any(), active, generator)
 
     def _uses(self, assigned: Mapping[str, Quantized]) -> Tensor:
         """How often each row (K,) is selected, by any modality."""
@@ -207,7 +207,7 @@ class Codebooks(Quantizer):
     def _revive(self, dead: Tensor, active: Tensor, generator: torch.Generator) -> None:
         """Draws for all rows, and takes those of the dead ones: the host need not know which they are."""
         donors = draw_donors(active, generator)
-        noise = self.config.reset_noise * draw_noise(self.codewords, generator)
+        noise = self.config.reset_noise * draw_noise(self.codewords, generator_on(dead.device, generator))
         dead_entries = dead[:, None, None]
         self.codewords.copy_(torch.where(dead_entries, self.codewords[donors] + noise, self.codewords))
         if self.config.reset_scope == "sums":
@@ -239,10 +239,11 @@ def _mean_latent(latents: Tensor, mask: Tensor | None) -> Tensor:
 
 
 def draw_donors(active: Tensor, generator: torch.Generator) -> Tensor:
-    """Choose one of the active rows for each row (K,)."""
+    """Choose one of the active rows for each row (K,); in whole numbers, as not every device has float64."""
     in_use_first = active.to(torch.uint8).argsort(descending=True, stable=True)
     shares = torch.rand(len(active), generator=generator, device=generator.device, dtype=torch.float64)
-    return in_use_first[(shares.to(active.device) * active.sum()).long()]
+    parts = (shares * 2**32).long().to(active.device)
+    return in_use_first[parts * active.sum() >> 32]
 
 
 def draw_noise(like: Tensor, generator: torch.Generator) -> Tensor:
