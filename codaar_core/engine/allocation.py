@@ -13,7 +13,7 @@ MMAP_THRESHOLD = -3  # M_MMAP_THRESHOLD of malloc.h
 def use_large_pages() -> None:
     """Have torch ask for pages of 2 MB; it looks at its first tensor whether it should, and never again.
 
-    Clearing a page at a time, the system takes an eighth of a training step of the paper's size.
+    Clearing pages of 4 kB costs a training step of the paper's size 5 to 14 % more CPU seconds.
     """
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 

@@ -54,10 +54,10 @@ def test_who_has_set_it_is_not_overruled(monkeypatch):
 
 LARGE_PAGES = """
 import torch
-import codaar_core.engine.run
-from codaar_core.engine.allocation import use_large_pages
+from codaar_core.engine.runtime import make_runtime
+from codaar_core.recipe.settings import DeviceSettings
 
-use_large_pages()
+make_runtime(DeviceSettings(on="cpu"))
 large = torch.ones(10_000_000)
 [line] = [line for line in open("/proc/self/smaps_rollup") if line.startswith("AnonHugePages")]
 print(line.split()[1])

@@ -97,6 +97,7 @@ class Observer:
 
     @hook
     def codaar_step_end(self, view: StepView) -> None:
+        assert not view.decoded
         self.steps.states.append({name: tensor.clone() for name, tensor in self.model.state_dict().items()})
 
     @hook
