@@ -25,8 +25,8 @@ import tomli_w
 
 import codaar_core
 from codaar_core.api import CodaarError
-from codaar_core.engine.interruption import Interrupted
-from codaar_core.recipe.literal import literal
+from codaar_core.engine.devices.signals import Interrupted
+from codaar_core.recipe.toml.literal import literal
 from codaar_core.report.summary import benchmarks
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -17,7 +17,7 @@ from steps import PAPER
 
 from codaar_core import load
 from codaar_core.api import Features, HeadContext, Quantizer
-from codaar_core.engine.build import build_data, build_model
+from codaar_core.engine.assembly.build import build_data, build_model
 
 CLASSES = tuple(map(str, range(28)))
 BATCH, STEPS = 256, 10

@@ -14,13 +14,13 @@ import torch
 from codaar_core import load
 from codaar_core.api import Batch, Features, Space, Split, hook
 from codaar_core.api.hooks import PROJECT, Specification
-from codaar_core.engine.build import build_data, build_model
-from codaar_core.engine.cost import peak_memory
-from codaar_core.engine.directory import RunDirectory
-from codaar_core.engine.interruption import Interruption
-from codaar_core.engine.pretrain import make_optimizer, pretrain
-from codaar_core.engine.runtime import choose_device, make_runtime
-from codaar_core.engine.session import Session
+from codaar_core.engine.assembly.build import build_data, build_model
+from codaar_core.engine.devices.runtime import choose_device, make_runtime
+from codaar_core.engine.devices.signals import Interruption
+from codaar_core.engine.record.run_directory import RunDirectory
+from codaar_core.engine.training.loop import make_optimizer, pretrain
+from codaar_core.engine.training.pretraining_cost import peak_memory
+from codaar_core.engine.training.session import Session
 
 PAPER = Path(__file__).resolve().parents[1] / "recipes" / "paper" / "avt.toml"
 

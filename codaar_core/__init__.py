@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from codaar_core.recipe.plan import Plan
     from codaar_core.registry import list_components
     from codaar_core.registry.doctor import doctor
-    from codaar_core.registry.upkeep import index_entry, sync_index, verify_index
+    from codaar_core.registry.index.maintenance import index_entry, sync_index, verify_index
     from codaar_core.report import list_runs
     from codaar_core.report import write as write_report
     from codaar_core.scaffold import new_plugin
@@ -44,7 +44,7 @@ _HOME = {
     "doctor": "codaar_core.registry.doctor:doctor",
     "explain": "codaar_core.recipe:explain",
     "extract_features": "codaar_core.engine:extract_features",
-    "index_entry": "codaar_core.registry.upkeep:index_entry",
+    "index_entry": "codaar_core.registry.index.maintenance:index_entry",
     "inspect": "codaar_core.recipe:inspect",
     "list_components": "codaar_core.registry:list_components",
     "list_runs": "codaar_core.report:list_runs",
@@ -57,8 +57,8 @@ _HOME = {
     "read_lock": "codaar_core.engine:read_lock",
     "run_sweep": "codaar_core.sweep:run_sweep",
     "schema": "codaar_core.recipe:schema",
-    "sync_index": "codaar_core.registry.upkeep:sync_index",
-    "verify_index": "codaar_core.registry.upkeep:verify_index",
+    "sync_index": "codaar_core.registry.index.maintenance:sync_index",
+    "verify_index": "codaar_core.registry.index.maintenance:verify_index",
     "verify_packed": "codaar_core.engine:verify_packed",
     "write_report": "codaar_core.report:write",
 }

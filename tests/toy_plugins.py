@@ -325,7 +325,8 @@ class Site:
 @contextmanager
 def made_up_site(folder: Path) -> Iterator[Site]:
     """A site; only made-up distributions are seen while it is there, and no index."""
-    from codaar_core.registry import entry, index, listing, registry
+    from codaar_core.registry import entry, installed, listing, registry
+    from codaar_core.registry.index import known_plugins as index
 
     patch = pytest.MonkeyPatch()
     patch.syspath_prepend(str(folder))
@@ -336,10 +337,10 @@ def made_up_site(folder: Path) -> Iterator[Site]:
         made = {info.name.split("-")[0].replace("_", "-").lower() for info in folder.glob("*.dist-info")}
         return [each for each in all_entries() if each.distribution in made]
 
-    for module in (registry, listing):
+    for module in (registry, installed):
         patch.setattr(module, "installed_entries", made_up)
+    for module in (registry, listing, index):
         patch.setattr(module, "known_plugins", lambda: ())
-    patch.setattr(index, "known_plugins", lambda: ())
     try:
         yield Site(folder)
     finally:

@@ -1,13 +1,13 @@
 """From a checked plan to a finished run directory: build, pretrain, evaluate transfers, record."""
 
-from codaar_core.engine.card import data_card, data_of
-from codaar_core.engine.drift import Drift, read_lock, shown
-from codaar_core.engine.extraction import extract_features
-from codaar_core.engine.packing import pack_benchmark, pack_data, verify_packed
-from codaar_core.engine.processes import is_first
+from codaar_core.engine.data.card import data_card, data_of
+from codaar_core.engine.data.extraction import extract_features
+from codaar_core.engine.data.packing import pack_benchmark, pack_data, verify_packed
+from codaar_core.engine.devices.processes import is_first
+from codaar_core.engine.model_folder import TrainedModel, adopt_model, open_model
+from codaar_core.engine.record.lock_comparison import Drift, read_lock, shown
 from codaar_core.engine.run import run
-from codaar_core.engine.trained import TrainedModel, adopt_model, open_model
-from codaar_core.engine.trial import try_out
+from codaar_core.engine.training.synthetic_step import try_out
 
 __all__ = [
     "Drift",

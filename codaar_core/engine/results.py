@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from codaar_core.api import DataSource
-from codaar_core.engine.build import closed_forms
-from codaar_core.engine.journal import read_events
-from codaar_core.engine.lock import command, versions
-from codaar_core.engine.overlap import Overlap
-from codaar_core.engine.session import Session
+from codaar_core.engine.assembly.build import closed_forms
+from codaar_core.engine.evaluation.seen_clips import Overlap
+from codaar_core.engine.record.journal import read_events
+from codaar_core.engine.record.lock import command, versions
+from codaar_core.engine.training.session import Session
 
 STATISTICS = ("used.", "perplexity.")
 AGREEMENT = "agreement."

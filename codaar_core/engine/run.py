@@ -13,23 +13,23 @@ import torch
 
 from codaar_core.api import Benchmark, CodaarError, DataSource
 from codaar_core.api.hooks import PROJECT, Specification
-from codaar_core.engine.build import build_benchmarks, build_component, build_data, build_model
-from codaar_core.engine.card import told_how_to_get
-from codaar_core.engine.checkpoint import load_training, newest_checkpoint
-from codaar_core.engine.cost import pretraining
-from codaar_core.engine.directory import RunDirectory, write_whole
-from codaar_core.engine.drift import refuse_drift
-from codaar_core.engine.interruption import Interrupted, Interruption
-from codaar_core.engine.journal import Journal
-from codaar_core.engine.lock import lock
-from codaar_core.engine.overlap import Overlap
-from codaar_core.engine.pretrain import make_optimizer, pretrain
-from codaar_core.engine.processes import Together, joined
+from codaar_core.engine.assembly.build import build_benchmarks, build_component, build_data, build_model
+from codaar_core.engine.data.card import told_how_to_get
+from codaar_core.engine.devices.processes import Together, joined
+from codaar_core.engine.devices.runtime import Alone, make_runtime
+from codaar_core.engine.devices.signals import Interrupted, Interruption
+from codaar_core.engine.evaluation.seen_clips import Overlap
+from codaar_core.engine.evaluation.transfer import evaluate, make_trials
+from codaar_core.engine.record.checkpoint import load_training, newest_checkpoint
+from codaar_core.engine.record.journal import Journal
+from codaar_core.engine.record.lock import lock
+from codaar_core.engine.record.lock_comparison import refuse_drift
+from codaar_core.engine.record.resume import find_run, refuse_changes
+from codaar_core.engine.record.run_directory import RunDirectory, write_whole
 from codaar_core.engine.results import results
-from codaar_core.engine.resume import find_run, refuse_changes
-from codaar_core.engine.runtime import Alone, make_runtime
-from codaar_core.engine.session import Session
-from codaar_core.engine.transfer import evaluate, make_trials
+from codaar_core.engine.training.loop import make_optimizer, pretrain
+from codaar_core.engine.training.pretraining_cost import pretraining
+from codaar_core.engine.training.session import Session
 from codaar_core.recipe.plan import Plan
 
 

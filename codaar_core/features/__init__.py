@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from codaar_core.features.clip_shape import channels_last, fit_length, looks_quantised, refuse_unusable
     from codaar_core.features.clip_split import ClipSplit, Inventory
     from codaar_core.features.findings import Finding, Findings
-    from codaar_core.features.packed_layout import Header
-    from codaar_core.features.packed_split import PackedSplit
-    from codaar_core.features.packing import Packed, pack_split
+    from codaar_core.features.packed.layout import Header
+    from codaar_core.features.packed.split import PackedSplit
+    from codaar_core.features.packed.writing import Packed, pack_split
     from codaar_core.features.random_split import RandomSplit
     from codaar_core.features.recording import opened_recording, pyav
     from codaar_core.features.table import Row, Table, read_lines, read_names, read_table
@@ -29,9 +29,9 @@ _HOME = {
     "clip_shape": ("channels_last", "fit_length", "looks_quantised", "refuse_unusable"),
     "clip_split": ("ClipSplit", "Inventory"),
     "findings": ("Finding", "Findings"),
-    "packed_layout": ("Header",),
-    "packed_split": ("PackedSplit",),
-    "packing": ("Packed", "pack_split"),
+    "packed.layout": ("Header",),
+    "packed.split": ("PackedSplit",),
+    "packed.writing": ("Packed", "pack_split"),
     "random_split": ("RandomSplit",),
     "recording": ("opened_recording", "pyav"),
     "table": ("Row", "Table", "read_lines", "read_names", "read_table"),

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from codaar_core.recipe.arms import Sweep, is_sweep, load_all, load_sweep
-from codaar_core.recipe.check import check
+from codaar_core.recipe.checking.check import check
 from codaar_core.recipe.difference import Difference, diff
 from codaar_core.recipe.explain import Explained, explain
 from codaar_core.recipe.inspection import Inspection, inspect
-from codaar_core.recipe.literal import literal
-from codaar_core.recipe.origin import Origin
 from codaar_core.recipe.plan import BenchmarkPlan, Block, LossPlan, Plan
-from codaar_core.recipe.problem import Problem, RecipeError
-from codaar_core.recipe.reading import Recipe, read
-from codaar_core.recipe.rendering import as_github, as_json
 from codaar_core.recipe.schema import schema
+from codaar_core.recipe.sweep import Sweep, is_sweep, load_all, load_sweep
+from codaar_core.recipe.toml.literal import literal
+from codaar_core.recipe.toml.origin import Origin
+from codaar_core.recipe.toml.problem import Problem, RecipeError
+from codaar_core.recipe.toml.problem_formats import as_github, as_json
+from codaar_core.recipe.toml.reading import Recipe, read
 
 __all__ = [
     "BenchmarkPlan",

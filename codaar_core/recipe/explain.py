@@ -8,12 +8,12 @@ from typing import Any
 
 import attrs
 
-from codaar_core.recipe.interpolation import interpolate
-from codaar_core.recipe.literal import key_literal
-from codaar_core.recipe.problem import RecipeError
-from codaar_core.recipe.reading import read
 from codaar_core.recipe.resolved import plain
 from codaar_core.recipe.settings import SECTIONS
+from codaar_core.recipe.toml.interpolation import interpolate
+from codaar_core.recipe.toml.literal import key_literal
+from codaar_core.recipe.toml.problem import RecipeError
+from codaar_core.recipe.toml.reading import read
 
 DEFAULT = "default"
 

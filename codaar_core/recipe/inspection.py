@@ -13,8 +13,8 @@ import attrs
 
 from codaar_core.api.component import Component
 from codaar_core.api.errors import ComponentError
-from codaar_core.recipe.literal import literal
 from codaar_core.recipe.resolved import plain
+from codaar_core.recipe.toml.literal import literal
 from codaar_core.registry import Entry, Registry, RegistryError, kind_called
 
 BLOCKS = {"alignment": "align.", "loss": "losses.", "benchmark": "bench.", "hook": "hooks."}

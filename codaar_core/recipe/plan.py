@@ -9,10 +9,10 @@ from typing import Any
 import attrs
 
 from codaar_core.api.errors import CodaarError
-from codaar_core.recipe.origin import Origin
-from codaar_core.recipe.problem import Problem, RecipeError
-from codaar_core.recipe.reading import Recipe
 from codaar_core.recipe.settings import DeviceSettings, EvaluateSettings, OptimizerSettings, RunSettings
+from codaar_core.recipe.toml.origin import Origin
+from codaar_core.recipe.toml.problem import Problem, RecipeError
+from codaar_core.recipe.toml.reading import Recipe
 from codaar_core.registry import Entry
 
 

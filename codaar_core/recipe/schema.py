@@ -9,11 +9,11 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 import attrs
 
-from codaar_core.recipe.arms import PRETRAINING, SweepSettings
-from codaar_core.recipe.check import FORMAT, SWEEP
-from codaar_core.recipe.reading import DIRECTIVES
+from codaar_core.recipe.checking.check import FORMAT, SWEEP
 from codaar_core.recipe.resolved import plain
 from codaar_core.recipe.settings import PER_MODALITY, SECTIONS, SWITCHED, BlockSettings, DataSettings
+from codaar_core.recipe.sweep import PRETRAINING, SweepSettings
+from codaar_core.recipe.toml.reading import DIRECTIVES
 from codaar_core.registry import KINDS, Entry, Registry, RegistryError
 
 Schema = dict[str, Any]

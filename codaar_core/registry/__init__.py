@@ -1,12 +1,13 @@
 """Entry points -> components: listing reads metadata only; what a recipe names is imported, guarded."""
 
 from codaar_core.registry.entry import Entry
-from codaar_core.registry.index import Known, known_plugins
+from codaar_core.registry.index.known_plugins import Known, known_plugins
+from codaar_core.registry.installed import Installed, installed_plugins
 from codaar_core.registry.kinds import KINDS, Kind, kind_called
-from codaar_core.registry.listing import Installed, Listed, installed_plugins, list_components
+from codaar_core.registry.listing import Listed, list_components
 from codaar_core.registry.problems import Clash, LoadProblem, NotInstalled, RegistryError, UnknownName
 from codaar_core.registry.registry import Registry
-from codaar_core.registry.source import summary
+from codaar_core.registry.source.definition import summary
 from codaar_core.registry.suggestion import closest, did_you_mean, join_or
 
 __all__ = [

@@ -13,15 +13,15 @@ from urllib.request import url2pathname
 
 import tomli
 
-from codaar_core.registry import index
 from codaar_core.registry.commands import offered_commands
 from codaar_core.registry.entry import Entry
 from codaar_core.registry.finding import Finding
+from codaar_core.registry.index import known_plugins as index
+from codaar_core.registry.index.pyproject import offered
+from codaar_core.registry.installed import Installed, installed_plugins
 from codaar_core.registry.kinds import KINDS
-from codaar_core.registry.listing import Installed, installed_plugins
 from codaar_core.registry.loading import cause
 from codaar_core.registry.problems import LoadProblem
-from codaar_core.registry.project import offered
 from codaar_core.registry.registry import Registry
 
 

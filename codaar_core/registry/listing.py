@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import attrs
 
-from codaar_core.registry.entry import Entry, installed_entries
-from codaar_core.registry.index import known_plugins
+from codaar_core.registry.entry import Entry
+from codaar_core.registry.index.known_plugins import known_plugins
 from codaar_core.registry.kinds import KINDS, kind_called
 from codaar_core.registry.registry import Registry
-from codaar_core.registry.source import summary
+from codaar_core.registry.source.definition import summary
 
 
 @attrs.frozen
@@ -20,23 +20,6 @@ class Listed:
     package: str
     installed: bool
     summary: str
-
-
-@attrs.frozen
-class Installed:
-    """One installed distribution with components."""
-
-    distribution: str
-    package: str  # with its version
-    provides: tuple[str, ...]  # "kind:name"
-
-
-def installed_plugins() -> list[Installed]:
-    """The distributions that offer components."""
-    by_package: dict[tuple[str, str], list[str]] = {}
-    for entry in installed_entries():
-        by_package.setdefault((entry.distribution, entry.package), []).append(f"{entry.kind}:{entry.name}")
-    return [Installed(*package, tuple(provides)) for package, provides in sorted(by_package.items())]
 
 
 def list_components(kind: str | None = None) -> list[Listed]:

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from codaar_core.api.component import Component
 from codaar_core.registry.entry import Entry, installed_entries
-from codaar_core.registry.index import Known, known_plugins, plugins_offering
+from codaar_core.registry.index.known_plugins import Known, known_plugins, plugins_offering
 from codaar_core.registry.kinds import KINDS
 from codaar_core.registry.loading import load_installed, refuse_incompatible
 from codaar_core.registry.local import LOCAL, load_file
-from codaar_core.registry.outline import outline
 from codaar_core.registry.problems import Clash, NotInstalled, UnknownName
+from codaar_core.registry.source.settings_outline import outline
 from codaar_core.registry.suggestion import did_you_mean, join_or
 
 

@@ -10,10 +10,10 @@ import attrs
 
 from codaar_core import engine, report
 from codaar_core.api import CodaarError
-from codaar_core.engine.interruption import Interrupted
-from codaar_core.engine.resume import finished_run, unfinished_run
-from codaar_core.recipe.arms import Arm, Sweep
+from codaar_core.engine.devices.signals import Interrupted
+from codaar_core.engine.record.resume import finished_run, unfinished_run
 from codaar_core.recipe.plan import Plan
+from codaar_core.recipe.sweep import Arm, Sweep
 from codaar_core.registry import did_you_mean
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from codaar_core.recipe.arms import PRETRAINING, Sweep
+from codaar_core.recipe.sweep import PRETRAINING, Sweep
 from codaar_core.sweep.running import Measured
 
 NOTHING = "–"

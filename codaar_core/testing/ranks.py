@@ -10,7 +10,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from codaar_core.engine.runtime import Alone
+from codaar_core.engine.devices.runtime import Alone
 
 __all__ = ["Alone", "OneOfSeveral", "on_ranks"]
 

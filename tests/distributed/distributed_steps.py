@@ -14,13 +14,13 @@ from torch import Tensor
 from codaar_core import load
 from codaar_core.api import Batch, Features, Space, Split, hook
 from codaar_core.api.hooks import PROJECT, Specification
-from codaar_core.engine.build import build_model
-from codaar_core.engine.directory import RunDirectory
-from codaar_core.engine.interruption import Interruption
-from codaar_core.engine.pretrain import make_optimizer, pretrain
-from codaar_core.engine.processes import Together
-from codaar_core.engine.runtime import Alone, Runtime
-from codaar_core.engine.session import Session
+from codaar_core.engine.assembly.build import build_model
+from codaar_core.engine.devices.processes import Together
+from codaar_core.engine.devices.runtime import Alone, Runtime
+from codaar_core.engine.devices.signals import Interruption
+from codaar_core.engine.record.run_directory import RunDirectory
+from codaar_core.engine.training.loop import make_optimizer, pretrain
+from codaar_core.engine.training.session import Session
 
 RECIPE = Path(__file__).resolve().parents[2] / "recipes" / "avt.toml"
 SPACES = {"text": Space((6,)), "audio": Space((5,)), "video": Space((6, 6, 8))}

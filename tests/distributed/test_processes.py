@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 
 import codaar_core
 from codaar_core.api import CodaarError, Loss
-from codaar_core.engine.interruption import Interrupted
+from codaar_core.engine.devices.signals import Interrupted
 
 pytest.importorskip("codaar_plugin_digits")
 

@@ -7,7 +7,7 @@ import torch
 import torch.multiprocessing as multiprocessing
 from distributed_steps import one_of, take_steps
 
-from codaar_core.engine.runtime import Alone
+from codaar_core.engine.devices.runtime import Alone
 
 JOBS = {
     "an odd batch and a last one of a single clip": (11, 5, False),

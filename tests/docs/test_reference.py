@@ -13,7 +13,7 @@ import pytest
 import codaar_core
 from codaar_core.api import CodaarError
 from codaar_core.cli.commands import VERBS
-from codaar_core.recipe.problem import CODES
+from codaar_core.recipe.toml.problem import CODES
 
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = (ROOT / "tests" / "messages" / "test_golden_messages.py").read_text("utf-8")

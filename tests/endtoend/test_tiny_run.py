@@ -20,8 +20,8 @@ from safetensors.torch import load_file
 
 import codaar_core
 from codaar_core.api import CodaarError, Loss, hook
-from codaar_core.engine import interruption
-from codaar_core.engine.interruption import Interrupted
+from codaar_core.engine.devices import signals as interruption
+from codaar_core.engine.devices.signals import Interrupted
 
 
 def weights(directory: Path) -> dict[str, torch.Tensor]:

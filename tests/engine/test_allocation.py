@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from codaar_core.engine import allocation
+from codaar_core.engine.devices import cpu_memory as allocation
 
 HOLES = """
 import sys
 import torch
-from codaar_core.engine.allocation import return_large_blocks
+from codaar_core.engine.devices.cpu_memory import return_large_blocks
 
 def held():
     return int(open("/proc/self/statm").read().split()[1]) * 4096
@@ -54,7 +54,7 @@ def test_who_has_set_it_is_not_overruled(monkeypatch):
 
 LARGE_PAGES = """
 import torch
-from codaar_core.engine.runtime import make_runtime
+from codaar_core.engine.devices.runtime import make_runtime
 from codaar_core.recipe.settings import DeviceSettings
 
 make_runtime(DeviceSettings(on="cpu"))

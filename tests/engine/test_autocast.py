@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from codaar_core import load
-from codaar_core.engine.build import build_data, build_model
+from codaar_core.engine.assembly.build import build_data, build_model
 
 
 @pytest.mark.parametrize("recipe", ["avt.toml", "paper/avt.toml"])

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from codaar_core.engine.model import Model
+from codaar_core.engine.assembly.model import Model
 
 
 class Part(nn.Linear):

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from codaar_core.api import AlignmentStep, CodaarError, Encoded, Quantized
-from codaar_core.engine.codebooks import statistics, update_codebooks
-from codaar_core.engine.runtime import Alone
+from codaar_core.engine.devices.runtime import Alone
+from codaar_core.engine.training.codebook_update import statistics, update_codebooks
 
 
 class Recorder:

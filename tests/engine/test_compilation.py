@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from codaar_core.engine import compilation
-from codaar_core.engine.model import Model
+from codaar_core.engine.assembly.model import Model
+from codaar_core.engine.training import compilation
 
 
 class Part(nn.Linear):

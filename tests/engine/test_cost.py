@@ -10,7 +10,7 @@ import torch
 from smallest import SMALLEST
 
 import codaar_core
-from codaar_core.engine.cost import peak_memory
+from codaar_core.engine.training.pretraining_cost import peak_memory
 
 
 @pytest.fixture(scope="module")

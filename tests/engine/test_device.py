@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from codaar_core.api import CodaarError
-from codaar_core.engine.runtime import choose_device, make_runtime
+from codaar_core.engine.devices.runtime import choose_device, make_runtime
 from codaar_core.recipe.settings import DeviceSettings
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from codaar_core.engine.health import Health
+from codaar_core.engine.training.nonfinite_guard import Health
 
 
 def trained(breaks_at: int | None, broken: str, dtype: torch.dtype) -> tuple[dict[str, torch.Tensor], Health]:

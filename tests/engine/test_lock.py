@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from codaar_core.api import CodaarError
-from codaar_core.engine.checkout import commit_of
-from codaar_core.engine.drift import Drift, compare, read_lock, refuse_drift
+from codaar_core.engine.record.git_commit import commit_of
+from codaar_core.engine.record.lock_comparison import Drift, compare, read_lock, refuse_drift
 
 LOCK = {
     "format": 1,

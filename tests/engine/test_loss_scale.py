@@ -12,10 +12,10 @@ from smallest import SMALLEST
 from torch import nn
 
 import codaar_core
-from codaar_core.engine import loss_scale
-from codaar_core.engine.checkpoint import load_training, newest_checkpoint, save_checkpoint
-from codaar_core.engine.health import Health
-from codaar_core.engine.loss_scale import LossScale
+from codaar_core.engine.record.checkpoint import load_training, newest_checkpoint, save_checkpoint
+from codaar_core.engine.training import loss_scale
+from codaar_core.engine.training.loss_scale import LossScale
+from codaar_core.engine.training.nonfinite_guard import Health
 
 CPU = torch.device("cpu")
 

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codaar_core.engine.means import Means
+from codaar_core.engine.training.epoch_means import Means
 
 CPU = torch.device("cpu")
 numbers = st.floats(-1e3, 1e3, width=32)

@@ -12,13 +12,13 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from codaar_core import load
 from codaar_core.api import hook
 from codaar_core.api.hooks import PROJECT, Specification
-from codaar_core.engine.build import build_data, build_model
-from codaar_core.engine.directory import RunDirectory
-from codaar_core.engine.interruption import Interruption
-from codaar_core.engine.model import Model
-from codaar_core.engine.pretrain import make_optimizer, pretrain
-from codaar_core.engine.runtime import make_runtime
-from codaar_core.engine.session import Session
+from codaar_core.engine.assembly.build import build_data, build_model
+from codaar_core.engine.assembly.model import Model
+from codaar_core.engine.devices.runtime import make_runtime
+from codaar_core.engine.devices.signals import Interruption
+from codaar_core.engine.record.run_directory import RunDirectory
+from codaar_core.engine.training.loop import make_optimizer, pretrain
+from codaar_core.engine.training.session import Session
 
 codebooks = pytest.importorskip("codaar_plugin_vqvae.codebooks")
 cpc = pytest.importorskip("codaar_plugin_cpc.cpc")

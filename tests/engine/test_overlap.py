@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codaar_core.api import Batch, CodaarError, Features, Split
-from codaar_core.engine.overlap import Overlap
+from codaar_core.engine.evaluation.seen_clips import Overlap
 
 NAMES = st.lists(st.sampled_from("abcdefgh"), max_size=12)
 

@@ -22,7 +22,7 @@ from codaar_core.api import (
     setting,
 )
 from codaar_core.features import PackedSplit, RandomSplit
-from codaar_core.features import packing as module
+from codaar_core.features.packed import writing as module
 from codaar_core.recipe import RecipeError
 
 pytest.importorskip("codaar_plugin_cmg")

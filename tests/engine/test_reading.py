@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codaar_core.api import Batch, Features
-from codaar_core.engine.reading import read_ahead
-from codaar_core.engine.runtime import Runtime
+from codaar_core.engine.devices.prefetch import read_ahead
+from codaar_core.engine.devices.runtime import Runtime
 
 PATIENCE = 30  # seconds until a test gives up waiting for the reader
 

@@ -9,9 +9,9 @@ import torch
 from torch import nn
 
 from codaar_core.api import Batch, Features, Quantized, Split
-from codaar_core.engine.coding import Coded, dropping_out
-from codaar_core.engine.selection import Choice
-from codaar_core.engine.transfer import clip_groups
+from codaar_core.engine.evaluation.encode_split import Coded, dropping_out
+from codaar_core.engine.evaluation.epoch_selection import Choice
+from codaar_core.engine.evaluation.transfer import clip_groups
 
 CLIPS = 10
 

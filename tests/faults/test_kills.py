@@ -38,7 +38,8 @@ TINY = (
 # Prints a line a checkpoint; slow saves are more likely to be hit.
 PROGRAM = """
 import sys, time
-from codaar_core.engine import checkpoint, run
+from codaar_core.engine import run
+from codaar_core.engine.record import checkpoint
 from codaar_core.recipe import load
 from codaar_core.api import CodaarError, hook
 

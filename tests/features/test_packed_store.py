@@ -31,8 +31,8 @@ from codaar_core.features import (
     pack_split,
     read_array,
 )
-from codaar_core.features import packing as module
-from codaar_core.features.packed import PackedFeatures
+from codaar_core.features.packed import writing as module
+from codaar_core.features.packed.source import PackedFeatures
 
 SPACE = Space((4,), 5)
 HEADER = Header("made up, version 1", "CC0-1.0", {"north": "by hand"})

@@ -12,7 +12,7 @@ import attrs
 import pytest
 
 from codaar_core.registry import KINDS, Entry, Registry
-from codaar_core.registry.outline import outline
+from codaar_core.registry.source.settings_outline import outline
 
 ROOT = Path(__file__).resolve().parents[2]
 EXTENDED = f'extends = ["{(ROOT / "recipes" / "avt.toml").as_posix()}"]\n'

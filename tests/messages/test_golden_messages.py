@@ -9,7 +9,7 @@ from toy_plugins import RECIPE
 
 from codaar_core.recipe import RecipeError, load
 from codaar_core.registry import registry
-from codaar_core.registry.index import Known
+from codaar_core.registry.index.known_plugins import Known
 
 BASE = """\
 codaar = 1

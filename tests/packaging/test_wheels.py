@@ -29,7 +29,7 @@ def test_core_carries_all_its_files(wheels):
 
 
 def test_core_carries_the_index(wheels):
-    inside = zipfile.ZipFile(wheels["codaar-core"]).read("codaar_core/registry/plugins.toml")
+    inside = zipfile.ZipFile(wheels["codaar-core"]).read("codaar_core/registry/index/plugins.toml")
     assert inside == (ROOT / "registry" / "plugins.toml").read_bytes()
 
 

@@ -14,13 +14,13 @@ from torch import Tensor
 from codaar_core import load
 from codaar_core.api import Batch, Features, Space, StepView, hook
 from codaar_core.api.hooks import PROJECT, Specification
-from codaar_core.engine import pretrain as loop
-from codaar_core.engine.build import build_model
-from codaar_core.engine.directory import RunDirectory
-from codaar_core.engine.interruption import Interruption
-from codaar_core.engine.model import Model
-from codaar_core.engine.runtime import Runtime
-from codaar_core.engine.session import Session
+from codaar_core.engine.assembly.build import build_model
+from codaar_core.engine.assembly.model import Model
+from codaar_core.engine.devices.runtime import Runtime
+from codaar_core.engine.devices.signals import Interruption
+from codaar_core.engine.record.run_directory import RunDirectory
+from codaar_core.engine.training import loop
+from codaar_core.engine.training.session import Session
 
 RECIPES = Path(__file__).resolve().parents[2] / "recipes"
 NO_DROPOUT = "encoders.{}.dropout=0.0"

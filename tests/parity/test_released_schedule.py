@@ -7,7 +7,7 @@ import torch
 from assembled import RECIPES
 
 from codaar_core import load
-from codaar_core.engine.pretrain import set_learning_rate
+from codaar_core.engine.training.loop import set_learning_rate
 
 
 def test_learning_rates(numbers):

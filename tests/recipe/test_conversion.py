@@ -9,10 +9,10 @@ import tomli
 from attrs.validators import ge, in_
 
 from codaar_core.api import ComponentError, setting
-from codaar_core.recipe.conversion import convert
-from codaar_core.recipe.origin import Source
-from codaar_core.recipe.positions import locate
-from codaar_core.recipe.tree import grow
+from codaar_core.recipe.checking.conversion import convert
+from codaar_core.recipe.toml.origin import Source
+from codaar_core.recipe.toml.positions import locate
+from codaar_core.recipe.toml.tree import grow
 
 MISSING = object()
 

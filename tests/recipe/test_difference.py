@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from codaar_core import diff, explain
-from codaar_core.recipe.literal import literal
+from codaar_core.recipe.toml.literal import literal
 
 laws = settings(deadline=None, max_examples=25, suppress_health_check=list(HealthCheck))
 values = st.one_of(

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from codaar_core.recipe.interpolation import interpolate
-from codaar_core.recipe.reading import read
-from codaar_core.recipe.tree import UNREADABLE, plain
+from codaar_core.recipe.toml.interpolation import interpolate
+from codaar_core.recipe.toml.reading import read
+from codaar_core.recipe.toml.tree import UNREADABLE, plain
 
 
 def filled(content: str) -> tuple[dict, list[str]]:

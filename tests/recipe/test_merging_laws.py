@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from codaar_core.recipe import RecipeError
-from codaar_core.recipe.literal import literal
-from codaar_core.recipe.origin import Origin, Source
-from codaar_core.recipe.positions import locate
-from codaar_core.recipe.reading import read
-from codaar_core.recipe.tree import Table, grow, merge, plain
+from codaar_core.recipe.toml.literal import literal
+from codaar_core.recipe.toml.origin import Origin, Source
+from codaar_core.recipe.toml.positions import locate
+from codaar_core.recipe.toml.reading import read
+from codaar_core.recipe.toml.tree import Table, grow, merge, plain
 
 names = st.sampled_from("abcd")
 values = st.one_of(st.integers(0, 3), st.lists(st.integers(0, 3), max_size=2), st.text("xy", max_size=2), st.booleans())

@@ -13,7 +13,7 @@ from toy_plugins import RECIPE
 
 from codaar_core import validate
 from codaar_core.recipe import load
-from codaar_core.recipe.literal import literal
+from codaar_core.recipe.toml.literal import literal
 
 pytestmark = pytest.mark.usefixtures("toy")
 LINES = RECIPE.split("\n")

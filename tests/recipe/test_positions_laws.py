@@ -8,8 +8,8 @@ import tomli_w
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from codaar_core.recipe.literal import key_literal, literal
-from codaar_core.recipe.positions import is_dotted_key, locate
+from codaar_core.recipe.toml.literal import key_literal, literal
+from codaar_core.recipe.toml.positions import is_dotted_key, locate
 
 keys = st.one_of(st.sampled_from("abc"), st.text("aé .=\"'#[]\\\n\t-", max_size=4), st.text(max_size=3))
 characters = st.characters(exclude_categories=["Cs"])

@@ -11,7 +11,7 @@ from slips import slips
 from toy_plugins import RECIPE
 
 from codaar_core import schema
-from codaar_core.recipe.literal import literal
+from codaar_core.recipe.toml.literal import literal
 
 pytestmark = pytest.mark.usefixtures("toy")
 laws = settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))

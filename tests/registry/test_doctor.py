@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from codaar_core import doctor
-from codaar_core.registry import index
-from codaar_core.registry.index import Known
+from codaar_core.registry.index import known_plugins as index
+from codaar_core.registry.index.known_plugins import Known
 
 
 def findings(state: str) -> list[str]:

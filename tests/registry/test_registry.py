@@ -20,7 +20,7 @@ from codaar_core.registry import (
     registry,
     summary,
 )
-from codaar_core.registry.index import Known, known_plugins
+from codaar_core.registry.index.known_plugins import Known, known_plugins
 from codaar_core.registry.local import kebab_case, load_file
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -44,7 +44,7 @@ def known(distribution: str, *provides: str) -> Known:
 
 def index(monkeypatch, *plugins: Known):
     monkeypatch.setattr(registry, "known_plugins", lambda: plugins)
-    from codaar_core.registry import index as index_module
+    from codaar_core.registry.index import known_plugins as index_module
 
     monkeypatch.setattr(index_module, "known_plugins", lambda: plugins)
 

@@ -8,7 +8,7 @@ import pytest
 
 from codaar_core import load_sweep
 from codaar_core.api import BenchmarkContext
-from codaar_core.engine.build import build_data
+from codaar_core.engine.assembly.build import build_data
 from codaar_core.recipe.plan import Plan
 
 

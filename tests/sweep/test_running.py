@@ -11,7 +11,7 @@ import pytest
 from codaar_core import load_sweep, run_sweep
 from codaar_core.api import CodaarError
 from codaar_core.cli.verbs.sweep import verb
-from codaar_core.recipe.arms import Sweep
+from codaar_core.recipe.sweep import Sweep
 from codaar_core.sweep import as_markdown, rows
 
 SWEEP = """
@@ -68,7 +68,7 @@ def test_a_failed_run_is_told_and_the_others_go_on(measured):
 )
 def test_failures_are_told_with_what_helps(sweep, measured, monkeypatch, count, told, help):
     broken = attrs.evolve(measured[2], failures=measured[2].failures * count)
-    monkeypatch.setattr("codaar_core.recipe.arms.load_sweep", lambda *_: sweep)
+    monkeypatch.setattr("codaar_core.recipe.sweep.load_sweep", lambda *_: sweep)
     monkeypatch.setattr("codaar_core.sweep.run_sweep", lambda *_, **__: [*measured[:2], broken])
     with pytest.raises(CodaarError, match=f"^{told}") as error:
         verb.callback(Path("small.toml"), (), (), (), False)

@@ -27,7 +27,7 @@ def verify(context: click.Context, root: Path) -> None:
 
     That is registry/plugins.toml: its form, names and licences, and that it says what the plug-ins of the checkout say.
     """
-    from codaar_core.registry.upkeep import verify_index
+    from codaar_core.registry.index.maintenance import verify_index
 
     findings = verify_index(root)
     print_findings(findings)
@@ -40,7 +40,7 @@ def verify(context: click.Context, root: Path) -> None:
 @root
 def sync(root: Path) -> None:
     """Write what follows from the plug-ins of the checkout."""
-    from codaar_core.registry.upkeep import sync_index
+    from codaar_core.registry.index.maintenance import sync_index
 
     click.echo(f"wrote {sync_index(root)}")
 
@@ -49,6 +49,6 @@ def sync(root: Path) -> None:
 @click.argument("name")
 def entry(name: str) -> None:
     """Print the block of an installed plug-in."""
-    from codaar_core.registry.upkeep import index_entry
+    from codaar_core.registry.index.maintenance import index_entry
 
     click.echo(index_entry(name), nl=False)

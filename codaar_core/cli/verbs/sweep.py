@@ -26,7 +26,7 @@ def verb(
     codaar sweep recipes/ablations/sweep.toml
     codaar sweep recipes/paper/table1.toml --arm codaar
     """
-    from codaar_core.recipe.arms import load_sweep
+    from codaar_core.recipe.sweep import load_sweep
 
     sweep = load_sweep(recipe, overrides, plugins)
 

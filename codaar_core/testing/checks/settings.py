@@ -12,14 +12,14 @@ import tomli_w
 import torch
 
 from codaar_core.api import ComponentError
-from codaar_core.recipe.conversion import convert
-from codaar_core.recipe.origin import Source
-from codaar_core.recipe.positions import locate
-from codaar_core.recipe.problem import Problem
+from codaar_core.recipe.checking.conversion import convert
 from codaar_core.recipe.resolved import settings
 from codaar_core.recipe.schema import alternatives
 from codaar_core.recipe.settings import BenchmarkSettings, DataSettings, LossSettings
-from codaar_core.recipe.tree import grow
+from codaar_core.recipe.toml.origin import Source
+from codaar_core.recipe.toml.positions import locate
+from codaar_core.recipe.toml.problem import Problem
+from codaar_core.recipe.toml.tree import grow
 from codaar_core.registry import KINDS
 from codaar_core.testing.check import Violation, check, expect
 from codaar_core.testing.subjects import MODULES, AlignmentSubject, ModuleSubject, Subject

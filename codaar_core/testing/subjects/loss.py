@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from codaar_core.api import EncoderContext, Loss, LossContext, QuantizerContext, StepView
-from codaar_core.engine.model import estimated
+from codaar_core.engine.assembly.model import estimated
 from codaar_core.testing import toy_model, toys
 from codaar_core.testing.subjects.module import ModuleSubject, Outputs
 from codaar_core.testing.toys import CLIPS, LATENT, MODALITIES, STEPS, generator_of

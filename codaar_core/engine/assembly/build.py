@@ -1,0 +1,138 @@
+"""Plan -> objects, in the order in which widths become known: data, quantizer, encoders, decoders, losses, heads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from codaar_core.api import (
+    AlignmentContext,
+    Benchmark,
+    BenchmarkContext,
+    ComponentError,
+    DataContext,
+    DataSource,
+    DecoderContext,
+    Encoder,
+    EncoderContext,
+    HeadContext,
+    LossContext,
+    Quantizer,
+    QuantizerContext,
+    Space,
+    TaskHead,
+)
+from codaar_core.engine.assembly.benchmark_splits import learns, open_packed, refuse_other_shapes, splits_of
+from codaar_core.engine.assembly.component_errors import blamed
+from codaar_core.engine.assembly.model import Model
+from codaar_core.engine.devices.runtime import derive_seed
+from codaar_core.recipe.plan import BenchmarkPlan, Block, Plan
+
+
+def build_component(plan: Plan, block: Block, context: Any) -> Any:
+    """Build one component with a seed of its own; its complaints point to its line of the recipe."""
+    with torch.random.fork_rng(devices=[]), blamed(plan, block):
+        torch.manual_seed(derive_seed(plan.run.seed, block.path))
+        component = block.component(block.config, context)
+    if not hasattr(component, "config"):
+        missing = ComponentError(f"{block.component.__name__}.__init__ must call super().__init__(config, context)")
+        raise plan.problem(block.path, missing)
+    return component
+
+
+def build_data(plan: Plan) -> DataSource:
+    """Build the data source and check that it has what the model wants; no file is opened."""
+    data = build_component(plan, plan.data, DataContext(plan.modalities))
+    absent = [m for m in plan.modalities if m not in data.spaces]
+    if absent:
+        has = ", ".join(data.spaces)
+        raise plan.problem("data", ComponentError(f"this data has no modality {absent[0]!r}", f"it has: {has}"))
+    return data
+
+
+def build_quantizer(plan: Plan) -> Quantizer:
+    """Build the quantizer alone, which knows the widths of codes."""
+    return build_component(plan, plan.quantizer, QuantizerContext(plan.modalities))
+
+
+def build_model(plan: Plan, spaces: dict[str, Space]) -> Model:
+    """Build everything that pretraining needs."""
+    quantizer = build_quantizer(plan)
+    encoders = {
+        m: build_component(plan, plan.encoders[m], EncoderContext(m, spaces[m], quantizer.latent))
+        for m in plan.modalities
+    }
+    decoders = {
+        m: build_component(plan, block, _decoder_context(m, quantizer, encoders[m], spaces[m]))
+        for m, block in plan.decoders.items()
+        if m in encoders
+    }
+    inputs = {m: spaces[m] for m in plan.modalities}
+    loss_context = LossContext(plan.modalities, quantizer.latent, quantizer.codes, inputs, encoders, quantizer)
+    losses = {name: build_component(plan, loss.block, loss_context) for name, loss in plan.losses.items()}
+    weights = {name: loss.weight for name, loss in plan.losses.items()}
+    align = [build_component(plan, block, AlignmentContext(plan.modalities)) for block in plan.align]
+    return Model(quantizer, encoders, decoders, losses, weights, align)
+
+
+def _decoder_context(modality: str, quantizer: Quantizer, encoder: Encoder, input: Space) -> DecoderContext:
+    return DecoderContext(modality, quantizer.codes, encoder.private, encoder.target or input)
+
+
+def build_benchmarks(plan: Plan, data: DataSource, quantizer: Quantizer) -> dict[str, Benchmark]:
+    """Build all benchmarks over the data of the run (they may bring their own), and try their heads.
+
+    This comes before any training, so that a benchmark that does not fit costs nobody an hour.
+    """
+    return {bench.name: build_benchmark(plan, bench, data, quantizer) for bench in plan.benchmarks}
+
+
+def build_benchmark(plan: Plan, bench: BenchmarkPlan, data: DataSource, quantizer: Quantizer) -> Benchmark:
+    """Build a benchmark, try its head, and look whether its features are like those of pretraining."""
+    context = BenchmarkContext(plan.modalities, data, plan.evaluate.mode)
+    benchmark = build_component(plan, bench.block, context)
+    head = build_head(plan, bench, benchmark, quantizer, seed=0)
+    if not bench.packed:
+        _refuse_mixture(plan, bench, benchmark.extraction, data)
+        return benchmark
+    for role, modality in splits_of(benchmark, learns(head)):
+        split = open_packed(plan, bench, role, modality)
+        refuse_other_shapes(split, data.spaces)
+        _refuse_mixture(plan, bench, split.layout.header.extraction, data)
+    return benchmark
+
+
+def _refuse_mixture(plan: Plan, bench: BenchmarkPlan, extraction: Mapping[str, str], data: DataSource) -> None:
+    """Features that different extractors made are no more comparable than those of different modalities."""
+    if plan.evaluate.extraction == "any":
+        return
+    for modality, made_by in extraction.items():
+        trained_on = data.extraction.get(modality, made_by)
+        if made_by != trained_on:
+            raise plan.problem(
+                bench.block.path,
+                ComponentError(
+                    f"its features of {modality} are made by {made_by}, those of pretraining by {trained_on}",
+                    'extract them anew by one of the two, or say evaluate.extraction = "any"',
+                ),
+            )
+
+
+def build_head(plan: Plan, bench: BenchmarkPlan, benchmark: Benchmark, quantizer: Quantizer, seed: int) -> TaskHead:
+    """Build a fresh head; its initial weights follow from ``seed``."""
+    context = HeadContext(quantizer.codes, quantizer.latent, benchmark.classes, benchmark.given)
+    with torch.random.fork_rng(devices=[]), blamed(plan, bench.head):
+        torch.manual_seed(derive_seed(seed, bench.head.path))
+        return bench.head.component(bench.head.config, context)
+
+
+def closed_forms(model: Model) -> list[dict[str, Any]]:
+    """The linear alignment steps as matrices, for the record."""
+    matrices = [(type(step).__name__, step.matrix(model.modalities)) for step in model.align]
+    return [
+        {"name": name, "modalities": list(model.modalities), "matrix": matrix.tolist()}
+        for name, matrix in matrices
+        if matrix is not None
+    ]

@@ -1,0 +1,1 @@
+"""Data of a run: what there is, packing, extraction."""

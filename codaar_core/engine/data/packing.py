@@ -1,0 +1,143 @@
+"""``codaar data pack``: a split of any data source, or all that a run reads of a benchmark, as packed files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import attrs
+
+from codaar_core.api import Benchmark, CodaarError, DataContext, DataError, DataSource
+from codaar_core.engine.assembly.benchmark_splits import learns, open_packed, open_split, packed_clips, splits_of
+from codaar_core.engine.assembly.build import build_benchmark, build_data, build_head, build_quantizer
+from codaar_core.engine.data.card import told_how_to_get
+from codaar_core.features import Header, Packed, PackedSplit, pack_split
+from codaar_core.features.packed.source import PRETRAIN, packed_file
+from codaar_core.features.packed.writing import Precision, Progress
+from codaar_core.recipe import load
+from codaar_core.recipe.checking.single_component import load_data
+from codaar_core.recipe.plan import BenchmarkPlan, Plan
+
+
+def pack_data(
+    name: Path | str,
+    to: Path | str,
+    split: str = PRETRAIN,
+    dtype: Precision = "float16",
+    overrides: Sequence[str] = (),
+    plugins: Sequence[Path | str] = (),
+    progress: Progress = lambda done, clips: None,
+) -> Packed:
+    """Write a split of a data source to ``to/SPLIT.h5``; what was interrupted goes on where it was.
+
+    Args:
+        name: A recipe, then its modalities are packed; or ``[provider:]name`` of a data source, then all it has.
+        to: Folder of the packed splits; ``use = "packed"`` reads it.
+        split: Name of the split.
+        dtype: Precision of the features.
+        overrides: ``data.SETTING=VALUE``, as ``-o`` takes them.
+        plugins: Python files of local components.
+        progress: Called after each clip with the number of clips done and of all.
+
+    Raises:
+        CodaarError: There is no such data source, its files are missing, or the disk is full.
+    """
+    data = _source(str(name), overrides, plugins)
+    header = Header(data.origin, data.card.licence, dict(data.extraction))
+    return pack_split(data.split(split), packed_file(Path(to), split), header, dtype, progress)
+
+
+def pack_benchmark(
+    recipe: Path | str,
+    bench: str,
+    to: Path | str,
+    dtype: Precision = "float16",
+    overrides: Sequence[str] = (),
+    plugins: Sequence[Path | str] = (),
+    progress: Progress = lambda done, clips: None,
+) -> list[Packed]:
+    """Write every split that a run of ``recipe`` opens of a benchmark to ``to/ROLE-MODALITY.h5``.
+
+    What was interrupted goes on where it was; files that are whole are kept. They hold the clips of the recipe's mode.
+
+    Args:
+        recipe: A TOML file that switches the benchmark on.
+        bench: Its name there: that of the block ``[bench.NAME]``.
+        to: Folder of the packed splits; ``bench.NAME.packed`` reads it.
+        dtype: Precision of the features.
+        overrides: ``path=value``, as ``-o`` takes them.
+        plugins: Python files of local components.
+        progress: Called after each clip with the number of clips done and of all of its split.
+
+    Returns:
+        What came of each split that was packed now.
+
+    Raises:
+        CodaarError: The recipe is wrong or has no such benchmark, its files are missing, the disk is full, or
+            everything is packed already.
+    """
+    plan = load(recipe, overrides, plugins)
+    original = attrs.evolve(_switched_on(plan, bench), packed="")
+    data, quantizer = build_data(plan), build_quantizer(plan)
+    benchmark = build_benchmark(plan, original, data, quantizer)
+    splits = splits_of(benchmark, learns(build_head(plan, original, benchmark, quantizer, seed=0)))
+    header, left = _header(plan, original, benchmark, data), _left(plan, attrs.evolve(original, packed=str(to)), splits)
+    with told_how_to_get(benchmark.card):
+        return [
+            pack_split(open_split(plan, original, benchmark, *split), path, header, dtype, progress)
+            for split, path in left.items()
+        ]
+
+
+def _switched_on(plan: Plan, name: str) -> BenchmarkPlan:
+    for bench in plan.benchmarks:
+        if bench.name == name:
+            return bench
+    on = ", ".join(bench.name for bench in plan.benchmarks) or "none"
+    raise CodaarError(f"{plan.source} switches no benchmark {name!r} on", f"evaluate.on has: {on}")
+
+
+def _left(plan: Plan, bench: BenchmarkPlan, splits: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Path]:
+    """The files that are still to write, by role and modality.
+
+    Raises:
+        DataError: None is, or one that is there is of another benchmark or mode.
+    """
+    files = {split: packed_clips(bench.packed, *split) for split in splits}
+    left = {split: path for split, path in files.items() if not path.exists()}
+    for split in files:
+        if split not in left:
+            open_packed(plan, bench, *split)
+    if not left:
+        raise DataError(f"{bench.packed} has every split of {bench.name} already", "remove them to pack them anew")
+    return left
+
+
+def _header(plan: Plan, bench: BenchmarkPlan, benchmark: Benchmark, data: DataSource) -> Header:
+    """A benchmark without a card reads the data of the recipe: what is known of these holds for it."""
+    name, mode = bench.block.entry.full_name, plan.evaluate.mode
+    if benchmark.card is None:
+        return Header(data.origin, data.card.licence, dict(data.extraction), name, mode)
+    return Header(benchmark.card.title, benchmark.card.licence, dict(benchmark.extraction), name, mode)
+
+
+def verify_packed(path: Path | str, progress: Progress = lambda done, clips: None) -> int:
+    """Compare every clip of a packed file with its checksum; gives their number.
+
+    Raises:
+        CodaarError: Some differ, or the file is no packed split.
+    """
+    split = PackedSplit(Path(path))
+    damaged = split.damaged(progress)
+    if damaged:
+        named = ", ".join(damaged[:5]) + (", ..." if len(damaged) > 5 else "")
+        raise CodaarError(f"{path}: {len(damaged):,} of {len(split):,} clips are damaged: {named}", "pack it anew")
+    return len(split)
+
+
+def _source(name: str, overrides: Sequence[str], plugins: Sequence[Path | str]) -> DataSource:
+    if name.endswith(".toml"):
+        return build_data(load(name, overrides, plugins))
+    block = load_data(name, overrides, plugins)
+    modalities = tuple(block.component(block.config, DataContext(())).spaces)
+    return block.component(block.config, DataContext(modalities))

@@ -1,0 +1,1 @@
+"""Transfer evaluation: frozen codes, heads trained on one modality, scored on another."""

@@ -1,0 +1,1 @@
+"""Pretraining: the loop, the codebook update, and what guards a step."""

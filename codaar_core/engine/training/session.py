@@ -1,0 +1,54 @@
+"""What the phases of one run share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import attrs
+import pluggy
+from torch import Tensor
+
+from codaar_core.engine.assembly.model import Model
+from codaar_core.engine.devices.runtime import Runtime
+from codaar_core.engine.devices.signals import Interruption
+from codaar_core.engine.record.run_directory import RunDirectory
+from codaar_core.engine.training.epoch_means import Means
+from codaar_core.engine.training.loss_scale import LossScale
+from codaar_core.recipe.plan import Plan
+
+
+@attrs.frozen
+class Session:
+    """One run: its plan, its model, where it computes, where it writes, who watches."""
+
+    plan: Plan
+    model: Model
+    runtime: Runtime
+    directory: RunDirectory
+    hook: pluggy.HookRelay
+    interruption: Interruption
+    scale: LossScale = attrs.field(init=False)
+    means: Means = attrs.field(init=False, factory=Means)
+
+    @scale.default
+    def _scale(self) -> LossScale:
+        return LossScale(self.runtime.device, self.runtime.narrow)
+
+    def besides(self) -> dict[str, Tensor]:
+        """What a checkpoint keeps besides model and optimizers."""
+        parts = {"scale/": self.scale.state, "means/": self.means.state}
+        return {prefix + name: value for prefix, state in parts.items() for name, value in state.items()}
+
+    def go_on(self, besides: Mapping[str, Tensor]) -> None:
+        """Take up what a checkpoint kept."""
+        scale, means = (
+            {name.removeprefix(prefix): value for name, value in besides.items() if name.startswith(prefix)}
+            for prefix in ("scale/", "means/")
+        )
+        self.scale.load(scale)
+        self.means.load(means, self.runtime.device)
+
+    @property
+    def resume_command(self) -> str:
+        """What to type to go on with this run."""
+        return f"codaar-run {self.plan.source} --resume {self.directory.path}"

@@ -1,0 +1,1 @@
+"""Packed stores: one memory-mapped HDF5 file a split."""

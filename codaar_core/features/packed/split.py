@@ -1,0 +1,136 @@
+"""Reads a packed file: columns are mapped into memory, and a batch is a gather of rows."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from codaar_core.api import Batch, DataError, Features, Space, Split
+from codaar_core.features.clip_split import left_out
+from codaar_core.features.packed.layout import BAD, DIGEST, IDS, STATE, THERE, Column, Layout, read_layout
+
+
+class PackedSplit(Split):
+    """The clips of a packed file, in the order of the split that was packed, without those that were bad.
+
+    Nothing is open between two processes: each maps the file when it first reads. Features come in the precision
+    that they were packed in.
+
+    Args:
+        path: The file.
+        modalities: Those to read; None: all.
+
+    Raises:
+        DataError: On first use: the file is missing, damaged or no packed split.
+    """
+
+    def __init__(self, path: Path, modalities: Sequence[str] | None = None) -> None:
+        self.path = path
+        self.modalities = modalities
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"path": self.path, "modalities": self.modalities}
+
+    @cached_property
+    def layout(self) -> Layout:
+        """Where everything lies."""
+        return read_layout(self.path)
+
+    @property
+    def spaces(self) -> Mapping[str, Space]:
+        """Shape and number of steps of each modality in the file."""
+        return {m: Space(column.shape[2:], column.shape[1]) for m, column in self.layout.named("inputs").items()}
+
+    @cached_property
+    def rows(self) -> np.ndarray:
+        """The rows of the clips that are there."""
+        return np.flatnonzero(self._column(STATE) == THERE)
+
+    @cached_property
+    def ids(self) -> Sequence[str] | None:
+        """Names of the clips; None where the split that was packed had none, as numbers are no recordings."""
+        return self._names if self.layout.header.named else None
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """Those of the split that was packed, and the clips that could not be read then, counted."""
+        return [*self.layout.header.notes, *left_out(self.layout.clips, len(self))]
+
+    @cached_property
+    def checksum(self) -> str:
+        """SHA-256 over the names and the checksums of all clips: equal for equal content."""
+        named = "\n".join(self._names).encode()
+        return hashlib.sha256(named + self._column(DIGEST)[self.rows].tobytes()).hexdigest()
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, indices: Sequence[int]) -> Batch:
+        """Gather the clips at ``indices``, in that order."""
+        rows = self.rows[np.asarray(indices, dtype=np.int64)]
+        inputs = {m: Features(_gathered(values, rows), _mask(mask, rows)) for m, (values, mask) in self._inputs.items()}
+        return Batch(inputs, {m: _gathered(values, rows) for m, values in self._targets.items()})
+
+    def given(self, indices: Sequence[int]) -> Tensor | None:
+        """What heads are given besides codes, where that was packed."""
+        if "given" not in self.layout.columns:
+            return None
+        return _gathered(self._column("given"), self.rows[np.asarray(indices, dtype=np.int64)])
+
+    def damaged(self, progress: Callable[[int, int], None] = lambda done, clips: None) -> list[str]:
+        """Compare every clip with its checksum; gives the names of those that differ, or are neither there nor bad."""
+        columns = [self._column(column.name) for column in self.layout.content]
+        state, names, digests = (self._column(name) for name in (STATE, IDS, DIGEST))
+        rows, damaged = np.flatnonzero(state != BAD), []
+        for done, row in enumerate(rows.tolist(), 1):
+            digest = hashlib.sha256()
+            for column in columns:
+                digest.update(np.ascontiguousarray(column[row]).data)
+            if state[row] != THERE or digest.digest() != digests[row].tobytes():
+                damaged.append(names[row].decode(errors="replace"))
+            progress(done, len(rows))
+        return damaged
+
+    def _column(self, name: str) -> np.ndarray:
+        return _mapped(self.layout.columns[name], self.path)
+
+    @cached_property
+    def _names(self) -> list[str]:
+        return [name.decode() for name in self._column(IDS)[self.rows]]
+
+    @cached_property
+    def _inputs(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        masks = self.layout.named("masks")
+        return {
+            m: (_mapped(column, self.path), _mapped(masks[m], self.path))
+            for m, column in self.layout.named("inputs").items()
+            if self.modalities is None or m in self.modalities
+        }
+
+    @cached_property
+    def _targets(self) -> dict[str, np.ndarray]:
+        return {m: _mapped(column, self.path) for m, column in self.layout.named("targets").items()}
+
+
+def _mapped(column: Column, path: Path) -> np.ndarray:
+    """A plain array over the file: the class memmap costs time at every access."""
+    try:
+        return np.asarray(column.mapped(path)).view(np.ndarray)
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} is shorter than it says: {error}", "remove it and pack again") from error
+
+
+def _gathered(column: np.ndarray, rows: np.ndarray) -> Tensor:
+    return torch.from_numpy(column[rows])
+
+
+def _mask(column: np.ndarray, rows: np.ndarray) -> Tensor | None:
+    mask = column[rows]
+    return None if mask.all() else torch.from_numpy(mask.astype(np.bool_))

@@ -1,0 +1,1 @@
+"""From a tree of values to checked settings; every problem is reported with its place."""

@@ -1,0 +1,135 @@
+"""One block of a recipe -> its component and checked settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from types import MappingProxyType
+from typing import Any
+
+import attrs
+
+from codaar_core.api.component import Component
+from codaar_core.recipe.checking.conversion import convert, unknown
+from codaar_core.recipe.plan import Block
+from codaar_core.recipe.toml.literal import describe
+from codaar_core.recipe.toml.origin import Origin
+from codaar_core.recipe.toml.problem import Problem
+from codaar_core.recipe.toml.tree import UNREADABLE, Table, Value
+from codaar_core.registry import KINDS, Entry, Registry, RegistryError, closest
+
+Loader = Callable[[Entry], type[Component]]
+
+
+class Blocks:
+    """Makes blocks; what is wrong with them is added to ``problems``.
+
+    Args:
+        registry: Finds components.
+        problems: Filled.
+        component: Gives the class of one, e.g. its outline; None: the registry loads it.
+    """
+
+    def __init__(self, registry: Registry, problems: list[Problem], component: Loader | None = None) -> None:
+        self.registry = registry
+        self.problems = problems
+        self.component = component or registry.load
+
+    def block(
+        self,
+        kind: str,
+        path: str,
+        table: Table,
+        elsewhere: Collection[str] = (),
+        default: str = "",
+        siblings: Mapping[str, Table] = MappingProxyType({}),
+    ) -> Block | None:
+        """Find the component of a block, and check its settings; None where there was a problem.
+
+        Args:
+            kind: Kind of the component.
+            path: Where the block stands, e.g. ``losses.main``.
+            table: The block; an empty one stands where a list named a block that is not there.
+            elsewhere: Keys that the framework reads.
+            default: The ``use`` where the block gives none; empty: it must.
+            siblings: Other blocks, which a wrong ``default`` may have meant.
+        """
+        found = self._found(kind, path, table, default, siblings)
+        if found is None:
+            return None
+        entry, origin = found
+        try:
+            component = self.component(entry)
+        except RegistryError as error:
+            self.problems.append(Problem(error.code, error.message, origin, error.help))
+            return None
+        taken = {"use", *elsewhere} & {*own_keys(component.Config)}
+        if taken:
+            help = f"this is for the authors of {entry.distribution}"
+            message = f"{path}: {component.__name__} has a setting {min(taken)!r}, which belongs to the framework"
+            self.problems.append(Problem("broken-plugin", message, origin, help))
+        if self._misspelt(path, table.without(["use", *elsewhere, *own_keys(component.Config)])):
+            return None  # an inherited component is not the one that is meant
+        config = convert(component.Config, table, path, self.problems, {"use", *elsewhere})
+        return None if config is None else Block(path, entry, component, config, origin)
+
+    def framework(self, settings: type, path: str, table: Table) -> Any:
+        """The framework's part of a block."""
+        return convert(settings, table.only(own_keys(settings)), path, self.problems)
+
+    def switched_off(self, settings: type, path: str, table: Table) -> None:
+        """Check what can be checked of a block whose component is not looked up."""
+        self.framework(settings, path, table)
+        self._use(path, table, "")
+
+    def _found(
+        self, kind: str, path: str, table: Table, default: str, siblings: Mapping[str, Table]
+    ) -> tuple[Entry, Origin] | None:
+        use = self._use(path, table, default)
+        if use is None:
+            return None
+        if not use and not self._misspelt(path, table):
+            help = f'use = "..."   # `codaar list {KINDS[kind].plural}` shows what there is'
+            self.problems.append(Problem("missing-setting", f"[{path}] needs 'use'", table.origin, help))
+        if not use:
+            return None
+        node = table.items.get("use")
+        origin = node.origin if node else table.origin
+        try:
+            return self.registry.find(kind, use), origin
+        except RegistryError as error:
+            if node or not self._misspelt(path, table):
+                meant = "" if node else _meant(path, siblings)
+                self.problems.append(Problem(error.code, error.message, origin, meant or error.help))
+            return None
+
+    def _use(self, path: str, table: Table, default: str) -> str | None:
+        """What the block says to use; None where that cannot be read."""
+        node = table.items.get("use")
+        if node is None:
+            return default
+        if isinstance(node, Value) and isinstance(node.data, str):
+            return node.data
+        if not (isinstance(node, Value) and node.data is UNREADABLE):
+            got = describe(node.data) if isinstance(node, Value) else "a table"
+            self.problems.append(Problem("wrong-value", f"{path}.use: expected a string, got {got}", node.origin))
+        return None
+
+    def _misspelt(self, path: str, table: Table) -> bool:
+        """Whether a key was meant to be ``use``; then there is a problem at that key."""
+        for key, node in table.items.items():
+            if closest(key, ["use"]):
+                self.problems.append(unknown(key, node, path, ["use"], table))
+                return True
+        return False
+
+
+def _meant(path: str, siblings: Mapping[str, Table]) -> str:
+    """Ask for another block of the section, where one has nearly that name."""
+    section, _, name = path.partition(".")
+    near = closest(name, siblings)
+    return f"did you mean {near[0]!r}? [{section}.{near[0]}] is at {siblings[near[0]].key}" if near else ""
+
+
+def own_keys(settings: type) -> list[str]:
+    """The keys that a settings class reads."""
+    return [field.name for field in attrs.fields(settings)]

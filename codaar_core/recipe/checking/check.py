@@ -1,0 +1,296 @@
+"""A merged recipe -> a plan, or all of its problems at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from codaar_core.recipe import resolved
+from codaar_core.recipe.checking.blocks import Blocks, Loader, own_keys
+from codaar_core.recipe.checking.conversion import convert
+from codaar_core.recipe.checking.modalities import mismatches
+from codaar_core.recipe.plan import BenchmarkPlan, Block, LossPlan, Plan
+from codaar_core.recipe.settings import PER_MODALITY, SECTIONS, SWITCHED, TABLES, DataSettings
+from codaar_core.recipe.toml.interpolation import interpolate
+from codaar_core.recipe.toml.literal import describe, literal
+from codaar_core.recipe.toml.origin import Origin
+from codaar_core.recipe.toml.problem import Problem, RecipeError, place_of
+from codaar_core.recipe.toml.reading import DIRECTIVES, Recipe
+from codaar_core.recipe.toml.tree import UNREADABLE, Table, Value, merge
+from codaar_core.registry import KINDS, Registry, RegistryError, closest, did_you_mean, join_or
+
+FORMAT = 1
+SWEEP = "sweep"  # a table of recipes too, which stands for several runs: see arms.py
+
+
+def check(recipe: Recipe, overrides: Sequence[str] = (), plugins: Sequence[Path] = ()) -> Plan:
+    """Check a recipe from end to end: against the outlines of its components, and then against themselves.
+
+    So a recipe that is wrong is refused without an import of any component, or of torch. A good one is checked again
+    by the components that are on, which are imported for it.
+
+    Raises:
+        RecipeError: With everything that is wrong.
+    """
+    registry = Registry()
+    _Checker(recipe, registry, registry.outline).plan(tuple(overrides), plugins)
+    return _Checker(recipe, registry, registry.load).plan(tuple(overrides), plugins)
+
+
+class _Checker:
+    """Goes through the sections; each method notes what is wrong and goes on."""
+
+    def __init__(self, recipe: Recipe, registry: Registry, component: Loader) -> None:
+        self.recipe = recipe
+        self.problems: list[Problem] = []
+        self.notes: list[Problem] = []
+        self.unreadable: set[str] = set()  # tables about which there is a problem already
+        tree, found = interpolate(recipe.tree)
+        self.problems += found
+        self.tree = self._known(tree)
+        self.registry = registry
+        self.blocks = Blocks(registry, self.problems, component)
+
+    def plan(self, overrides: tuple[str, ...], plugins: Sequence[Path]) -> Plan:
+        """Check everything, then give the plan or raise."""
+        self._format()
+        files = self._plugins(plugins)
+        sections = {name: self._section(name, settings) for name, settings in SECTIONS.items()}
+        modalities = self._names("model.modalities", required=True)
+        data, batch = self._data()
+        quantizer = self._required("quantizer")
+        per_modality = self._per_modality(modalities)
+        on = {section: self._switched(section) for section in SWITCHED}
+        self._align_needs_two(modalities)
+        if self.problems or data is None or quantizer is None:  # without problems both are there
+            raise RecipeError(self.problems)
+        sections["run"] = attrs.evolve(sections["run"], plugins=files)
+        return Plan(
+            source=self.recipe.source,
+            run=sections["run"],
+            device=sections["device"],
+            optimizer=sections["optimizer"],
+            evaluate=sections["evaluate"],
+            modalities=sections["model"].modalities,
+            data=data,
+            batch=batch,
+            encoders=per_modality["encoders"],
+            decoders=per_modality["decoders"],
+            quantizer=quantizer,
+            align=tuple(on["align"].values()),
+            losses=on["losses"],
+            benchmarks=tuple(on["bench"].values()),
+            hooks=tuple(on["hooks"].values()),
+            recipe=self.recipe,
+            resolved={
+                "codaar": FORMAT,
+                **{name: resolved.settings(settings) for name, settings in sections.items()},
+                "data": {**resolved.block(data), "batch": batch},
+                "quantizer": resolved.block(quantizer),
+                **{name: resolved.blocks(blocks) for name, blocks in {**per_modality, **on}.items()},
+            },
+            overrides=overrides,
+            notes=tuple(sorted(self.notes, key=place_of)),
+        )
+
+    # the top of a recipe
+
+    def _known(self, tree: Table) -> Table:
+        """The known tables. A misspelt one is read under the name that was meant, so that one slip is one problem."""
+        known = Table({}, tree.key)
+        for key, node in tree.items.items():
+            if key not in ("codaar", SWEEP, *TABLES):
+                key = self._unknown_table(key, node, tree)
+            if key in TABLES and isinstance(node, Value):
+                self._not_a_table(key, node)
+            elif key and key != SWEEP:
+                known = merge(known, Table({key: node}, tree.key))  # it may be inherited, where this one is misspelt
+        return known
+
+    def _unknown_table(self, key: str, node: Table | Value, tree: Table) -> str:
+        near = closest(key, ["codaar", *TABLES, *DIRECTIVES, SWEEP])
+        what = f"table [{key}]" if isinstance(node, Table) else f"setting {key!r}"
+        help = did_you_mean(key, near) or f"its tables are {', '.join(sorted(TABLES))}"
+        self.problems.append(Problem("unknown-table", f"a recipe has no {what}", node.key, help))
+        return next((name for name in near if name not in DIRECTIVES), "")
+
+    def _not_a_table(self, path: str, node: Value) -> None:
+        self.unreadable.add(path)
+        if node.data is not UNREADABLE:
+            help = f"[{path}]\nuse = {literal(node.data)}" if isinstance(node.data, str) else f"begin it with [{path}]"
+            message = f"{path}: expected a table, got {describe(node.data)}"
+            self.problems.append(Problem("wrong-value", message, node.origin, help))
+
+    def _format(self) -> None:
+        node = self.tree.items.get("codaar")
+        if node is None:
+            message, origin = "the recipe does not say which format it has", self.tree.origin
+        elif not isinstance(node, Value) or type(node.data) is not int:
+            message, origin = "codaar: expected the number of the recipe format", node.origin
+        elif node.data != FORMAT:
+            message, origin = f"this codaar-core reads recipe format {FORMAT}, not {node.data}", node.origin
+        else:
+            return
+        if not any(closest(key, ["codaar"]) for key in self.recipe.tree.items if key != "codaar"):
+            self.problems.append(Problem("recipe-format", message, origin, f"codaar = {FORMAT}"))
+
+    def _plugins(self, more: Sequence[Path]) -> tuple[str, ...]:
+        """Load the local files that the recipe or the command line names; gives their absolute paths."""
+        named = [(_beside(origin, name), origin) for name, origin in self._names("run.plugins") or []]
+        files: list[str] = []
+        for path, origin in [*named, *((Path(path), None) for path in more)]:
+            if str(path.resolve()) in files:
+                continue
+            files.append(str(path.resolve()))
+            try:
+                self.registry.add_file(path)
+            except RegistryError as error:
+                self.problems.append(Problem(error.code, error.message, origin, error.help))
+        return tuple(files)
+
+    # sections
+
+    def _table(self, path: str) -> Table:
+        """A table of the recipe; an empty one where there is none."""
+        node = self.tree.find(tuple(path.split(".")))
+        return node if isinstance(node, Table) else Table({}, self.tree.origin)
+
+    def _section(self, name: str, settings: type) -> Any:
+        return None if name in self.unreadable else convert(settings, self._table(name), name, self.problems)
+
+    def _names(self, path: str, required: bool = False) -> list[tuple[str, Origin]] | None:
+        """The names in a list and where each stands; None where it cannot be read: then all blocks are checked."""
+        section, _, key = path.partition(".")
+        node = self.tree.find((section, key))
+        known = own_keys(SECTIONS[section])
+        if any(key in closest(other, known) for other in self._table(section).without(known).items):
+            return None  # what was meant for this list stands under a misspelt key
+        if node is None:
+            return None if required or section in self.unreadable else []
+        if not (isinstance(node, Value) and isinstance(node.data, list)):
+            return None
+        names = {name: node.element(number) for number, name in enumerate(node.data) if isinstance(name, str)}
+        return list(names.items())
+
+    # blocks
+
+    def _data(self) -> tuple[Block | None, int]:
+        block = self._required("data", own_keys(DataSettings))
+        framework = self.blocks.framework(DataSettings, "data", self._table("data"))
+        return block, framework.batch if framework else 0
+
+    def _required(self, name: str, elsewhere: Sequence[str] = ()) -> Block | None:
+        """The block of a section that holds just one: there the section is called like the kind."""
+        if name in self.unreadable:
+            return None
+        if name in self.tree.items:
+            return self.blocks.block(name, name, self._table(name), elsewhere)
+        help = f'[{name}]\nuse = "..."   # `codaar list {KINDS[name].plural}` shows what there is'
+        self.problems.append(Problem("missing-setting", f"the recipe has no [{name}]", self.tree.origin, help))
+        return None
+
+    def _inside(self, section: str) -> dict[str, Table]:
+        """The blocks of a section by name."""
+        blocks = {}
+        for name, node in self._table(section).items.items():
+            if isinstance(node, Table):
+                blocks[name] = node
+            else:
+                self._not_a_table(f"{section}.{name}", node)
+        return blocks
+
+    def _per_modality(self, modalities: list[tuple[str, Origin]] | None) -> dict[str, dict[str, Block]]:
+        sections = {section: self._inside(section) for section in PER_MODALITY}
+        if modalities is not None and "encoders" not in self.unreadable:
+            readable = {name: at for name, at in modalities if f"encoders.{name}" not in self.unreadable}
+            for problem in mismatches(readable, **sections):
+                (self.problems if problem.level == "error" else self.notes).append(problem)
+        return {section: self._of_modalities(section, of, modalities) for section, of in sections.items()}
+
+    def _of_modalities(
+        self, section: str, blocks: dict[str, Table], modalities: list[tuple[str, Origin]] | None
+    ) -> dict[str, Block]:
+        """The blocks of the modalities that are on, those without a problem."""
+        names = [name for name in (blocks if modalities is None else dict(modalities)) if name in blocks]
+        found = {name: self.blocks.block(PER_MODALITY[section], f"{section}.{name}", blocks[name]) for name in names}
+        return {name: block for name, block in found.items() if block is not None}
+
+    def _switched(self, section: str) -> dict[str, Any]:
+        """The blocks of a section that its list switches on, in order."""
+        tables = self._inside(section)
+        names = self._names(SWITCHED[section].switch)
+        on = {name: table.key for name, table in tables.items()} if names is None else dict(names)
+        off = {name: table for name, table in tables.items() if name not in on}
+        for name, table in off.items():
+            meant = [each for each in on if each not in tables or not table.key.source.is_file]
+            defined = [each for each, other in off.items() if other.key.source.is_file and each != name]
+            self._switched_off(section, name, table, closest(name, meant) or closest(name, defined))
+            if _is_overridden(table):  # its keys may be misspelt there
+                self._on(section, name, table, off)
+            else:
+                self.blocks.switched_off(SWITCHED[section].settings, f"{section}.{name}", table)
+        found = {}
+        for name, origin in on.items():
+            if f"{section}.{name}" not in self.unreadable:
+                found[name] = self._on(section, name, tables.get(name, Table({}, origin)), off)
+        return found
+
+    def _switched_off(self, section: str, name: str, table: Table, near: list[str]) -> None:
+        named = join_or([f"[{section}.{each}]" for each in near])
+        help = f"did you mean {named}?" if near else f"{SWITCHED[section].switch} switches blocks on"
+        message = f"[{section}.{name}] is not switched on"
+        if table.key.source.is_file:
+            self.notes.append(Problem("unused-block", message, table.key, help, "note"))
+        else:  # a file may define more than it uses; an -o without any effect is a slip
+            self.problems.append(Problem("unused-block", message, table.key, help))
+
+    def _on(self, section: str, name: str, table: Table, off: dict[str, Table]) -> Any:
+        kind, _, settings = SWITCHED[section]
+        path = f"{section}.{name}"
+        head = ["head"] if section == "bench" else []
+        block = self.blocks.block(kind, path, table, [*own_keys(settings), *head], name, off)
+        framework = self.blocks.framework(settings, path, table)
+        trained = self._head(path, block, table) if section == "bench" else None
+        if block is None or framework is None:
+            return None
+        if section == "losses":
+            return LossPlan(block, framework.weight)
+        if section == "bench":
+            return trained and BenchmarkPlan(name, block, trained, **attrs.asdict(framework))
+        return block
+
+    def _head(self, path: str, benchmark: Block | None, table: Table) -> Block | None:
+        head = table.items.get("head", Table({}, benchmark.origin if benchmark else table.origin))
+        if isinstance(head, Value):
+            help = f"head = {{ use = {literal(head.data)} }}" if isinstance(head.data, str) else "head = { use = ... }"
+            message = f"{path}.head: expected a table, got {describe(head.data)}"
+            self.problems.append(Problem("wrong-value", message, head.origin, help))
+            return None
+        default = self._default_head(benchmark) if benchmark else ""
+        unknowable = benchmark is None and "use" not in head.items
+        return None if unknowable else self.blocks.block("head", f"{path}.head", head, (), default)
+
+    def _default_head(self, benchmark: Block) -> str:
+        """The head that a benchmark names; that of its own package, where others have one of that name too."""
+        use = getattr(benchmark.component, "head", "")
+        own = f"{benchmark.entry.provider}:{use}"
+        return own if own in [entry.full_name for entry in self.registry.entries("head")] else use
+
+    def _align_needs_two(self, modalities: list[tuple[str, Origin]] | None) -> None:
+        steps = self.tree.find(("model", "align"))
+        if modalities is not None and len(modalities) < 2 and isinstance(steps, Value) and steps.data:
+            message = f"model.align needs two modalities, model.modalities has {len(modalities)}"
+            self.problems.append(Problem("lone-modality", message, steps.origin, "align = []"))
+
+
+def _is_overridden(block: Table) -> bool:
+    """Whether it is from a file, with a value from the command line."""
+    return block.key.source.is_file and any(not value.origin.source.is_file for _, value in block.walk())
+
+
+def _beside(origin: Origin, name: str) -> Path:
+    """A path in a recipe is relative to that file; one on the command line to where one stands."""
+    return Path(origin.source.name).parent / name if origin.source.is_file else Path(name)

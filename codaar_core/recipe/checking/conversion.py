@@ -1,0 +1,251 @@
+"""Tables of a recipe -> typed settings. Strict: nothing is converted silently, and every problem is collected."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from types import NoneType, SimpleNamespace, UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
+
+import attrs
+import cattrs
+
+from codaar_core.api.errors import CodaarError
+from codaar_core.recipe.toml.literal import describe, literal
+from codaar_core.recipe.toml.problem import Problem
+from codaar_core.recipe.toml.tree import UNREADABLE, Table, Value, plain
+from codaar_core.registry import closest, join_or
+
+T = TypeVar("T", bound=attrs.AttrsInstance)
+
+
+class Mismatch(ValueError):
+    """A value has the wrong type; ``inside`` is the path to the element of a list that is meant."""
+
+    def __init__(self, message: str, help: str = "", inside: tuple[int, ...] = ()) -> None:
+        super().__init__(message)
+        self.help = help
+        self.inside = inside
+
+
+class Mismatches(ValueError):
+    """Several elements of a list have the wrong type."""
+
+    def __init__(self, each: list[Mismatch]) -> None:
+        super().__init__()
+        self.each = each
+
+
+# Strict types
+
+NAMES = {bool: "true or false", int: "an integer", float: "a number", str: "a string"}
+
+
+def _scalar(value: Any, kind: type) -> Any:
+    if type(value) is kind:
+        return value
+    if kind is float and type(value) is int:
+        return float(value)
+    raise Mismatch(f"expected {NAMES[kind]}, got {describe(value)}", _correction(value, kind))
+
+
+def _correction(value: Any, kind: type) -> str:
+    """What to write instead, where that is plain."""
+    if kind is str and not isinstance(value, (list, dict)):
+        return f'write "{literal(value)}" in quotes'
+    if kind is int and isinstance(value, float) and value.is_integer():
+        return f"write {int(value)}"
+    if isinstance(value, str) and _reads_as(value, kind):
+        return f"write {value.strip().lower()} without quotes"
+    return ""
+
+
+def _reads_as(written: str, kind: type) -> bool:
+    if kind is bool:
+        return written.strip().lower() in ("true", "false")
+    try:
+        kind(written)
+    except ValueError:
+        return False
+    return True
+
+
+def _choice(value: Any, kind: Any) -> Any:
+    choices = get_args(kind)
+    if any(type(value) is type(choice) and value == choice for choice in choices):
+        return value
+    known = [literal(choice) for choice in choices]
+    near = closest(literal(value), known)
+    raise Mismatch(f"expected {join_or(known)}, got {literal(value)}", f"did you mean {join_or(near)}?" if near else "")
+
+
+def _tuple(value: Any, kind: Any) -> tuple[Any, ...]:
+    if not isinstance(value, list):
+        raise Mismatch(f"expected a list, got {describe(value)}", f"write [{literal(value)}]")
+    kinds = list(get_args(kind))
+    if kinds[-1] is ...:
+        kinds = [kinds[0]] * len(value)
+    if len(kinds) != len(value):
+        raise Mismatch(f"expected a list of {len(kinds)}, got {len(value)}: {literal(value)}")
+    return tuple(_collect(value, kinds))
+
+
+def _collect(values: list[Any], kinds: Collection[Any]) -> list[Any]:
+    found, wrong = [], []
+    for number, (value, kind) in enumerate(zip(values, kinds, strict=True)):
+        try:
+            found.append(_converter.structure(value, kind))
+        except (Mismatch, Mismatches) as error:
+            inner = error.each if isinstance(error, Mismatches) else [error]
+            wrong += [Mismatch(str(each), each.help, (number, *each.inside)) for each in inner]
+    if wrong:
+        raise Mismatches(wrong)
+    return found
+
+
+def _union(value: Any, kind: Any) -> Any:
+    """The first member that fits; None is what a setting is when the recipe says nothing."""
+    members = [member for member in get_args(kind) if member is not NoneType]
+    errors = []
+    for member in members:
+        try:
+            return _converter.structure(value, member)
+        except (Mismatch, Mismatches) as error:
+            errors.append(error)
+    if len(members) == 1:
+        raise errors[0]
+    raise Mismatch(f"expected {join_or([NAMES.get(each, str(each)) for each in members])}, got {describe(value)}")
+
+
+def _strict_converter() -> cattrs.Converter:
+    converter = cattrs.Converter(forbid_extra_keys=True)
+    for kind in NAMES:
+        converter.register_structure_hook(kind, _scalar)
+    converter.register_structure_hook_func(lambda kind: get_origin(kind) is Literal, _choice)
+    converter.register_structure_hook_func(lambda kind: get_origin(kind) is tuple, _tuple)
+    converter.register_structure_hook_func(lambda kind: get_origin(kind) in (Union, UnionType), _union)
+    return converter
+
+
+_converter = _strict_converter()
+
+
+# Settings classes
+
+
+def convert(
+    settings: type[T], table: Table, path: str, problems: list[Problem], elsewhere: Collection[str] = ()
+) -> T | None:
+    """Turn a table into an object of an attrs class; None where there was a problem.
+
+    Args:
+        settings: The class.
+        table: What the recipe says.
+        path: The table's path, for messages.
+        problems: Everything that is wrong is added here.
+        elsewhere: Keys of this table that are read elsewhere.
+    """
+    before = len(problems)
+    problems += _wrong_keys(settings, table, path, elsewhere)
+    values = {}
+    for name, node in _given(settings, table, elsewhere).items():
+        try:
+            values[name] = _converter.structure(plain(node), getattr(attrs.fields(settings), name).type)
+        except Exception as error:
+            problems += _mismatched(error, node, f"{path}.{name}")
+    problems += _refused(settings, values, table, path)
+    unreadable = any(_is_unreadable(node) for node in table.items.values())
+    return None if unreadable or len(problems) > before else _built(settings, values, table, path, problems)
+
+
+def _wrong_keys(settings: type, table: Table, path: str, elsewhere: Collection[str]) -> Iterator[Problem]:
+    known = [*(field.name for field in attrs.fields(settings)), *elsewhere]
+    misspelt: set[str] = set()
+    for key, node in table.without(known).items.items():
+        misspelt.update(closest(key, known))
+        yield unknown(key, node, path, known, table)
+    for field in attrs.fields(settings):
+        if field.default is attrs.NOTHING and field.name not in {*table.items, *elsewhere, *misspelt}:
+            yield missing(field, path, table)
+
+
+def _given(settings: type, table: Table, elsewhere: Collection[str]) -> dict[str, Table | Value]:
+    """What the table says about the settings, as far as it can be read."""
+    names = {field.name for field in attrs.fields(attrs.resolve_types(settings))} - {*elsewhere}
+    return {key: node for key, node in table.only(names).items.items() if not _is_unreadable(node)}
+
+
+def _is_unreadable(node: Table | Value) -> bool:
+    values = [node] if isinstance(node, Value) else [value for _, value in node.walk()]
+    return any(value.data is UNREADABLE for value in values)
+
+
+def _built(settings: type[T], values: dict[str, Any], table: Table, path: str, problems: list[Problem]) -> T | None:
+    try:
+        return settings(**values)
+    except Exception as error:  # a check that looks at several settings together
+        problems.append(
+            Problem("refused-value", f"[{path}]: {_reason(error)}", table.origin, getattr(error, "help", ""))
+        )
+        return None
+
+
+def _mismatched(error: Exception, node: Table | Value, path: str) -> Iterator[Problem]:
+    for each in error.each if isinstance(error, Mismatches) else [error]:
+        origin = node.element(*each.inside) if isinstance(node, Value) and isinstance(each, Mismatch) else node.origin
+        yield Problem("wrong-value", f"{path}: {each}", origin, getattr(each, "help", ""))
+
+
+def _refused(settings: type, good: dict[str, Any], table: Table, path: str) -> Iterator[Problem]:
+    """What the checks of the settings say, one by one; a check may look at the other settings too."""
+    together = SimpleNamespace(**{field.name: field.default for field in attrs.fields(settings)} | good)
+    for name in table.items.keys() - good.keys():
+        vars(together).pop(name, None)
+    for field in attrs.fields(settings):
+        if field.validator is None or field.name not in good:
+            continue
+        try:
+            field.validator(together, field, good[field.name])
+        except AttributeError:  # it looks at a setting that is wrong itself
+            continue
+        except Exception as error:
+            yield Problem(
+                "refused-value",
+                f"{path}.{field.name}{_said(error, field.name)}",
+                table.items[field.name].origin,
+                getattr(error, "help", ""),
+            )
+
+
+def _said(error: Exception, name: str) -> str:
+    """A validator's message without the name it begins with."""
+    reason = _reason(error)
+    own = f"'{name}' "
+    return f" {reason.removeprefix(own)}" if reason.startswith(own) else f": {reason}"
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, CodaarError):
+        return error.message
+    return str(error.args[0]) if error.args else type(error).__name__
+
+
+def unknown(key: str, node: Table | Value, path: str, known: Collection[str], table: Table) -> Problem:
+    """An unknown key, with the key that was meant and what that is set to."""
+    near, message = closest(key, known), f"[{path}] has no setting {key!r}"
+    if not near:
+        return Problem("unknown-setting", message, node.key, f"it has {', '.join(sorted(known))}")
+    given = table.items.get(near[0])
+    now = (
+        f" ({literal(given.data)}, from {given.origin})"
+        if isinstance(given, Value) and not _is_unreadable(given)
+        else ""
+    )
+    help = f"did you mean {join_or([repr(each) for each in near])}?{now}"
+    return Problem("unknown-setting", message, node.key, help)
+
+
+def missing(field: attrs.Attribute, path: str, table: Table) -> Problem:
+    """A setting without default that the recipe does not give."""
+    meaning = field.metadata.get("help", "")
+    help = f"{field.name} = ...   # {meaning}"
+    return Problem("missing-setting", f"[{path}] needs {field.name!r}", table.origin, help)

@@ -1,0 +1,38 @@
+"""Holding the blocks of encoders and decoders against the modalities: a slip on either side is one problem."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from codaar_core.recipe.toml.origin import Origin
+from codaar_core.recipe.toml.problem import Problem
+from codaar_core.recipe.toml.tree import Table
+from codaar_core.registry import closest, did_you_mean
+
+Blocks = Mapping[str, Table]
+
+
+def mismatches(modalities: Mapping[str, Origin], encoders: Blocks, decoders: Blocks) -> Iterator[Problem]:
+    """Problems and notes: every modality needs an encoder, a block should be for a modality."""
+    meant: set[str] = set()  # blocks that a misspelt modality means
+    for modality, origin in modalities.items():
+        near = closest(modality, [name for name in encoders if name not in modalities])
+        block_is_misspelt = near and decoders and near[0] not in decoders
+        if modality not in encoders and not block_is_misspelt:
+            meant.update(near)
+            help = did_you_mean(modality, near) or f'[encoders.{modality}]\nuse = "..."   # `codaar list encoders`'
+            yield Problem("missing-encoder", f"modality {modality!r} has no encoder", origin, help)
+    for section, blocks in (("encoders", encoders), ("decoders", decoders)):
+        without = [modality for modality in modalities if modality not in blocks]
+        for name, table in blocks.items():
+            if name not in modalities and name not in meant:
+                yield _stray(section, name, table, without)
+
+
+def _stray(section: str, name: str, table: Table, without: list[str]) -> Problem:
+    """A block for no modality: a slip if some modality lacks one; else left over from a larger recipe."""
+    message = f"[{section}.{name}] is for no modality of model.modalities"
+    near = closest(name, without)
+    if near:
+        return Problem("unused-block", message, table.key, f"did you mean [{section}.{near[0]}]?")
+    return Problem("unused-block", message, table.key, "it is not used", "note")

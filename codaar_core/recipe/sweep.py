@@ -1,0 +1,197 @@
+"""A recipe with a table [sweep] -> several plans: one for each arm and seed, and the table they fill."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import attrs
+from attrs.validators import deep_iterable, ge
+
+from codaar_core.api.component import setting
+from codaar_core.recipe.checking.check import SWEEP, check
+from codaar_core.recipe.checking.conversion import convert
+from codaar_core.recipe.plan import Plan
+from codaar_core.recipe.toml.problem import Problem, RecipeError
+from codaar_core.recipe.toml.reading import Recipe, read, read_arm, read_overrides
+from codaar_core.recipe.toml.tree import Table, Value, merge
+
+PRETRAINING = "pretraining/"  # before a value of results.json's "pretraining"
+
+
+@attrs.frozen(kw_only=True)
+class SweepSettings:
+    """What the table [sweep] says, besides its arms."""
+
+    title: str = setting("", "heading of the table")
+    seeds: tuple[int, ...] = setting((), "run.seed of each arm's runs; none: the recipe's own", deep_iterable(ge(0)))
+
+
+@attrs.frozen
+class Arm:
+    """One row of the table."""
+
+    name: str
+    plans: tuple[Plan, ...]  # one a seed
+
+
+@attrs.frozen
+class Sweep:
+    """Several runs, and the table that they fill."""
+
+    name: str
+    title: str
+    directory: Path  # where the table goes
+    arms: tuple[Arm, ...]
+    columns: Mapping[str, str]  # heading: "benchmark/train->test/metric", or "pretraining/value"
+    published: Mapping[str, tuple[float | None, ...]]  # by row; a value a column, None where there is none
+
+
+def is_sweep(recipe: Recipe) -> bool:
+    """Whether a recipe stands for several runs."""
+    return SWEEP in recipe.tree.items
+
+
+def load_all(path: Path | str, overrides: Sequence[str] = (), plugins: Sequence[Path | str] = ()) -> list[Plan]:
+    """The plans that a recipe stands for: one, or those of a sweep.
+
+    Raises:
+        RecipeError: With all problems.
+    """
+    recipe = read(Path(path), overrides)
+    if is_sweep(recipe):
+        return [plan for arm in load_sweep(path, overrides, plugins).arms for plan in arm.plans]
+    return [check(recipe, overrides, [Path(file) for file in plugins])]
+
+
+def load_sweep(path: Path | str, overrides: Sequence[str] = (), plugins: Sequence[Path | str] = ()) -> Sweep:
+    """Read a sweep and check every arm, before anything runs.
+
+    Args:
+        path: A recipe with a table [sweep].
+        overrides: ``path=value``, put over every arm.
+        plugins: Python files of local components.
+
+    Raises:
+        RecipeError: With all problems of all arms.
+    """
+    recipe = read(Path(path), overrides)
+    table = recipe.tree.items.get(SWEEP)
+    if not isinstance(table, Table):
+        raise RecipeError([_no_sweep(path, recipe)])
+    problems: list[Problem] = []
+    settings = convert(SweepSettings, table, SWEEP, problems, {"arms", "columns", "published"})
+    columns = _columns(table, problems)
+    published = _published(table, sum(1 for _ in _items(table, "columns", [])), problems)
+    arms = tuple(_arms(recipe, table, settings, overrides, plugins, problems))
+    if problems or settings is None:
+        raise RecipeError(list({(each.code, each.message, each.origin): each for each in problems}.values()))
+    run = arms[0].plans[0].run
+    name = run.name.removesuffix(f"-{arms[0].name}")
+    directory = Path(run.directory) / name
+    return Sweep(name, settings.title or name, directory, arms, MappingProxyType(columns), MappingProxyType(published))
+
+
+def _no_sweep(path: Path | str, recipe: Recipe) -> Problem:
+    return Problem("sweep", f"{str(path)!r} has no table [sweep]", recipe.tree.key, f"one run: codaar-run {path}")
+
+
+def _arms(
+    recipe: Recipe,
+    table: Table,
+    settings: SweepSettings | None,
+    overrides: Sequence[str],
+    plugins: Sequence[Path | str],
+    problems: list[Problem],
+) -> Iterator[Arm]:
+    arms = table.items.get("arms")
+    if not isinstance(arms, Table) or not arms.items:
+        problems.append(Problem("sweep", "a sweep needs arms", table.key, "add [sweep.arms.NAME] with its changes"))
+        return
+    seeds = settings.seeds if settings is not None else ()
+    for name, changes in arms.items.items():
+        if not isinstance(changes, Table):
+            problems.append(Problem("sweep", f"sweep.arms.{name}: expected a table", changes.origin))
+            continue
+        try:
+            yield Arm(name, tuple(_plans(recipe, name, changes, seeds, overrides, plugins)))
+        except RecipeError as error:
+            problems += error.problems
+
+
+def _plans(
+    recipe: Recipe,
+    arm: str,
+    changes: Table,
+    seeds: Sequence[int],
+    overrides: Sequence[str],
+    plugins: Sequence[Path | str],
+) -> Iterator[Plan]:
+    """The arm over the recipe, and the command line over both."""
+    changed = read_arm(attrs.evolve(recipe, tree=recipe.tree.without([SWEEP])), changes)
+    own = [f"run.name={_name(changed.tree)}-{arm}"]
+    layered = merge(merge(changed.tree, read_overrides(own)), read_overrides(overrides).without([SWEEP]))
+    plan = check(attrs.evolve(changed, tree=layered), [*overrides, *own], [Path(file) for file in plugins])
+    for seed in seeds or (plan.run.seed,):
+        yield _seeded(plan, seed)
+
+
+def _seeded(plan: Plan, seed: int) -> Plan:
+    """The same plan with another seed of the run."""
+    return attrs.evolve(
+        plan,
+        run=attrs.evolve(plan.run, seed=seed),
+        resolved={**plan.resolved, "run": {**plan.resolved["run"], "seed": seed}},
+        overrides=(*plan.overrides, f"run.seed={seed}"),
+    )
+
+
+def _name(tree: Table) -> str:
+    name = tree.find(("run", "name"))
+    return name.data if isinstance(name, Value) and isinstance(name.data, str) else "sweep"
+
+
+def _columns(table: Table, problems: list[Problem]) -> dict[str, str]:
+    columns = {}
+    for heading, node in _items(table, "columns", problems):
+        if isinstance(node, Value) and isinstance(node.data, str) and _fits(node.data):
+            columns[heading] = node.data
+        else:
+            help = f'write "BENCHMARK/TRAIN->TEST/METRIC" or "{PRETRAINING}VALUE"'
+            problems.append(Problem("sweep", f"sweep.columns: {heading!r} names no score", node.origin, help))
+    return columns
+
+
+def _fits(score: str) -> bool:
+    if score.startswith(PRETRAINING):
+        return score != PRETRAINING
+    benchmark, _, rest = score.partition("/")
+    transfer, _, metric = rest.partition("/")
+    return all((benchmark, metric)) and all(transfer.partition("->"))
+
+
+def _published(table: Table, count: int, problems: list[Problem]) -> dict[str, tuple[float | None, ...]]:
+    """Rows of numbers as others printed them; an empty string stands where there is none."""
+    rows = {}
+    for row, node in _items(table, "published", problems):
+        data = node.data if isinstance(node, Value) else None
+        if isinstance(data, list) and len(data) == count and all(map(_is_number, data)):
+            rows[row] = tuple(None if value == "" else float(value) for value in data)
+        else:
+            message = f"sweep.published: {row!r} needs {count} numbers, one a column"
+            problems.append(Problem("sweep", message, node.origin, 'write "" where there is none'))
+    return rows
+
+
+def _is_number(value: Any) -> bool:
+    return value == "" or (isinstance(value, (int, float)) and not isinstance(value, bool))
+
+
+def _items(table: Table, key: str, problems: list[Problem]) -> Iterator[tuple[str, Table | Value]]:
+    found = table.items.get(key)
+    if isinstance(found, Table):
+        yield from found.items.items()
+    elif found is not None:
+        problems.append(Problem("sweep", f"sweep.{key}: expected a table", found.origin))

@@ -1,0 +1,1 @@
+"""TOML files with the position of every value."""

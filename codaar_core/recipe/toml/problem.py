@@ -1,0 +1,108 @@
+"""Problem: what is wrong in a recipe, where, and what to do; and how a terminal shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import attrs
+
+from codaar_core.api.errors import CodaarError
+from codaar_core.recipe.toml.origin import Origin
+
+CODES = (
+    "broken-plugin",
+    "circular-extends",
+    "environment",
+    "failing-component",
+    "incompatible-plugin",
+    "lone-modality",
+    "missing-encoder",
+    "missing-setting",
+    "name-clash",
+    "not-installed",
+    "not-toml",
+    "override",
+    "recipe-format",
+    "reference",
+    "refused-value",
+    "sweep",
+    "unbuildable",
+    "unknown-name",
+    "unknown-setting",
+    "unknown-table",
+    "unreadable-file",
+    "unset",
+    "unused-block",
+    "wrong-value",
+)
+"""Kinds of problems; each is a heading in docs/errors.md."""
+
+
+@attrs.frozen
+class Problem:
+    """One complaint about a recipe.
+
+    A note (``level = "note"``) is worth knowing, but does not keep the recipe from running.
+    """
+
+    code: str = attrs.field(validator=attrs.validators.in_(CODES))
+    message: str
+    origin: Origin | None
+    help: str = ""
+    level: str = "error"
+
+    def __str__(self) -> str:
+        parts = [f"{self.level}[{self.code}]: {self.message}", *_excerpt(self.origin)]
+        if self.help:
+            parts += [f"   = help: {line}" if first else f"           {line}" for first, line in _numbered(self.help)]
+        return "\n".join(parts)
+
+
+def _numbered(help: str) -> list[tuple[bool, str]]:
+    return [(number == 0, line) for number, line in enumerate(help.splitlines())]
+
+
+def _excerpt(origin: Origin | None) -> list[str]:
+    if origin is None:
+        return []
+    place = f"  --> {origin.place}"
+    if not origin.width:
+        return [place]
+    line = origin.source.lines[origin.line - 1]
+    before = line[: origin.column - 1]
+    gap = "".join("\t" if letter == "\t" else " " for letter in before)
+    carets = "^" * max(1, min(origin.width, len(line) - len(before)))
+    return [place, f"   |  {line}", f"   |  {gap}{carets}"]
+
+
+class RecipeError(CodaarError):
+    """A recipe cannot be run; carries every problem that was found, sorted by place."""
+
+    exit_code = 2
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = sorted(problems, key=place_of)
+        first = self.problems[0]
+        super().__init__(first.message, first.help)
+
+    def __str__(self) -> str:
+        return "\n\n".join([*map(str, self.problems), f"{count(self.problems)}; nothing was run."])
+
+
+def count(problems: Sequence[Problem]) -> str:
+    """``5 problems in 2 files``."""
+    found = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+    sources = {problem.origin.source.name: problem.origin.source for problem in problems if problem.origin}
+    files = sum(source.is_file for source in sources.values())
+    where = [f"in {files} file{'s' if files > 1 else ''}"] if files else []
+    if len(sources) > files:
+        where.append("on the command line")
+    return " ".join([found, " and ".join(where)]).rstrip()
+
+
+def place_of(problem: Problem) -> tuple[bool, str, int, int]:
+    """Files by name, each from top to bottom, then the command line."""
+    origin = problem.origin
+    if origin is None:
+        return False, "", 0, 0
+    return not origin.source.is_file, origin.source.name, origin.line, origin.column

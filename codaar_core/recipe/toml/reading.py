@@ -1,0 +1,202 @@
+"""Recipe files and ``-o`` -> one merged tree: ``extends``, ``unset``, overrides."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import attrs
+import tomli
+
+from codaar_core.recipe.toml.literal import describe
+from codaar_core.recipe.toml.origin import COMMAND_LINE, Origin, Source
+from codaar_core.recipe.toml.positions import is_dotted_key, locate
+from codaar_core.recipe.toml.problem import Problem, RecipeError
+from codaar_core.recipe.toml.tree import Table, Value, grow, merge, remove
+from codaar_core.registry import did_you_mean
+
+DIRECTIVES = ("extends", "unset")
+
+
+@attrs.frozen
+class Recipe:
+    """A recipe after merging: its values with their origins, and the files it was read from, with their contents."""
+
+    source: Path
+    tree: Table
+    files: dict[Path, str]
+
+
+def read(path: Path, overrides: Sequence[str] = ()) -> Recipe:
+    """Read a recipe with all that it extends, and put the overrides over it.
+
+    Raises:
+        RecipeError: A file is missing or no TOML, ``extends`` runs in a circle, an override cannot be read.
+    """
+    reader = _Reader()
+    tree = reader.file(path, None)
+    for layer in reader.overrides(overrides):
+        tree = merge(tree, layer)
+    if reader.problems:
+        raise RecipeError(reader.problems)
+    return Recipe(path, tree, reader.files)
+
+
+def read_arm(recipe: Recipe, arm: Table) -> Recipe:
+    """Put an arm of a sweep over its recipe, in the order of a file: what it extends, what it unsets, its own changes.
+
+    Raises:
+        RecipeError: A file is missing or no TOML, or nothing of a name is there to unset.
+    """
+    reader = _Reader()
+    tree = recipe.tree
+    for name, origin in reader.strings(arm, "extends"):
+        path = Path(origin.source.name).parent / name
+        tree = merge(tree, reader.file(Path(os.path.normpath(path)), origin))
+    for name, origin in reader.strings(arm, "unset"):
+        tree = reader.unset(tree, name, origin)
+    if reader.problems:
+        raise RecipeError(reader.problems)
+    return Recipe(recipe.source, merge(tree, arm.without(DIRECTIVES)), recipe.files | reader.files)
+
+
+def read_overrides(overrides: Sequence[str]) -> Table:
+    """Read overrides alone, as a recipe of its own.
+
+    Raises:
+        RecipeError: One cannot be read.
+    """
+    reader = _Reader()
+    layers = reader.overrides(overrides)
+    if reader.problems:
+        raise RecipeError(reader.problems)
+    return layers[0] if layers else Table({}, Origin(Source(COMMAND_LINE, ("",)), 1, 1))
+
+
+class _Reader:
+    """Collects problems while it reads."""
+
+    def __init__(self) -> None:
+        self.problems: list[Problem] = []
+        self.files: dict[Path, str] = {}
+        self.open: list[Path] = []  # files being read, the outermost first
+
+    # files
+
+    def file(self, path: Path, named: Origin | None) -> Table:
+        """The tree of a file over the trees of those it extends; ``named`` is where another file names it."""
+        if any(path.resolve() == each.resolve() for each in self.open):
+            circle = " -> ".join(map(str, [*self.open, path]))
+            return self._nothing(
+                "circular-extends", f"extends runs in a circle: {circle}", named, "remove one of these extends"
+            )
+        document = self._content(path, named)
+        own = self._parse(document, Source(str(path), tuple(document.split("\n"))))
+        self.open.append(path)
+        tree = own.without(own.items)
+        for name, origin in self.strings(own, "extends"):
+            tree = merge(tree, self.file(Path(os.path.normpath(path.parent / name)), origin))
+        self.open.pop()
+        for name, origin in self.strings(own, "unset"):
+            tree = self.unset(tree, name, origin)
+        return merge(tree, own.without(DIRECTIVES))
+
+    def _content(self, path: Path, named: Origin | None) -> str:
+        try:
+            self.files[path] = path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
+        except FileNotFoundError:
+            self._nothing("unreadable-file", f"there is no file {str(path)!r}", named, _neighbour(path))
+        except UnicodeDecodeError:
+            self._nothing("unreadable-file", f"{str(path)!r} is not encoded in UTF-8", named, "save it as UTF-8")
+        except OSError as error:
+            self._nothing("unreadable-file", f"{str(path)!r} cannot be read: {error.strerror}", named)
+        return self.files.get(path, "")
+
+    def _parse(self, document: str, source: Source) -> Table:
+        try:
+            return grow(tomli.loads(document), locate(document), source)
+        except tomli.TOMLDecodeError as error:
+            message = f"this is no TOML: {error.msg[:1].lower()}{error.msg[1:]}"
+            line = min(error.lineno, len(source.lines))
+            column = min(error.colno, max(1, len(source.lines[line - 1])))
+            return self._nothing(
+                "not-toml", message, Origin(source, line, column, 1), _toml_advice(source.lines[line - 1])
+            )
+
+    def strings(self, tree: Table, key: str) -> list[tuple[str, Origin]]:
+        """The elements of ``extends`` or ``unset``."""
+        value = tree.items.get(key)
+        if value is None:
+            return []
+        data = value.data if isinstance(value, Value) else {}
+        if isinstance(value, Value) and isinstance(data, list) and all(isinstance(each, str) for each in data):
+            return [(name, value.element(number)) for number, name in enumerate(data)]
+        message = f"{key}: expected a list of strings, got {describe(data)}"
+        self._nothing("wrong-value", message, value.origin, f'write {key} = ["..."]')
+        return []
+
+    def unset(self, tree: Table, name: str, origin: Origin) -> Table:
+        """The tree without what has this name."""
+        path = tuple(name.split("."))
+        if tree.find(path) is None:
+            known = {".".join(each[:depth]) for each, _ in tree.walk() for depth in range(1, len(each) + 1)}
+            self._nothing(
+                "unset", f"unset: nothing inherited is called {name!r}", origin, did_you_mean(name, sorted(known))
+            )
+            return tree
+        return remove(tree, path)
+
+    # command line
+
+    def overrides(self, overrides: Sequence[str]) -> list[Table]:
+        """The overrides as one layer: a recipe of its own, put over the file; the later of two equal paths wins."""
+        layers = [self._override(each) for each in overrides]
+        if not layers:
+            return []
+        together, *rest = layers
+        for layer in rest:
+            together = merge(together, layer)
+        return [together]
+
+    def _override(self, written: str) -> Table:
+        path, equals, value = written.partition("=")
+        source = Source(COMMAND_LINE, (f"-o {written}",))
+        whole = Origin(source, 1, 4, len(written))
+        if not equals or not is_dotted_key(path):
+            return self._nothing("override", f"-o {written}: expected path=value", whole, "for example -o run.epochs=3")
+        tree = self._parse(f"   {path}={value if is_value(value) else json.dumps(value)}", source)
+        directive = next((key for key in DIRECTIVES if key in tree.items), None)
+        if directive:
+            return self._nothing(
+                "override", f"{directive} is for files, not for -o", whole, "write a file that extends this one"
+            )
+        return tree
+
+    def _nothing(self, code: str, message: str, origin: Origin | None, help: str = "") -> Table:
+        """Note a problem; the empty tree stands in for what could not be read."""
+        self.problems.append(Problem(code, message, origin, help))
+        return Table({}, origin or Origin(Source("", ()), 1, 1))
+
+
+def is_value(written: str) -> bool:
+    """Whether something is one TOML value; if not, ``-o`` takes it as a plain string."""
+    try:
+        return list(tomli.loads(f"value = {written}")) == ["value"]
+    except tomli.TOMLDecodeError:
+        return False
+
+
+def _neighbour(path: Path) -> str:
+    beside = [str(each) for each in path.parent.glob("*.toml")] if path.parent.is_dir() else []
+    return did_you_mean(str(path), sorted(beside)) or "`codaar list recipes` shows the recipes here"
+
+
+def _toml_advice(line: str) -> str:
+    key, equals, value = line.partition("=")
+    if equals and value.strip().lower() in ("true", "false"):
+        return f"write {key.strip()} = {value.strip().lower()}"
+    if equals and is_value(json.dumps(value.strip())) and value.strip()[:1].isalpha():
+        return f'a string stands in quotes: {key.strip()} = "{value.strip()}"'
+    return ""

@@ -1,0 +1,1 @@
+"""What can be known of a component from its source file, without importing it."""
