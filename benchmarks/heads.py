@@ -60,7 +60,7 @@ def main() -> None:
 
 def train(quantizer: Quantizer, modality: str, labels: torch.Tensor, epochs: int) -> None:
     """As the evaluation does it."""
-    head = ClipClassifier(ClipClassifier.Config(), HeadContext(quantizer.codes, quantizer.latent, CLASSES))
+    head = ClipClassifier(ClipClassifier.Config(), HeadContext(quantizer.code_space, quantizer.latent, CLASSES))
     optimizer = torch.optim.Adam(head.parameters(), lr=1e-3, fused=True)
     indices = torch.randint(quantizer.size, (len(labels), STEPS))
     for _ in range(epochs):

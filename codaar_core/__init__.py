@@ -145,10 +145,10 @@ def validate(
     try:
         plans = load_all(recipe, overrides, plugins)
         if deep:
-            from codaar_core.engine import try_out
+            from codaar_core.engine import run_synthetic_step
 
             for plan in plans:
-                try_out(plan)
+                run_synthetic_step(plan)
     except RecipeError as error:
         return error.problems
     return list({str(note): note for plan in plans for note in plan.notes}.values())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import attrs
@@ -27,6 +27,8 @@ class Component(ABC):
 
     A subclass nests a frozen attrs class ``Config``: its settings in the recipe. Where the defaults are too large for
     quick checks, or settings must be given, ``example = {"width": 8}`` says with which the conformance kit builds it.
+    ``examples`` lists further configurations, each put over ``example``, that the kit runs as well: one for each way in
+    which the component can work.
 
     Args:
         config: The checked settings.
@@ -35,6 +37,7 @@ class Component(ABC):
 
     kind: ClassVar[str]
     example: ClassVar[Mapping[str, Any]] = {}
+    examples: ClassVar[Sequence[Mapping[str, Any]]] = ()
 
     @attrs.frozen(kw_only=True)
     class Config:

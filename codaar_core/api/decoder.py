@@ -9,6 +9,7 @@ import attrs
 from torch import Tensor, nn
 
 from codaar_core.api.component import Component
+from codaar_core.api.deprecation import renamed
 from codaar_core.api.records import Encoded, Quantized, Space
 
 
@@ -17,9 +18,11 @@ class DecoderContext:
     """What is known when a decoder is built."""
 
     modality: str
-    codes: Space  # (W,) of Quantized.full
+    code_space: Space  # (W,) of Quantized.full
     private: Space | None  # of Encoded.private
     output: Space  # to reconstruct: the encoder's target, else the input
+
+    codes = renamed("codes", "code_space")
 
 
 class Decoder(Component, nn.Module):

@@ -10,6 +10,7 @@ import attrs
 from torch import Tensor, nn
 
 from codaar_core.api.component import Component
+from codaar_core.api.deprecation import renamed
 from codaar_core.api.records import Quantized, Space
 
 
@@ -17,10 +18,12 @@ from codaar_core.api.records import Quantized, Space
 class HeadContext:
     """What is known when a head is built."""
 
-    codes: Space  # (W,) of Quantized.full
+    code_space: Space  # (W,) of Quantized.full
     latent: Space  # (D,) of Quantized.own
     classes: tuple[str, ...]
     given: Space | None = None  # of what the benchmark gives besides the codes
+
+    codes = renamed("codes", "code_space")
 
 
 class TaskHead(Component, nn.Module):

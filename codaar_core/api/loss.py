@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from codaar_core.api.component import Component
+from codaar_core.api.deprecation import renamed
 from codaar_core.api.encoder import Encoder
 from codaar_core.api.quantizer import Quantizer
 from codaar_core.api.records import Space, StepView
@@ -26,10 +27,12 @@ class LossContext:
 
     modalities: tuple[str, ...]
     latent: Space  # (D,)
-    codes: Space  # (W,)
+    code_space: Space  # (W,) of Quantized.full
     inputs: Mapping[str, Space] = {}  # of the features, by modality
     encoders: Mapping[str, Encoder] = {}
     quantizer: Quantizer | None = None
+
+    codes = renamed("codes", "code_space")
 
 
 class Loss(Component, nn.Module):
@@ -41,6 +44,7 @@ class Loss(Component, nn.Module):
     """
 
     kind: ClassVar[str] = "loss"
+    needs_distances: ClassVar[bool] = False  # whether it reads Quantized.distances; quantizers give them if one does
     optimizer: torch.optim.Optimizer | None = None
 
     @abstractmethod

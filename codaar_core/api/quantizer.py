@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import attrs
 import torch
 from torch import Tensor, nn
 
 from codaar_core.api.component import Component
+from codaar_core.api.deprecation import renamed, warn_renamed
 from codaar_core.api.ranks import Ranks
 from codaar_core.api.records import Encoded, Quantized, Space
 
@@ -23,9 +24,25 @@ class QuantizerContext:
 
 
 class Quantizer(Component, nn.Module):
-    """One or several codebooks. Forward never changes state; the training loop calls the three changing methods."""
+    """One or several codebooks. Forward never changes state; the training loop calls the three changing methods.
+
+    Attributes:
+        gives_distances: Whether ``Quantized.distances`` can be had: no for quantizers that search no nearest codeword
+            (finite scalar, residual). A recipe with a loss that needs them is refused then.
+        wants_distances: Whether a loss of the model reads them; set when the model is assembled. Else they may be left
+            out: they are (B, T, K).
+    """
 
     kind: ClassVar[str] = "quantizer"
+    gives_distances: bool = True
+    wants_distances: bool = False
+    codes = renamed("codes", "code_space")
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "codes" in vars(cls) and "code_space" not in vars(cls):
+            warn_renamed(f"{cls.__name__}.codes", "code_space")
+            cls.code_space = vars(cls)["codes"]
 
     @property
     @abstractmethod
@@ -34,7 +51,7 @@ class Quantizer(Component, nn.Module):
 
     @property
     @abstractmethod
-    def codes(self) -> Space:
+    def code_space(self) -> Space:
         """Space (W,) of ``Quantized.full``."""
 
     @property

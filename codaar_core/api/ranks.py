@@ -24,7 +24,7 @@ class Ranks(Protocol):
         """All ranks' tensors joined on the first axis, in the order of the ranks; they may differ in length."""
 
 
-class Alone:
+class SingleProcess:
     """The ranks of a run in a single process."""
 
     rank = 0

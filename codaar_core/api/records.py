@@ -9,7 +9,7 @@ import attrs
 import torch
 from torch import Tensor
 
-from codaar_core.api.ranks import Alone, Ranks
+from codaar_core.api.ranks import Ranks, SingleProcess
 
 
 @attrs.frozen
@@ -61,7 +61,7 @@ class Quantized(NamedTuple):
     indices: Tensor  # (B, T) int64: the nearest codeword
     own: Tensor  # (B, T, D): that codeword in the modality's own codebook
     full: Tensor  # (B, T, W): the codewords of all codebooks at that index; what decoders and heads read
-    distances: Tensor | None = None  # (B, T, K) squared Euclidean, with gradient; None if looked up or too many
+    distances: Tensor | None = None  # (B, T, K) squared Euclidean, with gradient; None where no loss needs them
     mask: Tensor | None = None  # (B, T)
 
     def real(self) -> Tensor:
@@ -84,4 +84,4 @@ class StepView:
     epoch: int
     step: int
     generator: torch.Generator  # on the CPU; follows from seed and step, equal on all ranks
-    ranks: Ranks = attrs.field(factory=Alone)  # the records above hold this rank's clips
+    ranks: Ranks = attrs.field(factory=SingleProcess)  # the records above hold this rank's clips

@@ -5,12 +5,12 @@ from codaar_core.engine.data.extraction import extract_features
 from codaar_core.engine.data.packing import pack_benchmark, pack_data, verify_packed
 from codaar_core.engine.devices.processes import is_first
 from codaar_core.engine.model_folder import TrainedModel, adopt_model, open_model
-from codaar_core.engine.record.lock_comparison import Drift, read_lock, shown
+from codaar_core.engine.record.lock_comparison import LockMismatch, read_lock, shown
 from codaar_core.engine.run import run
-from codaar_core.engine.training.synthetic_step import try_out
+from codaar_core.engine.training.synthetic_step import run_synthetic_step
 
 __all__ = [
-    "Drift",
+    "LockMismatch",
     "TrainedModel",
     "adopt_model",
     "data_card",
@@ -23,6 +23,6 @@ __all__ = [
     "read_lock",
     "run",
     "shown",
-    "try_out",
+    "run_synthetic_step",
     "verify_packed",
 ]

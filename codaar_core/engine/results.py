@@ -6,7 +6,7 @@ from typing import Any
 
 from codaar_core.api import DataSource
 from codaar_core.engine.assembly.build import closed_forms
-from codaar_core.engine.evaluation.seen_clips import Overlap
+from codaar_core.engine.evaluation.seen_clips import SeenClips
 from codaar_core.engine.record.journal import read_events
 from codaar_core.engine.record.lock import command, versions
 from codaar_core.engine.training.session import Session
@@ -22,7 +22,7 @@ def results(
     steps: int,
     pretraining: dict[str, Any],
     transfers: list[dict[str, Any]],
-    overlap: Overlap,
+    overlap: SeenClips,
     seconds: dict[str, float],
 ) -> dict[str, Any]:
     """Gather the record of a finished run."""

@@ -14,16 +14,16 @@ import torch
 from codaar_core.api import Benchmark, CodaarError, DataSource
 from codaar_core.api.hooks import PROJECT, Specification
 from codaar_core.engine.assembly.build import build_benchmarks, build_component, build_data, build_model
-from codaar_core.engine.data.card import told_how_to_get
-from codaar_core.engine.devices.processes import Together, joined
-from codaar_core.engine.devices.runtime import Alone, make_runtime
+from codaar_core.engine.data.card import download_hint
+from codaar_core.engine.devices.processes import DistributedRanks, joined
+from codaar_core.engine.devices.runtime import SingleProcess, make_runtime
 from codaar_core.engine.devices.signals import Interrupted, Interruption
-from codaar_core.engine.evaluation.seen_clips import Overlap
-from codaar_core.engine.evaluation.transfer import evaluate, make_trials
+from codaar_core.engine.evaluation.seen_clips import SeenClips
+from codaar_core.engine.evaluation.transfer import evaluate, make_benchmark_runs
 from codaar_core.engine.record.checkpoint import load_training, newest_checkpoint
 from codaar_core.engine.record.journal import Journal
 from codaar_core.engine.record.lock import lock
-from codaar_core.engine.record.lock_comparison import refuse_drift
+from codaar_core.engine.record.lock_comparison import refuse_mismatch
 from codaar_core.engine.record.resume import find_run, refuse_changes
 from codaar_core.engine.record.run_directory import RunDirectory, write_whole
 from codaar_core.engine.results import results
@@ -46,16 +46,16 @@ def run(plan: Plan, resume: str | None = None, observers: Sequence[object] = (),
         The run directory.
 
     Raises:
-        Drift: Something is not what ``locked`` says; nothing was run.
+        LockMismatch: Something is not what ``locked`` says; nothing was run.
         CodaarError: The run ended early; status.json says how, nothing on disk is half-written.
     """
-    with joined(plan, accompany, resume) as ranks:
+    with joined(plan, run_worker_rank, resume) as ranks:
         if ranks.rank:
-            return accompany(plan, ranks, resume)
+            return run_worker_rank(plan, ranks, resume)
         return _lead(plan, ranks, resume, observers, locked)
 
 
-def accompany(plan: Plan, ranks: Together, resume: str | None) -> Path:
+def run_worker_rank(plan: Plan, ranks: DistributedRanks, resume: str | None) -> Path:
     """Take part in the run of another process, which writes and reports; gives its directory."""
     runtime = make_runtime(plan.device, ranks)
     data = build_data(plan)
@@ -65,22 +65,26 @@ def accompany(plan: Plan, ranks: Together, resume: str | None) -> Path:
     directory = RunDirectory(Path(ranks.from_first(None)))
     with Interruption() as interruption:
         session = Session(plan, model, runtime, directory, _hooks(attrs.evolve(plan, hooks=()), ()).hook, interruption)
-        trials = make_trials(session, benchmarks, Overlap(split.ids, plan.evaluate.seen == "drop"))
+        benchmark_runs = make_benchmark_runs(session, benchmarks, SeenClips(split.ids, plan.evaluate.seen == "drop"))
         optimizer, done = _optimizer(session, resumed=resume is not None)
         pretrain(session, split, optimizer, done)
-        evaluate(session, trials)
+        evaluate(session, benchmark_runs)
     return directory.path
 
 
 def _lead(
-    plan: Plan, ranks: Alone | Together, resume: str | None, observers: Sequence[object], locked: Path | None
+    plan: Plan,
+    ranks: SingleProcess | DistributedRanks,
+    resume: str | None,
+    observers: Sequence[object],
+    locked: Path | None,
 ) -> Path:
     runtime = make_runtime(plan.device, ranks)
     data = build_data(plan)
-    with told_how_to_get(data.card):
+    with download_hint(data.card):
         made_of = lock(plan, data, runtime)
     if locked is not None:
-        refuse_drift(made_of, locked)
+        refuse_mismatch(made_of, locked)
     model = build_model(plan, dict(data.spaces)).to(runtime.device, runtime.dtype)
     benchmarks = build_benchmarks(plan, data, model.quantizer)
     directory = _directory(plan, resume)
@@ -98,8 +102,8 @@ def _optimizer(session: Session, resumed: bool) -> tuple[torch.optim.Optimizer, 
     if not resumed:
         return optimizer, 0
     newest = newest_checkpoint(session.directory.checkpoints)
-    done, besides = load_training(newest, session.model, optimizer)
-    session.go_on(besides)
+    done, extra_state = load_training(newest, session.model, optimizer)
+    session.go_on(extra_state)
     return optimizer, done
 
 
@@ -111,11 +115,11 @@ def _run_phases(
     resumed: bool,
 ) -> None:
     clock = Clock()
-    with told_how_to_get(data.card):
+    with download_hint(data.card):
         split = data.split("pretrain")
-    overlap = Overlap(split.ids, session.plan.evaluate.seen == "drop")
+    overlap = SeenClips(split.ids, session.plan.evaluate.seen == "drop")
     overlap.notes += [f"pretraining: {note}" for note in split.notes]
-    trials = make_trials(session, benchmarks, overlap)
+    benchmark_runs = make_benchmark_runs(session, benchmarks, overlap)
     clock.lap("data")
     session.runtime.tell(str(session.directory.path))
     optimizer, done = _optimizer(session, resumed)
@@ -127,7 +131,7 @@ def _run_phases(
     steps = pretrain(session, split, optimizer, done)
     clock.lap("pretrain")
     took = pretraining(session, clock.laps["pretrain"], steps, done)
-    transfers = evaluate(session, trials)
+    transfers = evaluate(session, benchmark_runs)
     clock.lap("evaluate")
     record = results(session, data, steps, took, transfers, overlap, clock.laps)
     session.directory.write_json("results.json", record)

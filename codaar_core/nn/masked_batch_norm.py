@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from codaar_core.api import Ranks
-from codaar_core.api.ranks import Alone
+from codaar_core.api.ranks import SingleProcess
 
 
 class MaskedBatchNorm2d(nn.BatchNorm2d):
@@ -20,7 +20,7 @@ class MaskedBatchNorm2d(nn.BatchNorm2d):
     running_var: Tensor
     num_batches_tracked: Tensor
     momentum: float
-    ranks: Ranks = Alone()
+    ranks: Ranks = SingleProcess()
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Normalise (N, C, H, W); ``mask`` (N,) is True where the map is real."""

@@ -27,7 +27,7 @@ class VectorDecoder(Decoder):
         super().__init__(config, context)
         private = _width("private features", context.private, context.modality)
         output = _width("output", context.output, context.modality)
-        self.sequence = SequenceDecoder(context.codes.width, private, hidden=config.code, output=output)
+        self.sequence = SequenceDecoder(context.code_space.width, private, hidden=config.code, output=output)
 
     def forward(self, encoded: Encoded, quantized: Quantized) -> Tensor:
         """Reconstruct (B, T, F)."""

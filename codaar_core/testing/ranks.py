@@ -10,9 +10,9 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from codaar_core.engine.devices.runtime import Alone
+from codaar_core.engine.devices.runtime import SingleProcess
 
-__all__ = ["Alone", "OneOfSeveral", "on_ranks"]
+__all__ = ["SingleProcess", "OneOfSeveral", "on_ranks"]
 
 T = TypeVar("T")
 

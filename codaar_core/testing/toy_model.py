@@ -113,7 +113,7 @@ class ToyDecoder(Decoder):
         super().__init__(config, context)
         self.output = context.output.shape
         private = prod(context.private.shape) if context.private else 0
-        self.steps = nn.Linear(context.codes.width + private, prod(self.output))
+        self.steps = nn.Linear(context.code_space.width + private, prod(self.output))
 
     def forward(self, encoded: Encoded, quantized: Quantized) -> Tensor:
         """Decode."""
@@ -145,7 +145,7 @@ class ToyQuantizer(Quantizer):
     latent = LATENT
 
     @property
-    def codes(self) -> Space:
+    def code_space(self) -> Space:
         """The codewords of all modalities in a row."""
         return Space((len(self.modalities) * LATENT.width,))
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from codaar_core.api import Quantizer
 from codaar_core.testing import toys
-from codaar_core.testing.ranks import Alone
+from codaar_core.testing.ranks import SingleProcess
 from codaar_core.testing.subjects import AlignmentSubject, HeadSubject, LossSubject, ModuleSubject, QuantizerSubject
 
 UPDATES = 12
@@ -62,8 +62,8 @@ def _update(quantizer: Quantizer, encoded: Any) -> None:
     for drift in range(UPDATES):
         moved = {m: item._replace(semantic=item.semantic.detach() + drift / UPDATES) for m, item in encoded.items()}
         assigned = quantizer.quantize(moved)
-        quantizer.update({m: item.semantic for m, item in moved.items()}, assigned, Alone())
-        quantizer.reset(assigned, generator, Alone())
+        quantizer.update({m: item.semantic for m, item in moved.items()}, assigned, SingleProcess())
+        quantizer.reset(assigned, generator, SingleProcess())
         quantizer.replace({m: book + drift for m, book in quantizer.codebooks().items()})
 
 

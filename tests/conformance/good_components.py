@@ -75,7 +75,7 @@ class GoodDecoder(api.Decoder):
         super().__init__(config, context)
         if context.private is None or len(context.output.shape) != 1:
             raise api.ComponentError("this decoder needs vectors", "give it vectors")
-        self.out = nn.Linear(context.codes.width + context.private.width, context.output.width)
+        self.out = nn.Linear(context.code_space.width + context.private.width, context.output.width)
 
     def forward(self, encoded, quantized):
         return self.out(torch.cat([quantized.full, encoded.private], dim=-1))
@@ -203,7 +203,7 @@ class GoodHead(api.TaskHead):
 
     def __init__(self, config, context):
         super().__init__(config, context)
-        self.out = nn.Linear(context.codes.width, len(context.classes))
+        self.out = nn.Linear(context.code_space.width, len(context.classes))
 
     def forward(self, quantized):
         return self.out(self.pooled(quantized))
@@ -228,7 +228,7 @@ class GoodGivenHead(GoodHead):
 
     def __init__(self, config, context):
         super().__init__(config, context)
-        self.out = nn.Linear(context.codes.width, 1)
+        self.out = nn.Linear(context.code_space.width, 1)
 
     def forward(self, quantized, given):
         return self.out(self.pooled(quantized)) * given.abs().mean(-1)

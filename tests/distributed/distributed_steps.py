@@ -15,8 +15,8 @@ from codaar_core import load
 from codaar_core.api import Batch, Features, Space, Split, hook
 from codaar_core.api.hooks import PROJECT, Specification
 from codaar_core.engine.assembly.build import build_model
-from codaar_core.engine.devices.processes import Together
-from codaar_core.engine.devices.runtime import Alone, Runtime
+from codaar_core.engine.devices.processes import DistributedRanks
+from codaar_core.engine.devices.runtime import Runtime, SingleProcess
 from codaar_core.engine.devices.signals import Interruption
 from codaar_core.engine.record.run_directory import RunDirectory
 from codaar_core.engine.training.loop import make_optimizer, pretrain
@@ -86,7 +86,12 @@ class Logged:
 
 
 def take_steps(
-    ranks: Alone | Together, folder: Path, clips: int, batch: int, masked: bool, overrides: tuple[str, ...] = ()
+    ranks: SingleProcess | DistributedRanks,
+    folder: Path,
+    clips: int,
+    batch: int,
+    masked: bool,
+    overrides: tuple[str, ...] = (),
 ) -> tuple[dict[str, Tensor], list[dict[str, float]]]:
     """Weights and codebooks after the last step, and what was logged."""
     plan = attrs.evolve(load(RECIPE, (*SMALL, *overrides)), batch=batch)
@@ -107,6 +112,6 @@ def one_of(rank: int, size: int, folder: Path, jobs: list[tuple[Any, ...]]) -> N
     torch.set_num_threads(1)
     store = dist.FileStore(str(folder / "meeting"), size)
     dist.init_process_group("gloo", store=store, rank=rank, world_size=size)
-    results = [take_steps(Together(rank), folder / f"job-{number}", *job) for number, job in enumerate(jobs)]
+    results = [take_steps(DistributedRanks(rank), folder / f"job-{number}", *job) for number, job in enumerate(jobs)]
     torch.save(results, folder / f"rank-{rank}.pt")
     dist.destroy_process_group()

@@ -7,7 +7,7 @@ import torch
 import torch.multiprocessing as multiprocessing
 from distributed_steps import one_of, take_steps
 
-from codaar_core.engine.devices.runtime import Alone
+from codaar_core.engine.devices.runtime import SingleProcess
 
 JOBS = {
     "an odd batch and a last one of a single clip": (11, 5, False),
@@ -39,7 +39,7 @@ def two(tmp_path_factory: pytest.TempPathFactory):
 
 @pytest.mark.parametrize("job", JOBS)
 def test_two_ranks_train_as_one(two, tmp_path, job):
-    weights, logged = take_steps(Alone(), tmp_path, *JOBS[job])
+    weights, logged = take_steps(SingleProcess(), tmp_path, *JOBS[job])
     assert int(weights["quantizer.idle"].max()) >= 0
     for ranks_weights, ranks_logged in two[job]:
         for name, expected in weights.items():

@@ -10,7 +10,7 @@ import tomli_w
 import codaar_core
 from codaar_core.cli.commands import codaar
 from codaar_core.cli.guard import guarded
-from codaar_core.engine import Drift, read_lock
+from codaar_core.engine import LockMismatch, read_lock
 
 
 class Passed(Exception):
@@ -46,7 +46,7 @@ def test_the_same_recipe_passes(finished, recipe, tiny):
 def test_a_recipe_that_changed_is_refused(finished, recipe, tiny, tmp_path):
     copy = tmp_path / "avt.toml"
     copy.write_text(recipe.read_text("utf-8") + "# a remark\n")
-    with pytest.raises(Drift) as caught:
+    with pytest.raises(LockMismatch) as caught:
         codaar_core.run(copy, [*tiny, "run.seed=1"], locked=finished / "lock.toml")
     assert [line.partition(": ")[0] for line in caught.value.differences] == [
         "recipe.files.avt.toml",
@@ -60,7 +60,7 @@ def test_other_packages_sources_and_data_are_refused(finished, recipe, tiny, tmp
     lock["components"]["quantizer"]["source"] = "sha256:0"
     lock["data"]["origin"] = "elsewhere"
     (tmp_path / "lock.toml").write_text(tomli_w.dumps(lock))
-    with pytest.raises(Drift) as caught:
+    with pytest.raises(LockMismatch) as caught:
         codaar_core.run(recipe, tiny, locked=tmp_path)
     changed = [line.partition(": ")[0] for line in caught.value.differences]
     assert changed == ["packages.torch", "components.quantizer.source", "data.origin"]

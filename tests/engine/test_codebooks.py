@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from codaar_core.api import AlignmentStep, CodaarError, Encoded, Quantized
-from codaar_core.engine.devices.runtime import Alone
+from codaar_core.engine.devices.runtime import SingleProcess
 from codaar_core.engine.training.codebook_update import statistics, update_codebooks
 
 
@@ -50,7 +50,7 @@ def run(align, masks=(None, None), lengths=(4, 4)):
         m: Encoded(torch.full((2, length, 2), value), mask=mask)
         for m, value, length, mask in zip("ab", (1.0, 2.0), lengths, masks, strict=True)
     }
-    update_codebooks(quantizer, [make(step) for step in align], encoded, {}, torch.Generator(), Alone())
+    update_codebooks(quantizer, [make(step) for step in align], encoded, {}, torch.Generator(), SingleProcess())
     return quantizer.calls
 
 
@@ -108,7 +108,7 @@ def codes(indices, mask=None):
 
 
 def test_statistics_count_codewords_and_agreement():
-    values = statistics({"a": codes([[0, 1, 2, 3]]), "b": codes([[0, 1, 0, 0]])}, 8, Alone())
+    values = statistics({"a": codes([[0, 1, 2, 3]]), "b": codes([[0, 1, 0, 0]])}, 8, SingleProcess())
     assert values["used.a"] == 4
     assert values["perplexity.a"] == pytest.approx(4)
     assert values["used.b"] == 2
@@ -116,6 +116,6 @@ def test_statistics_count_codewords_and_agreement():
 
 
 def test_statistics_leave_masked_steps_out():
-    values = statistics({"a": codes([[0, 1, 2]], [[True, True, False]]), "b": codes([[0, 0, 2]])}, 4, Alone())
+    values = statistics({"a": codes([[0, 1, 2]], [[True, True, False]]), "b": codes([[0, 0, 2]])}, 4, SingleProcess())
     assert values["used.a"] == 2
     assert values["agreement.a-b"] == pytest.approx(0.5)

@@ -6,15 +6,15 @@ import pytest
 import torch
 from torch import nn
 
-from codaar_core.engine.training.nonfinite_guard import Health
+from codaar_core.engine.training.nonfinite_guard import NonfiniteGuard
 
 
-def trained(breaks_at: int | None, broken: str, dtype: torch.dtype) -> tuple[dict[str, torch.Tensor], Health]:
+def trained(breaks_at: int | None, broken: str, dtype: torch.dtype) -> tuple[dict[str, torch.Tensor], NonfiniteGuard]:
     """A model after six steps; at one of them a value becomes NaN, and with it gradients and a buffer."""
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3)).to(dtype)
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.1, fused=True)
-    health = Health(model, optimizer)
+    health = NonfiniteGuard(model, optimizer)
     for step in range(6):
         health.begin()
         x = torch.randn(4, 3, generator=torch.Generator().manual_seed(step)).to(dtype)
@@ -63,7 +63,7 @@ def test_what_losses_keep_and_train_by_themselves_is_put_back(breaks_at):
     model["teacher"].requires_grad_(False)
     optimizer = torch.optim.Adam(model["student"].parameters(), lr=0.1, fused=True)
     own = torch.optim.Adam(model["estimator"].parameters(), lr=0.1)
-    health = Health(model, optimizer, [own])
+    health = NonfiniteGuard(model, optimizer, [own])
     for step in range(4):
         if step == breaks_at:
             before = {name: value.clone() for name, value in model.state_dict().items()}

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from codaar_core.api import CodaarError
 from codaar_core.engine.record.git_commit import commit_of
-from codaar_core.engine.record.lock_comparison import Drift, compare, read_lock, refuse_drift
+from codaar_core.engine.record.lock_comparison import LockMismatch, compare, read_lock, refuse_mismatch
 
 LOCK = {
     "format": 1,
@@ -82,9 +82,9 @@ def test_every_difference_is_listed_once(before, now):
 
 def test_drift_lists_everything_and_has_its_own_exit_code(tmp_path):
     (tmp_path / "lock.toml").write_text(tomli_w.dumps(LOCK))
-    refuse_drift(LOCK, tmp_path)
-    with pytest.raises(Drift) as caught:
-        refuse_drift({**changed("packages/torch", "2.14.0"), "data": {"origin": "found"}}, tmp_path)
+    refuse_mismatch(LOCK, tmp_path)
+    with pytest.raises(LockMismatch) as caught:
+        refuse_mismatch({**changed("packages/torch", "2.14.0"), "data": {"origin": "found"}}, tmp_path)
     assert caught.value.exit_code == 3
     assert str(caught.value) == (
         f"2 things differ from {tmp_path / 'lock.toml'}; nothing was run\n"

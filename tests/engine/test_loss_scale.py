@@ -15,7 +15,7 @@ import codaar_core
 from codaar_core.engine.record.checkpoint import load_training, newest_checkpoint, save_checkpoint
 from codaar_core.engine.training import loss_scale
 from codaar_core.engine.training.loss_scale import LossScale
-from codaar_core.engine.training.nonfinite_guard import Health
+from codaar_core.engine.training.nonfinite_guard import NonfiniteGuard
 
 CPU = torch.device("cpu")
 
@@ -38,7 +38,7 @@ def test_the_factor_follows_from_what_overflowed(norms, patience):
     factor, good = 2.0**16, 0
     for norm in norms:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(loss_scale, "PATIENCE", patience)
+            patch.setattr(loss_scale, "GROWTH_INTERVAL", patience)
             given, skipped = scale.judge(torch.tensor(norm))
         finite = math.isfinite(norm)
         assert bool(skipped) == (not finite and factor > 1)
@@ -64,7 +64,7 @@ def test_a_skipped_step_leaves_no_mark_and_the_next_one_trains():
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3))
     optimizer = torch.optim.Adam(model.parameters(), lr=0.1, fused=True)
-    scale, health = LossScale(CPU, torch.float16), Health(model, optimizer)
+    scale, health = LossScale(CPU, torch.float16), NonfiniteGuard(model, optimizer)
     for step, broken in enumerate([True, False]):
         before = {name: value.clone() for name, value in model.state_dict().items()}
         health.begin()
@@ -89,8 +89,8 @@ def test_a_checkpoint_keeps_it(tmp_path):
     scale.judge(torch.tensor(1.0))
     save_checkpoint(tmp_path, 2, model, optimizer, scale.state)
     other = LossScale(CPU, torch.float16)
-    _, besides = load_training(newest_checkpoint(tmp_path), model, optimizer)
-    other.load(besides)
+    _, extra_state = load_training(newest_checkpoint(tmp_path), model, optimizer)
+    other.load(extra_state)
     assert {name: value.item() for name, value in other.state.items()} == {"factor": 2.0**15, "good": 1.0}
 
 

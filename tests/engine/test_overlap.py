@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codaar_core.api import Batch, CodaarError, Features, Split
-from codaar_core.engine.evaluation.seen_clips import Overlap
+from codaar_core.engine.evaluation.seen_clips import SeenClips
 
 NAMES = st.lists(st.sampled_from("abcdefgh"), max_size=12)
 
@@ -34,7 +34,7 @@ class Named(Split):
 
 @given(pretrained=NAMES, names=NAMES.filter(bool))
 def test_what_is_left_is_what_pretraining_has_not_seen(pretrained, names):
-    overlap = Overlap(pretrained, drop=True)
+    overlap = SeenClips(pretrained, drop=True)
     unseen = [name for name in names if name not in pretrained]
     if not unseen:
         with pytest.raises(CodaarError, match="every clip of bench, test, m was seen"):
@@ -59,7 +59,7 @@ def test_what_is_left_is_what_pretraining_has_not_seen(pretrained, names):
 
 
 def test_what_is_kept_is_still_counted_and_only_once():
-    overlap, split = Overlap(["a", "b"], drop=False), Named(["b", "c", "c"])
+    overlap, split = SeenClips(["a", "b"], drop=False), Named(["b", "c", "c"])
     for _ in range(2):
         assert overlap.checked(split, "bench", "train", "m") is split
     assert [each["seen"] for each in overlap.record()] == [1]
@@ -67,8 +67,8 @@ def test_what_is_kept_is_still_counted_and_only_once():
 
 def test_without_names_there_is_nothing_to_compare():
     split = Named(["a"], anonymous=True)
-    assert Overlap(["a"], drop=True).checked(split, "bench", "test", "m") is split
-    named, nothing_pretrained = Named(["a"]), Overlap(None, drop=True)
+    assert SeenClips(["a"], drop=True).checked(split, "bench", "test", "m") is split
+    named, nothing_pretrained = Named(["a"]), SeenClips(None, drop=True)
     assert nothing_pretrained.checked(named, "bench", "test", "m") is named
     assert nothing_pretrained.record() == []
 
@@ -77,6 +77,6 @@ def test_what_is_odd_about_files_is_taken_down():
     class Odd(Named):
         notes = ("46 x repeated id", "1 x empty event")
 
-    overlap = Overlap(None, drop=False)
-    overlap.heed(Odd(["a"]), "bench", "train", "m")
+    overlap = SeenClips(None, drop=False)
+    overlap.record_warnings(Odd(["a"]), "bench", "train", "m")
     assert overlap.notes == ["bench, train, m: 46 x repeated id", "bench, train, m: 1 x empty event"]

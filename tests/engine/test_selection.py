@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from codaar_core.api import Batch, Features, Quantized, Split
-from codaar_core.engine.evaluation.encode_split import Coded, dropping_out
-from codaar_core.engine.evaluation.epoch_selection import Choice
+from codaar_core.engine.evaluation.encode_split import EncodedSplit, encoder_dropout
+from codaar_core.engine.evaluation.epoch_selection import EpochSelector
 from codaar_core.engine.evaluation.transfer import clip_groups
 
 CLIPS = 10
@@ -43,11 +43,11 @@ class Lookup:
         return Quantized(indices, torch.zeros(*indices.shape, 1), torch.zeros(*indices.shape, 1))
 
 
-def coded(modality: str, index: int) -> Coded:
-    return Coded(modality, torch.full((CLIPS, 1), index), None, torch.ones(CLIPS), Clips())
+def coded(modality: str, index: int) -> EncodedSplit:
+    return EncodedSplit(modality, torch.full((CLIPS, 1), index), None, torch.ones(CLIPS), Clips())
 
 
-def trained(selection: str, epochs: list[list[float]]) -> tuple[Scripted, Choice]:
+def trained(selection: str, epochs: list[list[float]]) -> tuple[Scripted, EpochSelector]:
     """A head trained on "a" (code 0) and tested on "a" and "b" (code 1); codes 2 and 0 are their validation clips."""
     benchmark = SimpleNamespace(
         selection=selection,
@@ -59,14 +59,14 @@ def trained(selection: str, epochs: list[list[float]]) -> tuple[Scripted, Choice
     )
     head = Scripted()
     validation = {"a": coded("a", 2), "b": coded("b", 0)}
-    choice = Choice(head, benchmark, "a", Lookup(), {"a": coded("a", 0), "b": coded("b", 1)}, validation)
+    choice = EpochSelector(head, benchmark, "a", Lookup(), {"a": coded("a", 0), "b": coded("b", 1)}, validation)
     for right in epochs:
         head.right.copy_(torch.tensor(right))
         choice.consider()
     return head, choice.settled()
 
 
-def right(choice: Choice) -> dict[str, float]:
+def right(choice: EpochSelector) -> dict[str, float]:
     return {modality: float(each.prediction.sum()) for modality, each in choice.predictions.items()}
 
 
@@ -104,7 +104,7 @@ def test_encoders_drop_out_while_codes_are_read_and_forget_what_they_counted():
     encoder = nn.Sequential(nn.BatchNorm1d(4), nn.Dropout(0.5))
     model = SimpleNamespace(encoders=nn.ModuleDict({"a": encoder}).eval())
     before = {name: buffer.clone() for name, buffer in encoder.named_buffers()}
-    with dropping_out(model):
+    with encoder_dropout(model):
         assert (encoder(torch.randn(64, 4)) == 0).any()
     assert not encoder.training
     for name, buffer in encoder.named_buffers():

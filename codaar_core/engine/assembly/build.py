@@ -18,6 +18,7 @@ from codaar_core.api import (
     Encoder,
     EncoderContext,
     HeadContext,
+    Loss,
     LossContext,
     Quantizer,
     QuantizerContext,
@@ -25,7 +26,7 @@ from codaar_core.api import (
     TaskHead,
 )
 from codaar_core.engine.assembly.benchmark_splits import learns, open_packed, refuse_other_shapes, splits_of
-from codaar_core.engine.assembly.component_errors import blamed
+from codaar_core.engine.assembly.component_errors import errors_at
 from codaar_core.engine.assembly.model import Model
 from codaar_core.engine.devices.runtime import derive_seed
 from codaar_core.recipe.plan import BenchmarkPlan, Block, Plan
@@ -33,7 +34,7 @@ from codaar_core.recipe.plan import BenchmarkPlan, Block, Plan
 
 def build_component(plan: Plan, block: Block, context: Any) -> Any:
     """Build one component with a seed of its own; its complaints point to its line of the recipe."""
-    with torch.random.fork_rng(devices=[]), blamed(plan, block):
+    with torch.random.fork_rng(devices=[]), errors_at(plan, block):
         torch.manual_seed(derive_seed(plan.run.seed, block.path))
         component = block.component(block.config, context)
     if not hasattr(component, "config"):
@@ -70,15 +71,30 @@ def build_model(plan: Plan, spaces: dict[str, Space]) -> Model:
         if m in encoders
     }
     inputs = {m: spaces[m] for m in plan.modalities}
-    loss_context = LossContext(plan.modalities, quantizer.latent, quantizer.codes, inputs, encoders, quantizer)
+    loss_context = LossContext(plan.modalities, quantizer.latent, quantizer.code_space, inputs, encoders, quantizer)
     losses = {name: build_component(plan, loss.block, loss_context) for name, loss in plan.losses.items()}
+    _refuse_missing_distances(plan, quantizer, losses)
+    quantizer.wants_distances = any(loss.needs_distances for loss in losses.values())
     weights = {name: loss.weight for name, loss in plan.losses.items()}
     align = [build_component(plan, block, AlignmentContext(plan.modalities)) for block in plan.align]
     return Model(quantizer, encoders, decoders, losses, weights, align)
 
 
+def _refuse_missing_distances(plan: Plan, quantizer: Quantizer, losses: Mapping[str, Loss]) -> None:
+    """A loss over the distances to all codewords needs a quantizer that gives them."""
+    for name, loss in losses.items():
+        if loss.needs_distances and not quantizer.gives_distances:
+            raise plan.problem(
+                plan.losses[name].block.path,
+                ComponentError(
+                    f"{name} needs the distances to all codewords, which this quantizer does not give",
+                    f"leave {name} out of model.losses, or use a quantizer that gives distances",
+                ),
+            )
+
+
 def _decoder_context(modality: str, quantizer: Quantizer, encoder: Encoder, input: Space) -> DecoderContext:
-    return DecoderContext(modality, quantizer.codes, encoder.private, encoder.target or input)
+    return DecoderContext(modality, quantizer.code_space, encoder.private, encoder.target or input)
 
 
 def build_benchmarks(plan: Plan, data: DataSource, quantizer: Quantizer) -> dict[str, Benchmark]:
@@ -122,8 +138,8 @@ def _refuse_mixture(plan: Plan, bench: BenchmarkPlan, extraction: Mapping[str, s
 
 def build_head(plan: Plan, bench: BenchmarkPlan, benchmark: Benchmark, quantizer: Quantizer, seed: int) -> TaskHead:
     """Build a fresh head; its initial weights follow from ``seed``."""
-    context = HeadContext(quantizer.codes, quantizer.latent, benchmark.classes, benchmark.given)
-    with torch.random.fork_rng(devices=[]), blamed(plan, bench.head):
+    context = HeadContext(quantizer.code_space, quantizer.latent, benchmark.classes, benchmark.given)
+    with torch.random.fork_rng(devices=[]), errors_at(plan, bench.head):
         torch.manual_seed(derive_seed(seed, bench.head.path))
         return bench.head.component(bench.head.config, context)
 

@@ -14,7 +14,7 @@ from codaar_core.recipe.toml.problem import RecipeError
 
 
 @contextmanager
-def blamed(plan: Plan, block: Block) -> Iterator[None]:
+def errors_at(plan: Plan, block: Block) -> Iterator[None]:
     """Run what belongs to ``block``.
 
     Raises:

@@ -47,7 +47,7 @@ def data_card(name: str, plugins: Sequence[Path | str] = ()) -> DataCard:
 
 
 @contextmanager
-def told_how_to_get(card: Card | None) -> Iterator[None]:
+def download_hint(card: Card | None) -> Iterator[None]:
     """Say where data come from, where an error about their files says nothing better."""
     try:
         yield

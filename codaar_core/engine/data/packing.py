@@ -10,7 +10,7 @@ import attrs
 from codaar_core.api import Benchmark, CodaarError, DataContext, DataError, DataSource
 from codaar_core.engine.assembly.benchmark_splits import learns, open_packed, open_split, packed_clips, splits_of
 from codaar_core.engine.assembly.build import build_benchmark, build_data, build_head, build_quantizer
-from codaar_core.engine.data.card import told_how_to_get
+from codaar_core.engine.data.card import download_hint
 from codaar_core.features import Header, Packed, PackedSplit, pack_split
 from codaar_core.features.packed.source import PRETRAIN, packed_file
 from codaar_core.features.packed.writing import Precision, Progress
@@ -82,7 +82,7 @@ def pack_benchmark(
     benchmark = build_benchmark(plan, original, data, quantizer)
     splits = splits_of(benchmark, learns(build_head(plan, original, benchmark, quantizer, seed=0)))
     header, left = _header(plan, original, benchmark, data), _left(plan, attrs.evolve(original, packed=str(to)), splits)
-    with told_how_to_get(benchmark.card):
+    with download_hint(benchmark.card):
         return [
             pack_split(open_split(plan, original, benchmark, *split), path, header, dtype, progress)
             for split, path in left.items()

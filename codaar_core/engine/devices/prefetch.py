@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-Place = TypeVar("Place")
+Key = TypeVar("Key")
 Read = TypeVar("Read")
 
 
-def read_ahead(read: Callable[[Place], Read], places: Iterable[Place], ahead: int) -> Iterator[tuple[Place, Read]]:
+def read_ahead(read: Callable[[Key], Read], places: Iterable[Key], ahead: int) -> Iterator[tuple[Key, Read]]:
     """Each place with what is read there, in order, while one thread reads up to ``ahead`` places further.
 
     What ``read`` raises is raised where its turn has come: what lies before it is given first. With nothing ahead
@@ -21,7 +21,7 @@ def read_ahead(read: Callable[[Place], Read], places: Iterable[Place], ahead: in
         yield from ((place, read(place)) for place in places)
         return
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="codaar-reader") as reader:
-        waiting: deque[tuple[Place, Future[Read]]] = deque()
+        waiting: deque[tuple[Key, Future[Read]]] = deque()
         try:
             for place in places:
                 waiting.append((place, reader.submit(read, place)))
@@ -33,6 +33,6 @@ def read_ahead(read: Callable[[Place], Read], places: Iterable[Place], ahead: in
             reader.shutdown(cancel_futures=True)
 
 
-def _first(waiting: deque[tuple[Place, Future[Read]]]) -> tuple[Place, Read]:
+def _first(waiting: deque[tuple[Key, Future[Read]]]) -> tuple[Key, Read]:
     place, reading = waiting.popleft()
     return place, reading.result()

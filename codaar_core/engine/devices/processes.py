@@ -20,19 +20,19 @@ import torch.multiprocessing as multiprocessing
 from torch import Tensor
 
 from codaar_core.api import CodaarError
-from codaar_core.api.ranks import Alone
+from codaar_core.api.ranks import SingleProcess
 from codaar_core.recipe import Plan, load
 
 HOST = "127.0.0.1"
-PATIENCE = timedelta(hours=2)  # the longest that one rank may be behind another, e.g. reading its data
-FAREWELL = 10.0  # seconds that the other processes have to end by themselves
+RANK_TIMEOUT = timedelta(hours=2)  # the longest that one rank may be behind another, e.g. reading its data
+SHUTDOWN_TIMEOUT = 10.0  # seconds that the other processes have to end by themselves
 
 
-class Lost(CodaarError):
+class RankLost(CodaarError):
     """A process of the run cannot reach the others any more."""
 
 
-class Together:
+class DistributedRanks:
     """The ranks of a run of several processes, over torch.distributed.
 
     Args:
@@ -91,12 +91,12 @@ class Together:
         try:
             yield
         except RuntimeError as error:  # what a collective raises when a rank is gone
-            raise Lost(self.fate(), "`--resume auto` goes on from the last checkpoint") from error
+            raise RankLost(self.fate(), "`--resume auto` goes on from the last checkpoint") from error
 
 
 class _Sum(torch.autograd.Function):
     @staticmethod
-    def forward(context: Any, value: Tensor, ranks: Together) -> Tensor:
+    def forward(context: Any, value: Tensor, ranks: DistributedRanks) -> Tensor:
         context.ranks = ranks
         total = value.clone(memory_format=torch.contiguous_format)
         ranks.add_up([total])
@@ -108,12 +108,14 @@ class _Sum(torch.autograd.Function):
 
 
 @contextmanager
-def joined(plan: Plan, accompany: Callable[..., Any], *arguments: Any) -> Iterator[Alone | Together]:
+def joined(
+    plan: Plan, run_worker_rank: Callable[..., Any], *arguments: Any
+) -> Iterator[SingleProcess | DistributedRanks]:
     """Meet the other processes of the run: those of torchrun where it started this one, else those started here.
 
     Args:
         plan: Says how many.
-        accompany: What a process that is started here does: ``accompany(plan, ranks, *arguments)``.
+        run_worker_rank: What a process that is started here does: ``run_worker_rank(plan, ranks, *arguments)``.
         arguments: Must be picklable.
 
     Raises:
@@ -122,15 +124,15 @@ def joined(plan: Plan, accompany: Callable[..., Any], *arguments: Any) -> Iterat
     backend = _backend(plan.device.on)
     if dist.is_torchelastic_launched():
         with _group(backend):
-            yield Together(int(os.environ["LOCAL_RANK"]))
+            yield DistributedRanks(int(os.environ["LOCAL_RANK"]))
     elif plan.device.processes == 1:
-        yield Alone()
+        yield SingleProcess()
     else:
         with (
-            _companions(plan, accompany, arguments) as (meeting, fate),
+            _worker_processes(plan, run_worker_rank, arguments) as (meeting, fate),
             _group(backend, store=meeting, rank=0, world_size=plan.device.processes),
         ):
-            yield Together(0, fate)
+            yield DistributedRanks(0, fate)
 
 
 def is_first() -> bool:
@@ -145,7 +147,7 @@ def _backend(on: str) -> str:
 
 @contextmanager
 def _group(backend: str, **meeting: Any) -> Iterator[None]:
-    dist.init_process_group(backend, timeout=PATIENCE, **meeting)
+    dist.init_process_group(backend, timeout=RANK_TIMEOUT, **meeting)
     try:
         yield
     finally:
@@ -153,8 +155,8 @@ def _group(backend: str, **meeting: Any) -> Iterator[None]:
 
 
 @contextmanager
-def _companions(
-    plan: Plan, accompany: Callable[..., Any], arguments: tuple[Any, ...]
+def _worker_processes(
+    plan: Plan, run_worker_rank: Callable[..., Any], arguments: tuple[Any, ...]
 ) -> Iterator[tuple[dist.Store, Callable[[], str]]]:
     """Start ranks 1, 2, ... on this machine; they end with this process, which is rank 0.
 
@@ -168,7 +170,9 @@ def _companions(
         recipe.write_text(tomli_w.dumps(plan.resolved), "utf-8")
         others = [
             context.Process(
-                target=_live, args=(rank, meeting.port, recipe, accompany, arguments, complaints), daemon=True
+                target=_worker_main,
+                args=(rank, meeting.port, recipe, run_worker_rank, arguments, complaints),
+                daemon=True,
             )
             for rank in range(1, plan.device.processes)
         ]
@@ -176,12 +180,12 @@ def _companions(
             other.start()
         try:
             _await(others, meeting)
-            yield meeting, partial(_fate, others, complaints)
+            yield meeting, partial(_why_ended, others, complaints)
         finally:
             _wait_for(others)
 
 
-def _fate(others: Sequence[Any], complaints: Any) -> str:
+def _why_ended(others: Sequence[Any], complaints: Any) -> str:
     """What the first of the others complained of, or the signal that ended one of them."""
     codes = _wait_for(others)
     if not complaints.empty():
@@ -203,7 +207,7 @@ def _await(others: Sequence[Any], meeting: dist.Store) -> None:
 
 def _wait_for(others: Sequence[Any]) -> list[int | None]:
     """Let the others end by themselves, for a while; gives their exit codes, None for those that did not."""
-    until = time.monotonic() + FAREWELL
+    until = time.monotonic() + SHUTDOWN_TIMEOUT
     for other in others:
         other.join(max(0.0, until - time.monotonic()))
     codes = [other.exitcode for other in others]
@@ -212,15 +216,17 @@ def _wait_for(others: Sequence[Any]) -> list[int | None]:
     return codes
 
 
-def _live(rank: int, port: int, recipe: Path, accompany: Callable[..., Any], arguments: Any, complaints: Any) -> None:
+def _worker_main(
+    rank: int, port: int, recipe: Path, run_worker_rank: Callable[..., Any], arguments: Any, complaints: Any
+) -> None:
     """The life of a process that was started here."""
     try:
         plan = load(recipe)
         meeting = dist.TCPStore(HOST, port, plan.device.processes, is_master=False)
         meeting.set(f"here/{rank}", "yes")
         with _group(_backend(plan.device.on), store=meeting, rank=rank, world_size=plan.device.processes):
-            accompany(plan, Together(rank), *arguments)
-    except (Lost, KeyboardInterrupt):  # another process has its reasons, and tells them
+            run_worker_rank(plan, DistributedRanks(rank), *arguments)
+    except (RankLost, KeyboardInterrupt):  # another process has its reasons, and tells them
         raise SystemExit(1) from None
     except Exception as error:
         complaints.put(f"process {rank} of the run failed: {getattr(error, 'message', None) or repr(error)}")

@@ -14,16 +14,16 @@ import torch
 from torch import Tensor
 
 from codaar_core.api import Batch, CodaarError, Features
-from codaar_core.api.ranks import Alone
+from codaar_core.api.ranks import SingleProcess
 from codaar_core.engine.devices.cpu_memory import return_large_blocks, use_large_pages
 from codaar_core.engine.devices.prefetch import read_ahead
-from codaar_core.engine.devices.processes import Together
+from codaar_core.engine.devices.processes import DistributedRanks
 from codaar_core.recipe.settings import DeviceSettings
 
-__all__ = ["Alone", "Runtime", "choose_device", "derive_seed", "generator_of", "make_runtime", "to_numbers"]
+__all__ = ["SingleProcess", "Runtime", "choose_device", "derive_seed", "generator_of", "make_runtime", "to_numbers"]
 
 T = TypeVar("T")
-Place = TypeVar("Place")
+Key = TypeVar("Key")
 
 NARROW = {"off": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 NO_BFLOAT16 = ("NO AVX", "AVX", "AVX2")  # what CPUs are capable of that have no instructions for it
@@ -35,7 +35,7 @@ class Runtime:
 
     device: torch.device
     dtype: torch.dtype
-    ranks: Alone | Together = attrs.field(factory=Alone)
+    ranks: SingleProcess | DistributedRanks = attrs.field(factory=SingleProcess)
     narrow: torch.dtype | None = None  # of matrix products under autocast
     ahead: int = 0  # batches that are read meanwhile
 
@@ -45,8 +45,8 @@ class Runtime:
         return self.ranks.rank == 0
 
     def batches(
-        self, read: Callable[[Place], Batch], places: Iterable[Place], modalities: Sequence[str]
-    ) -> Iterator[tuple[Place, Batch]]:
+        self, read: Callable[[Key], Batch], places: Iterable[Key], modalities: Sequence[str]
+    ) -> Iterator[tuple[Key, Batch]]:
         """Each place of a split with its batch on the device; the next ones are read while this one is computed on."""
         for place, batch in read_ahead(lambda place: self._staged(read(place), modalities), places, self.ahead):
             yield place, self.place(batch, modalities)
@@ -106,13 +106,13 @@ def _each_tensor(change: Callable[[Tensor], Tensor], batch: Batch) -> Batch:
     return Batch(inputs, {m: change(target) for m, target in batch.targets.items()})
 
 
-def make_runtime(settings: DeviceSettings, ranks: Alone | Together | None = None) -> Runtime:
+def make_runtime(settings: DeviceSettings, ranks: SingleProcess | DistributedRanks | None = None) -> Runtime:
     """Set up this process as the recipe's [device] says.
 
     Raises:
         CodaarError: The device does not exist here, or cannot do this.
     """
-    ranks = ranks or Alone()
+    ranks = ranks or SingleProcess()
     device = choose_device(settings.on)
     if device.type == "cuda" and device.index is None and ranks.size > 1:
         device = torch.device("cuda", ranks.local)
@@ -132,7 +132,7 @@ def make_runtime(settings: DeviceSettings, ranks: Alone | Together | None = None
     return Runtime(device, getattr(torch, settings.dtype), ranks, narrow, ahead)
 
 
-def _threads_each(ranks: Alone | Together) -> int:
+def _threads_each(ranks: SingleProcess | DistributedRanks) -> int:
     """Share the machine's cores; 0, torch's own choice, for a single process."""
     local = int(os.environ.get("LOCAL_WORLD_SIZE", ranks.size))
     here = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -16,7 +16,7 @@ from codaar_core.engine.devices.runtime import Runtime
 BATCH = 100
 
 
-class Coded(NamedTuple):
+class EncodedSplit(NamedTuple):
     """A split seen through one modality: codes are small, so they are computed once and kept."""
 
     modality: str
@@ -27,7 +27,7 @@ class Coded(NamedTuple):
 
 
 @torch.no_grad()
-def encode_split(model: Model, runtime: Runtime, split: Split, modality: str, summarised: bool = False) -> Coded:
+def encode_split(model: Model, runtime: Runtime, split: Split, modality: str, summarised: bool = False) -> EncodedSplit:
     """Assign codes to all clips of a split, seen through one modality alone.
 
     Args:
@@ -41,7 +41,7 @@ def encode_split(model: Model, runtime: Runtime, split: Split, modality: str, su
         targets.append(batch.targets[modality])
     indices = _join([each.indices for each in codes])
     masks = _join([each.real() for each in codes])
-    return Coded(modality, indices, None if bool(masks.all()) else masks, torch.cat(targets), split)
+    return EncodedSplit(modality, indices, None if bool(masks.all()) else masks, torch.cat(targets), split)
 
 
 def _encode(model: Model, modality: str, features: Features, summarised: bool) -> Encoded:
@@ -55,7 +55,7 @@ def _join(parts: Sequence[Tensor]) -> Tensor:
     return torch.cat([nn.functional.pad(part, (0, length - part.shape[1])) for part in parts])
 
 
-def look_up(quantizer: Quantizer, coded: Coded, rows: Tensor) -> tuple[Quantized | Tensor, ...]:
+def look_up(quantizer: Quantizer, coded: EncodedSplit, rows: Tensor) -> tuple[Quantized | Tensor, ...]:
     """What a head reads of some clips: their codes, and what the benchmark gives besides."""
     codes = quantizer.lookup(coded.modality, coded.indices[rows])
     codes = codes._replace(mask=None if coded.mask is None else coded.mask[rows])
@@ -64,7 +64,7 @@ def look_up(quantizer: Quantizer, coded: Coded, rows: Tensor) -> tuple[Quantized
 
 
 @contextmanager
-def dropping_out(model: Model) -> Iterator[None]:
+def encoder_dropout(model: Model) -> Iterator[None]:
     """Leave the encoders in training mode, with their dropout; what they count meanwhile is forgotten."""
     kept = {name: buffer.clone() for name, buffer in model.encoders.named_buffers()}
     model.encoders.train()

@@ -10,10 +10,10 @@ from types import MappingProxyType
 import torch
 
 from codaar_core.api import Benchmark, Predicted, Quantizer, TaskHead
-from codaar_core.engine.evaluation.encode_split import BATCH, Coded, look_up
+from codaar_core.engine.evaluation.encode_split import BATCH, EncodedSplit, look_up
 
 
-class Choice:
+class EpochSelector:
     """Watches a head in training and keeps what the benchmark's ``selection`` prefers.
 
     Ties are won by the earlier epoch. Selections that look through the tested modality may prefer another epoch for
@@ -36,8 +36,8 @@ class Choice:
         benchmark: Benchmark,
         modality: str,
         quantizer: Quantizer,
-        test: Mapping[str, Coded],
-        validation: Mapping[str, Coded] = MappingProxyType({}),
+        test: Mapping[str, EncodedSplit],
+        validation: Mapping[str, EncodedSplit] = MappingProxyType({}),
         batch: int = BATCH,
     ) -> None:
         self.head = head
@@ -60,7 +60,7 @@ class Choice:
         elif self.benchmark.selection == "test":
             self._keep_predictions(self._predict(self.test))
 
-    def settled(self) -> Choice:
+    def settled(self) -> EpochSelector:
         """Take the preferred epoch for good."""
         self.head.eval()
         if self._weights is not None:
@@ -86,12 +86,12 @@ class Choice:
             self._best[name] = score
         return better
 
-    def _predict(self, clips: Mapping[str, Coded]) -> dict[str, Predicted]:
+    def _predict(self, clips: Mapping[str, EncodedSplit]) -> dict[str, Predicted]:
         return {modality: predict(self.head, self.quantizer, coded, self.batch) for modality, coded in clips.items()}
 
 
 @torch.no_grad()
-def predict(head: TaskHead, quantizer: Quantizer, coded: Coded, batch: int = BATCH) -> Predicted:
+def predict(head: TaskHead, quantizer: Quantizer, coded: EncodedSplit, batch: int = BATCH) -> Predicted:
     """Predictions for every clip."""
     rows = torch.arange(len(coded.indices), device=coded.indices.device).split(batch)
     outputs = [head.predict(head(*look_up(quantizer, coded, part))) for part in rows]

@@ -10,7 +10,7 @@ from torch import Tensor
 from codaar_core.api import Batch, CodaarError, Split
 
 
-class Without(Split):
+class FilteredSplit(Split):
     """A split without some of its clips."""
 
     def __init__(self, split: Split, kept: Sequence[int]) -> None:
@@ -45,7 +45,7 @@ class Seen(NamedTuple):
     seen: int
 
 
-class Overlap:
+class SeenClips:
     """Compares the names of recordings with those of pretraining.
 
     Args:
@@ -63,7 +63,7 @@ class Overlap:
         self.found: list[Seen] = []
         self.notes: list[str] = []
 
-    def heed(self, split: Split, benchmark: str, role: str, modality: str) -> None:
+    def record_warnings(self, split: Split, benchmark: str, role: str, modality: str) -> None:
         """Take down what is odd about the files of a split."""
         self.notes += [f"{benchmark}, {role}, {modality}: {note}" for note in split.notes]
 
@@ -86,7 +86,7 @@ class Overlap:
                 f"every clip of {benchmark}, {role}, {modality} was seen in pretraining",
                 'pretrain on other clips, or set evaluate.seen = "keep"',
             )
-        return Without(split, kept)
+        return FilteredSplit(split, kept)
 
     def record(self) -> list[dict[str, Any]]:
         """For results.json."""

@@ -16,66 +16,72 @@ from torch import Tensor, nn
 from codaar_core.api import Benchmark, DataError, Predicted, Split, TaskHead, Transfer
 from codaar_core.engine.assembly.benchmark_splits import learns, modalities_of, open_split, roles_of, splits_of
 from codaar_core.engine.assembly.build import build_head
-from codaar_core.engine.data.card import told_how_to_get
+from codaar_core.engine.data.card import download_hint
 from codaar_core.engine.devices.runtime import derive_seed, generator_of
-from codaar_core.engine.evaluation.encode_split import BATCH, Coded, dropping_out, encode_split, look_up
-from codaar_core.engine.evaluation.epoch_selection import Choice
+from codaar_core.engine.evaluation.encode_split import BATCH, EncodedSplit, encode_split, encoder_dropout, look_up
+from codaar_core.engine.evaluation.epoch_selection import EpochSelector
 from codaar_core.engine.evaluation.scores import score_transfers, transfer_entries
-from codaar_core.engine.evaluation.seen_clips import Overlap
+from codaar_core.engine.evaluation.seen_clips import SeenClips
 from codaar_core.engine.record.run_directory import write_whole
 from codaar_core.engine.training.loop import set_learning_rate
 from codaar_core.engine.training.session import Session
 from codaar_core.recipe.plan import BenchmarkPlan
 
 
-def evaluate(session: Session, trials: Sequence[Trial]) -> list[dict[str, Any]]:
+def evaluate(session: Session, benchmark_runs: Sequence[BenchmarkRun]) -> list[dict[str, Any]]:
     """Run all benchmarks of the plan; gives the transfer entries of results.json, to the first of several ranks.
 
     Encoders and codebooks are frozen, and in evaluation mode unless a benchmark asks for their dropout.
     """
     session.model.eval().requires_grad_(False)
-    return [entry for trial in trials for entry in trial.run()]
+    return [entry for benchmark_run in benchmark_runs for entry in benchmark_run.run()]
 
 
-def make_trials(session: Session, benchmarks: Mapping[str, Benchmark], overlap: Overlap) -> list[Trial]:
+def make_benchmark_runs(
+    session: Session, benchmarks: Mapping[str, Benchmark], overlap: SeenClips
+) -> list[BenchmarkRun]:
     """One for each benchmark that is on, with its files opened.
 
     Raises:
         DataError: A file is missing or damaged.
     """
-    trials = [_make_trial(session, bench, benchmarks[bench.name], overlap) for bench in session.plan.benchmarks]
-    for trial in trials:
-        with told_how_to_get(trial.benchmark.card):
-            trial.open()
-    return trials
+    benchmark_runs = [
+        _make_benchmark_run(session, bench, benchmarks[bench.name], overlap) for bench in session.plan.benchmarks
+    ]
+    for benchmark_run in benchmark_runs:
+        with download_hint(benchmark_run.benchmark.card):
+            benchmark_run.open()
+    return benchmark_runs
 
 
-def _make_trial(session: Session, bench: BenchmarkPlan, benchmark: Benchmark, overlap: Overlap) -> Trial:
+def _make_benchmark_run(
+    session: Session, bench: BenchmarkPlan, benchmark: Benchmark, overlap: SeenClips
+) -> BenchmarkRun:
     head = build_head(session.plan, bench, benchmark, session.model.quantizer, seed=0)
-    return Trial(session, bench, benchmark, overlap, learns(head))
+    return BenchmarkRun(session, bench, benchmark, overlap, learns(head))
 
 
 @attrs.frozen
-class Trained:
+class TrainedHead:
     """What is left of a head: its weights, and its predictions of the test clips seen through each modality."""
 
     weights: Mapping[str, Tensor]
     predictions: Mapping[str, Predicted]
 
     @classmethod
-    def of(cls, choice: Choice) -> Trained:
+    def of(cls, selector: EpochSelector) -> TrainedHead:
         """On the host, so that it can be sent to another rank."""
-        return cls({name: value.cpu() for name, value in choice.head.state_dict().items()}, choice.predictions)
+        return cls({name: value.cpu() for name, value in selector.head.state_dict().items()}, selector.predictions)
 
 
 @attrs.frozen
-class Trial:
+class BenchmarkRun:
     """One benchmark on the model of a session."""
 
     session: Session
     bench: BenchmarkPlan
     benchmark: Benchmark
-    overlap: Overlap
+    overlap: SeenClips
     learns: bool  # whether its head has anything to train
 
     @property
@@ -109,7 +115,7 @@ class Trial:
             split, place = self.split(role, modality), (self.bench.name, role, modality)
             if not len(split):
                 raise DataError(f"{', '.join(place)}: there is no clip", "look whether its lists are whole")
-            self.overlap.heed(split, *place)
+            self.overlap.record_warnings(split, *place)
             self.overlap.checked(split, *place)
 
     def split(self, role: str, modality: str) -> Split:
@@ -141,13 +147,13 @@ class Trial:
         hook.codaar_benchmark_end(benchmark=self.bench.name, results=entries)
         return entries
 
-    def encode(self, role: str, modality: str) -> Coded:
+    def encode(self, role: str, modality: str) -> EncodedSplit:
         """Codes of the clips of a role; those seen in pretraining are counted, and left out if the recipe says so."""
         split = self.overlap.checked(self.split(role, modality), self.bench.name, role, modality)
         summarised = modality in self.benchmark.summarised
         return encode_split(self.session.model, self.session.runtime, split, modality, summarised)
 
-    def trained_heads(self, modality: str, test: Mapping[str, Coded]) -> dict[int, Trained]:
+    def trained_heads(self, modality: str, test: Mapping[str, EncodedSplit]) -> dict[int, TrainedHead]:
         """Heads by seed, trained on one modality's codes; heads without parameters need no training split."""
         plan, quantizer = self.session.plan, self.session.model.quantizer
         heads = {s: build_head(plan, self.bench, self.benchmark, quantizer, s) for s in self.seeds}
@@ -158,11 +164,11 @@ class Trial:
             message = f"while evaluating {self.bench.name}; the trained model is kept"
             self.session.interruption.check(message, self.session.resume_command)
             head.to(self.session.runtime.device, self.session.runtime.dtype)
-            choice = Choice(head, self.benchmark, modality, quantizer, test, validation, self.prediction_batch)
+            selector = EpochSelector(head, self.benchmark, modality, quantizer, test, validation, self.prediction_batch)
             if training is not None:
                 for _ in self.train(head, training, seed):
-                    choice.consider()
-            chosen[seed] = Trained.of(choice.settled())
+                    selector.consider()
+            chosen[seed] = TrainedHead.of(selector.settled())
             self.session.hook.codaar_head_end(benchmark=self.bench.name, train=modality, seed=seed)
         return chosen
 
@@ -172,7 +178,7 @@ class Trial:
             return []
         return [modality] if self.benchmark.selection == "validation" else self.modalities
 
-    def train(self, head: TaskHead, coded: Coded, seed: int) -> Iterator[int]:
+    def train(self, head: TaskHead, coded: EncodedSplit, seed: int) -> Iterator[int]:
         """Train ``head`` on the codes of one modality, epoch by epoch; it never learns which one."""
         quantizer, bench = self.session.model.quantizer, self.bench
         optimizer = torch.optim.Adam(head.parameters(), lr=bench.lr, fused=True)
@@ -180,7 +186,7 @@ class Trial:
             set_learning_rate(optimizer, bench, epoch)
             torch.manual_seed(derive_seed(seed, bench.name, "train", epoch))
             if self.benchmark.dropout:
-                with dropping_out(self.session.model):
+                with encoder_dropout(self.session.model):
                     coded = self.encode("train", coded.modality)
             head.train()
             order = torch.randperm(len(coded.indices), generator=generator_of(seed, bench.name, epoch))

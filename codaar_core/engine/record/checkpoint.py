@@ -19,7 +19,7 @@ from codaar_core.api import CodaarError
 from codaar_core.engine.assembly.model import Model
 
 FORMAT = 2
-BESIDES = "besides/"
+EXTRA_STATE = "besides/"
 
 
 class Best(NamedTuple):
@@ -34,7 +34,7 @@ def save_checkpoint(
     step: int,
     model: Model,
     optimizer: torch.optim.Optimizer,
-    besides: Mapping[str, Tensor] = MappingProxyType({}),
+    extra_state: Mapping[str, Tensor] = MappingProxyType({}),
     keep: int = 2,
 ) -> Path:
     """Write ``step-N``, and remove all but the newest ``keep``.
@@ -43,14 +43,14 @@ def save_checkpoint(
     same reason a ``step-N`` that is there already is this very state, and stays: to replace it would be to risk it.
 
     Args:
-        besides: What else of the training is to be kept.
+        extra_state: What else of the training is to be kept.
 
     Raises:
         CodaarError: The disk is full or not writable; earlier checkpoints stay.
     """
     final = folder / f"step-{step}"
     if final not in complete_checkpoints(folder):
-        _write(final, {"step": step}, model, optimizer, besides)
+        _write(final, {"step": step}, model, optimizer, extra_state)
     for old in complete_checkpoints(folder)[:-keep]:
         shutil.rmtree(old, ignore_errors=True)
     return final
@@ -62,7 +62,7 @@ def save_if_best(
     now: Best,
     model: Model,
     optimizer: torch.optim.Optimizer,
-    besides: Mapping[str, Tensor],
+    extra_state: Mapping[str, Tensor],
 ) -> None:
     """Write ``best-N`` if the value is lower than that of the best so far, which is then removed.
 
@@ -75,7 +75,7 @@ def save_if_best(
     before = None if best is None else _state(best)
     if before is not None and before["of"] == now.name and now.value >= before["value"]:
         return
-    _write(folder / f"best-{step}", {"step": step, "of": now.name, "value": now.value}, model, optimizer, besides)
+    _write(folder / f"best-{step}", {"step": step, "of": now.name, "value": now.value}, model, optimizer, extra_state)
     if best is not None:
         shutil.rmtree(best, ignore_errors=True)
 
@@ -115,7 +115,7 @@ def _write(
     state: Mapping[str, Any],
     model: Model,
     optimizer: torch.optim.Optimizer,
-    besides: Mapping[str, Tensor],
+    extra_state: Mapping[str, Tensor],
 ) -> None:
     """Write a checkpoint aside, flush it and rename it."""
     aside = final.with_name(f".{final.name}.partial")
@@ -124,7 +124,7 @@ def _write(
             shutil.rmtree(cut_off, ignore_errors=True)
         aside.mkdir(parents=True)
         save_file(_contiguous(model.state_dict()), aside / "model.safetensors")
-        save_file(_contiguous(dict(_training_tensors(model, optimizer, besides))), aside / "train.safetensors")
+        save_file(_contiguous(dict(_training_tensors(model, optimizer, extra_state))), aside / "train.safetensors")
         (aside / "state.json").write_text(json.dumps({"format": FORMAT, **state}) + "\n", "utf-8")
         for path in (*aside.iterdir(), aside):
             _flush(path)
@@ -197,7 +197,7 @@ def load_training(path: Path, model: Model, optimizer: torch.optim.Optimizer) ->
         saved = each.state_dict()
         saved["state"] = _nested({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})
         each.load_state_dict(saved)
-    return step, {k.removeprefix(BESIDES): v for k, v in tensors.items() if k.startswith(BESIDES)}
+    return step, {k.removeprefix(EXTRA_STATE): v for k, v in tensors.items() if k.startswith(EXTRA_STATE)}
 
 
 def _optimizers(model: Model, optimizer: torch.optim.Optimizer) -> Iterator[tuple[str, torch.optim.Optimizer]]:
@@ -208,14 +208,14 @@ def _optimizers(model: Model, optimizer: torch.optim.Optimizer) -> Iterator[tupl
 
 
 def _training_tensors(
-    model: Model, optimizer: torch.optim.Optimizer, besides: Mapping[str, Tensor]
+    model: Model, optimizer: torch.optim.Optimizer, extra_state: Mapping[str, Tensor]
 ) -> Iterator[tuple[str, Tensor]]:
     for prefix, each in _optimizers(model, optimizer):
         for index, state in each.state_dict()["state"].items():
             for key, value in state.items():
                 yield f"{prefix}{index}/{key}", value
-    for key, value in besides.items():
-        yield f"{BESIDES}{key}", value
+    for key, value in extra_state.items():
+        yield f"{EXTRA_STATE}{key}", value
 
 
 def _nested(flat: Mapping[str, Tensor]) -> dict[int, dict[str, Tensor]]:

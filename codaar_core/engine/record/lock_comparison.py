@@ -15,7 +15,7 @@ COMPARED = ("packages", "recipe", "components", "data")
 """Parts of a lock that shape the numbers. Python, machine and commit are there to be read."""
 
 
-class Drift(CodaarError):
+class LockMismatch(CodaarError):
     """Something is not what the lock says; carries every difference."""
 
     exit_code = 3
@@ -50,16 +50,16 @@ def read_lock(path: Path | str) -> dict[str, Any]:
     return lock
 
 
-def refuse_drift(now: Mapping[str, Any], path: Path) -> None:
+def refuse_mismatch(now: Mapping[str, Any], path: Path) -> None:
     """Hold what a run would be made of against a lock.
 
     Raises:
-        Drift: Something differs.
+        LockMismatch: Something differs.
         CodaarError: There is no such lock.
     """
     differences = list(compare(read_lock(path), now))
     if differences:
-        raise Drift(differences, _lock_file(path))
+        raise LockMismatch(differences, _lock_file(path))
 
 
 def compare(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:

@@ -12,7 +12,7 @@ from codaar_core.engine.devices.runtime import to_numbers
 COUNT = "steps"
 
 
-class Means:
+class EpochMeans:
     """Sums on the device, which checkpoints keep: an epoch that was interrupted has the means of one that was not."""
 
     def __init__(self) -> None:

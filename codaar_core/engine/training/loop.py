@@ -16,7 +16,7 @@ from codaar_core.engine.devices.signals import Interrupted
 from codaar_core.engine.record.checkpoint import Best, save_checkpoint, save_if_best
 from codaar_core.engine.training.codebook_update import statistics, update_codebooks
 from codaar_core.engine.training.compilation import compile_parts
-from codaar_core.engine.training.nonfinite_guard import Health
+from codaar_core.engine.training.nonfinite_guard import NonfiniteGuard
 from codaar_core.engine.training.session import Session
 from codaar_core.registry import did_you_mean
 
@@ -32,21 +32,21 @@ def pretrain(session: Session, split: Split, optimizer: torch.optim.Optimizer, d
         Interrupted: A signal came in; the state after the last whole step is saved.
     """
     run, model, runtime = session.plan.run, session.model, session.runtime
-    schedule = Schedule.of(len(split), session.plan.batch)
+    schedule = BatchSchedule.of(len(split), session.plan.batch)
     model.join(runtime.ranks)
     if session.plan.device.compile:
         compile_parts(model, runtime.device)
-    health = Health(model, optimizer, model.own_optimizers())
+    guard = NonfiniteGuard(model, optimizer, model.own_optimizers())
     read = partial(own_clips, split, runtime.ranks)
     for epoch in range(done // schedule.steps, run.epochs):
         session.hook.codaar_epoch_start(epoch=epoch, epochs=run.epochs, steps=schedule.steps)
         set_learning_rate(optimizer, session.plan.optimizer, epoch)
         for (step, _), batch in runtime.batches(read, schedule.batches(run.seed, epoch, done), model.modalities):
             if by := runtime.agreed(session.interruption.by):
-                raise interrupted(session, optimizer, health, step, by)
+                raise interrupted(session, optimizer, guard, step, by)
             torch.manual_seed(derive_seed(run.seed, "step", step, runtime.ranks.rank))
             generator = generator_of(run.seed, "shared", step)
-            health.begin()
+            guard.begin()
 
             with runtime.autocast():
                 encoded = model.encode(batch.inputs)
@@ -64,20 +64,20 @@ def pretrain(session: Session, split: Split, optimizer: torch.optim.Optimizer, d
             session.scale.down(model.parameters())
             norm, skipped = session.scale.judge(clip_gradients(session))
             values = runtime.averaged({**terms, "total": total, "grad_norm": norm})
-            health.judge(epoch, step, values, skipped)
+            guard.judge(epoch, step, values, skipped)
             optimizer.step()
             optimizer.zero_grad()
             update_codebooks(model.quantizer, model.align, encoded, quantized, generator, runtime.ranks)
-            health.end()
+            guard.end()
 
-            session.means.add(values, health.failed)
+            session.means.add(values, guard.failed)
             session.hook.codaar_step_end(epoch=epoch, step=step, view=view)
             if (step + 1) % run.log_every == 0:
-                refuse_failure(session, optimizer, health)
+                refuse_failure(session, optimizer, guard)
                 values |= statistics(quantized, model.quantizer.size, runtime.ranks)
                 session.hook.codaar_step_logged(epoch=epoch, step=step + 1, values=to_numbers(values))
             del batch, encoded, view, terms, total  # the next step needs their room
-        refuse_failure(session, optimizer, health)
+        refuse_failure(session, optimizer, guard)
         values = session.means.take() | to_numbers(statistics(quantized, model.quantizer.size, runtime.ranks))
         save(session, optimizer, step + 1)
         keep_best(session, optimizer, step + 1, values)
@@ -86,7 +86,7 @@ def pretrain(session: Session, split: Split, optimizer: torch.optim.Optimizer, d
 
 
 @attrs.frozen
-class Schedule:
+class BatchSchedule:
     """Which clips are read at which step: a new order every epoch, the same after a resume."""
 
     clips: int
@@ -94,7 +94,7 @@ class Schedule:
     steps: int  # an epoch
 
     @classmethod
-    def of(cls, clips: int, batch: int) -> Schedule:
+    def of(cls, clips: int, batch: int) -> BatchSchedule:
         """Cut ``clips`` into batches; the last one of an epoch may be smaller."""
         if clips == 0:
             raise CodaarError("the pretraining split is empty")
@@ -154,7 +154,7 @@ def save(session: Session, optimizer: torch.optim.Optimizer, step: int) -> str:
     folder = session.directory.checkpoints
     path = folder / f"step-{step}"
     if session.runtime.is_first:
-        save_checkpoint(folder, step, session.model, optimizer, session.besides(), session.plan.run.keep)
+        save_checkpoint(folder, step, session.model, optimizer, session.extra_state(), session.plan.run.keep)
         session.hook.codaar_checkpoint_saved(path=path, step=step)
     return str(path)
 
@@ -171,24 +171,26 @@ def keep_best(session: Session, optimizer: torch.optim.Optimizer, step: int, val
         raise CodaarError(f"run.best = {name!r} is no value of an epoch; the state is kept", help)
     if name and session.runtime.is_first:
         best = Best(name, values[name])
-        save_if_best(session.directory.checkpoints, step, best, session.model, optimizer, session.besides())
+        save_if_best(session.directory.checkpoints, step, best, session.model, optimizer, session.extra_state())
 
 
-def interrupted(session: Session, optimizer: torch.optim.Optimizer, health: Health, done: int, by: int) -> Interrupted:
+def interrupted(
+    session: Session, optimizer: torch.optim.Optimizer, guard: NonfiniteGuard, done: int, by: int
+) -> Interrupted:
     """Keep the state and say where; ``by`` is the signal."""
-    refuse_failure(session, optimizer, health)
+    refuse_failure(session, optimizer, guard)
     path = save(session, optimizer, done)
     message = f"interrupted after step {done}; the state is kept in {path}"
     return Interrupted(message, session.resume_command, by)
 
 
-def refuse_failure(session: Session, optimizer: torch.optim.Optimizer, health: Health) -> None:
+def refuse_failure(session: Session, optimizer: torch.optim.Optimizer, guard: NonfiniteGuard) -> None:
     """End the run if a step has failed since this was last asked; the model is as it was before that step.
 
     Raises:
         CodaarError: Names the loss terms that are not finite.
     """
-    failure = health.failure()
+    failure = guard.failure()
     if failure is None:
         return
     epoch, step = int(failure.pop("epoch")), int(failure.pop("step"))

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 FIRST = 2.0**16  # factor of the first step, soon halved to what the model can bear
-PATIENCE = 2000  # good steps in a row before the factor is tried twice as large
+GROWTH_INTERVAL = 2000  # good steps in a row before the factor is tried twice as large
 
 
 class LossScale:
@@ -46,7 +46,7 @@ class LossScale:
         factor, good = self.state["factor"], self.state["good"]
         skipped = ~norm.isfinite() & (factor > 1)
         good = (good + 1).masked_fill(skipped, 0)
-        patient = good >= PATIENCE
+        patient = good >= GROWTH_INTERVAL
         self.state = {
             "factor": (factor / 2).where(skipped, (factor * 2).where(patient, factor)),
             "good": good.masked_fill(patient, 0),

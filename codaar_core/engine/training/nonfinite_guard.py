@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from codaar_core.engine.devices.runtime import to_numbers, widest
 
 
-class Health:
+class NonfiniteGuard:
     """Freezes weights and buffers, on the device, from the first step whose losses or gradient are not finite.
 
     The host asks for that step only where it waits for the device anyway. The optimizer must be a fused one: these

@@ -12,7 +12,7 @@ from codaar_core.engine.assembly.model import Model
 from codaar_core.engine.devices.runtime import Runtime
 from codaar_core.engine.devices.signals import Interruption
 from codaar_core.engine.record.run_directory import RunDirectory
-from codaar_core.engine.training.epoch_means import Means
+from codaar_core.engine.training.epoch_means import EpochMeans
 from codaar_core.engine.training.loss_scale import LossScale
 from codaar_core.recipe.plan import Plan
 
@@ -28,21 +28,21 @@ class Session:
     hook: pluggy.HookRelay
     interruption: Interruption
     scale: LossScale = attrs.field(init=False)
-    means: Means = attrs.field(init=False, factory=Means)
+    means: EpochMeans = attrs.field(init=False, factory=EpochMeans)
 
     @scale.default
     def _scale(self) -> LossScale:
         return LossScale(self.runtime.device, self.runtime.narrow)
 
-    def besides(self) -> dict[str, Tensor]:
+    def extra_state(self) -> dict[str, Tensor]:
         """What a checkpoint keeps besides model and optimizers."""
         parts = {"scale/": self.scale.state, "means/": self.means.state}
         return {prefix + name: value for prefix, state in parts.items() for name, value in state.items()}
 
-    def go_on(self, besides: Mapping[str, Tensor]) -> None:
+    def go_on(self, extra_state: Mapping[str, Tensor]) -> None:
         """Take up what a checkpoint kept."""
         scale, means = (
-            {name.removeprefix(prefix): value for name, value in besides.items() if name.startswith(prefix)}
+            {name.removeprefix(prefix): value for name, value in extra_state.items() if name.startswith(prefix)}
             for prefix in ("scale/", "means/")
         )
         self.scale.load(scale)

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from codaar_core.api import Benchmark, ComponentError, Encoded, Features, Quantized, StepView
 from codaar_core.engine.assembly.build import build_benchmarks, build_component, build_data, build_head, build_model
-from codaar_core.engine.assembly.component_errors import blamed
+from codaar_core.engine.assembly.component_errors import errors_at
 from codaar_core.engine.assembly.model import Model
 from codaar_core.engine.devices.runtime import Runtime, generator_of, make_runtime
 from codaar_core.engine.training.codebook_update import update_codebooks
@@ -16,7 +16,7 @@ from codaar_core.recipe.plan import Plan
 CLIPS = 4
 
 
-def try_out(plan: Plan) -> None:
+def run_synthetic_step(plan: Plan) -> None:
     """Try every block that is on; no file of data is opened, nothing is written.
 
     Raises:
@@ -30,24 +30,24 @@ def try_out(plan: Plan) -> None:
     for block in plan.hooks:
         build_component(plan, block, None)
 
-    with blamed(plan, plan.data):
+    with errors_at(plan, plan.data):
         batch = runtime.place(data.synthetic(CLIPS, plan.run.seed)[range(CLIPS)], model.modalities)
     encoded = {m: _encoded(plan, model, m, batch.inputs[m]) for m in model.modalities}
-    with blamed(plan, plan.quantizer):
+    with errors_at(plan, plan.quantizer):
         quantized = model.quantizer.quantize(encoded)
         codes = model.quantizer.decodable(quantized)
     decoded = {m: _decoded(plan, model, m, batch.inputs[m], encoded[m], codes[m]) for m in model.decoders}
     generator = generator_of(plan.run.seed, "trial")
     _try_losses(plan, model, StepView(batch.inputs, encoded, quantized, decoded, 0, 0, generator))
 
-    with blamed(plan, plan.quantizer):
+    with errors_at(plan, plan.quantizer):
         update_codebooks(model.quantizer, (), encoded, quantized, generator, runtime.ranks)
     for block, step in zip(plan.align, model.align, strict=True):
-        with blamed(plan, block):
+        with errors_at(plan, block):
             update_codebooks(model.quantizer, (step,), encoded, quantized, generator, runtime.ranks)
     for bench in plan.benchmarks:
         head = build_head(plan, bench, benchmarks[bench.name], model.quantizer, seed=0)
-        with blamed(plan, bench.head):
+        with errors_at(plan, bench.head):
             head.to(runtime.device, runtime.dtype)
             given = _given(benchmarks[bench.name], runtime)
             for m, record in quantized.items():
@@ -55,14 +55,14 @@ def try_out(plan: Plan) -> None:
 
 
 def _encoded(plan: Plan, model: Model, modality: str, features: Features) -> Encoded:
-    with blamed(plan, plan.encoders[modality]):
+    with errors_at(plan, plan.encoders[modality]):
         encoded = model.encoders[modality](features)
         _expect("semantic", encoded.semantic, (*features.values.shape[:2], model.quantizer.latent.width))
         return encoded
 
 
 def _decoded(plan: Plan, model: Model, modality: str, features: Features, encoded: Encoded, codes: Quantized) -> Tensor:
-    with blamed(plan, plan.decoders[modality]):
+    with errors_at(plan, plan.decoders[modality]):
         decoded = model.decoders[modality](encoded, codes)
         wanted = features.values if encoded.target is None else encoded.target
         _expect("the reconstruction", decoded, tuple(wanted.shape))
@@ -77,7 +77,7 @@ def _given(benchmark: Benchmark, runtime: Runtime) -> tuple[Tensor, ...]:
 
 def _try_losses(plan: Plan, model: Model, view: StepView) -> None:
     for name, loss in model.losses.items():
-        with blamed(plan, plan.losses[name].block):
+        with errors_at(plan, plan.losses[name].block):
             loss.inner_step(view)
             total = torch.stack(list(loss(view).values())).sum()
             if not torch.isfinite(total):

@@ -12,7 +12,7 @@ from codaar_core.api import Encoded, Quantized, Quantizer, Ranks
 from codaar_core.testing import toys
 from codaar_core.testing.check import check, expect
 from codaar_core.testing.checks.module import close
-from codaar_core.testing.ranks import Alone, on_ranks
+from codaar_core.testing.ranks import SingleProcess, on_ranks
 from codaar_core.testing.subjects import QuantizerSubject
 
 MUTATED = "quantize only reads; move codewords in update(), revive them in reset()"
@@ -44,7 +44,7 @@ def trained(subject: QuantizerSubject) -> Quantizer:
     """One that has seen some updates, so that modalities differ and counts are in use."""
     quantizer = subject.build()
     if is_updated(subject):
-        step(quantizer, subject.inputs(clips=8), Alone())
+        step(quantizer, subject.inputs(clips=8), SingleProcess())
     return quantizer
 
 
@@ -75,7 +75,7 @@ def record(subject: QuantizerSubject) -> None:
             )
             _check_shape(subject, "indices", codes.indices, steps)
             _check_shape(subject, "own", codes.own, (*steps, width))
-            _check_shape(subject, "full", codes.full, (*steps, quantizer.codes.width))
+            _check_shape(subject, "full", codes.full, (*steps, quantizer.code_space.width))
             if codes.distances is not None:
                 _check_shape(subject, "distances", codes.distances, (*steps, size))
 
@@ -235,7 +235,7 @@ def update_moves(subject: QuantizerSubject) -> None:
     quantizer, encoded = subject.build(), subject.inputs(clips=8)
     before = _error(quantizer, encoded)
     for _ in range(UPDATES):
-        step(quantizer, encoded, Alone())
+        step(quantizer, encoded, SingleProcess())
     finite = all(bool(book.isfinite().all()) for book in quantizer.codebooks().values())
     expect(
         finite,
@@ -271,8 +271,8 @@ def masked_updates(subject: QuantizerSubject) -> None:
         (two, {m: pair[0] for m, pair in junk.items()}, {m: pair[1] for m, pair in junk.items()}),
     ):
         with torch.no_grad():
-            quantizer.update(given, codes, Alone())
-            quantizer.reset(codes, toys.generator_of(0), Alone())
+            quantizer.update(given, codes, SingleProcess())
+            quantizer.reset(codes, toys.generator_of(0), SingleProcess())
     changed = [name for name, tensor in state(one).items() if not close(tensor, state(two)[name])]
     expect(
         not changed,
@@ -288,7 +288,7 @@ def two_ranks(subject: QuantizerSubject) -> None:
     alone = trained(subject)
     copies = [trained(subject) for _ in range(2)]
     halves = [toys.part(encoded, slice(3)), toys.part(encoded, slice(3, None))]
-    step(alone, encoded, Alone())
+    step(alone, encoded, SingleProcess())
     on_ranks(lambda ranks: step(copies[ranks.rank], halves[ranks.rank], ranks))
     for name, tensor in state(alone).items():
         for rank, copy in enumerate(copies):

@@ -80,4 +80,4 @@ def loss_context(modalities: int, learned: bool) -> LossContext:
         torch.manual_seed(modalities)
         encoders = {m: toy_model.ToyEncoder(PRIVATE, EncoderContext(m, LATENT, LATENT)) for m in names}
         quantizer = toy_model.ToyQuantizer(toy_model.ToyQuantizer.Config(learned=learned), QuantizerContext(names))
-    return LossContext(names, LATENT, quantizer.codes, dict.fromkeys(names, LATENT), encoders, quantizer)
+    return LossContext(names, LATENT, quantizer.code_space, dict.fromkeys(names, LATENT), encoders, quantizer)

@@ -20,6 +20,12 @@ class QuantizerSubject(ModuleSubject):
         """Three modalities; two or one where it wants no more."""
         return (QuantizerContext(MODALITIES[:number]) for number in (3, 2, 1))
 
+    def build(self, context: Any = None) -> Quantizer:
+        """As a model with a loss over distances builds it."""
+        quantizer: Quantizer = super().build(context)
+        quantizer.wants_distances = True
+        return quantizer
+
     @property
     def modalities(self) -> tuple[str, ...]:
         """Those it is built for."""

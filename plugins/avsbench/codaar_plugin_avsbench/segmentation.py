@@ -43,7 +43,7 @@ class AvsSegmentation(TaskHead):
         _check(config, context.given)
         self.backbone = build_backbone(config.backbone, config.weights).requires_grad_(not config.frozen)
         self.narrow = nn.ModuleList(DilatedSum(width, config.channels) for width in self.backbone.widths)
-        self.fuse = nn.ModuleList(Tpavi(config.channels, context.codes.width) for _ in self.backbone.widths)
+        self.fuse = nn.ModuleList(Tpavi(config.channels, context.code_space.width) for _ in self.backbone.widths)
         self.decoder = MaskDecoder(config.channels)
 
     def train(self, mode: bool = True) -> AvsSegmentation:

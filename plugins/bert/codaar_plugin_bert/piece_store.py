@@ -51,7 +51,7 @@ class Memory:
         return [self.pieces[text] for text in texts]
 
 
-class Place(NamedTuple):
+class PieceRange(NamedTuple):
     """Where the pieces of a text stand."""
 
     shard: Path
@@ -71,7 +71,7 @@ class Shards:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.places: dict[bytes, Place] = {}
+        self.places: dict[bytes, PieceRange] = {}
         self.known: set[Path] = set()
 
     def missing(self, texts: Sequence[str]) -> list[str]:
@@ -94,7 +94,7 @@ class Shards:
     def read(self, texts: Sequence[str]) -> list[Pieces]:
         """Give the pieces of texts that are kept; each file is opened once."""
         places = [self.places[_hash(text)] for text in texts]
-        found: dict[Place, Pieces] = {}
+        found: dict[PieceRange, Pieces] = {}
         for shard in {place.shard for place in places}:
             with _opened(shard) as file:
                 for place in {each for each in places if each.shard == shard}:
@@ -108,7 +108,7 @@ class Shards:
                 hashes, stops = file["hashes"][()], np.cumsum(file["lengths"][()])
             starts = [0, *stops[:-1]]
             for each, start, stop in zip(hashes, starts, stops, strict=True):
-                self.places[each.tobytes()] = Place(shard, int(start), int(stop))
+                self.places[each.tobytes()] = PieceRange(shard, int(start), int(stop))
             self.known.add(shard)
 
 

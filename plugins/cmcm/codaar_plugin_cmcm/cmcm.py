@@ -10,7 +10,7 @@ import attrs
 import torch
 from torch import Tensor
 
-from codaar_core.api import CodaarError, ComponentError, Loss, LossContext, Quantized, StepView, setting
+from codaar_core.api import ComponentError, Loss, LossContext, Quantized, StepView, setting
 
 LOGARITHM_FLOOR = 1e-10
 DENOMINATOR_FLOOR = 1e-5
@@ -26,8 +26,9 @@ class Cmcm(Loss):
 
     Raises:
         ComponentError: The model has one modality only.
-        CodaarError: The quantizer gives no distances.
     """
+
+    needs_distances = True
 
     @attrs.frozen(kw_only=True)
     class Config:
@@ -78,11 +79,7 @@ class Cmcm(Loss):
 
 def usage(codes: Quantized) -> Tensor:
     """Soft use (B, K) of the codewords by each clip; zero for a clip without a real step."""
-    if codes.distances is None:
-        raise CodaarError(
-            "cmcm needs distances to all codewords, which this quantizer does not give",
-            "leave cmcm out of losses, or take a quantizer with fewer codewords: products of parts have too many",
-        )
+    assert codes.distances is not None, "needs_distances"
     assignment = (-euclidean(codes.distances)).softmax(dim=-1)
     if codes.mask is None:
         return assignment.mean(dim=1)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from codaar_core.api import CodaarError, ComponentError, LossContext, Quantized, Space, StepView
+from codaar_core.api import ComponentError, LossContext, Quantized, Space, StepView
 
 laws = settings(deadline=None, max_examples=25)
 SPACE = Space((4,))
@@ -136,9 +136,3 @@ def test_scores_keep_their_precision_under_autocast() -> None:
 def test_one_modality_is_refused() -> None:
     with pytest.raises(ComponentError, match="only one"):
         cmcm(("a",))
-
-
-def test_a_quantizer_without_distances_is_named() -> None:
-    without = random_codes(2, 2, 0, False)._replace(distances=None)
-    with pytest.raises(CodaarError, match="distances"):
-        cmcm(("a", "b"))(view({"a": without, "b": without}))

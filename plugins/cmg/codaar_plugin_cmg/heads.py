@@ -24,7 +24,7 @@ class CodeHead(TaskHead):
 
     def __init__(self, config: Config, context: HeadContext) -> None:
         super().__init__(config, context)
-        self.width = (context.codes if config.code == "full" else context.latent).width
+        self.width = (context.code_space if config.code == "full" else context.latent).width
 
     def read(self, quantized: Quantized) -> Tensor:
         """Give the chosen code (B, T, width)."""

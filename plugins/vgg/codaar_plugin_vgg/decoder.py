@@ -41,7 +41,7 @@ class VggDecoder(Decoder):
         super().__init__(config, context)
         private = _private_map(context)
         _check_output(context, private)
-        self.code = nn.Sequential(nn.Linear(context.codes.width, config.code), nn.Linear(config.code, config.code))
+        self.code = nn.Sequential(nn.Linear(context.code_space.width, config.code), nn.Linear(config.code, config.code))
         self.enlarge = nn.Sequential(
             TransposedConvolution(config.code + private.width, config.hidden, kernel_size=3),
             ResidualStack(config.hidden, config.residual_layers, config.skip),

@@ -96,7 +96,7 @@ class Codebooks(Quantizer):
         return Space((self.config.dim,))
 
     @property
-    def codes(self) -> Space:
+    def code_space(self) -> Space:
         """Space (books * D,)."""
         return Space((len(self.owners) * self.config.dim,))
 
@@ -127,7 +127,8 @@ class Codebooks(Quantizer):
     def _quantize(self, modality: str, encoded: Encoded, path: Tensor, row_path: Tensor) -> Quantized:
         distances = squared_distances(encoded, self.codewords[:, self.book[modality]])
         codes = self.lookup(modality, distances.detach().argmin(dim=-1))
-        return Quantized(codes.indices, codes.own + path, codes.full + row_path, distances, encoded.mask)
+        given = distances if self.wants_distances else None
+        return Quantized(codes.indices, codes.own + path, codes.full + row_path, given, encoded.mask)
 
     def _row_path(self, paths: Mapping[str, Tensor]) -> Tensor:
         """The gradient path of a whole row; none where the modalities' clips and steps do not correspond."""

@@ -37,11 +37,11 @@ class Commitment(Loss):
         super().__init__(config, context)
         self.modalities = context.modalities
         self.width = context.latent.width
-        rows = context.codes.width in (self.width, len(self.modalities) * self.width)
+        rows = context.code_space.width in (self.width, len(self.modalities) * self.width)
         if config.cross_at == "same-index" and not rows:
             raise ComponentError(
                 f"same-index needs codes of {len(self.modalities)} codebooks, but this quantizer's are "
-                f"{context.codes.width} wide for latents {self.width} wide",
+                f"{context.code_space.width} wide for latents {self.width} wide",
                 'write cross_at = "own-index"',
             )
 

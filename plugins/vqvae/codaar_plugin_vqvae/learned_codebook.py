@@ -62,7 +62,7 @@ class LearnedCodebook(Quantizer):
         return Space((self.config.dim,))
 
     @property
-    def codes(self) -> Space:
+    def code_space(self) -> Space:
         """Space (D,)."""
         return Space((self.config.dim,))
 
@@ -70,6 +70,11 @@ class LearnedCodebook(Quantizer):
     def size(self) -> int:
         """Number of codewords K: entries to the power of parts."""
         return int(self.config.codes**self.config.parts)
+
+    @property
+    def gives_distances(self) -> bool:
+        """Only of a single part: products of parts have too many codewords."""
+        return bool(self.config.parts == 1)
 
     def codebooks(self) -> dict[str, Tensor]:
         """All codewords (K, D) by modality, made of their parts."""
@@ -96,7 +101,8 @@ class LearnedCodebook(Quantizer):
         for each in distances:
             indices = indices * self.config.codes + each.detach().argmin(dim=-1)
         own = self.lookup(modality, indices).own.detach() + gradient_path(encoded)
-        return Quantized(indices, own, own.clone(), distances[0] if len(distances) == 1 else None, encoded.mask)
+        given = distances[0] if self.wants_distances and self.gives_distances else None
+        return Quantized(indices, own, own.clone(), given, encoded.mask)
 
     def _distances(self, encoded: Encoded) -> Iterator[Tensor]:
         """Squared distances (B, T, codes) of each piece to the entries of its part."""

@@ -15,6 +15,7 @@ def filled(spread: float) -> tuple[Codebooks, torch.Tensor]:
     """Codewords around a common point, and latents near them, as layer normalisation leaves them."""
     generator = torch.Generator().manual_seed(0)
     quantizer = Codebooks(Codebooks.Config(codes=CODES, dim=DIM), QuantizerContext(("a",)))
+    quantizer.wants_distances = True
     centre = torch.randn(DIM, generator=generator)
     quantizer.codewords[:, 0] = centre + spread * torch.randn(CODES, DIM, generator=generator)
     rows = torch.randint(CODES, (80, 10), generator=generator)

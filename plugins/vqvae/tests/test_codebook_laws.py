@@ -56,6 +56,7 @@ def codebooks(seed: int = 0, dtype: torch.dtype = torch.float64, **config: objec
     values = torch.randn(quantizer.codewords.shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
     quantizer.codewords.copy_(values)
     quantizer.sums.copy_(values * quantizer.counts[..., None])
+    quantizer.wants_distances = True
     return quantizer.to(dtype)
 
 
@@ -107,7 +108,7 @@ def test_codes_are_exact_codewords(seed: int, which: str, masked: bool) -> None:
         assert torch.equal(looked_up.own, codes.own)
         assert torch.equal(looked_up.full, codes.full)
         assert looked_up.distances is None
-        assert codes.full.shape[-1] == quantizer.codes.width
+        assert codes.full.shape[-1] == quantizer.code_space.width
 
 
 @laws
@@ -200,6 +201,7 @@ def test_single_precision_finds_the_nearest_codeword_of_a_collapsed_codebook(unu
 def test_assignment_keeps_its_precision_under_autocast() -> None:
     torch.manual_seed(0)
     quantizer = Codebooks(Codebooks.Config(codes=64, dim=32), QuantizerContext(("a",)))
+    quantizer.wants_distances = True
     encoded = {"a": Encoded(torch.randn(4, 10, 32))}
     expected = quantizer.quantize(encoded)["a"]
     with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -329,8 +331,8 @@ def test_replace_takes_over_aligned_codebooks_and_leaves_the_average() -> None:
 
 def test_spaces_follow_from_settings() -> None:
     assert codebooks().latent.shape == (DIM,)
-    assert codebooks().codes.shape == (3 * DIM,)
-    assert codebooks(books="shared").codes.shape == (DIM,)
+    assert codebooks().code_space.shape == (3 * DIM,)
+    assert codebooks(books="shared").code_space.shape == (DIM,)
     assert codebooks().size == CODES
     assert set(codebooks().state_dict()) == {"codewords", "sums", "counts", "idle"}
     assert not list(codebooks().parameters())

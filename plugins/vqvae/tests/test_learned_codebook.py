@@ -22,7 +22,9 @@ def learned(seed: int = 0, **config: object) -> LearnedCodebook:
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         settings = LearnedCodebook.Config(**{"codes": CODES, "dim": DIM, **config})
-        return LearnedCodebook(settings, QuantizerContext(MODALITIES)).double()
+        quantizer = LearnedCodebook(settings, QuantizerContext(MODALITIES)).double()
+        quantizer.wants_distances = True
+        return quantizer
 
 
 def latents(seed: int) -> dict[str, Encoded]:
@@ -53,7 +55,7 @@ def test_each_piece_takes_its_nearest_entry(seed: int, parts: int, metric: str) 
 
 def test_the_loss_moves_codewords_by_its_closed_form_and_latents_not_at_all() -> None:
     quantizer, encoded = learned(), latents(1)
-    context = LossContext(MODALITIES, quantizer.latent, quantizer.codes, {}, {}, quantizer)
+    context = LossContext(MODALITIES, quantizer.latent, quantizer.code_space, {}, {}, quantizer)
     codes = quantizer.quantize(encoded)
     view = StepView({}, encoded, codes, {}, 0, 0, torch.Generator())
     terms = CodebookLoss(CodebookLoss.Config(), context)(view)
@@ -90,7 +92,7 @@ def test_what_cannot_work_is_refused() -> None:
     with pytest.raises(ComponentError, match="4 parts do not divide the width 6"):
         learned(parts=4)
     averaging = Codebooks(Codebooks.Config(codes=4, dim=DIM), QuantizerContext(MODALITIES))
-    context = LossContext(MODALITIES, averaging.latent, averaging.codes, {}, {}, averaging)
+    context = LossContext(MODALITIES, averaging.latent, averaging.code_space, {}, {}, averaging)
     with pytest.raises(ComponentError, match="no parameters") as caught:
         CodebookLoss(CodebookLoss.Config(), context)
     assert "learned-codebook" in caught.value.help

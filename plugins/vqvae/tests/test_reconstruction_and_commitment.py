@@ -94,7 +94,7 @@ def quantizer_and_latents(seed: int, which: str, masked: bool, longer: int) -> t
 
 
 def commitment(quantizer: Codebooks, **config: object) -> Commitment:
-    return Commitment(Commitment.Config(**config), LossContext(MODALITIES, quantizer.latent, quantizer.codes))
+    return Commitment(Commitment.Config(**config), LossContext(MODALITIES, quantizer.latent, quantizer.code_space))
 
 
 @laws

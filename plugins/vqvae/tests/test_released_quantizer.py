@@ -53,7 +53,8 @@ class Model:
     def __init__(self, name: str, codes: int, dim: int) -> None:
         self.modalities = MODALITIES[name]
         self.quantizer = Codebooks(Codebooks.Config(codes=codes, dim=dim), QuantizerContext(self.modalities)).double()
-        context = LossContext(self.modalities, self.quantizer.latent, self.quantizer.codes)
+        self.quantizer.wants_distances = True
+        context = LossContext(self.modalities, self.quantizer.latent, self.quantizer.code_space)
         self.commitment = Commitment(Commitment.Config(), context)
         self.cmcm = cmcm.Cmcm(cmcm.Cmcm.Config(), context)
         align = AlignmentContext(self.modalities)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from good_components import GoodQuantizer
 
-from codaar_core.testing.ranks import Alone
+from codaar_core.testing.ranks import SingleProcess
 from wrong.register import breaks
 
 
@@ -13,7 +13,7 @@ from wrong.register import breaks
 class DeclaresAnotherWidth(GoodQuantizer):
     """Says one width, gives another."""
 
-    codes = property(lambda self: self.latent)
+    code_space = property(lambda self: self.latent)
 
 
 @breaks("quantizer", "quantize-is-pure", "quantize mutated words in place")
@@ -136,7 +136,7 @@ class KnowsNoRanks(GoodQuantizer):
     """Each rank goes its own way."""
 
     def update(self, targets, assigned, ranks):
-        super().update(targets, assigned, Alone())
+        super().update(targets, assigned, SingleProcess())
 
 
 @breaks("quantizer", "replace-is-kept", "is not what replace was given")
