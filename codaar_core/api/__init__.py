@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from codaar_core.api.hooks import RunHooks, hook
     from codaar_core.api.loss import Loss, LossContext
     from codaar_core.api.quantizer import Quantizer, QuantizerContext
-    from codaar_core.api.ranks import Ranks
+    from codaar_core.api.ranks import RankAware, Ranks
     from codaar_core.api.records import Encoded, Features, Quantized, Space, StepView
 
 _HOME = {
@@ -37,7 +37,7 @@ _HOME = {
     "hooks": ("RunHooks", "hook"),
     "loss": ("Loss", "LossContext"),
     "quantizer": ("Quantizer", "QuantizerContext"),
-    "ranks": ("Ranks",),
+    "ranks": ("RankAware", "Ranks"),
     "records": ("Encoded", "Features", "Quantized", "Space", "StepView"),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}

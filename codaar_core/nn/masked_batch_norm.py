@@ -22,6 +22,10 @@ class MaskedBatchNorm2d(nn.BatchNorm2d):
     momentum: float
     ranks: Ranks = SingleProcess()
 
+    def join(self, ranks: Ranks) -> None:
+        """Take statistics over these ranks from now on."""
+        self.ranks = ranks
+
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Normalise (N, C, H, W); ``mask`` (N,) is True where the map is real."""
         if not self.training or (mask is None and self.ranks.size == 1):

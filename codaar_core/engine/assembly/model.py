@@ -16,10 +16,10 @@ from codaar_core.api import (
     Loss,
     Quantized,
     Quantizer,
+    RankAware,
     Ranks,
     StepView,
 )
-from codaar_core.nn import MaskedBatchNorm2d
 
 
 class Model(nn.Module):
@@ -51,10 +51,11 @@ class Model(nn.Module):
         self.align = tuple(align)
 
     def join(self, ranks: Ranks) -> None:
-        """Let normalisation take its statistics over all ranks, and estimators of losses train on all ranks' clips."""
-        for module in self.modules():
-            if isinstance(module, MaskedBatchNorm2d):
-                module.ranks = ranks
+        """Take statistics over all ranks, and train the losses' own estimators on all ranks' clips."""
+        for part in self.children():
+            for module in part.modules():
+                if isinstance(module, RankAware):
+                    module.join(ranks)
         for optimizer in self.own_optimizers():
             optimizer.register_step_pre_hook(lambda optimizer, *_: _average(optimizer, ranks))
 
