@@ -1,8 +1,8 @@
-"""The tables and the self-contained HTML report of a finished run, made from its results.json alone."""
+"""The tables and the self-contained HTML report of a finished run, computed from its results.json alone.
 
-from codaar_core.report.page import write
-from codaar_core.report.record import read
-from codaar_core.report.runs import list_runs
-from codaar_core.report.tables import terminal
+Names are listed in ``__init__.pyi`` and imported on first use.
+"""
 
-__all__ = ["list_runs", "read", "terminal", "write"]
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

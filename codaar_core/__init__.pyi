@@ -1,0 +1,29 @@
+from .engine import adopt_model as adopt_model
+from .engine import data_card as data_card
+from .engine import data_of as data_of
+from .engine import extract_features as extract_features
+from .engine import open_model as open_model
+from .engine import pack_benchmark as pack_benchmark
+from .engine import pack_data as pack_data
+from .engine import read_lock as read_lock
+from .engine import verify_packed as verify_packed
+from .recipe import diff as diff
+from .recipe import explain as explain
+from .recipe import inspect as inspect
+from .recipe import load as load
+from .recipe import load_sweep as load_sweep
+from .recipe import schema as schema
+from .registry import list_components as list_components
+from .registry.doctor import doctor as doctor
+from .registry.index.maintenance import index_entry as index_entry
+from .registry.index.maintenance import sync_index as sync_index
+from .registry.index.maintenance import verify_index as verify_index
+from .report import list_runs as list_runs
+from .scaffold import new_plugin as new_plugin
+from .sweep import run_sweep as run_sweep
+from .testing import check_plugin as check_plugin
+from .verbs import run as run
+from .verbs import validate as validate
+from .verbs import write_report as write_report
+
+__version__: str

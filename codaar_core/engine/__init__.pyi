@@ -1,0 +1,15 @@
+from .data.card import data_card as data_card
+from .data.card import data_of as data_of
+from .data.extraction import extract_features as extract_features
+from .data.packing import pack_benchmark as pack_benchmark
+from .data.packing import pack_data as pack_data
+from .data.packing import verify_packed as verify_packed
+from .devices.processes import is_first as is_first
+from .model_folder import TrainedModel as TrainedModel
+from .model_folder import adopt_model as adopt_model
+from .model_folder import open_model as open_model
+from .record.lock_comparison import LockMismatch as LockMismatch
+from .record.lock_comparison import read_lock as read_lock
+from .record.lock_comparison import shown as shown
+from .run import run as run
+from .synthetic_step import run_synthetic_step as run_synthetic_step

@@ -1,0 +1,90 @@
+"""Verbs of the command line that need several packages of the core: run a recipe, validate it, write its report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from codaar_core.recipe import Plan, Problem
+
+
+def run(
+    recipe: Path | str | Plan,
+    overrides: Sequence[str] = (),
+    plugins: Sequence[Path | str] = (),
+    resume: str | None = None,
+    observers: Sequence[object] = (),
+    locked: Path | str | None = None,
+) -> Path:
+    """Check a recipe, pretrain, evaluate every transfer and write the report.
+
+    Args:
+        recipe: A TOML file, or a plan from ``load``, which already contains overrides and plug-in files.
+        overrides: ``path=value``, as ``-o`` takes them.
+        plugins: Python files of local components.
+        resume: A run directory to resume, or "auto" for the newest unfinished one.
+        observers: Objects with hook functions.
+        locked: A lock file, or a run directory that contains one; the run must match this lock.
+
+    Returns:
+        The run directory.
+
+    Raises:
+        CodaarError: The recipe has errors, or the run failed.
+    """
+    from codaar_core import engine, report
+    from codaar_core.recipe import load
+
+    plan = load(recipe, overrides, plugins) if isinstance(recipe, (str, Path)) else recipe
+    directory = engine.run(plan, resume, observers, None if locked is None else Path(locked))
+    if engine.is_first():
+        report.write(directory)
+    return directory
+
+
+def validate(
+    recipe: Path | str, overrides: Sequence[str] = (), plugins: Sequence[Path | str] = (), deep: bool = False
+) -> list[Problem]:
+    """List all problems of a recipe; if there is no error, its notes.
+
+    Args:
+        recipe: A TOML file.
+        overrides: ``path=value``, as ``-o`` takes them.
+        plugins: Python files of local components.
+        deep: Also build every block and take one step on synthetic data; the first failure is reported.
+
+    Raises:
+        CodaarError: The device of the recipe does not exist on this machine.
+    """
+    from codaar_core.recipe import RecipeError, load_all
+
+    try:
+        plans = load_all(recipe, overrides, plugins)
+        if deep:
+            from codaar_core.engine import run_synthetic_step
+
+            for plan in plans:
+                run_synthetic_step(plan)
+    except RecipeError as error:
+        return error.problems
+    return list({str(note): note for plan in plans for note in plan.notes}.values())
+
+
+def write_report(run: Path | str, control: Path | str | None = None) -> Path:
+    """Write report.html of a finished run again.
+
+    Args:
+        run: A run directory.
+        control: The run directory of a run to compare with.
+
+    Returns:
+        The path of the page.
+
+    Raises:
+        CodaarError: A run directory has no results.
+    """
+    from codaar_core.report import write
+
+    return write(Path(run), None if control is None else Path(control))
