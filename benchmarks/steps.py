@@ -18,7 +18,8 @@ from codaar_core.engine.assembly.build import build_data, build_model
 from codaar_core.engine.devices.runtime import choose_device, make_runtime
 from codaar_core.engine.devices.signals import Interruption
 from codaar_core.engine.record.run_directory import RunDirectory
-from codaar_core.engine.training.loop import make_optimizer, pretrain
+from codaar_core.engine.training.loop import pretrain
+from codaar_core.engine.training.optimizer import make_optimizer
 from codaar_core.engine.training.pretraining_cost import peak_memory
 from codaar_core.engine.training.session import Session
 
@@ -83,7 +84,7 @@ def measure(
     manager.register(watch)
     with TemporaryDirectory() as folder, Interruption() as interruption:
         session = Session(plan, model, runtime, RunDirectory(Path(folder)), manager.hook, interruption)
-        pretrain(session, Random(spaces, whole, batch, steps), make_optimizer(session))
+        pretrain(session, Random(spaces, whole, batch, steps), make_optimizer(session.model, session.plan.optimizer))
     seconds, cpu = watch.medians()
     return {"seconds": round(seconds, 4), "cpu_seconds": round(cpu, 4), "peak_gb": peak_gb()}
 

@@ -38,10 +38,7 @@ def run(
     from codaar_core.recipe import load
 
     plan = load(recipe, overrides, plugins) if isinstance(recipe, (str, Path)) else recipe
-    directory = engine.run(plan, resume, observers, None if locked is None else Path(locked))
-    if engine.is_first():
-        report.write(directory)
-    return directory
+    return engine.run(plan, resume, observers, None if locked is None else Path(locked), report.write)
 
 
 def validate(

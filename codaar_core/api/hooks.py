@@ -1,4 +1,4 @@
-"""What an observer may watch. Hooks read and change nothing; they run on rank zero, where the recipe says so."""
+"""Hooks: functions that a run calls as it goes, for loggers and observers. They run on rank zero and change nothing."""
 
 from __future__ import annotations
 
@@ -25,30 +25,44 @@ class RunHooks(Component):
 
 
 class Specification:
-    """Every hook of a run, in order of time. Take only the arguments you need."""
+    """Every hook of a run, in the order in which they are called. An implementation takes only the arguments it needs.
+
+    ``epoch`` counts from 0. ``step`` counts over the whole run.
+    """
 
     @_spec
-    def codaar_run_start(self, directory: Path, resolved: Mapping[str, Any], parameters: int) -> None:
-        """Everything is built, nothing is trained yet."""
+    def codaar_run_start(
+        self, directory: Path, resolved: Mapping[str, Any], parameters: int, epoch: int, step: int
+    ) -> None:
+        """Everything is built and the run directory exists.
+
+        ``step`` steps are done already and training goes on in ``epoch``: both are 0 unless the run is resumed. A
+        logger drops what it recorded after that step. ``resolved`` is the recipe with every setting, ``parameters`` the
+        number of trained values.
+        """
 
     @_spec
     def codaar_epoch_start(self, epoch: int, epochs: int, steps: int) -> None:
-        """An epoch of ``steps`` steps begins."""
+        """An epoch of ``steps`` steps begins; the run has ``epochs`` of them."""
 
     @_spec
     def codaar_step_end(self, epoch: int, step: int, view: StepView) -> None:
-        """A step is over: weights and codebooks are updated.
+        """Step ``step`` (from 0) is over: weights and codebooks are updated.
 
-        Reading a value of ``view`` waits for the device. It has no reconstructions any more: they are large.
+        Reading a value of ``view`` waits for the device. Its ``decoded`` is empty: reconstructions are freed by then.
         """
 
     @_spec
     def codaar_step_logged(self, epoch: int, step: int, values: Mapping[str, float]) -> None:
-        """Every ``run.log_every`` steps: weighted loss terms, ``total``, ``grad_norm``, statistics of the codebooks."""
+        """``step`` steps are done, a multiple of ``run.log_every``.
+
+        ``values`` are the weighted loss terms (``LOSS.TERM``), their sum ``total``, ``grad_norm`` before clipping, the
+        learning rate ``lr`` and the codebook statistics ``used.M``, ``perplexity.M`` and ``agreement.M-N``.
+        """
 
     @_spec
     def codaar_epoch_end(self, epoch: int, step: int, values: Mapping[str, float]) -> None:
-        """An epoch is over; ``values`` are means of the terms and statistics of the codebooks."""
+        """An epoch is over and its checkpoint is written; loss terms in ``values`` are means over the epoch."""
 
     @_spec
     def codaar_checkpoint_saved(self, path: Path, step: int) -> None:
@@ -60,7 +74,7 @@ class Specification:
 
     @_spec
     def codaar_head_end(self, benchmark: str, train: str, seed: int) -> None:
-        """One head is trained and tested on every modality."""
+        """The head of one seed, trained on modality ``train``, is trained and tested on every modality."""
 
     @_spec
     def codaar_benchmark_end(self, benchmark: str, results: Sequence[Mapping[str, Any]]) -> None:
@@ -68,8 +82,12 @@ class Specification:
 
     @_spec
     def codaar_report_sections(self, directory: Path) -> Sequence[tuple[str, str]]:
-        """Give further sections of the report: (title, HTML)."""
+        """Return further sections of the report: (title, HTML)."""
+
+    @_spec
+    def codaar_report_written(self, directory: Path, path: Path) -> None:
+        """results.json and the report ``path`` are complete on disk."""
 
     @_spec
     def codaar_run_end(self, directory: Path, status: str) -> None:
-        """The run is over: finished, failed or interrupted."""
+        """The run is over; ``status`` is "finished", "failed" or "interrupted"."""

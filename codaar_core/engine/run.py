@@ -1,13 +1,12 @@
-"""A run from a checked plan to results.json."""
+"""A run, from a checked plan to the results and the report."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-import attrs
 import pluggy
 import torch
 
@@ -27,36 +26,48 @@ from codaar_core.engine.record.lock_comparison import refuse_mismatch
 from codaar_core.engine.record.resume import find_run, refuse_changes
 from codaar_core.engine.record.run_directory import RunDirectory, write_whole
 from codaar_core.engine.results import results
-from codaar_core.engine.training.loop import make_optimizer, pretrain
+from codaar_core.engine.training.batches import BatchSchedule
+from codaar_core.engine.training.loop import pretrain
+from codaar_core.engine.training.optimizer import make_optimizer
 from codaar_core.engine.training.pretraining_cost import pretraining
 from codaar_core.engine.training.session import Session
 from codaar_core.recipe.plan import Plan
 
+WriteReport = Callable[[Path], Path]
+"""Writes the report of a run directory and returns its path."""
 
-def run(plan: Plan, resume: str | None = None, observers: Sequence[object] = (), locked: Path | None = None) -> Path:
+
+def run(
+    plan: Plan,
+    resume: str | None = None,
+    observers: Sequence[object] = (),
+    locked: Path | None = None,
+    write_report: WriteReport | None = None,
+) -> Path:
     """Pretrain, evaluate every transfer, and write the run directory.
 
     Args:
         plan: A checked recipe.
-        resume: A run directory to go on with, or "auto" for the newest unfinished run of the same recipe.
+        resume: A run directory to resume, or "auto" for the newest unfinished run of the same recipe.
         observers: Objects with hook functions, e.g. a progress display.
-        locked: A lock file, or a run directory with one; the run must be made of the same.
+        locked: A lock file, or a run directory that contains one; the run must match this lock.
+        write_report: Called when results.json is complete.
 
     Returns:
         The run directory.
 
     Raises:
-        LockMismatch: Something is not what ``locked`` says; nothing was run.
-        CodaarError: The run ended early; status.json says how, nothing on disk is half-written.
+        LockMismatch: The run would differ from ``locked``; nothing was run.
+        CodaarError: The run ended early; status.json says why, and every file on disk is complete.
     """
     with joined(plan, run_worker_rank, resume) as ranks:
         if ranks.rank:
             return run_worker_rank(plan, ranks, resume)
-        return _lead(plan, ranks, resume, observers, locked)
+        return _run_first_rank(plan, ranks, resume, observers, locked, write_report)
 
 
 def run_worker_rank(plan: Plan, ranks: DistributedRanks, resume: str | None) -> Path:
-    """Take part in the run of another process, which writes and reports; gives its directory."""
+    """Compute as one of the ranks 1, 2, ...: rank zero writes and reports. Returns the run directory."""
     runtime = make_runtime(plan.device, ranks)
     data = build_data(plan)
     model = build_model(plan, dict(data.spaces)).to(runtime.device, runtime.dtype)
@@ -64,20 +75,21 @@ def run_worker_rank(plan: Plan, ranks: DistributedRanks, resume: str | None) -> 
     split = data.split("pretrain")
     directory = RunDirectory(Path(ranks.from_first(None)))
     with Interruption() as interruption:
-        session = Session(plan, model, runtime, directory, _hooks(attrs.evolve(plan, hooks=()), ()).hook, interruption)
+        session = Session(plan, model, runtime, directory, _no_hooks(), interruption)
         benchmark_runs = make_benchmark_runs(session, benchmarks, SeenClips(split.ids, plan.evaluate.seen == "drop"))
-        optimizer, done = _optimizer(session, resumed=resume is not None)
+        optimizer, done = _restored_optimizer(session, resumed=resume is not None)
         pretrain(session, split, optimizer, done)
         evaluate(session, benchmark_runs)
     return directory.path
 
 
-def _lead(
+def _run_first_rank(
     plan: Plan,
     ranks: SingleProcess | DistributedRanks,
     resume: str | None,
     observers: Sequence[object],
     locked: Path | None,
+    write_report: WriteReport | None,
 ) -> Path:
     runtime = make_runtime(plan.device, ranks)
     data = build_data(plan)
@@ -88,22 +100,22 @@ def _lead(
     model = build_model(plan, dict(data.spaces)).to(runtime.device, runtime.dtype)
     benchmarks = build_benchmarks(plan, data, model.quantizer)
     directory = _directory(plan, resume)
-    hooks = _hooks(plan, observers)
-    with directory.claimed(), Interruption() as interruption, _recorded(directory, hooks.hook):
-        session = Session(plan, model, runtime, directory, hooks.hook, interruption)
+    hook = _hooks(plan, observers).hook
+    with directory.claimed(), Interruption() as interruption, _recorded(directory, hook):
+        session = Session(plan, model, runtime, directory, hook, interruption)
         directory.write_toml("lock.toml", made_of)
-        _run_phases(session, data, benchmarks, hooks, resumed=resume is not None)
+        _run_phases(session, data, benchmarks, resume is not None, write_report)
     return directory.path
 
 
-def _optimizer(session: Session, resumed: bool) -> tuple[torch.optim.Optimizer, int]:
-    """A new optimizer, or the state of the newest checkpoint and the number of steps done."""
-    optimizer = make_optimizer(session)
+def _restored_optimizer(session: Session, resumed: bool) -> tuple[torch.optim.Optimizer, int]:
+    """The optimizer and the number of steps done; a resumed run takes both from its newest checkpoint."""
+    optimizer = make_optimizer(session.model, session.plan.optimizer)
     if not resumed:
         return optimizer, 0
     newest = newest_checkpoint(session.directory.checkpoints)
     done, extra_state = load_training(newest, session.model, optimizer)
-    session.go_on(extra_state)
+    session.load_extra_state(extra_state)
     return optimizer, done
 
 
@@ -111,8 +123,8 @@ def _run_phases(
     session: Session,
     data: DataSource,
     benchmarks: Mapping[str, Benchmark],
-    hooks: pluggy.PluginManager,
     resumed: bool,
+    write_report: WriteReport | None,
 ) -> None:
     clock = Clock()
     with download_hint(data.card):
@@ -122,11 +134,13 @@ def _run_phases(
     benchmark_runs = make_benchmark_runs(session, benchmarks, overlap)
     clock.lap("data")
     session.runtime.tell(str(session.directory.path))
-    optimizer, done = _optimizer(session, resumed)
-    hooks.register(Journal(session.directory, done))
-    parameters = sum(parameter.numel() for parameter in session.model.parameters())
+    optimizer, done = _restored_optimizer(session, resumed)
     session.hook.codaar_run_start(
-        directory=session.directory.path, resolved=session.plan.resolved, parameters=parameters
+        directory=session.directory.path,
+        resolved=session.plan.resolved,
+        parameters=sum(parameter.numel() for parameter in session.model.parameters()),
+        epoch=done // BatchSchedule.of(len(split), session.plan.batch).steps,
+        step=done,
     )
     steps = pretrain(session, split, optimizer, done)
     clock.lap("pretrain")
@@ -135,6 +149,8 @@ def _run_phases(
     clock.lap("evaluate")
     record = results(session, data, steps, took, transfers, overlap, clock.laps)
     session.directory.write_json("results.json", record)
+    if write_report is not None:
+        session.hook.codaar_report_written(directory=session.directory.path, path=write_report(session.directory.path))
 
 
 class Clock:
@@ -162,20 +178,28 @@ def _directory(plan: Plan, resume: str | None) -> RunDirectory:
 
 
 def _hooks(plan: Plan, observers: Sequence[object]) -> pluggy.PluginManager:
-    """Register the observers and the hook components that the recipe switches on."""
+    """Register the observers, the hook components that the recipe switches on, and the journal."""
     manager = pluggy.PluginManager(PROJECT)
     manager.add_hookspecs(Specification)
     for observer in observers:
         manager.register(observer)
     for block in plan.hooks:
         manager.register(build_component(plan, block, None), name=block.path)
+    manager.register(Journal())  # pluggy calls what is registered last first: values are on disk before others see them
     manager.check_pending()
     return manager
 
 
+def _no_hooks() -> pluggy.HookRelay:
+    """Hooks of the ranks that report nothing."""
+    manager = pluggy.PluginManager(PROJECT)
+    manager.add_hookspecs(Specification)
+    return manager.hook
+
+
 @contextmanager
 def _recorded(directory: RunDirectory, hook: pluggy.HookRelay) -> Iterator[None]:
-    """Whatever happens, status.json says how the run ended."""
+    """Record in status.json how the run ended, also when it fails."""
     directory.set_status("running", phase="start")
     status, details = "failed", {}
     try:
@@ -195,7 +219,7 @@ def _recorded(directory: RunDirectory, hook: pluggy.HookRelay) -> Iterator[None]
         try:
             directory.set_status(status, **details)
         except CodaarError:
-            if not details:  # else why the run ended is more to the point
+            if not details:  # otherwise the error that ended the run is the one to report
                 raise
         finally:
             hook.codaar_run_end(directory=directory.path, status=status)

@@ -72,6 +72,4 @@ def _measure(arm: Arm, wanted: bool, observers: Callable[[Plan], Sequence[object
 def _run(plan: Plan, observers: Sequence[object]) -> Path:
     """Run a plan, or go on with the run of it that was stopped."""
     begun = unfinished_run(plan)
-    directory = engine.run(plan, None if begun is None else str(begun), observers)
-    report.write(directory)
-    return directory
+    return engine.run(plan, None if begun is None else str(begun), observers, write_report=report.write)

@@ -19,7 +19,8 @@ from codaar_core.engine.devices.processes import DistributedRanks
 from codaar_core.engine.devices.runtime import Runtime, SingleProcess
 from codaar_core.engine.devices.signals import Interruption
 from codaar_core.engine.record.run_directory import RunDirectory
-from codaar_core.engine.training.loop import make_optimizer, pretrain
+from codaar_core.engine.training.loop import pretrain
+from codaar_core.engine.training.optimizer import make_optimizer
 from codaar_core.engine.training.session import Session
 
 RECIPE = Path(__file__).resolve().parents[2] / "recipes" / "avt.toml"
@@ -103,7 +104,7 @@ def take_steps(
     runtime = Runtime(torch.device("cpu"), torch.float64, ranks)
     with Interruption() as interruption:
         session = Session(plan, model, runtime, RunDirectory(folder), manager.hook, interruption)
-        pretrain(session, RandomClips(clips, masked), make_optimizer(session))
+        pretrain(session, RandomClips(clips, masked), make_optimizer(session.model, session.plan.optimizer))
     return {name: value.clone() for name, value in model.state_dict().items()}, logged.values
 
 

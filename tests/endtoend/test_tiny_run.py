@@ -248,7 +248,7 @@ def test_the_best_checkpoint_is_that_of_the_epoch_with_the_lowest_value(recipe, 
     rows = list(csv.DictReader((finished / "metrics.csv").open()))
     state = json.loads((folder / "state.json").read_text())
     assert state["value"] == pytest.approx(min(float(row["total"]) for row in rows))
-    with pytest.raises(CodaarError, match="run.best = 'totl' is no value of an epoch") as end:
+    with pytest.raises(CodaarError, match="run.best = 'totl' is not an epoch metric") as end:
         codaar_core.run(recipe, overrides=(*tiny, "run.best='totl'"))
     assert end.value.help == "did you mean 'total'?"
 
@@ -263,7 +263,7 @@ def test_ctrl_c_and_sigterm_keep_the_state(recipe, tiny, tmp_path, by):
         process.send_signal(by)
         _, errors = process.communicate(timeout=60)
     assert process.returncode == 128 + by
-    assert "the state is kept in" in errors
+    assert "the state is saved in" in errors
     assert "--resume" in errors
     [status] = (tmp_path / "runs").glob("*/*/status.json")
     assert json.loads(status.read_text())["status"] == "interrupted"

@@ -17,7 +17,8 @@ from codaar_core.engine.assembly.model import Model
 from codaar_core.engine.devices.runtime import make_runtime
 from codaar_core.engine.devices.signals import Interruption
 from codaar_core.engine.record.run_directory import RunDirectory
-from codaar_core.engine.training.loop import make_optimizer, pretrain
+from codaar_core.engine.training.loop import pretrain
+from codaar_core.engine.training.optimizer import make_optimizer
 from codaar_core.engine.training.session import Session
 
 codebooks = pytest.importorskip("codaar_plugin_vqvae.codebooks")
@@ -92,7 +93,7 @@ def questions_of(folder: Path, recipe: str, extra: tuple[str, ...], monkeypatch:
     manager.register(Between(questions))
     with Interruption() as interruption, questions:
         session = Session(plan, model, make_runtime(plan.device), RunDirectory(folder), manager.hook, interruption)
-        pretrain(session, data.synthetic(4 * STEPS, seed=0), make_optimizer(session))
+        pretrain(session, data.synthetic(4 * STEPS, seed=0), make_optimizer(session.model, session.plan.optimizer))
     return questions.asked
 
 

@@ -115,7 +115,7 @@ def pack(folder: Path, *overrides: str, **more: object) -> list[module.Packed]:
     return codaar_core.pack_benchmark(recipe, "own", folder, "float32", (*SMALL, *overrides), [__file__], **more)
 
 
-def run_synthetic_step(folder: Path, *overrides: str) -> list[str]:
+def deep_problems(folder: Path, *overrides: str) -> list[str]:
     """What is wrong with a run that reads the packed files."""
     packed = f"bench.own.packed={str(folder)!r}"
     problems = codaar_core.validate(ROOT / "recipes" / "av.toml", (*SMALL, packed, *overrides), [__file__], deep=True)
@@ -140,7 +140,7 @@ def test_every_split_that_a_run_reads_is_packed(packed):
     assert torch.equal(read.inputs["audio"].values, expected.inputs["audio"].values)
     assert torch.equal(read.inputs["audio"].mask, expected.inputs["audio"].mask)
     assert torch.equal(read.targets["audio"], expected.targets["audio"])
-    assert run_synthetic_step(packed) == []
+    assert deep_problems(packed) == []
 
 
 def test_a_head_that_learns_nothing_needs_test_clips_only(tmp_path):
@@ -148,13 +148,13 @@ def test_a_head_that_learns_nothing_needs_test_clips_only(tmp_path):
     pack(tmp_path, "bench.own.head.use='mean-code'")
     assert {path.name for path in tmp_path.iterdir()} == {"test-audio.h5", "test-video.h5"}
     with pytest.raises(DataError, match=r"train-audio\.h5 is missing"):
-        run_synthetic_step(tmp_path)
+        deep_problems(tmp_path)
 
 
 def test_a_missing_file_is_told_with_the_command_that_writes_it(tmp_path, monkeypatch):
     folder = tmp_path / "some where"
     with pytest.raises(DataError, match=r"test-audio\.h5 is missing") as caught:
-        run_synthetic_step(folder)
+        deep_problems(folder)
     command = shlex.split(caught.value.help.split("`")[1])
     recipe = str(ROOT / "recipes" / "av.toml")
     assert command[:8] == ["codaar", "data", "pack", recipe, "--bench", "own", "--to", str(folder)]
@@ -163,7 +163,7 @@ def test_a_missing_file_is_told_with_the_command_that_writes_it(tmp_path, monkey
 
 def test_another_mode_has_other_clips(packed):
     with pytest.raises(DataError) as caught:
-        run_synthetic_step(packed, "evaluate.mode='as-published'")
+        deep_problems(packed, "evaluate.mode='as-published'")
     assert "own-clips, mode 'strict'; expected " in caught.value.message
     assert caught.value.message.endswith("own-clips, mode 'as-published'")
 
@@ -181,7 +181,7 @@ def test_a_packed_data_split_is_no_benchmark(tmp_path):
     codaar_core.pack_data(ROOT / "recipes" / "av.toml", tmp_path, overrides=SMALL, plugins=[__file__])
     (tmp_path / "pretrain.h5").rename(tmp_path / "test-audio.h5")
     with pytest.raises(DataError, match=r"test-audio\.h5 holds no benchmark; expected "):
-        run_synthetic_step(tmp_path)
+        deep_problems(tmp_path)
 
 
 def test_interrupted_packing_goes_on(tmp_path, packed, monkeypatch):
@@ -210,19 +210,19 @@ def test_interrupted_packing_goes_on(tmp_path, packed, monkeypatch):
 def test_features_of_another_extractor_are_refused_by_what_the_header_says(tmp_path):
     anything = "evaluate.extraction='any'"
     pack(tmp_path, "bench.own.made_by='another'", anything)
-    assert run_synthetic_step(tmp_path, anything) == []
-    (problem,) = run_synthetic_step(tmp_path)
+    assert deep_problems(tmp_path, anything) == []
+    (problem,) = deep_problems(tmp_path)
     assert problem == "bench.own: its features of audio are made by another, those of pretraining by vggish-relu"
 
 
 def test_what_is_packed_counts_and_not_what_settings_say(packed):
-    assert run_synthetic_step(packed, "bench.own.made_by='another'") == []
+    assert deep_problems(packed, "bench.own.made_by='another'") == []
 
 
 def test_features_of_another_shape_are_refused(tmp_path):
     pack(tmp_path, "bench.own.width=64")
     with pytest.raises(DataError, match=r"test-audio\.h5: expected 'audio' features \(128,\) a step, it has .*\(64,\)"):
-        run_synthetic_step(tmp_path)
+        deep_problems(tmp_path)
 
 
 def test_a_benchmark_that_is_off_cannot_be_packed(tmp_path, call):

@@ -133,7 +133,8 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
 def test_a_line_of_the_journal_that_finds_no_room_is_an_error_with_its_file(tmp_path):
-    journal = Journal(RunDirectory(tmp_path), done=0)
+    journal = Journal()
+    journal.codaar_run_start(directory=tmp_path, step=0)
     journal.path = Path("/dev/full")
     with pytest.raises(CodaarError, match="cannot write /dev/full: No space left on device"):
         journal.codaar_step_logged(epoch=0, step=1, values={"total": 1.0})

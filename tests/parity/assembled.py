@@ -20,6 +20,7 @@ from codaar_core.engine.devices.runtime import Runtime
 from codaar_core.engine.devices.signals import Interruption
 from codaar_core.engine.record.run_directory import RunDirectory
 from codaar_core.engine.training import loop
+from codaar_core.engine.training.optimizer import make_optimizer
 from codaar_core.engine.training.session import Session
 
 RECIPES = Path(__file__).resolve().parents[2] / "recipes"
@@ -62,7 +63,7 @@ def train(
     plan = attrs.evolve(plan, run=run, batch=max(map(clips, batches)))
     with Interruption() as interruption:
         session = Session(plan, model, runtime, RunDirectory(folder), manager.hook, interruption)
-        optimizer = loop.make_optimizer(session)
+        optimizer = make_optimizer(model, plan.optimizer)
         assert loop.pretrain(session, InOrder(batches), optimizer) == len(batches)
     return steps
 
@@ -114,9 +115,9 @@ def observe_norms(steps: Steps, monkeypatch: Any) -> None:
         steps.norms[-1].append(float(norm))
         return norm
 
-    def step(session: Session) -> Tensor:
+    def step(model: Model, limit: float) -> Tensor:
         steps.norms.append([])
-        return clip_all(session)
+        return clip_all(model, limit)
 
     monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", one)
     monkeypatch.setattr(loop, "clip_gradients", step)

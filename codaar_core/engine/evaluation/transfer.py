@@ -23,7 +23,7 @@ from codaar_core.engine.evaluation.epoch_selection import EpochSelector
 from codaar_core.engine.evaluation.scores import score_transfers, transfer_entries
 from codaar_core.engine.evaluation.seen_clips import SeenClips
 from codaar_core.engine.record.run_directory import write_whole
-from codaar_core.engine.training.loop import set_learning_rate
+from codaar_core.engine.training.optimizer import set_learning_rate
 from codaar_core.engine.training.session import Session
 from codaar_core.recipe.plan import BenchmarkPlan
 

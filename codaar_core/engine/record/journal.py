@@ -6,24 +6,29 @@ import csv
 import io
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from codaar_core.api import hook
 from codaar_core.engine.record.run_directory import RunDirectory, write_whole, writing
 
+EVENTS = "events.jsonl"
 EPOCHS = "metrics.csv"
 
 
 class Journal:
-    """Writes what happens as it happens; what was logged after the checkpoint of a resume is dropped."""
+    """Logger of every run: a hook implementation like those of plug-ins."""
 
-    def __init__(self, directory: RunDirectory, done: int) -> None:
-        self.path = directory.path / "events.jsonl"
-        self.table = directory.path / EPOCHS
-        self.directory = directory
-        kept = [event for event in read_events(directory) if event["step"] <= done]
+    directory: RunDirectory
+
+    @hook
+    def codaar_run_start(self, directory: Path, step: int) -> None:
+        """Drop what was logged after the checkpoint that the run is resumed from."""
+        self.directory = RunDirectory(directory)
+        self.path = directory / EVENTS
+        kept = [event for event in read_events(self.directory) if event["step"] <= step]
         write_whole(self.path, "".join(json.dumps(event) + "\n" for event in kept))
-        self.rows = [row for row in read_epochs(directory) if int(row["step"]) <= done]
+        self.rows: list[dict[str, Any]] = [row for row in read_epochs(self.directory) if int(row["step"]) <= step]
 
     @hook
     def codaar_step_logged(self, epoch: int, step: int, values: Mapping[str, float]) -> None:
@@ -40,13 +45,13 @@ class Journal:
         writer = csv.DictWriter(out, fieldnames=list(self.rows[-1]), extrasaction="ignore", lineterminator="\n")
         writer.writeheader()
         writer.writerows(self.rows)
-        write_whole(self.table, out.getvalue())
+        write_whole(self.directory.path / EPOCHS, out.getvalue())
 
 
 def read_events(directory: RunDirectory) -> list[dict[str, Any]]:
     """All complete events of a run; a line cut off by a kill is left out."""
     try:
-        lines = (directory.path / "events.jsonl").read_text("utf-8").splitlines()
+        lines = (directory.path / EVENTS).read_text("utf-8").splitlines()
     except FileNotFoundError:
         return []
     return [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}")]

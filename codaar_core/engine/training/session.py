@@ -1,4 +1,4 @@
-"""What the phases of one run share."""
+"""Session: what the phases of one run share."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from codaar_core.recipe.plan import Plan
 
 @attrs.frozen
 class Session:
-    """One run: its plan, its model, where it computes, where it writes, who watches."""
+    """One run: plan, model, devices, run directory and hooks, with the state that checkpoints keep for the training loop."""
 
     plan: Plan
     model: Model
@@ -35,12 +35,12 @@ class Session:
         return LossScale(self.runtime.device, self.runtime.narrow)
 
     def extra_state(self) -> dict[str, Tensor]:
-        """What a checkpoint keeps besides model and optimizers."""
+        """State that a checkpoint keeps in addition to model and optimizers: loss scale and sums of the epoch."""
         parts = {"scale/": self.scale.state, "means/": self.means.state}
         return {prefix + name: value for prefix, state in parts.items() for name, value in state.items()}
 
-    def go_on(self, extra_state: Mapping[str, Tensor]) -> None:
-        """Take up what a checkpoint kept."""
+    def load_extra_state(self, extra_state: Mapping[str, Tensor]) -> None:
+        """Restore what ``extra_state`` returned."""
         scale, means = (
             {name.removeprefix(prefix): value for name, value in extra_state.items() if name.startswith(prefix)}
             for prefix in ("scale/", "means/")
@@ -50,5 +50,5 @@ class Session:
 
     @property
     def resume_command(self) -> str:
-        """What to type to go on with this run."""
+        """The command that resumes this run."""
         return f"codaar-run {self.plan.source} --resume {self.directory.path}"

@@ -1,0 +1,77 @@
+"""Saving the state of pretraining: after an epoch, on a signal, and before a step that failed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NoReturn
+
+import torch
+
+from codaar_core.api import CodaarError
+from codaar_core.engine.devices.signals import Interrupted
+from codaar_core.engine.record.checkpoint import Best, save_checkpoint, save_if_best
+from codaar_core.engine.training.nonfinite_guard import NonfiniteGuard
+from codaar_core.engine.training.session import Session
+from codaar_core.registry import did_you_mean
+
+
+def save(session: Session, optimizer: torch.optim.Optimizer, step: int) -> Path:
+    """Write the checkpoint ``step-N``, on rank zero; returns its path."""
+    folder = session.directory.checkpoints
+    path = folder / f"step-{step}"
+    if session.runtime.is_first:
+        save_checkpoint(folder, step, session.model, optimizer, session.extra_state(), session.plan.run.keep)
+        session.hook.codaar_checkpoint_saved(path=path, step=step)
+    return path
+
+
+def keep_best(session: Session, optimizer: torch.optim.Optimizer, step: int, values: Mapping[str, float]) -> None:
+    """Write the checkpoint ``best-N`` if the metric that ``run.best`` names is lower than in all epochs before.
+
+    Raises:
+        CodaarError: There is no such metric.
+    """
+    name = session.plan.run.best
+    if name and name not in values:
+        help = did_you_mean(name, values) or f"the epoch metrics are {', '.join(values)}"
+        raise CodaarError(f"run.best = {name!r} is not an epoch metric; the state is saved", help)
+    if name and session.runtime.is_first:
+        best = Best(name, values[name])
+        save_if_best(session.directory.checkpoints, step, best, session.model, optimizer, session.extra_state())
+
+
+def save_and_interrupt(
+    session: Session, optimizer: torch.optim.Optimizer, guard: NonfiniteGuard, done: int, signal: int
+) -> NoReturn:
+    """End the run because of a signal, after ``done`` whole steps.
+
+    Raises:
+        Interrupted: With the path of the checkpoint and the command that resumes the run.
+        CodaarError: An earlier step failed.
+    """
+    refuse_failure(session, optimizer, guard)
+    path = save(session, optimizer, done)
+    raise Interrupted(f"interrupted after step {done}; the state is saved in {path}", session.resume_command, signal)
+
+
+def refuse_failure(session: Session, optimizer: torch.optim.Optimizer, guard: NonfiniteGuard) -> None:
+    """End the run if a step gave NaN or infinity; the saved state is that before the step.
+
+    Raises:
+        CodaarError: Names the loss terms that are NaN or infinite.
+    """
+    failure = guard.failure()
+    if failure is None:
+        return
+    epoch, step = int(failure.pop("epoch")), int(failure.pop("step"))
+    path = save(session, optimizer, step)
+    overall = {name: failure.pop(name) for name in ("total", "grad_norm")}
+    bad = [f"losses.{name} is {value}" for name, value in failure.items() if not math.isfinite(value)]
+    whole = "the gradient is not finite" if math.isfinite(overall["total"]) else "the sum of the losses overflows"
+    raise CodaarError(
+        f"{', '.join(bad) or whole} at step {step + 1} (epoch {epoch + 1}); "
+        f"the state before that step is saved in {path}",
+        "check the features for extreme values, or lower optimizer.lr or optimizer.clip",
+    )
