@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import permutations
@@ -18,6 +19,39 @@ from codaar_core.api.records import Space
 
 Metric = Callable[[Tensor, Tensor], "Tensor | float"]
 """(prediction, target) of a whole split -> one number. A torchmetrics metric is one."""
+
+
+@attrs.frozen
+class Measure:
+    """A metric with its unit and its direction; it is called like the metric itself.
+
+    Args:
+        function: The metric.
+        unit: "%" for a fraction from 0 to 1, which reports multiply by 100; any other unit is printed after the plain
+            value, e.g. "N"; "" for a value without unit, e.g. R^2.
+        higher_is_better: False for an error, e.g. RMSE.
+    """
+
+    function: Metric
+    unit: str = attrs.field(default="%", kw_only=True)
+    higher_is_better: bool = attrs.field(default=True, kw_only=True)
+
+    def __call__(self, prediction: Tensor, target: Tensor) -> Tensor | float:
+        """Compute the metric."""
+        return self.function(prediction, target)
+
+    @property
+    def worst(self) -> float:
+        """A score that every finite one is better than."""
+        return -math.inf if self.higher_is_better else math.inf
+
+    def better(self, score: float, other: float) -> bool:
+        """Whether ``score`` is better than ``other``; False where one of them is NaN."""
+        return score > other if self.higher_is_better else score < other
+
+    def best(self, scores: Sequence[float]) -> float:
+        """The best of several scores."""
+        return max(scores) if self.higher_is_better else min(scores)
 
 
 Selection = Literal["last", "validation", "target-validation", "test"]
@@ -78,8 +112,17 @@ class Benchmark(Component):
 
     @property
     @abstractmethod
-    def metrics(self) -> Mapping[str, Metric]:
-        """Metrics by name, higher is better; the first is the headline."""
+    def metrics(self) -> Mapping[str, Metric | Measure]:
+        """Metrics by name; the first is the headline.
+
+        A plain callable gives a fraction from 0 to 1 of which higher is better, like accuracy; a ``Measure`` states
+        its unit and direction.
+        """
+
+    @property
+    def measures(self) -> Mapping[str, Measure]:
+        """``metrics`` with the unit and direction of each."""
+        return {name: each if isinstance(each, Measure) else Measure(each) for name, each in self.metrics.items()}
 
     @abstractmethod
     def split(self, role: str, modality: str) -> Split:

@@ -19,18 +19,20 @@ from codaar_core.engine.devices.runtime import SingleProcess, make_runtime
 from codaar_core.engine.devices.signals import Interrupted, Interruption
 from codaar_core.engine.evaluation.seen_clips import SeenClips
 from codaar_core.engine.evaluation.transfer import evaluate, make_benchmark_runs
+from codaar_core.engine.gathering import gather
 from codaar_core.engine.record.checkpoint import load_training, newest_checkpoint
 from codaar_core.engine.record.journal import Journal
 from codaar_core.engine.record.lock import lock
 from codaar_core.engine.record.lock_comparison import refuse_mismatch
 from codaar_core.engine.record.resume import find_run, refuse_changes
-from codaar_core.engine.record.run_directory import RunDirectory, write_whole
-from codaar_core.engine.results import results
+from codaar_core.engine.record.run_directory import RunDirectory
+from codaar_core.engine.results import as_json
 from codaar_core.engine.training.batches import BatchSchedule
 from codaar_core.engine.training.loop import pretrain
 from codaar_core.engine.training.optimizer import make_optimizer
 from codaar_core.engine.training.pretraining_cost import pretraining
 from codaar_core.engine.training.session import Session
+from codaar_core.features.files import write_whole
 from codaar_core.recipe.plan import Plan
 
 WriteReport = Callable[[Path], Path]
@@ -147,8 +149,8 @@ def _run_phases(
     took = pretraining(session, clock.laps["pretrain"], steps, done)
     transfers = evaluate(session, benchmark_runs)
     clock.lap("evaluate")
-    record = results(session, data, steps, took, transfers, overlap, clock.laps)
-    session.directory.write_json("results.json", record)
+    gathered = gather(session, data, steps, took, transfers, overlap, clock.laps)
+    session.directory.write_json("results.json", as_json(gathered))
     if write_report is not None:
         session.hook.codaar_report_written(directory=session.directory.path, path=write_report(session.directory.path))
 

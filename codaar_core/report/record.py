@@ -1,4 +1,4 @@
-"""Reads results.json of a finished run; says how the run stands where there is none."""
+"""Reads results.json of a finished run; without one, the error says which state the run is in."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from codaar_core.api.errors import CodaarError, DataError
+from codaar_core.engine.results import FORMAT, as_json, parse
 
-FORMAT = 1
-REQUIRED = ("name", "mode", "modalities", "transfers")
 RESUME = "codaar-run RECIPE --resume {run}"
 ADVICE = {
     "running": "wait until it has finished",
@@ -24,44 +23,43 @@ def read(run_directory: Path) -> dict[str, Any]:
 
     Raises:
         CodaarError: The run has no results yet, or its results are not those of a finished run.
-        DataError: results.json is damaged, or written in a format that this version does not know.
+        DataError: results.json is damaged, or of a format that this version does not know.
     """
     run = Path(run_directory)
     path = run / "results.json"
     if not path.is_file():
         raise _no_results(run)
-    results = _parsed(path)
-    if results.get("format") != FORMAT:
-        raise DataError(
-            f"{path} has results format {results.get('format')!r}, this version reads format {FORMAT}",
-            "install the version of codaar-core that wrote it; lock.toml beside it names that version",
-        )
-    if missing := [key for key in REQUIRED if key not in results]:
-        raise _damaged(path, f"lacks {', '.join(missing)}")
-    if results.get("status", "finished") != "finished":
-        raise _unfinished(run, results)
-    return results
-
-
-def _parsed(path: Path) -> dict[str, Any]:
+    values = _loaded(path)
     try:
-        results = json.loads(path.read_text("utf-8"))
+        results = parse(values)
+    except ValueError as error:
+        raise DataError(f"{path} {error}", _help(values, run)) from error
+    if results.status != "finished":
+        raise _unfinished(run, {"status": results.status})
+    return {k: v for k, v in as_json(results).items() if k != "sections"}
+
+
+def _loaded(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise _damaged(path, f"cannot be read ({error})") from error
-    if not isinstance(results, dict):
-        raise _damaged(path, "holds no results")
-    return results
+        advice = ADVICE["finished"].format(run=path.parent)
+        raise DataError(f"{path} cannot be read ({error})", advice) from error
 
 
-def _damaged(path: Path, what: str) -> DataError:
-    return DataError(f"{path} {what}", ADVICE["finished"].format(run=path.parent))
+def _help(values: Any, run: Path) -> str:
+    """A newer file needs a newer version; any other one is damaged."""
+    written = values.get("format") if isinstance(values, dict) else None
+    if isinstance(written, int) and written > FORMAT:
+        return "install the version of codaar-core that wrote it; lock.toml beside it names that version"
+    return ADVICE["finished"].format(run=run)
 
 
 def _no_results(run: Path) -> CodaarError:
     try:
         status = json.loads((run / "status.json").read_text("utf-8"))
     except (OSError, ValueError):
-        return CodaarError(f"{run} is no run directory: it has no results.json", "give a folder like runs/NAME/STAMP")
+        return CodaarError(f"{run} is not a run directory: it has no results.json", "give a folder like runs/NAME/STAMP")
     return _unfinished(run, status)
 
 

@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import nn
 
-from codaar_core.api import Batch, Features, Quantized, Split
+from codaar_core.api import Batch, Features, Measure, Quantized, Split
+from codaar_core.engine.assembly.model import clip_groups
 from codaar_core.engine.evaluation.encode_split import EncodedSplit, encoder_dropout
 from codaar_core.engine.evaluation.epoch_selection import EpochSelector
-from codaar_core.engine.evaluation.transfer import clip_groups
 
 CLIPS = 10
 
@@ -47,15 +47,23 @@ def coded(modality: str, index: int) -> EncodedSplit:
     return EncodedSplit(modality, torch.full((CLIPS, 1), index), None, torch.ones(CLIPS), Clips())
 
 
-def trained(selection: str, epochs: list[list[float]]) -> tuple[Scripted, EpochSelector]:
+def accuracy(prediction, target):
+    return float((prediction == target).float().mean())
+
+
+def error(prediction, target):
+    return 1 - accuracy(prediction, target)
+
+
+ACCURACY, ERROR = Measure(accuracy), Measure(error, unit="", higher_is_better=False)
+
+
+def trained(selection: str, epochs: list[list[float]], measure: Measure = ACCURACY) -> tuple[Scripted, EpochSelector]:
     """A head trained on "a" (code 0) and tested on "a" and "b" (code 1); codes 2 and 0 are their validation clips."""
     benchmark = SimpleNamespace(
         selection=selection,
-        metrics={"accuracy": None, "other": None},
-        score=lambda source, target: {
-            "accuracy": float((target.prediction == target.target).float().mean()),
-            "other": 0.0,
-        },
+        measures={"first": measure, "other": Measure(lambda prediction, target: 0.0)},
+        score=lambda source, target: {"first": measure(target.prediction, target.target), "other": 0.0},
     )
     head = Scripted()
     validation = {"a": coded("a", 2), "b": coded("b", 0)}
@@ -77,8 +85,9 @@ def test_the_last_epoch_counts_unless_the_benchmark_says_otherwise():
     assert right(trained("last", EPOCHS)[1]) == {"a": 4, "b": 5}
 
 
-def test_validation_takes_the_earliest_of_the_best_epochs_and_its_weights():
-    head, choice = trained("validation", EPOCHS)
+@pytest.mark.parametrize("measure", [ACCURACY, ERROR])
+def test_validation_takes_the_earliest_of_the_best_epochs_and_its_weights(measure):
+    head, choice = trained("validation", EPOCHS, measure)
     assert right(choice) == {"a": 5, "b": 4}
     assert head.right.tolist() == [5, 4, 7]
 
@@ -89,8 +98,9 @@ def test_validation_through_the_tested_modality_takes_an_epoch_for_each_transfer
     assert head.right.tolist() == [4, 5, 3], "its weights are those of the last epoch"
 
 
-def test_an_oracle_takes_the_best_epoch_of_each_transfer():
-    head, choice = trained("test", EPOCHS)
+@pytest.mark.parametrize("measure", [ACCURACY, ERROR])
+def test_an_oracle_takes_the_best_epoch_of_each_transfer(measure):
+    head, choice = trained("test", EPOCHS, measure)
     assert right(choice) == {"a": 6, "b": 9}
     assert head.right.tolist() == [4, 5, 3], "its weights are those of the last epoch"
 
@@ -122,6 +132,6 @@ def test_parts_of_a_head_are_clipped_apart():
             return (self.extra,)
 
     head = Head()
-    body, extra = clip_groups(head)
+    body, extra = clip_groups([head], head.clipped_apart)
     assert {id(each) for each in body} == {id(each) for each in head.body.parameters()}
     assert {id(each) for each in extra} == {id(each) for each in head.extra.parameters()}

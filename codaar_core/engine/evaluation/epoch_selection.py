@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from copy import deepcopy
 from types import MappingProxyType
@@ -79,9 +78,9 @@ class EpochSelector:
         self.predictions |= self._predict({modality: self.test[modality] for modality in better})
 
     def _improves(self, name: str, source: Predicted, target: Predicted) -> bool:
-        headline = next(iter(self.benchmark.metrics))
+        headline, measure = next(iter(self.benchmark.measures.items()))
         score = self.benchmark.score(source, target)[headline]
-        better = score > self._best.get(name, -math.inf)
+        better = measure.better(score, self._best.get(name, measure.worst))
         if better:
             self._best[name] = score
         return better

@@ -1,15 +1,15 @@
-"""From predictions to the entries of results.json: scores of transfers, and what they are to be read against."""
+"""From predictions to the entries of results.json: scores of transfers, chance, best constant and upper bound."""
 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from torch import Tensor
 
 from codaar_core.api import Benchmark, Predicted, Transfer
 from codaar_core.engine.devices.runtime import generator_of
+from codaar_core.engine.results import TransferScore
 
 CHANCE_DRAWS = 20
 
@@ -31,12 +31,14 @@ def chance(benchmark: Benchmark, source: Tensor, target: Tensor) -> Scores:
         [Predicted(benchmark.guess(truth, generator), truth) for truth in (source, target)]
         for generator in (generator_of(draw, "chance") for draw in range(CHANCE_DRAWS))
     )
-    return _merge(statistics.fmean, (benchmark.score(*pair) for pair in guesses))
+    rows = [benchmark.score(*pair) for pair in guesses]
+    return {metric: statistics.fmean(row[metric] for row in rows) for metric in benchmark.metrics}
 
 
 def best_constant(benchmark: Benchmark, source: Tensor, target: Tensor) -> Scores:
-    """The best score of an answer that ignores the input."""
-    return _merge(max, (benchmark.score(*pair) for pair in zip(*_constants(benchmark, source, target), strict=True)))
+    """For each metric, the best score of a prediction that ignores the input."""
+    rows = [benchmark.score(*pair) for pair in zip(*_constants(benchmark, source, target), strict=True)]
+    return {metric: measure.best([row[metric] for row in rows]) for metric, measure in benchmark.measures.items()}
 
 
 def _constants(benchmark: Benchmark, *truths: Tensor) -> Iterator[Iterable[Predicted]]:
@@ -44,51 +46,53 @@ def _constants(benchmark: Benchmark, *truths: Tensor) -> Iterator[Iterable[Predi
         yield [Predicted(prediction, truth) for prediction in benchmark.constants(truth)]
 
 
-def _merge(how: Callable[[list[float]], float], scores: Iterator[Scores]) -> Scores:
-    rows = list(scores)
-    return {metric: how([row[metric] for row in rows]) for metric in rows[0]}
-
-
 def transfer_entries(
     name: str,
     benchmark: Benchmark,
     scores: Sequence[Mapping[Transfer, Scores]],
     targets: Mapping[str, Tensor],
-) -> list[dict[str, Any]]:
-    """Entries of results.json, one a transfer and metric.
+) -> list[TransferScore]:
+    """Entries of results.json, one for each transfer and metric.
 
     Args:
         name: The benchmark's name in the recipe.
         benchmark: The benchmark.
         scores: What ``score_transfers`` gave, by head seed.
-        targets: What is true on the test clips, by modality.
+        targets: True targets of the test clips, by modality.
     """
     return [
-        {"benchmark": name, "train": transfer.train, "test": transfer.test, **entry}
+        entry
         for transfer in benchmark.transfers()
-        for entry in _metric_entries(benchmark, transfer, scores, targets)
+        for entry in _metric_entries(name, benchmark, transfer, scores, targets)
     ]
 
 
 def _metric_entries(
-    benchmark: Benchmark, transfer: Transfer, scores: Sequence[Mapping[Transfer, Scores]], targets: Mapping[str, Tensor]
-) -> Iterator[dict[str, Any]]:
+    name: str,
+    benchmark: Benchmark,
+    transfer: Transfer,
+    scores: Sequence[Mapping[Transfer, Scores]],
+    targets: Mapping[str, Tensor],
+) -> Iterator[TransferScore]:
     truths = targets[transfer.train], targets[transfer.test]
     guessed, constant = chance(benchmark, *truths), best_constant(benchmark, *truths)
     bound = Transfer(transfer.test, transfer.test)
-    for position, metric in enumerate(benchmark.metrics):
-        yield {
-            "metric": metric,
-            "headline": position == 0,
-            **_spread([by_transfer[transfer][metric] for by_transfer in scores]),
-            "chance": guessed[metric],
-            "constant": constant[metric],
-            "upper_bound": statistics.fmean(by_transfer[bound][metric] for by_transfer in scores),
-            "published": benchmark.published.get(f"{transfer.train}->{transfer.test}/{metric}"),
-            "caveat": benchmark.caveat(transfer),
-        }
-
-
-def _spread(values: list[float]) -> dict[str, Any]:
-    deviation = statistics.stdev(values) if len(values) > 1 else 0.0
-    return {"mean": statistics.fmean(values), "std": deviation, "values": values}
+    for position, (metric, measure) in enumerate(benchmark.measures.items()):
+        values = tuple(by_transfer[transfer][metric] for by_transfer in scores)
+        yield TransferScore(
+            benchmark=name,
+            train=transfer.train,
+            test=transfer.test,
+            metric=metric,
+            unit=measure.unit,
+            higher_is_better=measure.higher_is_better,
+            headline=position == 0,
+            mean=statistics.fmean(values),
+            std=statistics.stdev(values) if len(values) > 1 else 0.0,
+            values=values,
+            chance=guessed[metric],
+            constant=constant[metric],
+            upper_bound=statistics.fmean(by_transfer[bound][metric] for by_transfer in scores),
+            published=benchmark.published.get(f"{transfer.train}->{transfer.test}/{metric}"),
+            caveat=benchmark.caveat(transfer),
+        )

@@ -5,30 +5,31 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from io import BytesIO
-from typing import Any
 
 import attrs
 import numpy as np
 import torch
 from safetensors.torch import save
-from torch import Tensor, nn
+from torch import Tensor
 
 from codaar_core.api import Benchmark, DataError, Predicted, Split, TaskHead, Transfer
 from codaar_core.engine.assembly.benchmark_splits import learns, modalities_of, open_split, roles_of, splits_of
 from codaar_core.engine.assembly.build import build_head
+from codaar_core.engine.assembly.model import clip_groups
 from codaar_core.engine.data.card import download_hint
 from codaar_core.engine.devices.runtime import derive_seed, generator_of
 from codaar_core.engine.evaluation.encode_split import BATCH, EncodedSplit, encode_split, encoder_dropout, look_up
 from codaar_core.engine.evaluation.epoch_selection import EpochSelector
 from codaar_core.engine.evaluation.scores import score_transfers, transfer_entries
 from codaar_core.engine.evaluation.seen_clips import SeenClips
-from codaar_core.engine.record.run_directory import write_whole
+from codaar_core.engine.results import TransferScore, as_json
 from codaar_core.engine.training.optimizer import set_learning_rate
 from codaar_core.engine.training.session import Session
+from codaar_core.features.files import write_whole
 from codaar_core.recipe.plan import BenchmarkPlan
 
 
-def evaluate(session: Session, benchmark_runs: Sequence[BenchmarkRun]) -> list[dict[str, Any]]:
+def evaluate(session: Session, benchmark_runs: Sequence[BenchmarkRun]) -> list[TransferScore]:
     """Run all benchmarks of the plan; gives the transfer entries of results.json, to the first of several ranks.
 
     Encoders and codebooks are frozen, and in evaluation mode unless a benchmark asks for their dropout.
@@ -122,7 +123,7 @@ class BenchmarkRun:
         """The clips of a role for a modality, from files of the benchmark or from packed ones."""
         return open_split(self.session.plan, self.bench, self.benchmark, role, modality)
 
-    def run(self) -> list[dict[str, Any]]:
+    def run(self) -> list[TransferScore]:
         """Train all heads, test each on every modality, keep all of it in the run directory.
 
         Several ranks share the modalities that heads are trained on; the first of them scores.
@@ -144,7 +145,7 @@ class BenchmarkRun:
             self.keep(seed, {m: by_seed[seed].weights for m, by_seed in heads.items()}, predictions, scores[-1])
         truths = {modality: coded.target.cpu() for modality, coded in test.items()}
         entries = transfer_entries(self.bench.name, self.benchmark, scores, truths)
-        hook.codaar_benchmark_end(benchmark=self.bench.name, results=entries)
+        hook.codaar_benchmark_end(benchmark=self.bench.name, results=[as_json(entry) for entry in entries])
         return entries
 
     def encode(self, role: str, modality: str) -> EncodedSplit:
@@ -194,7 +195,7 @@ class BenchmarkRun:
                 loss = head.loss(head(*look_up(quantizer, coded, rows)), coded.target[rows])
                 optimizer.zero_grad()
                 loss.backward()
-                for group in clip_groups(head):
+                for group in clip_groups([head], head.clipped_apart):
                     torch.nn.utils.clip_grad_norm_(group, bench.clip or math.inf)
                 optimizer.step()
             head.eval()
@@ -222,10 +223,3 @@ class BenchmarkRun:
         metrics = {f"{t.train}->{t.test}": dict(values) for t, values in scores.items()}
         record = {"mode": self.session.plan.evaluate.mode, "seed": seed, "selection": self.benchmark.selection}
         directory.write_json(str((folder / "metrics.json").relative_to(directory.path)), {**record, "scores": metrics})
-
-
-def clip_groups(head: TaskHead) -> list[list[nn.Parameter]]:
-    """Groups of parameters whose gradient norms are clipped together: the head, and the parts it wants apart."""
-    apart = [list(part.parameters()) for part in head.clipped_apart]
-    elsewhere = {parameter for group in apart for parameter in group}
-    return [[parameter for parameter in head.parameters() if parameter not in elsewhere], *apart]

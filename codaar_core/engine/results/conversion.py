@@ -1,0 +1,63 @@
+"""Results <-> the JSON of results.json. Reading is strict: unknown keys and values of a wrong type are errors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+import cattrs
+
+from codaar_core.engine.results.records import FORMAT, Results
+
+READABLE = (1, FORMAT)
+NAMES = {bool: "true or false", int: "an integer", float: "a number", str: "a string"}
+
+
+def as_json(record: attrs.AttrsInstance) -> dict[str, Any]:
+    """Turn ``Results``, or one of the records in it, into plain dictionaries and lists."""
+    return _converter.unstructure(record)
+
+
+def parse(values: Any) -> Results:
+    """Check the parsed JSON of a results.json of this format or of an older one.
+
+    Raises:
+        ValueError: It does not fit the schema; the message names every place.
+    """
+    if not isinstance(values, dict):
+        raise ValueError("contains no JSON object")
+    if values.get("format") not in READABLE:
+        known = " and ".join(map(str, READABLE))
+        raise ValueError(f"has results format {values.get('format')!r}, this version reads formats {known}")
+    current = values if values["format"] == FORMAT else _from_format_1(values)
+    try:
+        return _converter.structure(current, Results)
+    except cattrs.BaseValidationError as error:
+        raise ValueError("; ".join(cattrs.transform_error(error, "results"))) from error
+
+
+def _from_format_1(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Format 1 had the last epoch among the costs of pretraining, and sections as pairs."""
+    took = dict(values.get("pretraining") or {})
+    cost = {name: took.pop(name) for name in ("epoch_minutes", "peak_gb") if name in took}
+    sections = [{"title": title, "html": html} for title, html in values.get("sections") or ()]
+    return {**values, "format": FORMAT, "pretraining": {**cost, "last_epoch": took}, "sections": sections}
+
+
+def _scalar(value: Any, kind: type) -> Any:
+    if type(value) is kind:
+        return value
+    if kind is float and type(value) is int:
+        return float(value)
+    raise ValueError(f"expected {NAMES[kind]}, got {value!r:.40}")
+
+
+def _strict_converter() -> cattrs.Converter:
+    converter = cattrs.Converter(forbid_extra_keys=True)
+    for kind in NAMES:
+        converter.register_structure_hook(kind, _scalar)
+    return converter
+
+
+_converter = _strict_converter()

@@ -1,0 +1,137 @@
+"""The records of results.json. Their field order is the order of keys in the file; a missing number is None."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+FORMAT = 2  # 1 had no units and directions of metrics, and no batch
+
+Numbers = tuple[float | None, ...]
+
+
+def _entry(help: str, default: Any = attrs.NOTHING) -> Any:
+    """A field with its description in the JSON schema; one without default is required in every file."""
+    return attrs.field(default=default, metadata={"help": help})
+
+
+def _table(help: str) -> Any:
+    return attrs.field(factory=dict, metadata={"help": help})
+
+
+@attrs.frozen(kw_only=True)
+class TransferScore:
+    """One transfer measured by one metric."""
+
+    benchmark: str = _entry("name of the benchmark in the recipe")
+    train: str = _entry("modality whose codes the head was trained on")
+    test: str = _entry("modality whose codes the head was tested on")
+    metric: str = _entry("name of the metric")
+    unit: str = _entry("unit of the metric: % stands for fractions from 0 to 1, an empty string for no unit", "%")
+    higher_is_better: bool = _entry("false for errors", True)
+    headline: bool = _entry("whether this is the first metric of the benchmark", True)
+    mean: float | None = _entry("mean over the head seeds", None)
+    std: float | None = _entry("sample standard deviation over the head seeds; 0 for a single seed", None)
+    values: Numbers = _entry("score of each head seed", ())
+    chance: float | None = _entry("mean score of uniformly random predictions", None)
+    constant: float | None = _entry("best score of a prediction that ignores the input", None)
+    upper_bound: float | None = _entry("mean score of heads trained on the labelled test modality itself", None)
+    published: float | None = _entry("number of a paper for this transfer", None)
+    caveat: str = _entry("why the transfer is left out of the headline mean; empty where it counts", "")
+
+    @property
+    def key(self) -> tuple[str, str, str, str]:
+        """What was measured: benchmark, train, test and metric."""
+        return self.benchmark, self.train, self.test, self.metric
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is part of the headline mean."""
+        return self.headline and not self.caveat
+
+    @property
+    def deviation(self) -> float | None:
+        """Standard deviation over the head seeds; None for a single seed."""
+        return self.std if len(self.values) > 1 else None
+
+
+@attrs.frozen(kw_only=True)
+class Pretraining:
+    """What pretraining took and where it ended."""
+
+    epoch_minutes: float | None = _entry("minutes of an epoch; null where no step was made in this process", None)
+    peak_gb: float | None = _entry("most memory held, in GB: of the GPU, where it computes on one", None)
+    last_epoch: Mapping[str, float | None] = _table("last row of metrics.csv, without epoch and step")
+
+
+@attrs.frozen(kw_only=True)
+class Curves:
+    """Logged quantities over the training steps, thinned; every list is as long as ``step``."""
+
+    step: tuple[int, ...] = _entry("training steps that were logged", ())
+    losses: Mapping[str, Numbers] = _table("weighted loss terms, their total, and the norm of the gradient")
+    codebooks: Mapping[str, Numbers] = _table("codewords in use and perplexity, of each modality")
+    agreement: Mapping[str, Numbers] = _table("share of time steps at which two modalities select the same index")
+
+
+@attrs.frozen(kw_only=True)
+class SeenOverlap:
+    """How many clips of a split of a benchmark were seen in pretraining."""
+
+    benchmark: str = _entry("name of the benchmark in the recipe")
+    role: str = _entry("train, test or validation")
+    modality: str = _entry("modality the clips are seen through")
+    clips: int = _entry("clips in the split")
+    seen: int = _entry("clips that were seen in pretraining")
+    dropped: bool = _entry("whether those clips were left out")
+
+
+@attrs.frozen(kw_only=True)
+class Alignment:
+    """A linear alignment step as a matrix."""
+
+    name: str = _entry("class of the step")
+    modalities: tuple[str, ...] = _entry("modalities, in the order of rows and columns")
+    matrix: tuple[Numbers, ...] = _entry("row: weights with which a modality takes from each")
+
+
+@attrs.frozen(kw_only=True)
+class Section:
+    """A section of the report that a hook gave."""
+
+    title: str = _entry("heading")
+    html: str = _entry("body; shown in a sandboxed frame")
+
+
+@attrs.frozen(kw_only=True)
+class Results:
+    """All that reports and tables are made from."""
+
+    format: int = _entry("version of this schema", FORMAT)
+    name: str = _entry("run.name")
+    status: str = _entry("state of the run: finished", "finished")
+    mode: str = _entry("evaluate.mode: strict or as-published")
+    data: str = _entry("origin of the pretraining data", "")
+    modalities: tuple[str, ...] = _entry("modalities of the model, in order")
+    run_seed: int | None = _entry("run.seed", None)
+    seeds: tuple[int, ...] = _entry("seeds of the heads", ())
+    epochs: int | None = _entry("epochs of pretraining", None)
+    steps: int | None = _entry("steps of pretraining", None)
+    batch: int | None = _entry("clips of a pretraining step, over all processes", None)
+    pretraining: Pretraining = attrs.field(factory=Pretraining, metadata={"help": "cost and end of pretraining"})
+    seconds: Mapping[str, float] = _table("wall time of each phase")
+    parameters: int | None = _entry("trained values of the model", None)
+    device: str = _entry("device of the run", "")
+    dtype: str = _entry("device.dtype", "")
+    versions: Mapping[str, str] = _table("versions of packages, by name")
+    command: str = _entry("command that repeats the run", "")
+    recipe: str = _entry("content of the recipe", "")
+    directory: str = _entry("run directory", "")
+    alignment: tuple[Alignment, ...] = _entry("linear alignment steps", ())
+    curves: Curves = attrs.field(factory=Curves, metadata={"help": "logged quantities"})
+    transfers: tuple[TransferScore, ...] = _entry("one entry for each transfer and metric")
+    overlap: tuple[SeenOverlap, ...] = _entry("clips of benchmarks that were seen in pretraining", ())
+    notes: tuple[str, ...] = _entry("warnings about data files", ())
+    sections: tuple[Section, ...] = _entry("further sections of the report", ())
