@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from zlib import crc32
-
-import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from codaar_core.nn import TemporalTransformer
+from codaar_core.testing.released_numbers import drawn, drawn_weight
 
 laws = settings(deadline=None, max_examples=25)
 
@@ -25,53 +23,29 @@ def released_name(name: str) -> str:
     return name.replace("widen.", "affine_matrix.").replace("layers.", "encoder.layers.")
 
 
-def by_rule(name: str, key: str, shape: tuple[int, ...]) -> torch.Tensor:
-    """The weight that the reference numbers used, from its name (see the README beside them)."""
-    draw = np.random.RandomState(crc32(f"{name}/{key}".encode())).standard_normal(shape)
-    if len(shape) >= 2:
-        return torch.from_numpy(draw / np.sqrt(np.prod(shape[1:])))
-    return torch.from_numpy(1 + 0.1 * draw if ".norm" in key and key.endswith("weight") else 0.1 * draw)
+def time_first(block: TemporalTransformer, features: torch.Tensor) -> torch.Tensor:
+    """Apply the block to features in the released order of axes, (T, B, F)."""
+    return block(features.transpose(0, 1)).transpose(0, 1)
 
 
-def agrees(ours: torch.Tensor, theirs: np.ndarray) -> bool:
-    return bool((ours - torch.from_numpy(theirs)).abs().max() <= 1e-10 * np.abs(theirs).max())
-
-
-def run(block: TemporalTransformer, features: torch.Tensor, cotangent: np.ndarray):
-    """Output in released order (T, B, D), and the gradient of sum(output * cotangent) to the features."""
-    features.requires_grad_()
-    output = block(features.transpose(0, 1)).transpose(0, 1)
-    output.backward(torch.from_numpy(cotangent))
-    return output, features.grad
-
-
-def test_agrees_with_the_released_numbers(shared):
-    numbers = np.load(shared / "vectors" / "itrm_small.npz")
+def test_agrees_with_the_released_numbers(released_numbers):
     block = transformer(input=12, width=16, heads=4, feedforward=1024)
-    block.load_state_dict({k: torch.from_numpy(numbers[f"w_{released_name(k)}"]) for k in block.state_dict()})
-    output, gradient = run(block, torch.from_numpy(numbers["in0"]), numbers["ct0"])
-    assert agrees(output, numbers["out0"])
-    assert agrees(gradient, numbers["grad_in0"])
-    for name, parameter in block.named_parameters():
-        assert agrees(parameter.grad, numbers[f"grad_{released_name(name)}"]), name
+    released_numbers("itrm_small").check_function(block, released_name, lambda features: time_first(block, features))
 
 
 @pytest.mark.parametrize("name", ["itrm_audio_full", "itrm_text_full", "itrm_video_full"])
-def test_agrees_with_the_released_numbers_at_full_size(shared, name):
-    numbers = np.load(shared / "vectors" / f"{name}.npz")
-    shape = tuple(numbers["in0_shape"])
+def test_agrees_with_the_released_numbers_at_full_size(released_numbers, name):
+    numbers = released_numbers(name)
+    shape = tuple(numbers["in0_shape"].tolist())
     block = transformer(input=shape[-1], width=256, heads=4, feedforward=1024)
-    block.load_state_dict({k: by_rule(name, released_name(k), v.shape) for k, v in block.state_dict().items()})
-    output, gradient = run(block, by_rule_input(str(numbers["in0_seedname"]), shape), numbers["ct0"])
-    assert agrees(output, numbers["out0"])
-    assert float(gradient.norm()) == pytest.approx(float(numbers["grad_in0_norm"]), rel=1e-10)
+    block.load_state_dict({k: drawn_weight(name, released_name(k), v.shape) for k, v in block.state_dict().items()})
+    features = drawn(*numbers.strings("in0_seedname"), shape).requires_grad_()
+    output = time_first(block, features)
+    output.backward(numbers["ct0"])
+    numbers.check(output, "out0")
+    numbers.check(features.grad.norm(), "grad_in0_norm")
     for key, parameter in block.named_parameters():
-        theirs = float(numbers[f"gradnorm_{released_name(key)}"])
-        assert float(parameter.grad.norm()) == pytest.approx(theirs, rel=1e-10), key
-
-
-def by_rule_input(seedname: str, shape: tuple[int, ...]) -> torch.Tensor:
-    return torch.from_numpy(np.random.RandomState(crc32(seedname.encode())).standard_normal(shape))
+        numbers.check(parameter.grad.norm(), f"gradnorm_{released_name(key)}")
 
 
 @laws

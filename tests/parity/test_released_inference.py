@@ -26,8 +26,8 @@ class WordsAreGiven(nn.Module):
 
 
 @pytest.mark.parametrize("recipe", ["av", "avt"])
-def test_encoding(recipe, numbers):
-    released = numbers(f"encoder_infer_{recipe}")
+def test_encoding(recipe, released_numbers):
+    released = released_numbers(f"encoder_infer_{recipe}")
     modalities = layout.COLUMNS[: len(recipe)]
     overrides = SIZES + (TEXT if "text" in modalities else [])
     _, model = assemble(f"as-published/{recipe}.toml", {m: SPACES[m] for m in modalities}, overrides)

@@ -33,15 +33,15 @@ def ours() -> dict[str, Tensor]:
     return {row.released: tensors[row.released].double() for row in effective}
 
 
-def test_shapes(ours, numbers):
-    released = numbers("init_seed43_av")
+def test_shapes(ours, released_numbers):
+    released = released_numbers("init_seed43_av")
     for name, tensor in ours.items():
         assert list(tensor.shape) == released[f"{name}/shape"].tolist(), name
 
 
-def test_constants(ours, numbers):
+def test_constants(ours, released_numbers):
     """Normalisations, attention biases, counts and counters."""
-    released = numbers("init_seed43_av")
+    released = released_numbers("init_seed43_av")
     constants = {name: float(tensor.flatten()[0]) for name, tensor in ours.items() if tensor.min() == tensor.max()}
     assert len(constants) > 30
     for name, tensor in ours.items():
@@ -52,9 +52,9 @@ def test_constants(ours, numbers):
             assert float(first[0]) == constants[name], name
 
 
-def test_layers_that_start_equal(ours, numbers):
+def test_layers_that_start_equal(ours, released_numbers):
     """Both layers of a transformer are copies of one template; nothing else is a copy of anything."""
-    released = numbers("init_seed43_av")
+    released = released_numbers("init_seed43_av")
     names = [name for name, tensor in ours.items() if tensor.min() < tensor.max()]
     for equal in (lambda a, b: same_digest(released, a, b), lambda a, b: torch.equal(ours[a], ours[b])):
         copies = {(a, b) for a in names for b in names if a < b and ours[a].shape == ours[b].shape and equal(a, b)}
@@ -72,9 +72,9 @@ def kind(name: str) -> str:
     return re.sub(r"video|audio|\d", "", name)
 
 
-def test_distributions(ours, numbers):
+def test_distributions(ours, released_numbers):
     """In units of our own spread, released sums and first entries of every kind of tensor are spread by about one."""
-    released = numbers("init_seed43_av")
+    released = released_numbers("init_seed43_av")
     deviations = defaultdict(list)
     for name, tensor in ours.items():
         if tensor.numel() < 64 or tensor.min() == tensor.max():

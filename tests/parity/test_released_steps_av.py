@@ -9,6 +9,7 @@ import twin
 from assembled import Steps, assemble, close, train
 
 from codaar_core.api import Space
+from codaar_core.testing.released_numbers import drawn_weight
 
 conversion = pytest.importorskip("codaar_plugin_released.conversion")
 layout = pytest.importorskip("codaar_plugin_released.layout")
@@ -75,8 +76,8 @@ def check_terms_and_norms(steps: Steps, released) -> None:
             assert ours == pytest.approx(theirs, rel=1e-8, abs=1e-12), (step, name)
 
 
-def test_the_twin_takes_the_same_four_steps(numbers):
-    released = numbers("pretrain_av_small")
+def test_the_twin_takes_the_same_four_steps(released_numbers):
+    released = released_numbers("pretrain_av_small")
     batches = [{m: released[f"step{step}/{m}_fea"] for m in MODALITIES} for step in range(4)]
     steps = twin.train(part(released, "init/"), batches, released["t"].tolist())
     for number, step in enumerate(steps):
@@ -93,8 +94,8 @@ def part(released, prefix: str) -> dict[str, torch.Tensor]:
     return {key.removeprefix(prefix): value for key, value in released.items() if key.startswith(prefix)}
 
 
-def test_four_steps(numbers, tmp_path, monkeypatch):
-    released = numbers("pretrain_av_small")
+def test_four_steps(released_numbers, tmp_path, monkeypatch):
+    released = released_numbers("pretrain_av_small")
     plan, model = assemble("as-published/av.toml", SPACES, SMALL)
     model.load_state_dict(conversion.to_ours(part(released, "init/"), MODALITIES))
     batches = [{m: released[f"step{step}/{m}_fea"] for m in MODALITIES} for step in range(4)]
@@ -114,14 +115,14 @@ def initial_weights_at_full_size() -> dict[str, torch.Tensor]:
         if row.released.endswith("num_batches_tracked"):
             weights[row.released] = torch.zeros((), dtype=torch.long)
         elif row.released not in weights:
-            weights[row.released] = by_rule.weight("av_full", row.released, layout.shape_of(row, FULL_SIZES))
+            weights[row.released] = drawn_weight("av_full", row.released, layout.shape_of(row, FULL_SIZES))
     return weights
 
 
 @pytest.mark.slow
-def test_two_steps_at_full_size(numbers, tmp_path, monkeypatch):
+def test_two_steps_at_full_size(released_numbers, tmp_path, monkeypatch):
     """Of the 69 million weights at the end, sums, norms and first entries are known."""
-    released = numbers("pretrain_av_full")
+    released = released_numbers("pretrain_av_full")
     batches = [by_rule.batch("av_full", step, 3, 512, 128) for step in range(2)]
     for step, batch in enumerate(batches):
         for modality, values in batch.items():

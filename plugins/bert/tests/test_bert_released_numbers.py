@@ -8,8 +8,10 @@ from codaar_plugin_bert.bidirectional_lstm import BidirectionalLstm
 from codaar_plugin_bert.decoder import BertDecoder
 from codaar_plugin_bert.encoder import BertEncoder
 
-from codaar_core.api import DecoderContext, Encoded, EncoderContext, Quantized, Space
+from codaar_core.api import DecoderContext, EncoderContext, Space
+from codaar_core.testing.released_numbers import renaming
 
+PRIVATE_NAMES = {"0": "text_linear"}
 DECODER_NAMES = {
     "sequence.code.0": "text_linear_1",
     "sequence.code.1": "text_linear",
@@ -22,50 +24,20 @@ def lstm_name(key: str) -> str:
     return f"l.{tensor.removesuffix('0')}{layer}{'_reverse' * (way == 'back')}"
 
 
-def private_name(key: str) -> str:
-    return key.replace("0.", "text_linear.")
-
-
-def decoder_name(key: str) -> str:
-    module, _, kind = key.rpartition(".")
-    return f"{DECODER_NAMES[module]}.{kind}"
-
-
 @pytest.mark.parametrize("mask", [None, torch.ones(3, 10, dtype=torch.bool)], ids=["no mask", "mask of real steps"])
-def test_bidirectional_lstm(released, mask):
-    numbers = released("text_bilstm_small")
+def test_bidirectional_lstm(released_numbers, mask):
     lstm = BidirectionalLstm(12, hidden=8, layers=2).double()
-    numbers.load(lstm, lstm_name)
-    values = numbers["in0"].requires_grad_()
-    output = lstm(values, mask)
-    numbers.check(output, "out0")
-    output.backward(numbers["ct0"])
-    numbers.check(values.grad, "grad_in0")
-    numbers.check_gradients(lstm, lstm_name)
+    released_numbers("text_bilstm_small").check_function(lstm, lstm_name, lambda values: lstm(values, mask))
 
 
-def test_private_features(released):
-    numbers = released("text_projection_small")
+def test_private_features(released_numbers):
     context = EncoderContext("read", Space((5,)), Space((16,)))
     encoder = BertEncoder(BertEncoder.Config(lstm_hidden=6, private=16), context).double()
-    numbers.load(encoder.private_map, private_name)
-    words = numbers["in0"].requires_grad_()
-    private = encoder.private_map(words)
-    numbers.check(private, "out0")
-    private.backward(numbers["ct0"])
-    numbers.check(words.grad, "grad_in0")
-    numbers.check_gradients(encoder.private_map, private_name)
+    private_map = encoder.private_map
+    released_numbers("text_projection_small").check_function(private_map, renaming(PRIVATE_NAMES), private_map)
 
 
-def test_decoder(released):
-    numbers = released("text_decoder_avt_small")
-    private, full = numbers["in0"].requires_grad_(), numbers["in1"].requires_grad_()
+def test_decoder(released_numbers):
     context = DecoderContext("read", Space((48,)), Space((16,)), Space((12,)))
     decoder = BertDecoder(BertDecoder.Config(code=16), context).double()
-    numbers.load(decoder, decoder_name)
-    output = decoder(Encoded(full, private), Quantized(full, full, full))
-    numbers.check(output, "out0")
-    output.backward(numbers["ct0"])
-    numbers.check(private.grad, "grad_in0")
-    numbers.check(full.grad, "grad_in1")
-    numbers.check_gradients(decoder, decoder_name)
+    released_numbers("text_decoder_avt_small").check_decoder(decoder, renaming(DECODER_NAMES))

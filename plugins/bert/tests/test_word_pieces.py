@@ -105,14 +105,14 @@ def test_other_word_pieces_are_dropped(weights, tmp_path):
         words(weights, keep=str(table)).features(TEXTS)
 
 
-def test_the_released_rule_of_filter_cut_and_padding(shared):
-    numbers = np.load(shared / "vectors" / "text_collate.npz", allow_pickle=False)
+def test_the_released_rule_of_filter_cut_and_padding(shared, released_numbers):
+    numbers = released_numbers("text_collate")
     kept = read_kept_tokens(shared / "datasets" / "codaar_annotations" / KEPT)
     sentences = []
-    for i, ids in enumerate(numbers["ids"]):
-        pieces = Pieces(np.array(ast.literal_eval(str(ids)))[1:-1], numbers[f"emb{i}"][1:-1])
+    for i, ids in enumerate(numbers.strings("ids")):
+        pieces = Pieces(np.array(ast.literal_eval(ids))[1:-1], numbers[f"emb{i}"][1:-1].numpy())
         sentences.append(first_kept(pieces, 10, kept))
-    assert np.array_equal(padded(sentences, 10, 768).values, numbers["query"])
+    assert np.array_equal(padded(sentences, 10, 768).values, numbers["query"].numpy())
     assert [len(each.tokens) for each in sentences] == [3, 2, 10, 2]
 
 

@@ -2,38 +2,24 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-from zlib import crc32
+from collections.abc import Callable
 
-import numpy as np
 import pytest
 import torch
 from codaar_plugin_cpc.cpc import Cpc
 from torch import Tensor
 
 from codaar_core.api import Encoded, LossContext, Space, StepView
+from codaar_core.testing.released_numbers import ReleasedNumbers, drawn_weight
 
 RELEASED_NAMES = {"v": "video", "a": "audio", "t": "text"}
-REPOSITORY = Path(__file__).resolve().parents[3]
-FOLDERS = (
-    Path(os.environ.get("CODAAR_SHARED", REPOSITORY.parent / "shared")) / "vectors",
-    REPOSITORY / "tests" / "data",
-)
-
-
-def find(file: str) -> Path:
-    """Beside the checkout, or among those small enough to come with it."""
-    for folder in FOLDERS:
-        if (folder / f"{file}.npz").is_file():
-            return folder / f"{file}.npz"
-    pytest.skip(f"no released numbers {file} in {FOLDERS[0]} (set CODAAR_SHARED)")
+Read = Callable[[str], ReleasedNumbers]
 
 
 @pytest.mark.parametrize("form", ["small", "small_t2", "paperH2L1"])
 @pytest.mark.parametrize("name", ["av", "avt"])
-def test_released_numbers(name: str, form: str) -> None:
-    numbers = read(f"cpc_{name}_{form}")
+def test_released_numbers(name: str, form: str, released_numbers: Read) -> None:
+    numbers = released_numbers(f"cpc_{name}_{form}")
     loss = build(name, numbers)
     loss.load_state_dict(our_names(numbers, "w_", loss))
     check_value_and_latents(loss, numbers)
@@ -43,29 +29,24 @@ def test_released_numbers(name: str, form: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["av", "avt"])
-def test_released_numbers_at_full_size(name: str) -> None:
+def test_released_numbers_at_full_size(name: str, released_numbers: Read) -> None:
     """Weights follow from their names; of their gradients the norms are known."""
-    numbers = read(f"cpc_{name}_full")
+    numbers = released_numbers(f"cpc_{name}_full")
     loss = build(name, numbers)
     for parameter_name, parameter in loss.named_parameters():
-        parameter.data = weight_by_rule(f"{name}_full/{released_name(parameter_name)}", tuple(parameter.shape))
+        parameter.data = drawn_weight(f"{name}_full", released_name(parameter_name), tuple(parameter.shape))
     check_value_and_latents(loss, numbers)
     for parameter_name, parameter in loss.named_parameters():
         assert_same(parameter.grad.norm(), numbers[f"gradnorm_{released_name(parameter_name)}"])
 
 
-def read(file: str) -> dict[str, Tensor]:
-    with np.load(find(file), allow_pickle=False) as numbers:
-        return {key: torch.from_numpy(numbers[key]) for key in numbers.files}
-
-
-def build(name: str, numbers: dict[str, Tensor]) -> Cpc:
+def build(name: str, numbers: ReleasedNumbers) -> Cpc:
     width = numbers["in_a"].shape[-1]
     config = Cpc.Config(horizon=int(numbers["H"]), layers=int(numbers["layers"]))
     return Cpc(config, LossContext(tuple(name), Space((width,)), Space((width,)))).double()
 
 
-def check_value_and_latents(loss: Cpc, numbers: dict[str, Tensor]) -> None:
+def check_value_and_latents(loss: Cpc, numbers: ReleasedNumbers) -> None:
     """Runs forward and backward."""
     latents = {m: numbers[f"in_{m}"].requires_grad_() for m in loss.modalities}
     generator = generator_that_draws(int(numbers["draw"]), latents["a"].shape[1] - 1 - loss.config.horizon)
@@ -77,11 +58,6 @@ def check_value_and_latents(loss: Cpc, numbers: dict[str, Tensor]) -> None:
         assert_same(latents[m].grad, numbers[f"grad_in_{m}"])
 
 
-def weight_by_rule(name: str, shape: tuple[int, ...]) -> Tensor:
-    draw = torch.from_numpy(np.random.RandomState(crc32(name.encode())).standard_normal(shape))
-    return draw / np.sqrt(np.prod(shape[1:])) if len(shape) >= 2 else 0.1 * draw
-
-
 def released_name(parameter_name: str) -> str:
     """The released name of a parameter, where one step is predicted."""
     kind, m, rest = parameter_name.split(".", 2)
@@ -89,7 +65,7 @@ def released_name(parameter_name: str) -> str:
     return f"{RELEASED_NAMES[m]}_{module}{rest}"
 
 
-def our_names(numbers: dict[str, Tensor], prefix: str, loss: Cpc) -> dict[str, Tensor]:
+def our_names(numbers: ReleasedNumbers, prefix: str, loss: Cpc) -> dict[str, Tensor]:
     """Released tensors by our parameter names; the released predictors of all steps are one of ours."""
     ours = {}
     for m in loss.modalities:

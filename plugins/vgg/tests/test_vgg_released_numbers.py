@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from zlib import crc32
-
-import numpy as np
 import pytest
 import torch
 from codaar_plugin_vgg.decoder import VggDecoder
 from codaar_plugin_vgg.encoder import VggEncoder
-from torch import Tensor, nn
+from torch import nn
 
 from codaar_core.api import DecoderContext, Encoded, EncoderContext, Features, Quantized, Space
+from codaar_core.testing.released_numbers import drawn, drawn_weight, renaming
 
 ENCODER_NAMES = {
     "channel_attention.strength": "se_layer",
@@ -38,18 +36,10 @@ class PooledOnly(nn.Module):
         return pooled
 
 
-def renamed(names: dict[str, str]):
-    def rename(key: str) -> str:
-        ours = next(prefix for prefix in names if key.startswith(f"{prefix}."))
-        return names[ours] + key.removeprefix(ours)
-
-    return rename
-
-
 @pytest.mark.parametrize("mode", ["eval", "train"])
 @pytest.mark.parametrize("mask", [None, torch.ones(2, 10, dtype=torch.bool)], ids=["no mask", "mask of real steps"])
-def test_encoder(released, mode, mask):
-    numbers, names = released(f"video_encoder_small_{mode}"), renamed(ENCODER_NAMES)
+def test_encoder(released_numbers, mode, mask):
+    numbers, names = released_numbers(f"video_encoder_small_{mode}"), renaming(ENCODER_NAMES)
     context = EncoderContext("seen", Space((7, 7, 16)), Space((16,)))
     encoder = VggEncoder(VggEncoder.Config(channels=(16, 32)), context).double()
     encoder.temporal = PooledOnly()
@@ -73,48 +63,26 @@ def test_encoder(released, mode, mask):
 
 
 @pytest.mark.parametrize("kind", ["av", "avt"])
-def test_decoder(released, kind):
-    numbers, names = released(f"video_decoder_{kind}_small"), renamed(DECODER_NAMES)
-    private, full = numbers["in0"].requires_grad_(), numbers["in1"].requires_grad_()
-    context = DecoderContext("seen", Space(full.shape[-1:]), Space((3, 3, 32)), Space((7, 7, 16)))
+def test_decoder(released_numbers, kind):
+    numbers, names = released_numbers(f"video_decoder_{kind}_small"), renaming(DECODER_NAMES)
+    context = DecoderContext("seen", Space(numbers["in1"].shape[-1:]), Space((3, 3, 32)), Space((7, 7, 16)))
     decoder = VggDecoder(VggDecoder.Config(code=8, hidden=16, output_hidden=16), context).double()
-    numbers.load(decoder, names)
-    output = decoder(Encoded(full, private), Quantized(full, full, full))
-    numbers.check(output, "out0")
-    output.backward(numbers["ct0"])
-    numbers.check(private.grad, "grad_in0")
-    numbers.check(full.grad, "grad_in1")
-    numbers.check_gradients(decoder, names)
-
-
-def drawn(name: str, shape: tuple[int, ...]) -> Tensor:
-    return torch.from_numpy(np.random.RandomState(crc32(name.encode())).standard_normal(shape))
-
-
-def weight_by_rule(prefix: str, key: str, shape: tuple[int, ...]) -> Tensor:
-    """A weight that is not stored (the rule is in the README beside the numbers)."""
-    draw = drawn(f"{prefix}/{key}", shape)
-    if len(shape) >= 2:
-        return draw / np.sqrt(np.prod(shape[1:]))
-    if key.endswith("running_var"):
-        return 1 + 0.1 * draw.abs()
-    is_norm_scale = key in ("spatial_conv_stack.1.weight", "spatial_conv_stack.4.weight")
-    return 1 + 0.1 * draw if is_norm_scale else 0.1 * draw
+    numbers.check_decoder(decoder, names)
 
 
 def load_by_rule(module: nn.Module, prefix: str, names) -> None:
     for key, value in module.state_dict().items():
         if value.dim():
-            value.copy_(weight_by_rule(prefix, names(key), tuple(value.shape)))
+            value.copy_(drawn_weight(prefix, names(key), tuple(value.shape)))
 
 
 @torch.no_grad()
-def test_encoder_at_full_size(released):
+def test_encoder_at_full_size(released_numbers):
     name = "video_encoder_full_eval"
-    numbers = released(name)
+    numbers = released_numbers(name)
     encoder = VggEncoder(VggEncoder.Config(), EncoderContext("seen", Space((7, 7, 512)), Space((256,)))).double().eval()
     encoder.temporal = PooledOnly()
-    load_by_rule(encoder, name, renamed(ENCODER_NAMES))
+    load_by_rule(encoder, name, renaming(ENCODER_NAMES))
     encoded = encoder(Features(drawn(f"{name}/in0", (1, 10, 7, 7, 512)).abs()))
     numbers.check(encoded.semantic, "out0")
     numbers.check(encoded.private.sum(), "out1_sum")
@@ -122,12 +90,12 @@ def test_encoder_at_full_size(released):
 
 
 @torch.no_grad()
-def test_decoder_at_full_size(released):
+def test_decoder_at_full_size(released_numbers):
     name = "video_decoder_avt_full"
-    numbers = released(name)
+    numbers = released_numbers(name)
     context = DecoderContext("seen", Space((768,)), Space((3, 3, 2048)), Space((7, 7, 512)))
     decoder = VggDecoder(VggDecoder.Config(), context).double()
-    load_by_rule(decoder, name, renamed(DECODER_NAMES))
+    load_by_rule(decoder, name, renaming(DECODER_NAMES))
     private = drawn(f"{name}/in0", tuple(numbers["in0_shape"])).abs()
     full = drawn(f"{name}/in1", tuple(numbers["in1_shape"]))
     output = decoder(Encoded(full, private), Quantized(full, full, full))

@@ -6,8 +6,10 @@ import pytest
 from codaar_plugin_vggish.decoder import VggishDecoder
 from codaar_plugin_vggish.encoder import VggishEncoder
 
-from codaar_core.api import DecoderContext, Encoded, EncoderContext, Features, Quantized, Space
+from codaar_core.api import DecoderContext, EncoderContext, Features, Space
+from codaar_core.testing.released_numbers import renaming
 
+PRIVATE_NAMES = {"0": "audio_linear"}
 DECODER_NAMES = {
     "sequence.code.0": "audio_linear_1",
     "sequence.code.1": "audio_linear",
@@ -15,38 +17,17 @@ DECODER_NAMES = {
 }
 
 
-def private_name(key: str) -> str:
-    return key.replace("0.", "audio_linear.")
-
-
-def decoder_name(key: str) -> str:
-    module, _, kind = key.rpartition(".")
-    return f"{DECODER_NAMES[module]}.{kind}"
-
-
-def test_private_features(released):
-    numbers = released("audio_projection_small")
+def test_private_features(released_numbers):
     context = EncoderContext("heard", Space((12,)), Space((16,)))
     encoder = VggishEncoder(VggishEncoder.Config(private=16), context).double()
-    numbers.load(encoder.private_map, private_name)
-    values = numbers["in0"].requires_grad_()
-    private = encoder(Features(values)).private
-    numbers.check(private, "out0")
-    private.backward(numbers["ct0"])
-    numbers.check(values.grad, "grad_in0")
-    numbers.check_gradients(encoder.private_map, private_name)
+    released_numbers("audio_projection_small").check_function(
+        encoder.private_map, renaming(PRIVATE_NAMES), lambda values: encoder(Features(values)).private
+    )
 
 
 @pytest.mark.parametrize("kind", ["av", "avt"])
-def test_decoder(released, kind):
-    numbers = released(f"audio_decoder_{kind}_small")
-    private, full = numbers["in0"].requires_grad_(), numbers["in1"].requires_grad_()
-    context = DecoderContext("heard", Space(full.shape[-1:]), Space((16,)), Space((12,)))
+def test_decoder(released_numbers, kind):
+    numbers = released_numbers(f"audio_decoder_{kind}_small")
+    context = DecoderContext("heard", Space(numbers["in1"].shape[-1:]), Space((16,)), Space((12,)))
     decoder = VggishDecoder(VggishDecoder.Config(code=16), context).double()
-    numbers.load(decoder, decoder_name)
-    output = decoder(Encoded(full, private), Quantized(full, full, full))
-    numbers.check(output, "out0")
-    output.backward(numbers["ct0"])
-    numbers.check(private.grad, "grad_in0")
-    numbers.check(full.grad, "grad_in1")
-    numbers.check_gradients(decoder, decoder_name)
+    numbers.check_decoder(decoder, renaming(DECODER_NAMES))

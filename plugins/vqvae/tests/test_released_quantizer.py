@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-from zlib import crc32
+from collections.abc import Callable, Mapping
 
-import numpy as np
 import pytest
 import torch
 from codaar_plugin_vqvae import codebooks as codebooks_module
 from codaar_plugin_vqvae.codebooks import Codebooks
 from codaar_plugin_vqvae.commitment import Commitment
-from numpy.random import RandomState
 from torch import Tensor
 
 from codaar_core.api import AlignmentContext, Encoded, LossContext, Quantized, QuantizerContext, StepView
+from codaar_core.testing.released_numbers import drawn
 
 cmcm = pytest.importorskip("codaar_plugin_cmcm.cmcm")
 csa = pytest.importorskip("codaar_plugin_csa.csa")
@@ -23,19 +20,7 @@ dta = pytest.importorskip("codaar_plugin_dta.dta")
 
 MODALITIES = {"av": ("v", "a"), "avt": ("v", "a", "t")}  # in the released order of columns
 OWN = {"av": 0.75, "avt": 0.6}
-REPOSITORY = Path(__file__).resolve().parents[3]
-FOLDERS = (
-    Path(os.environ.get("CODAAR_SHARED", REPOSITORY.parent / "shared")) / "vectors",
-    REPOSITORY / "tests" / "data",
-)
-
-
-def find(file: str) -> Path:
-    """Beside the checkout, or among those small enough to come with it."""
-    for folder in FOLDERS:
-        if (folder / f"{file}.npz").is_file():
-            return folder / f"{file}.npz"
-    pytest.skip(f"no released numbers {file} in {FOLDERS[0]} (set CODAAR_SHARED)")
+Read = Callable[[str], Mapping[str, Tensor]]
 
 
 class OneRank:
@@ -61,11 +46,11 @@ class Model:
         self.dta = dta.Dta(dta.Dta.Config(own=OWN[name]), align)
         self.csa = csa.Csa(csa.Csa.Config(order=self.modalities[::-1]), align)
 
-    def load(self, numbers: dict[str, Tensor], prefix: str) -> None:
+    def load(self, numbers: Mapping[str, Tensor], prefix: str) -> None:
         for name, buffer in self.buffers(numbers, prefix).items():
             getattr(self.quantizer, name).copy_(buffer)
 
-    def buffers(self, numbers: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    def buffers(self, numbers: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
         """Released buffers in our layout: (K, books * D) -> (K, books, D)."""
         books = len(self.modalities)
         return {
@@ -88,14 +73,9 @@ class Model:
         self.quantizer.replace(self.csa.adjust(self.quantizer.codebooks()))
         self.quantizer.reset(quantized, torch.Generator(), OneRank())
 
-    def assert_buffers(self, numbers: dict[str, Tensor], prefix: str) -> None:
+    def assert_buffers(self, numbers: Mapping[str, Tensor], prefix: str) -> None:
         for name, expected in self.buffers(numbers, prefix).items():
             assert_same(getattr(self.quantizer, name), expected)
-
-
-def read(name: str) -> dict[str, Tensor]:
-    with np.load(find(name), allow_pickle=False) as numbers:
-        return {key: torch.from_numpy(numbers[key]) for key in numbers.files}
 
 
 def assert_same(ours: Tensor, released: Tensor) -> None:
@@ -107,8 +87,8 @@ def assert_same(ours: Tensor, released: Tensor) -> None:
 
 
 @pytest.mark.parametrize("name", ["av", "avt"])
-def test_four_training_forwards(name: str) -> None:
-    numbers, model = read(f"quantizer_{name}_small"), Model(name, 24, 8)
+def test_four_training_forwards(name: str, released_numbers: Read) -> None:
+    numbers, model = released_numbers(f"quantizer_{name}_small"), Model(name, 24, 8)
     model.load(numbers, "init")
     steps = [step for step in range(4) if f"s{step}_in_v" in numbers]  # the copy that comes along has one
     for step in steps:
@@ -144,8 +124,8 @@ def test_four_training_forwards(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["av", "avt"])
-def test_reset_and_the_forward_after_it(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    numbers = read(f"quantizer_reset_{name}")
+def test_reset_and_the_forward_after_it(name: str, monkeypatch: pytest.MonkeyPatch, released_numbers: Read) -> None:
+    numbers = released_numbers(f"quantizer_reset_{name}")
     model = Model(name, len(numbers["before_unactivated_count"]), 8)
     model.load(numbers, "before")
     dead = numbers["unused"][numbers["before_unactivated_count"][numbers["unused"]] >= 300]
@@ -174,15 +154,15 @@ def latents_at_full_size(name: str, step: int) -> dict[str, Tensor]:
     """They are not stored, but follow from their names: standard normal, then mean 0 and variance 1 in each frame."""
     latents = {}
     for m in MODALITIES[name]:
-        drawn = RandomState(crc32(f"{name}/z{m}{step}".encode())).standard_normal((8, 10, 256))
-        latents[m] = torch.nn.functional.layer_norm(torch.from_numpy(drawn), (256,), eps=0)
+        values = drawn(f"{name}/z{m}{step}", (8, 10, 256))
+        latents[m] = torch.nn.functional.layer_norm(values, (256,), eps=0)
     return latents
 
 
 @pytest.mark.parametrize("name", ["av", "avt"])
-def test_five_training_forwards_at_full_size(name: str) -> None:
+def test_five_training_forwards_at_full_size(name: str, released_numbers: Read) -> None:
     """From the released initialisation, through the jump of all codewords that the first step does not select."""
-    numbers = read(f"quantizer_fullinit_{name}")
+    numbers = released_numbers(f"quantizer_fullinit_{name}")
     torch.manual_seed(43)
     model = Model(name, 800, 256)
     initial = model.quantizer.codewords.flatten(1)
