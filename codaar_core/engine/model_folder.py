@@ -45,7 +45,7 @@ class TrainedModel:
             known = ", ".join(self.model.modalities)
             raise CodaarError(f"no modality {unknown[0]!r} in this model" if unknown else "no features given", known)
         inputs = {m: f if isinstance(f, Features) else Features(f) for m, f in features.items()}
-        codes = {}
+        codes: dict[str, Quantized] = {}
         for modality, record in inputs.items():
             codes |= self.model.quantizer.quantize(self.model.encode({modality: record}))
         return codes

@@ -56,7 +56,7 @@ def run_synthetic_step(plan: Plan) -> None:
 
 def _encoded(plan: Plan, model: Model, modality: str, features: Features) -> Encoded:
     with errors_at(plan, plan.encoders[modality]):
-        encoded = model.encoders[modality](features)
+        encoded = model.encoder(modality)(features)
         _expect("semantic", encoded.semantic, (*features.values.shape[:2], model.quantizer.latent.width))
         return encoded
 
@@ -76,7 +76,7 @@ def _given(benchmark: Benchmark, runtime: Runtime) -> tuple[Tensor, ...]:
 
 
 def _try_losses(plan: Plan, model: Model, view: StepView) -> None:
-    for name, loss in model.losses.items():
+    for name, loss in model.named_losses().items():
         with errors_at(plan, plan.losses[name].block):
             loss.inner_step(view)
             total = torch.stack(list(loss(view).values())).sum()

@@ -16,7 +16,8 @@ from codaar_core.api import CodaarError
 from codaar_core.engine.devices.signals import ECHO, Interrupted, Interruption
 from codaar_core.engine.record.checkpoint import complete_checkpoints, load_training, newest_checkpoint, save_checkpoint
 from codaar_core.engine.record.journal import Journal
-from codaar_core.engine.record.run_directory import RunDirectory, write_whole
+from codaar_core.engine.record.run_directory import RunDirectory
+from codaar_core.features.files import write_whole
 
 
 class Losses(nn.Module):

@@ -39,12 +39,12 @@ TINY = (
 PROGRAM = """
 import sys, time
 from codaar_core.engine import run
-from codaar_core.engine.record import checkpoint
+from codaar_core.features import files
 from codaar_core.recipe import load
 from codaar_core.api import CodaarError, hook
 
-flush = checkpoint._flush
-checkpoint._flush = lambda path: (flush(path), time.sleep(0.01))
+flush = files._flush
+files._flush = lambda path: (flush(path), time.sleep(0.01))
 
 class Tells:
     @hook

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import cast
 
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -61,7 +62,15 @@ class Model(nn.Module):
 
     def encode(self, inputs: Mapping[str, Features]) -> dict[str, Encoded]:
         """Encode every given modality, each alone."""
-        return {modality: self.encoders[modality](features) for modality, features in inputs.items()}
+        return {modality: self.encoder(modality)(features) for modality, features in inputs.items()}
+
+    def encoder(self, modality: str) -> Encoder:
+        """The encoder of one modality."""
+        return cast(Encoder, self.encoders[modality])
+
+    def named_losses(self) -> dict[str, Loss]:
+        """The losses by the name that the recipe gives them."""
+        return {name: cast(Loss, loss) for name, loss in self.losses.items()}
 
     def decode(self, encoded: Mapping[str, Encoded], quantized: Mapping[str, Quantized]) -> dict[str, Tensor]:
         """Reconstruct every modality that has a decoder."""
@@ -70,18 +79,18 @@ class Model(nn.Module):
 
     def own_optimizers(self) -> list[Optimizer]:
         """Those of the losses that train an estimator by themselves."""
-        return [loss.optimizer for loss in self.losses.values() if loss.optimizer is not None]
+        return [loss.optimizer for loss in self.named_losses().values() if loss.optimizer is not None]
 
     def inner_steps(self, view: StepView) -> None:
         """Let the losses change what they keep themselves: estimators, teachers, queues."""
-        for loss in self.losses.values():
+        for loss in self.named_losses().values():
             loss.inner_step(view)
 
     def terms(self, view: StepView) -> dict[str, Tensor]:
         """All weighted loss terms, named ``loss.term``."""
         return {
             f"{name}.{term}": self.weights[name] * value
-            for name, loss in self.losses.items()
+            for name, loss in self.named_losses().items()
             for term, value in loss(view).items()
         }
 
@@ -90,12 +99,10 @@ class Model(nn.Module):
 
         They are encoders with the quantizer, parts that an encoder wants apart, decoders, and each loss.
         """
-        apart = [trained(part) for encoder in self.encoders.values() for part in encoder.clipped_apart]
-        elsewhere = {parameter for group in apart for parameter in group}
-        yield [each for each in trained(self.encoders) + trained(self.quantizer) if each not in elsewhere]
-        yield from apart
+        apart = [part for modality in self.modalities for part in self.encoder(modality).clipped_apart]
+        yield from clip_groups([*self.encoders.values(), self.quantizer], apart)
         yield trained(self.decoders)
-        for loss in self.losses.values():
+        for loss in self.named_losses().values():
             own = estimated(loss)
             yield [each for each in trained(loss) if each not in own]
 
@@ -104,6 +111,13 @@ def _average(optimizer: Optimizer, ranks: Ranks) -> None:
     for parameter in (each for group in optimizer.param_groups for each in group["params"]):
         if parameter.grad is not None:
             parameter.grad = ranks.sum(parameter.grad) / ranks.size
+
+
+def clip_groups(modules: Iterable[nn.Module], apart: Iterable[nn.Module]) -> list[list[nn.Parameter]]:
+    """The trained parameters of ``modules`` as one group, and those of each part in ``apart`` as a group of its own."""
+    own = [trained(part) for part in apart]
+    elsewhere = {parameter for group in own for parameter in group}
+    return [[each for module in modules for each in trained(module) if each not in elsewhere], *own]
 
 
 def estimated(loss: Loss) -> set[nn.Parameter]:

@@ -84,7 +84,7 @@ class DistributedRanks:
         said = [words]
         with self._exchange():
             dist.broadcast_object_list(said)
-        return said[0]
+        return str(said[0])
 
     @contextmanager
     def _exchange(self) -> Iterator[None]:

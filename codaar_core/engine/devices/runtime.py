@@ -75,17 +75,17 @@ class Runtime:
 
     def agreed(self, own: int) -> int:
         """The largest number that a rank says; asked by way of the host, no device is waited for."""
-        return own if self.ranks.size == 1 else max(self.ranks.lengths(own))
+        return max(self.ranks.lengths(own)) if isinstance(self.ranks, DistributedRanks) else own
 
     def tell(self, words: str) -> None:
         """As rank zero, tell the others what they wait for."""
-        if self.ranks.size > 1:
+        if isinstance(self.ranks, DistributedRanks):
             self.ranks.from_first(words)
 
     def shared_out(self, names: Sequence[str], work: Callable[[str], T]) -> dict[str, T]:
         """Do the work of each name on one of the ranks, in turns; gives all results to all of them."""
         mine = {name: work(name) for name in names[self.ranks.rank :: self.ranks.size]}
-        done = mine if self.ranks.size == 1 else self.ranks.collect(mine)
+        done = self.ranks.collect(mine) if isinstance(self.ranks, DistributedRanks) else mine
         return {name: done[name] for name in names}
 
     def averaged(self, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -95,14 +95,17 @@ class Runtime:
 
     def average_gradients(self, parameters: Iterable[torch.nn.Parameter]) -> None:
         """Replace gradients by their means over all ranks: the gradient of the mean of the ranks' losses."""
-        if self.ranks.size > 1:
+        if isinstance(self.ranks, DistributedRanks):
             gradients = [each.grad for each in parameters if each.grad is not None]
             self.ranks.add_up(gradients)
             torch._foreach_div_(gradients, self.ranks.size)
 
 
 def _each_tensor(change: Callable[[Tensor], Tensor], batch: Batch) -> Batch:
-    inputs = {m: Features(*(each if each is None else change(each) for each in batch.inputs[m])) for m in batch.inputs}
+    inputs = {
+        m: Features(change(each.values), None if each.mask is None else change(each.mask))
+        for m, each in batch.inputs.items()
+    }
     return Batch(inputs, {m: change(target) for m, target in batch.targets.items()})
 
 

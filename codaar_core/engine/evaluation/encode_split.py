@@ -45,7 +45,7 @@ def encode_split(model: Model, runtime: Runtime, split: Split, modality: str, su
 
 
 def _encode(model: Model, modality: str, features: Features, summarised: bool) -> Encoded:
-    encoder = model.encoders[modality]
+    encoder = model.encoder(modality)
     return encoder.summary(features) if summarised else encoder(features)
 
 

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from codaar_core.api import CodaarError
+from codaar_core.api import CodaarError, Loss
 from codaar_core.engine.assembly.model import Model
+from codaar_core.features.files import writing, written_aside
 
 FORMAT = 2
 EXTRA_STATE = "besides/"
@@ -117,23 +117,23 @@ def _write(
     optimizer: torch.optim.Optimizer,
     extra_state: Mapping[str, Tensor],
 ) -> None:
-    """Write a checkpoint aside, flush it and rename it."""
-    aside = final.with_name(f".{final.name}.partial")
-    try:
-        for cut_off in final.parent.glob(".*.partial"):
-            shutil.rmtree(cut_off, ignore_errors=True)
-        aside.mkdir(parents=True)
-        save_file(_contiguous(model.state_dict()), aside / "model.safetensors")
-        save_file(_contiguous(dict(_training_tensors(model, optimizer, extra_state))), aside / "train.safetensors")
+    """Write a checkpoint beside its final place, flush it and rename it."""
+    with writing(final.parent):
+        final.parent.mkdir(parents=True, exist_ok=True)
+    for cut_off in final.parent.glob(".*.partial"):
+        shutil.rmtree(cut_off, ignore_errors=True)
+    with written_aside(final, "make room and resume the run") as aside:
+        aside.mkdir()
+        _save(_contiguous(model.state_dict()), aside / "model.safetensors")
+        _save(_contiguous(dict(_training_tensors(model, optimizer, extra_state))), aside / "train.safetensors")
         (aside / "state.json").write_text(json.dumps({"format": FORMAT, **state}) + "\n", "utf-8")
-        for path in (*aside.iterdir(), aside):
-            _flush(path)
-        shutil.rmtree(final, ignore_errors=True)
-        aside.rename(final)
-        _flush(final.parent)
-    except (OSError, SafetensorError) as error:
-        shutil.rmtree(aside, ignore_errors=True)
-        raise CodaarError(f"cannot write the checkpoint {final}: {error}", "make room and resume the run") from error
+
+
+def _save(tensors: Mapping[str, Tensor], path: Path) -> None:
+    try:
+        save_file(dict(tensors), path)
+    except SafetensorError as error:  # how safetensors reports a full disk
+        raise OSError(str(error)) from error
 
 
 def complete_checkpoints(folder: Path) -> list[Path]:
@@ -203,8 +203,9 @@ def load_training(path: Path, model: Model, optimizer: torch.optim.Optimizer) ->
 def _optimizers(model: Model, optimizer: torch.optim.Optimizer) -> Iterator[tuple[str, torch.optim.Optimizer]]:
     yield "model/", optimizer
     for name, loss in model.losses.items():
-        if loss.optimizer is not None:
-            yield f"{name}/", loss.optimizer
+        own = cast(Loss, loss).optimizer
+        if own is not None:
+            yield f"{name}/", own
 
 
 def _training_tensors(
@@ -229,11 +230,3 @@ def _nested(flat: Mapping[str, Tensor]) -> dict[int, dict[str, Tensor]]:
 def _contiguous(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Safetensors stores plain row-major tensors only."""
     return {name: tensor.detach().contiguous() for name, tensor in tensors.items()}
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from codaar_core.api import hook
-from codaar_core.engine.record.run_directory import RunDirectory, write_whole, writing
+from codaar_core.engine.record.run_directory import RunDirectory
+from codaar_core.features.files import write_whole, writing
 
 EVENTS = "events.jsonl"
 EPOCHS = "metrics.csv"

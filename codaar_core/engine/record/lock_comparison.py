@@ -10,8 +10,9 @@ import tomli
 
 from codaar_core.api import CodaarError
 from codaar_core.engine.record.lock import FORMAT
+from codaar_core.engine.record.settings_paths import flattened
 
-COMPARED = ("packages", "recipe", "components", "data")
+COMPARED = ("packages.", "recipe.", "components.", "data.")
 """Parts of a lock that shape the numbers. Python, machine and commit are there to be read."""
 
 
@@ -78,16 +79,8 @@ def shown(value: Any) -> str:
 
 
 def _compared(lock: Mapping[str, Any]) -> dict[str, Any]:
-    return {path: value for part in COMPARED for path, value in _flat(lock.get(part, {}), part)}
+    return {path: value for path, value in flattened(lock) if path.startswith(COMPARED)}
 
 
 def _lock_file(path: Path) -> Path:
     return path / "lock.toml" if path.is_dir() else path
-
-
-def _flat(value: Any, path: str) -> Iterator[tuple[str, Any]]:
-    if not isinstance(value, Mapping):
-        yield path, value
-        return
-    for key, item in value.items():
-        yield from _flat(item, f"{path}.{key}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import tomli
 from codaar_core.api import CodaarError
 from codaar_core.engine.record.checkpoint import complete_checkpoints
 from codaar_core.engine.record.run_directory import RunDirectory
+from codaar_core.engine.record.settings_paths import flattened
 from codaar_core.recipe.plan import Plan
 
 HARMLESS = (
@@ -93,8 +94,8 @@ def refuse_changes(plan: Plan, directory: RunDirectory) -> None:
 
 def changes(plan: Plan, directory: RunDirectory, harmless: tuple[str, ...] = HARMLESS) -> Iterator[str]:
     """Settings that differ between a plan and a run directory, but for harmless ones."""
-    before = dict(_flat(_begun_with(directory.path / "resolved.toml")))
-    now = dict(_flat(plan.resolved))
+    before = dict(flattened(_begun_with(directory.path / "resolved.toml")))
+    now = dict(flattened(plan.resolved))
     for path in sorted(before.keys() | now.keys()):
         if before.get(path) != now.get(path) and not path.startswith(harmless):
             yield f"{path} was {before.get(path, 'not given')!r}, is {now.get(path, 'not given')!r}"
@@ -105,11 +106,3 @@ def _begun_with(file: Path) -> dict[str, Any]:
         return tomli.loads(file.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise CodaarError(f"{file} cannot be read: {error}", "this run cannot go on; start a new one") from error
-
-
-def _flat(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in tree.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", list(value) if isinstance(value, tuple) else value

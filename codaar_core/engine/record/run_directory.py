@@ -15,6 +15,7 @@ import attrs
 import tomli_w
 
 from codaar_core.api import CodaarError
+from codaar_core.features.files import write_whole
 
 
 @attrs.frozen
@@ -85,38 +86,6 @@ class RunDirectory:
             return json.loads((self.path / "status.json").read_text("utf-8"))
         except (OSError, ValueError) as error:
             raise CodaarError(f"{self.path} is no run directory: status.json cannot be read ({error})") from error
-
-
-def write_whole(path: Path, content: str | bytes) -> None:
-    """Write aside, flush to disk, rename: a reader never sees half a file.
-
-    Raises:
-        CodaarError: The disk is full or the folder is not writable.
-    """
-    aside = path.with_name(f".{path.name}.partial")
-    with writing(path):
-        try:
-            with aside.open("wb") as file:
-                file.write(content.encode("utf-8") if isinstance(content, str) else content)
-                file.flush()
-                os.fsync(file.fileno())
-            aside.replace(path)
-        except OSError:
-            aside.unlink(missing_ok=True)
-            raise
-
-
-@contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Say which file it was that could not be written.
-
-    Raises:
-        CodaarError: The disk is full or the folder is not writable.
-    """
-    try:
-        yield
-    except OSError as error:
-        raise CodaarError(f"cannot write {path}: {error.strerror}", "make room or choose run.directory") from error
 
 
 def _finite(value: Any) -> Any:

@@ -67,8 +67,8 @@ def _checked(
         raise CodaarError(f"{name} must return tensors for {sorted(given)}, not {got}")
     for modality, tensor in returned.items():
         if tensor.shape != given[modality].shape:
-            expected, got = tuple(given[modality].shape), tuple(tensor.shape)
-            raise CodaarError(f"{name} must keep the shape {expected} of {modality!r}, it returned {got}")
+            expected, found = tuple(given[modality].shape), tuple(tensor.shape)
+            raise CodaarError(f"{name} must keep the shape {expected} of {modality!r}, it returned {found}")
     return returned
 
 

@@ -1,4 +1,4 @@
-"""A run stays as it was before the first step that went wrong, and nobody waits for the device to know."""
+"""Freezes state at the first non-finite step, without waiting for the device."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class NonfiniteGuard:
         self.kept = [*model.buffers(), *(each for each in model.parameters() if each not in judged)]
         self.own = list(own)
         self.optimizer = optimizer
-        self.failed: Tensor | None = None  # 1.0 from that step on
-        self.first: dict[str, Tensor] = {}  # its epoch, its number and its values
+        self.failed = torch.zeros((), device=next(iter(judged)).device)  # 1.0 from the first non-finite step on
+        self.first: dict[str, Tensor] = {}  # epoch, number and values of that step
 
     def begin(self) -> None:
         """A step begins: it may change what is kept before it is judged."""
@@ -38,12 +38,10 @@ class NonfiniteGuard:
         finite = torch.stack(list(values.values())).isfinite().all()
         place = {"epoch": epoch, "step": step}
         seen = {name: finite.new_full((), at, dtype=widest(finite.device)) for name, at in place.items()} | dict(values)
-        if self.failed is None:
-            self.failed, self.first = torch.zeros_like(finite, dtype=torch.float32), seen
-        self.first = {name: self.first[name].where(self.failed > 0, value) for name, value in seen.items()}
+        self.first = {name: self.first.get(name, value).where(self.failed > 0, value) for name, value in seen.items()}
         self.failed = self.failed.where(finite, 1.0)
         self.undone = self.failed.where(~skipped, 1.0)
-        self.optimizer.found_inf = self.undone
+        self.optimizer.found_inf = self.undone  # type: ignore[attr-defined]  # read by fused optimizers only
 
     @torch.no_grad()
     def end(self) -> None:
@@ -61,7 +59,7 @@ class NonfiniteGuard:
 
     def failure(self) -> dict[str, float] | None:
         """Epoch, step and values of the step that failed; None while there is none. Waits for the device."""
-        if self.failed is None:
+        if not self.first:
             return None
         numbers = to_numbers({"failed": self.failed, **self.first})
         return numbers if numbers.pop("failed") else None

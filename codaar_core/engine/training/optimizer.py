@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from codaar_core.engine.assembly.model import Model
+from codaar_core.recipe.plan import BenchmarkPlan
 from codaar_core.recipe.settings import OptimizerSettings
-
-
-class StepDecay(Protocol):
-    """Settings of a learning rate that falls at milestones."""
-
-    lr: float
-    gamma: float
-    milestones: Sequence[int]
 
 
 def make_optimizer(model: Model, settings: OptimizerSettings) -> torch.optim.Optimizer:
@@ -29,7 +20,9 @@ def make_optimizer(model: Model, settings: OptimizerSettings) -> torch.optim.Opt
     return kind(parameters, lr=settings.lr, betas=betas, weight_decay=settings.weight_decay, fused=True)
 
 
-def set_learning_rate(optimizer: torch.optim.Optimizer, settings: StepDecay, epoch: int) -> None:
+def set_learning_rate(
+    optimizer: torch.optim.Optimizer, settings: OptimizerSettings | BenchmarkPlan, epoch: int
+) -> None:
     """Set the learning rate of an epoch (from 0): ``lr`` times ``gamma`` for each milestone that was reached."""
     rate = settings.lr * settings.gamma ** sum(epoch >= milestone for milestone in settings.milestones)
     for group in optimizer.param_groups:

@@ -19,7 +19,7 @@ from codaar_core.recipe.plan import Plan
 
 @attrs.frozen
 class Session:
-    """One run: plan, model, devices, run directory and hooks, with the state that checkpoints keep for the training loop."""
+    """One run: its plan, model, devices, run directory and hooks, and what the training loop keeps from step to step."""
 
     plan: Plan
     model: Model
