@@ -35,9 +35,10 @@ def run(
         CodaarError: The recipe has errors, or the run failed.
     """
     from codaar_core import engine, report
-    from codaar_core.recipe import load
+    from codaar_core.recipe import load, warn_renamed_settings
 
     plan = load(recipe, overrides, plugins) if isinstance(recipe, (str, Path)) else recipe
+    warn_renamed_settings(plan.notes)
     return engine.run(plan, resume, observers, None if locked is None else Path(locked), report.write)
 
 

@@ -62,7 +62,7 @@ class ToyQuantizer(api.Quantizer):
         sizes: tuple[int, ...] = setting((), "more sizes")
         pair: tuple[float, float] = setting((0.0, 1.0), "two numbers")
 
-    latent = codes = size = None
+    latent = code_space = size = None
 
     def quantize(self, encoded):
         return encoded

@@ -9,17 +9,20 @@ from typing import Any, ClassVar
 import attrs
 
 
-def setting(default: Any = attrs.NOTHING, help: str = "", check: Callable[..., Any] | None = None) -> Any:
+def setting(
+    default: Any = attrs.NOTHING, help: str = "", check: Callable[..., Any] | None = None, *, formerly: str = ""
+) -> Any:
     """Declare one setting of a component, with the sentence that explains it.
 
     Args:
         default: Value when the recipe says nothing; a setting without default must be given.
         help: One sentence with the unit or the source; shown by ``codaar inspect``.
         check: An attrs validator, e.g. ``attrs.validators.ge(0)``; its message is shown at the recipe's line.
+        formerly: Former name of the setting; a recipe that still writes it works, with a note and a DeprecationWarning.
     """
     if isinstance(default, (list, dict)):
         raise TypeError("a default must not be mutable: write a tuple")
-    return attrs.field(default=default, validator=check, metadata={"help": help})
+    return attrs.field(default=default, validator=check, metadata={"help": help, "formerly": formerly})
 
 
 class Component(ABC):
@@ -28,7 +31,8 @@ class Component(ABC):
     A subclass nests a frozen attrs class ``Config``: its settings in the recipe. Where the defaults are too large for
     quick checks, or settings must be given, ``example = {"width": 8}`` says with which the conformance kit builds it.
     ``examples`` lists further configurations, each put over ``example``, that the kit runs as well: one for each way in
-    which the component can work.
+    which the component can work. ``expected_failures`` gives the reason for each check of the kit that the component
+    fails on purpose: by check (``"fixed-point"``), or for one of ``examples`` (``"[metric=cosine]:distances"``).
 
     Args:
         config: The checked settings.
@@ -38,6 +42,7 @@ class Component(ABC):
     kind: ClassVar[str]
     example: ClassVar[Mapping[str, Any]] = {}
     examples: ClassVar[Sequence[Mapping[str, Any]]] = ()
+    expected_failures: ClassVar[Mapping[str, str]] = {}
 
     @attrs.frozen(kw_only=True)
     class Config:

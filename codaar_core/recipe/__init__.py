@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from codaar_core.recipe.checking.check import check
+from codaar_core.recipe.checking.renamed import warn_renamed_settings
 from codaar_core.recipe.difference import Difference, diff
 from codaar_core.recipe.explain import Explained, explain
 from codaar_core.recipe.inspection import Inspection, inspect
@@ -41,6 +42,7 @@ __all__ = [
     "load_all",
     "load_sweep",
     "schema",
+    "warn_renamed_settings",
 ]
 
 

@@ -29,8 +29,9 @@ class Setting:
 
     name: str
     type: str
-    default: str  # as TOML; empty where it must be given
+    default: str  # as TOML; empty if the setting must be given
     meaning: str
+    formerly: str = ""  # deprecated name; empty if there is none
 
 
 @attrs.frozen
@@ -86,6 +87,7 @@ def settings_of(config: type) -> tuple[Setting, ...]:
             type_name(field.type),
             _default(field.default),
             field.metadata.get("help", ""),
+            field.metadata.get("formerly", ""),
         )
         for field in attrs.fields(attrs.resolve_types(config))
     )

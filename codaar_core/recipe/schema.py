@@ -10,6 +10,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 import attrs
 
 from codaar_core.recipe.checking.check import FORMAT, SWEEP
+from codaar_core.recipe.checking.renamed import former_names
 from codaar_core.recipe.resolved import plain
 from codaar_core.recipe.settings import PER_MODALITY, SECTIONS, SWITCHED, BlockSettings, DataSettings
 from codaar_core.recipe.sweep import PRETRAINING, SweepSettings
@@ -119,7 +120,15 @@ def _names(registry: Registry, entry: Entry) -> list[str]:
 
 
 def _settings(config: type) -> Schema:
-    return {field.name: _setting(field) for field in attrs.fields(attrs.resolve_types(config))}
+    fields = {field.name: field for field in attrs.fields(attrs.resolve_types(config))}
+    former = {old: _deprecated(fields[new]) for old, new in former_names(config).items()}
+    return {**{name: _setting(field) for name, field in fields.items()}, **former}
+
+
+def _deprecated(field: attrs.Attribute) -> Schema:
+    """A setting under its former name."""
+    written = {key: value for key, value in _setting(field).items() if key != "default"}
+    return {**written, "description": f"deprecated: use {field.name}", "deprecated": True}
 
 
 def _setting(field: attrs.Attribute) -> Schema:

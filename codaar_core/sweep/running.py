@@ -12,6 +12,7 @@ from codaar_core import engine, report
 from codaar_core.api import CodaarError
 from codaar_core.engine.devices.signals import Interrupted
 from codaar_core.engine.record.resume import finished_run, unfinished_run
+from codaar_core.recipe.checking.renamed import warn_renamed_settings
 from codaar_core.recipe.plan import Plan
 from codaar_core.recipe.sweep import Arm, Sweep
 from codaar_core.registry import did_you_mean
@@ -71,5 +72,6 @@ def _measure(arm: Arm, wanted: bool, observers: Callable[[Plan], Sequence[object
 
 def _run(plan: Plan, observers: Sequence[object]) -> Path:
     """Run a plan, or go on with the run of it that was stopped."""
+    warn_renamed_settings(plan.notes)
     begun = unfinished_run(plan)
     return engine.run(plan, None if begun is None else str(begun), observers, write_report=report.write)

@@ -88,7 +88,7 @@ LAST = "\n\n1 problem in 1 file; nothing was run."
         ),
         pytest.param(
             'quantizer.codes = "800"\n',
-            'error[wrong-value]: quantizer.code_space: expected an integer, got the string "800"\n'
+            'error[wrong-value]: quantizer.codes: expected an integer, got the string "800"\n'
             "  --> mine.toml:2:19\n"
             '   |  quantizer.codes = "800"\n'
             "   |                    ^^^^^\n"

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from codaar_core.cli import options
 from codaar_core.cli.columns import print_columns
 from codaar_core.cli.completion import components
+
+if TYPE_CHECKING:
+    from codaar_core.recipe.inspection import Setting
 
 
 @click.command("inspect", cls=options.Verb)
@@ -30,7 +34,7 @@ def verb(component: str, modalities: str | None, plugins: tuple[Path, ...]) -> N
     click.echo(f"{found.entry.package}\n{found.place}\n\n{found.doc}")
     if found.settings:
         click.secho("\nsettings", bold=True)
-        rows = [(each.name, each.type, each.default or "required", each.meaning) for each in found.settings]
+        rows = [(each.name, each.type, each.default or "required", meaning(each)) for each in found.settings]
         print_columns(rows, indent="  ")
     for form in found.closed_forms:
         click.secho("\nclosed form", bold=True, nl=False)
@@ -38,3 +42,9 @@ def verb(component: str, modalities: str | None, plugins: tuple[Path, ...]) -> N
         print_columns([("", *form.modalities), *zip(form.modalities, *zip(*form.rows, strict=True), strict=True)], "  ")
     click.secho("\non the command line" if found.entry.kind == "extractor" else "\nin a recipe", bold=True)
     click.echo(found.block)
+
+
+def meaning(setting: Setting) -> str:
+    """The help of a setting, with its deprecated name if it has one."""
+    former = f"former name, deprecated: {setting.formerly}" if setting.formerly else ""
+    return "; ".join(filter(None, (setting.meaning, former)))

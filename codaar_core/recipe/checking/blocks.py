@@ -10,6 +10,7 @@ import attrs
 
 from codaar_core.api.component import Component
 from codaar_core.recipe.checking.conversion import convert, unknown
+from codaar_core.recipe.checking.renamed import former_names, with_new_names
 from codaar_core.recipe.plan import Block
 from codaar_core.recipe.toml.literal import describe
 from codaar_core.recipe.toml.origin import Origin
@@ -25,13 +26,17 @@ class Blocks:
 
     Args:
         registry: Finds components.
-        problems: Filled.
-        component: Gives the class of one, e.g. its outline; None: the registry loads it.
+        problems: Errors are added here.
+        notes: Notes are added here.
+        component: Gives the class of an entry, e.g. its outline; None: the registry imports it.
     """
 
-    def __init__(self, registry: Registry, problems: list[Problem], component: Loader | None = None) -> None:
+    def __init__(
+        self, registry: Registry, problems: list[Problem], notes: list[Problem], component: Loader | None = None
+    ) -> None:
         self.registry = registry
         self.problems = problems
+        self.notes = notes
         self.component = component or registry.load
 
     def block(
@@ -69,12 +74,22 @@ class Blocks:
             self.problems.append(Problem("broken-plugin", message, origin, help))
         if self._misspelt(path, table.without(["use", *elsewhere, *own_keys(component.Config)])):
             return None  # an inherited component is not the one that is meant
+        table = self.with_new_names(component.Config, path, table)
         config = convert(component.Config, table, path, self.problems, {"use", *elsewhere})
         return None if config is None else Block(path, entry, component, config, origin)
 
     def framework(self, settings: type, path: str, table: Table) -> Any:
         """The framework's part of a block."""
-        return convert(settings, table.only(own_keys(settings)), path, self.problems)
+        own = self.with_new_names(settings, path, table.only(own_keys(settings)))
+        return convert(settings, own, path, self.problems)
+
+    def with_new_names(self, settings: type, path: str, table: Table) -> Table:
+        """The table with every setting under its new name; former names are reported."""
+        found: list[Problem] = []
+        table = with_new_names(settings, table, path, found)
+        for problem in found:
+            (self.problems if problem.level == "error" else self.notes).append(problem)
+        return table
 
     def switched_off(self, settings: type, path: str, table: Table) -> None:
         """Check what can be checked of a block whose component is not looked up."""
@@ -131,5 +146,5 @@ def _meant(path: str, siblings: Mapping[str, Table]) -> str:
 
 
 def own_keys(settings: type) -> list[str]:
-    """The keys that a settings class reads."""
-    return [field.name for field in attrs.fields(settings)]
+    """The keys that a settings class reads, former names of settings included."""
+    return [*(field.name for field in attrs.fields(settings)), *former_names(settings)]

@@ -50,9 +50,9 @@ class _Checker:
         self.unreadable: set[str] = set()  # tables about which there is a problem already
         tree, found = interpolate(recipe.tree)
         self.problems += found
-        self.tree = self._known(tree)
         self.registry = registry
-        self.blocks = Blocks(registry, self.problems, component)
+        self.blocks = Blocks(registry, self.problems, self.notes, component)
+        self.tree = self._with_new_names(self._known(tree))
 
     def plan(self, overrides: tuple[str, ...], plugins: Sequence[Path]) -> Plan:
         """Check everything, then give the plan or raise."""
@@ -109,6 +109,15 @@ class _Checker:
             elif key and key != SWEEP:
                 known = merge(known, Table({key: node}, tree.key))  # it may be inherited, where this one is misspelt
         return known
+
+    def _with_new_names(self, tree: Table) -> Table:
+        """The sections of the framework with every setting under its new name."""
+        sections = {
+            name: self.blocks.with_new_names(SECTIONS[name], name, node)
+            for name, node in tree.items.items()
+            if name in SECTIONS and isinstance(node, Table)
+        }
+        return attrs.evolve(tree, items={**tree.items, **sections})
 
     def _unknown_table(self, key: str, node: Table | Value, tree: Table) -> str:
         near = closest(key, ["codaar", *TABLES, *DIRECTIVES, SWEEP])

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from codaar_core.recipe.checking.blocks import Blocks
+from codaar_core.recipe.checking.renamed import warn_renamed_settings
 from codaar_core.recipe.plan import Block
 from codaar_core.recipe.toml.interpolation import interpolate
 from codaar_core.recipe.toml.problem import Problem, RecipeError
@@ -56,7 +57,9 @@ def _block(kind: str, name: str, table: Table, problems: list[Problem], plugins:
     registry = Registry()
     for file in plugins:
         registry.add_file(Path(file))
-    block = Blocks(registry, problems).block(kind, kind, table.without(["use"]), default=name)
+    notes: list[Problem] = []
+    block = Blocks(registry, problems, notes).block(kind, kind, table.without(["use"]), default=name)
     if problems or block is None:
         raise RecipeError(problems)
+    warn_renamed_settings(notes, stacklevel=4)
     return block

@@ -25,6 +25,7 @@ CODES = (
     "recipe-format",
     "reference",
     "refused-value",
+    "renamed-setting",
     "sweep",
     "unbuildable",
     "unknown-name",
