@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from codaar_core.api import DataError
-from codaar_core.features import Finding, Findings, read_names, read_table
+from codaar_core.features import FileDefect, FileDefects, read_names, read_table
 
 COLUMNS = ("kind", "id", "start")
 ROWS = [("Dog, barking", "-a", "0"), ("Car", "_b", "3")]
@@ -24,7 +24,7 @@ def test_separators_and_headers_are_found_out(separator, header, tmp_path):
     lines = [separator.join(row) for row in ([COLUMNS] if header else []) + ROWS]
     table = read_table(write(tmp_path / "t.csv", [*lines, "", ""]), COLUMNS)
     assert [tuple(row.cells.values()) for row in table] == ROWS
-    assert table.rows[0].line == 1 + header and not table.findings
+    assert table.rows[0].line == 1 + header and not table.defects
 
 
 def test_commas_may_be_quoted(tmp_path):
@@ -57,7 +57,7 @@ def test_malformed_rows_are_reported(tmp_path):
     path = write(tmp_path / "t.csv", ["kind,id,start", "Dog,a,0", "Dog,b", "Car,,1", "Car,c,1,2", "Car,d,1"])
     table = read_table(path, COLUMNS)
     assert table.column("id") == ["a", "d"]
-    assert [str(finding) for finding in table.findings] == [
+    assert [str(defect) for defect in table.defects] == [
         f"{path}:3: malformed row (Dog,b)",
         f"{path}:4: malformed row (Car,,1)",
         f"{path}:5: malformed row (Car,c,1,2)",
@@ -69,18 +69,18 @@ def test_an_open_quotation_mark_spoils_no_other_row(begin, tmp_path):
     lines = ["kind,id,start", f"{begin}Dog,a,0", "Car,b,1", "Car,c,2"]
     table = read_table(write(tmp_path / "t.csv", lines), COLUMNS)
     assert table.column("id") == ["b", "c"] and [row.line for row in table] == [3, 4]
-    assert table.findings.counts == {"malformed row": 1}
+    assert table.defects.counts == {"malformed row": 1}
 
 
 def test_repeated_and_unknown_cells(tmp_path):
     path = write(tmp_path / "t.csv", ["kind,id,start", "Dog,a,0", "Car,a,1", "Cow,b,1", "Cat,b,2"])
     table = read_table(path, COLUMNS)
     assert len(table.reporting_repeated("id")) == 4
-    assert table.reporting_repeated("id").findings.counts == {"repeated id": 2}
+    assert table.reporting_repeated("id").defects.counts == {"repeated id": 2}
     assert table.without_repeated("id").column("kind") == ["Dog", "Cow"]
     known = table.only("kind", ["Dog", "Car", "Cat"])
     assert known.column("kind") == ["Dog", "Car", "Cat"]
-    assert str(known.findings.each[0]) == f"{path}:4: unknown kind left out (Cow)"
+    assert str(known.defects.each[0]) == f"{path}:4: unknown kind left out (Cow)"
 
 
 @given(st.lists(st.sampled_from("abcdef"), max_size=12))
@@ -89,13 +89,13 @@ def test_repeated_rows_are_the_slow_twin(tmp_path_factory, ids):
     path = write(tmp_path_factory.mktemp("t") / "t.csv", ["id,n", *(f"{name},{n}" for n, name in enumerate(ids))])
     table = read_table(path, ("id", "n")).without_repeated("id")
     assert table.column("id") == list(dict.fromkeys(ids))
-    assert table.findings.counts.get("repeated id left out", 0) == len(ids) - len(set(ids))
+    assert table.defects.counts.get("repeated id left out", 0) == len(ids) - len(set(ids))
 
 
-def test_findings_are_counted():
-    findings = Findings((Finding("gap", "a"), Finding("slip", "a"))) + Findings((Finding("gap", "b"),))
-    assert findings.summary == "2 x gap, 1 x slip" and len(findings) == 3
-    assert Findings().summary == ""
+def test_defects_are_counted():
+    defects = FileDefects((FileDefect("gap", "a"), FileDefect("slip", "a"))) + FileDefects((FileDefect("gap", "b"),))
+    assert defects.summary == "2 x gap, 1 x slip" and len(defects) == 3
+    assert FileDefects().summary == ""
 
 
 def test_names_with_tab_and_without_last_newline(tmp_path):
@@ -126,7 +126,7 @@ def test_ave_without_and_with_header(shared, file):
     table = read_table(shared / "datasets" / file, AVE)
     assert len(table) == 4143 and len(set(table.column("Category"))) == 28
     assert set(table.column("Quality")) == {"good"}
-    assert table.reporting_repeated("VideoID").findings.counts == {"repeated VideoID": 46}
+    assert table.reporting_repeated("VideoID").defects.counts == {"repeated VideoID": 46}
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ def test_ave_without_and_with_header(shared, file):
 )
 def test_released_tables(shared, file, columns, rows, names):
     table = read_table(shared / "datasets" / file, columns)
-    assert len(table) == rows and not table.findings
+    assert len(table) == rows and not table.defects
     assert names is None or len(set(table.column(columns[0]))) == names
 
 

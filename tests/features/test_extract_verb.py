@@ -15,7 +15,7 @@ import tomli
 import codaar_core
 from codaar_core.api import Space
 from codaar_core.cli.commands import codaar
-from codaar_core.cli.guard import INTERRUPTED, guarded
+from codaar_core.cli.errors import INTERRUPTED, run_command
 from codaar_core.features import FileTrack, read_array
 
 PLUGIN = '''
@@ -93,7 +93,7 @@ def record(name: str, content: str) -> None:
 def call(capsys):
     def run(*more: str, name: str = "letters", recordings: str = "recordings") -> tuple[int, str, str]:
         given = (name, recordings, "--to", "features", "--plugin", "letters.py", "-o", "weights=abc.weights", *more)
-        code = guarded(codaar, ["data", "extract", *given], "codaar")
+        code = run_command(codaar, ["data", "extract", *given], "codaar")
         return code, *capsys.readouterr()
 
     return run

@@ -21,9 +21,9 @@ from codaar_core.api import Batch, DataContext, DataError, Features, Space, Spli
 from codaar_core.features import (
     BadClips,
     ClipSplit,
+    FileDefect,
+    FileDefects,
     FileTrack,
-    Finding,
-    Findings,
     Header,
     PackedSplit,
     RandomSplit,
@@ -207,8 +207,8 @@ class Given(ClipSplit):
 
 @pytest.mark.parametrize("action", ["refuse", "skip"])
 def test_what_a_subclass_adds_to_clips_is_packed(folder, action):
-    findings = Findings((Finding("repeated id", "table.csv, line 3"),))
-    split = Given(IDS, clips(folder).tracks, None, BadClips(action), findings)
+    defects = FileDefects((FileDefect("repeated id", "table.csv, line 3"),))
+    split = Given(IDS, clips(folder).tracks, None, BadClips(action), defects)
     pack_split(split, folder / "p.h5", HEADER)
     packed = PackedSplit(folder / "p.h5")
     assert list(packed.ids) == split.ids and packed.given([3, 1]).tolist() == [[3], [1]]

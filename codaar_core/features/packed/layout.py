@@ -16,7 +16,7 @@ import attrs
 import numpy as np
 
 from codaar_core.api.errors import DataError
-from codaar_core.features.clip_file import H5_FAILS
+from codaar_core.features.reading.array_file import H5_FAILS
 
 FORMAT = 1
 MARK = "codaar_packed"  # the attribute that holds the format

@@ -9,8 +9,8 @@ from pathlib import Path
 import attrs
 
 from codaar_core.api import Card, DataContext, DataError, DataSource, Space, setting
+from codaar_core.features.clips.random_split import RandomSplit
 from codaar_core.features.packed.split import PackedSplit
-from codaar_core.features.random_split import RandomSplit
 
 PRETRAIN = "pretrain"
 

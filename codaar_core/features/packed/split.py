@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from codaar_core.api import Batch, DataError, Features, Space, Split
-from codaar_core.features.clip_split import left_out
+from codaar_core.features.clips.clip_split import left_out
 from codaar_core.features.packed.layout import BAD, DIGEST, IDS, STATE, THERE, Column, Layout, read_layout
 
 

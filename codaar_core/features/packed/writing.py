@@ -20,8 +20,8 @@ import numpy as np
 from torch import Tensor
 
 from codaar_core.api import Batch, DataError, Split
-from codaar_core.features.bad_clips import REFUSE
-from codaar_core.features.clip_split import ClipSplit
+from codaar_core.features.clips.bad_clips import REFUSE
+from codaar_core.features.clips.clip_split import ClipSplit
 from codaar_core.features.packed.layout import (
     BAD,
     DIGEST,

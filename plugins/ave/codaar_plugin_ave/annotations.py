@@ -8,7 +8,7 @@ import attrs
 import numpy as np
 
 from codaar_core.api import DataError
-from codaar_core.features import Finding, Findings, Row, read_table
+from codaar_core.features import FileDefect, FileDefects, Row, read_table
 
 SECONDS = 10
 COLUMNS = ("Category", "VideoID", "Quality", "StartTime", "EndTime")
@@ -54,7 +54,7 @@ class Annotations:
     classes: np.ndarray = attrs.field(eq=False)  # (clips,) int64
     start: np.ndarray = attrs.field(eq=False)  # (clips,) int64, the first second of the event
     end: np.ndarray = attrs.field(eq=False)  # (clips,) int64, the second after its last
-    findings: Findings  # repeated recordings, events without length
+    defects: FileDefects  # repeated recordings, events without length
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -74,11 +74,11 @@ def read_annotations(path: Path) -> Annotations:
         DataError: There is no such file, or a line is damaged: as lines are numbers of clips, none can be left out.
     """
     table = read_table(path, COLUMNS)
-    if table.findings:
-        raise DataError(str(table.findings.each[0]), "fetch the file once more: its lines number the clips")
+    if table.defects:
+        raise DataError(str(table.defects.each[0]), "fetch the file once more: its lines number the clips")
     spans = [_span(path, row) for row in table]
     empty = [row for row, (start, end) in zip(table, spans, strict=True) if start >= end]
-    findings = tuple(Finding("event without length", f"{path}:{row.line}", row["VideoID"]) for row in empty)
+    defects = tuple(FileDefect("event without length", f"{path}:{row.line}", row["VideoID"]) for row in empty)
     start, end = np.array(spans, dtype=np.int64).reshape(-1, 2).T
     return Annotations(
         path,
@@ -86,7 +86,7 @@ def read_annotations(path: Path) -> Annotations:
         classes=np.array([_class(path, row) for row in table], dtype=np.int64),
         start=start,
         end=end,
-        findings=table.reporting_repeated("VideoID").findings + Findings(findings),
+        defects=table.reporting_repeated("VideoID").defects + FileDefects(defects),
     )
 
 

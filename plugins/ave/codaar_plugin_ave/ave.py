@@ -47,7 +47,7 @@ class Ave(DataSource):
         """Where labels come from, and what was found."""
         files = self.files
         labels = files.labels_file.name if files.labels_file else f"{files.annotations.path.name} alone"
-        found = f" ({files.findings.summary})" if files.findings else ""
+        found = f" ({files.defects.summary})" if files.defects else ""
         return f"AVE: {len(files.annotations):,} clips{found}, labels from {labels}"
 
     def split(self, name: str) -> ClipSplit:

@@ -12,7 +12,7 @@ import numpy as np
 from attrs.validators import and_, ge, le
 
 from codaar_core.api import Card, DataError, Space, setting
-from codaar_core.features import BadClips, ClipSplit, Finding, Findings, RowTrack, read_h5
+from codaar_core.features import BadClips, ClipSplit, FileDefect, FileDefects, RowTrack, read_h5
 from codaar_plugin_ave.annotations import CLASSES, SECONDS, Annotations, read_annotations
 from codaar_plugin_ave.feature_rows import KEY, FeatureRows
 
@@ -101,13 +101,13 @@ class AveFiles:
         return clip_classes(self.labels)
 
     @cached_property
-    def findings(self) -> Findings:
+    def defects(self) -> FileDefects:
         """What is not as it should be in annotations and labels."""
         known = self.annotations
         differing = np.flatnonzero((self.classes != known.classes) & (known.start < known.end))
         where = str(self.labels_file)
-        found = (Finding("label that differs from the annotation", f"{where}, row {row}") for row in differing)
-        return known.findings + Findings(tuple(found))
+        found = (FileDefect("label that differs from the annotation", f"{where}, row {row}") for row in differing)
+        return known.defects + FileDefects(tuple(found))
 
     def order(self, name: str) -> np.ndarray:
         """The rows of a split, (clips,) int64, in the released order, which is not sorted.
@@ -142,7 +142,7 @@ class AveFiles:
         classes = RowTrack(self.classes, order)
         ids = [self.annotations.ids[row] for row in order]
         rule = BadClips(self.settings.bad_clips, self.settings.bad_share)
-        return ClipSplit(ids, tracks, dict.fromkeys(modalities if labelled else (), classes), rule, self.findings)
+        return ClipSplit(ids, tracks, dict.fromkeys(modalities if labelled else (), classes), rule, self.defects)
 
     @property
     def made_by(self) -> Mapping[str, str]:

@@ -22,7 +22,7 @@ def test_the_released_table_has_4143_clips_of_28_classes(released):
     assert sorted(set(released.classes)) == list(range(28))
     first_seen = list(dict.fromkeys(released.classes.tolist()))
     assert first_seen == list(range(28))  # the order of classes is that of their appearance
-    assert released.findings.counts == {"repeated VideoID": 46, "event without length": 1}
+    assert released.defects.counts == {"repeated VideoID": 46, "event without length": 1}
 
 
 def test_the_table_of_the_codaar_release_says_the_same_under_a_header(released, real):
@@ -65,7 +65,7 @@ def test_labels_by_second(tmp_path):
     assert labels[0].argmax(-1).tolist() == [28, 28, 27, 27, 28, 28, 28, 28, 28, 28]
     assert (labels[1].argmax(-1) == 28).all()
     assert clip_classes(labels).tolist() == [27, 0]
-    assert [str(finding) for finding in table.findings] == [f"{path}:2: event without length (_bbbbbbbbbb)"]
+    assert [str(defect) for defect in table.defects] == [f"{path}:2: event without length (_bbbbbbbbbb)"]
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ def test_a_file_of_labels_is_read_where_there_is_one(folder, make_data, name):
     files = make_data(folder).files
     assert files.classes[5] == 9
     assert np.delete(files.classes, 5).tolist() == np.delete(table.classes, 5).tolist()
-    assert f"{name}, row 5" in str(files.findings.each[-1])
+    assert f"{name}, row 5" in str(files.defects.each[-1])
     assert "labels from " + name in make_data(folder).origin
     assert "Annotations.txt alone" not in make_data(folder).origin
 

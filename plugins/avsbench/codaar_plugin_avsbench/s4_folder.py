@@ -58,8 +58,8 @@ class S4Folder:
             DataError: There is no table, it has rows that do not fit, one clip twice, or no clip of the split.
         """
         table = read_table(self.root / TABLE, ("category", "split"))
-        if table.findings:
-            raise DataError(f"{table.path} is not as handed out: {table.findings.summary}", "fetch this file once more")
+        if table.defects:
+            raise DataError(f"{table.path} is not as handed out: {table.defects.summary}", "fetch this file once more")
         rows = [row for row in table if row["split"] == split]
         if not rows:
             raise DataError(f"{table.path} has no clip of the split {split!r}", "expected train, val and test")

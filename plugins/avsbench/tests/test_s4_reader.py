@@ -68,7 +68,7 @@ def test_released_prompts_name_the_23_categories(shared):
     table = read_table(
         shared / "datasets/codaar_annotations/AVSBench/AVSBenchCategories2Prompts.csv", ("label", "prompt")
     )
-    assert len(table) == 23 and not table.findings
+    assert len(table) == 23 and not table.defects
     assert {"playing_ukulele", "horse_clip-clop"} <= set(table.column("label"))
     assert all(6 <= len(prompt.split()) <= 11 for prompt in table.column("prompt"))
 

@@ -90,7 +90,7 @@ class AveAvvp(EventParsing):
         track.refuse_other_shape(len(self.ave.annotations))
         labels = RowTrack(clips.labels, np.arange(len(clips.ids)))
         rule = BadClips(self.config.bad_clips, self.config.bad_share)
-        return ClipSplit(clips.ids, {modality: track}, {modality: labels}, rule, self.ave.annotations.findings)
+        return ClipSplit(clips.ids, {modality: track}, {modality: labels}, rule, self.ave.annotations.defects)
 
 
 PUBLISHED = {"40k": (0.558, 0.565), "90k": (0.523, 0.602)}

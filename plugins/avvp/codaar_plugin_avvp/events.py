@@ -11,7 +11,7 @@ from typing import NamedTuple
 import attrs
 
 from codaar_core.api import DataError
-from codaar_core.features import Finding, Findings, Row, Table, read_table
+from codaar_core.features import FileDefect, FileDefects, Row, Table, read_table
 
 SECONDS = 10
 ID = 11  # letters of a YouTube id; it may start with - or _
@@ -45,13 +45,13 @@ class EventTable:
     """The rows of a table, and what was found besides."""
 
     rows: tuple[Annotation, ...]
-    findings: Findings
+    defects: FileDefects
 
 
 def read_events(path: Path, classes: Collection[str]) -> EventTable:
     """Read a table of events; all its forms: one event a row, or comma lists; TAB or comma between cells.
 
-    Nothing is left out: names that are no ``ID_start_end``, events of no length and repetitions are findings.
+    Nothing is left out: names that are no ``ID_start_end``, events of no length and repetitions are defects.
 
     Args:
         path: With the columns ``filename``, ``onset``, ``offset`` and ``event_labels``.
@@ -63,7 +63,7 @@ def read_events(path: Path, classes: Collection[str]) -> EventTable:
     table = read_table(path, ("filename", "onset", "offset", "event_labels"))
     refuse_malformed(table)
     rows = tuple(_annotation(path, row, classes) for row in table)
-    return EventTable(rows, Findings(tuple(_oddities(rows))))
+    return EventTable(rows, FileDefects(tuple(_oddities(rows))))
 
 
 def refuse_malformed(table: Table) -> None:
@@ -72,8 +72,8 @@ def refuse_malformed(table: Table) -> None:
     Raises:
         DataError: It names the first.
     """
-    if table.findings:
-        raise DataError(f"{table.findings.each[0]}", f"fetch {table.path.name} once more")
+    if table.defects:
+        raise DataError(f"{table.defects.each[0]}", f"fetch {table.path.name} once more")
 
 
 def _annotation(path: Path, row: Row, classes: Collection[str]) -> Annotation:
@@ -94,24 +94,24 @@ def _event(where: str, classes: Collection[str], onset: str, offset: str, name: 
     return Event(int(onset), int(offset), name)
 
 
-def _oddities(rows: Iterable[Annotation]) -> Iterable[Finding]:
+def _oddities(rows: Iterable[Annotation]) -> Iterable[FileDefect]:
     seen = set()
     for row in rows:
         if not NAME.fullmatch(row.filename):
-            yield Finding("name that is no id_start_end", row.where, row.filename)
+            yield FileDefect("name that is no id_start_end", row.where, row.filename)
         for event in row.events:
             if event.offset <= event.onset:
-                yield Finding("event of no length", row.where, f"{event.onset} to {event.offset}, {event.name}")
+                yield FileDefect("event of no length", row.where, f"{event.onset} to {event.offset}, {event.name}")
             if (row.filename, event) in seen:
-                yield Finding("repeated event", row.where, f"{row.filename}, {event.name}")
+                yield FileDefect("repeated event", row.where, f"{row.filename}, {event.name}")
             seen.add((row.filename, event))
 
 
-def repeated_recordings(rows: Iterable[Annotation]) -> Findings:
+def repeated_recordings(rows: Iterable[Annotation]) -> FileDefects:
     """Rows of a recording that an earlier row is of; only where a table should have one row a recording."""
     first: dict[str, Annotation] = {}
     again = [row for row in rows if first.setdefault(row.id, row) is not row]
-    return Findings(tuple(Finding("repeated recording", row.where, row.filename) for row in again))
+    return FileDefects(tuple(FileDefect("repeated recording", row.where, row.filename) for row in again))
 
 
 def by_recording(rows: Iterable[Annotation]) -> dict[str, Annotation]:
@@ -140,7 +140,7 @@ def read_weak_labels(path: Path, classes: Collection[str]) -> dict[str, frozense
     return labels
 
 
-def compare_with_weak_labels(tables: Sequence[EventTable], weak: Mapping[str, frozenset[str]]) -> Findings:
+def compare_with_weak_labels(tables: Sequence[EventTable], weak: Mapping[str, frozenset[str]]) -> FileDefects:
     """Compare the events of recordings, heard or seen, with the lists of weak labels.
 
     Mistyped names are in no list. Events and weak labels were collected apart and do not always agree.
@@ -148,10 +148,10 @@ def compare_with_weak_labels(tables: Sequence[EventTable], weak: Mapping[str, fr
     occurring: dict[str, set[str]] = {}
     for row in chain.from_iterable(table.rows for table in tables):
         occurring.setdefault(row.filename, set()).update(event.name for event in row.events)
-    unlisted = [Finding("recording in no list", name) for name in occurring if name not in weak]
+    unlisted = [FileDefect("recording in no list", name) for name in occurring if name not in weak]
     differing = [
-        Finding("weak labels differ from events", name, ", ".join(sorted(weak[name] ^ events)))
+        FileDefect("weak labels differ from events", name, ", ".join(sorted(weak[name] ^ events)))
         for name, events in occurring.items()
         if name in weak and weak[name] != events
     ]
-    return Findings((*unlisted, *differing))
+    return FileDefects((*unlisted, *differing))

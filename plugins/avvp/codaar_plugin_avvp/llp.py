@@ -9,7 +9,7 @@ from pathlib import Path
 import attrs
 import numpy as np
 
-from codaar_core.features import BadClips, ClipSplit, FileTrack, Finding, Findings, RowTrack
+from codaar_core.features import BadClips, ClipSplit, FileDefect, FileDefects, FileTrack, RowTrack
 from codaar_plugin_avvp.events import (
     Annotation,
     EventTable,
@@ -39,18 +39,18 @@ class Llp:
         return {modality: read_events(path, self.classes) for modality, path in self.tables.items()}
 
     @cached_property
-    def findings(self) -> Findings:
+    def defects(self) -> FileDefects:
         """What is not as it should be in the tables: counted in an inventory, listed here."""
-        found = Findings()
+        found = FileDefects()
         for table in self.read.values():
-            found += table.findings + (repeated_recordings(table.rows) if self.one_row else Findings())
+            found += table.defects + (repeated_recordings(table.rows) if self.one_row else FileDefects())
         weak = {
             name: labels
             for path in self.lists
             if path.is_file()
             for name, labels in read_weak_labels(path, self.classes).items()
         }
-        return found + (compare_with_weak_labels(list(self.read.values()), weak) if weak else Findings())
+        return found + (compare_with_weak_labels(list(self.read.values()), weak) if weak else FileDefects())
 
     @cached_property
     def joined(self) -> Mapping[str, Mapping[str, Annotation]]:
@@ -71,15 +71,15 @@ class Llp:
     def rows(self, modality: str) -> ClipSplit:
         """Every row of a table as a clip, in the order of the table: how the released code reads it."""
         rows = self.read[modality].rows
-        return self._split([row.id for row in rows], rows, modality, self.bad_clips, self.findings)
+        return self._split([row.id for row in rows], rows, modality, self.bad_clips, self.defects)
 
     def recordings(self, ids: Sequence[str], modality: str) -> ClipSplit:
         """Each recording once; where the table of ``modality`` has none of its events, it is background."""
         known = self.joined[modality]
         annotations = [known.get(id, Annotation(id, ())) for id in ids]
         unread = sorted(set(self.known) - set(self.ids))
-        left_out = Findings(tuple(Finding("recording that cannot be read left out", id) for id in unread))
-        return self._split(ids, annotations, modality, BadClips(), self.findings + left_out)
+        left_out = FileDefects(tuple(FileDefect("recording that cannot be read left out", id) for id in unread))
+        return self._split(ids, annotations, modality, BadClips(), self.defects + left_out)
 
     def _split(
         self,
@@ -87,9 +87,9 @@ class Llp:
         annotations: Sequence[Annotation],
         modality: str,
         bad_clips: BadClips,
-        findings: Findings,
+        defects: FileDefects,
     ) -> ClipSplit:
         labels = RowTrack(segment_labels(annotations, self.classes), np.arange(len(ids)))
-        split = ClipSplit(ids, {modality: self.features(ids, modality)}, {modality: labels}, bad_clips, findings)
+        split = ClipSplit(ids, {modality: self.features(ids, modality)}, {modality: labels}, bad_clips, defects)
         split.refuse_absent()
         return split

@@ -112,7 +112,7 @@ def test_the_true_tables(shared, make):
     benchmark = make(root=str(folder / "AVVP"))
     assert read_names(folder / "AVVP/AVVP_Categories.txt") == benchmark.events
     assert len(benchmark.llp.ids) == 1851
-    assert benchmark.llp.findings.counts == {
+    assert benchmark.llp.defects.counts == {
         "event of no length": 5,
         "repeated event": 8,
         "name that is no id_start_end": 1,

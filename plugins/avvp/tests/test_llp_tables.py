@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from codaar_core.api import DataError
-from codaar_core.features import Findings
+from codaar_core.features import FileDefects
 
 CLASSES = ("Speech", "Dog", "Car")
 
@@ -73,7 +73,7 @@ def test_oddities_are_reported_and_kept(small_llp, tmp_path):
     ]
     table = read_events(small_llp.write_table(tmp_path / "t.csv", rows), CLASSES)
     assert len(table.rows) == 5
-    assert table.findings.counts == {
+    assert table.defects.counts == {
         "event of no length": 2,
         "name that is no id_start_end": 2,
         "repeated event": 1,
@@ -86,9 +86,9 @@ def test_weak_labels_are_compared_with_events(small_llp, tmp_path):
     lists = small_llp.write_table(tmp_path / "val.csv", ["a\tSpeech,Dog", "b\tCar"], "filename\tevent_labels")
     weak = read_weak_labels(lists, CLASSES)
     assert weak == {"a": {"Speech", "Dog"}, "b": {"Car"}}
-    heard = EventTable((Annotation("a", (Event(0, 1, "Speech"),)), Annotation("c", ())), Findings())
-    seen = EventTable((Annotation("a", (Event(0, 1, "Dog"),)), Annotation("b", (Event(0, 1, "Dog"),))), Findings())
-    assert [str(finding) for finding in compare_with_weak_labels([heard, seen], weak)] == [
+    heard = EventTable((Annotation("a", (Event(0, 1, "Speech"),)), Annotation("c", ())), FileDefects())
+    seen = EventTable((Annotation("a", (Event(0, 1, "Dog"),)), Annotation("b", (Event(0, 1, "Dog"),))), FileDefects())
+    assert [str(defect) for defect in compare_with_weak_labels([heard, seen], weak)] == [
         "c: recording in no list",
         "b: weak labels differ from events (Car, Dog)",
     ]
@@ -144,7 +144,7 @@ def test_counts_of_the_true_tables(shared, name):
         names,
         ids,
     )
-    found = table.findings.counts
+    found = table.defects.counts
     assert found.pop("name that is no id_start_end", 0) == mistyped
     assert found == odd
 

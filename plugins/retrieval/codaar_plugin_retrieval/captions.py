@@ -102,7 +102,7 @@ def read_clotho(path: Path) -> list[Item]:
         DataError: There is no such file, or rows lack a caption or repeat a recording.
     """
     table = read_table(path, CLOTHO_COLUMNS).reporting_repeated("file_name")
-    if table.findings:
-        first = next(iter(table.findings))
-        raise DataError(f"{path}: {table.findings.summary}; the first is {first}", "fetch this file once more")
+    if table.defects:
+        first = next(iter(table.defects))
+        raise DataError(f"{path}: {table.defects.summary}; the first is {first}", "fetch this file once more")
     return [Item(Path(row["file_name"]).stem, tuple(row[column] for column in CLOTHO_COLUMNS[1:])) for row in table]

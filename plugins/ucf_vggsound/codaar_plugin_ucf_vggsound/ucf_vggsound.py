@@ -137,7 +137,7 @@ class UcfVggsound(TwoModes, ClipLabels):
         labels = RowTrack(clips.labels, np.arange(len(clips.ids)))
         rule = BadClips(self.config.bad_clips, self.config.bad_share)
         split = ClipSplit(
-            clips.ids, {modality: self._features(clips.ids, modality)}, {modality: labels}, rule, clips.findings
+            clips.ids, {modality: self._features(clips.ids, modality)}, {modality: labels}, rule, clips.defects
         )
         split.refuse_absent()
         return split

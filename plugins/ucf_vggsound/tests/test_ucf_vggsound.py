@@ -78,7 +78,7 @@ def test_oddities_are_counted(tmp_path):
     path.write_text("category,video_id\nSkiing,a\nSkiing,a\nTyping,b\nSurfing,c\n")
     clips = read_list(path, ("Skiing", "Bowling", "Typing"))
     assert (clips.ids, clips.labels.tolist()) == (("a", "b"), [0, 2])
-    assert clips.findings.counts == {
+    assert clips.defects.counts == {
         "repeated video_id left out": 1,
         "unknown category left out": 1,
         "class without a clip": 1,
@@ -128,7 +128,7 @@ def test_the_true_lists(shared, released_labels, name, classes, clips, empty):
     assert len(found.ids) == len(set(found.ids)) == clips
     assert (found.labels == released_labels[name]).all()
     assert len(np.unique(found.labels)) == 15
-    assert [(finding.what, finding.detail) for finding in found.findings] == [("class without a clip", empty)]
+    assert [(defect.what, defect.detail) for defect in found.defects] == [("class without a clip", empty)]
 
 
 def test_the_true_lists_share_fourteen_classes(shared, make):

@@ -38,7 +38,7 @@ class Listing:
 
     @cached_property
     def table(self) -> Table:
-        """The clips, each once, of known classes and parts; what was left out is among its findings."""
+        """The clips, each once, of known classes and parts; what was left out is among its defects."""
         table = read_table(self.clips, ("category", "video_id", "split"))
         return table.without_repeated("video_id").only("category", self.classes).only("split", PARTS)
 

@@ -83,8 +83,8 @@ class VggsoundAvel(DataSource):
     @property
     def origin(self) -> str:
         """The list with its checksum, the parts, and what was left out of it."""
-        findings = self.listing.table.findings
-        left_out = f" ({findings.summary})" if findings else ""
+        defects = self.listing.table.defects
+        left_out = f" ({defects.summary})" if defects else ""
         return f"VGGSound-AVEL: {self.listing.version}, {self.config.rows} rows{left_out}"
 
     @cached_property
@@ -127,7 +127,7 @@ class VggsoundAvel(DataSource):
         labels = SegmentLabels(self._at(config.labels), ids, classes, len(self.listing.classes))
         targets = {} if name == "pretrain" else dict.fromkeys(self.modalities, labels)
         rule = BadClips(config.bad_clips, config.bad_share)
-        return ClipSplit(ids, tracks, targets, rule, self.listing.table.findings)
+        return ClipSplit(ids, tracks, targets, rule, self.listing.table.defects)
 
     def _files(self, ids: list[str]) -> dict[str, Track]:
         config, spaces = self.config, self.spaces

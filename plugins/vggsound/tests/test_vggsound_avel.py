@@ -284,7 +284,7 @@ def test_rows_of_unknown_classes_and_parts(source, root):
     write_list(root, [*LIST, ("meowing", "meowing", "train"), ("barking", "barking", "dev"), ("barking", "short")])
     data = source()
     assert list(data.split("pretrain").ids) == AS_RELEASED
-    assert data.listing.table.findings.counts == {
+    assert data.listing.table.defects.counts == {
         "malformed row": 1,
         "unknown category left out": 1,
         "unknown split left out": 1,
@@ -318,7 +318,7 @@ def test_a_class_without_prompt(source, root, word_pieces):
 )
 def test_the_released_lists(annotations, size, clips, parts):
     listing = released(annotations, size).listing
-    assert len(listing.table) == clips and not listing.table.findings
+    assert len(listing.table) == clips and not listing.table.defects
     assert len(listing.classes) == 141 == len(set(listing.table.column("category")))
     assert tuple(len(listing.rows((part,))[0]) for part in ("train", "val", "test")) == parts
     ids, classes = listing.rows(("train", "test", "val"))

@@ -10,8 +10,8 @@ import attrs
 import numpy as np
 
 from codaar_core.api import DataError, Space
-from codaar_core.features.clip_file import read_array
-from codaar_core.features.clip_shape import channels_last, fit_length, looks_quantised, refuse_unusable
+from codaar_core.features.clips.clip_shape import channels_last, fit_length, looks_quantised, refuse_unusable
+from codaar_core.features.reading.array_file import read_array
 
 
 class Track(Protocol):

@@ -12,9 +12,10 @@ import numpy as np
 import torch
 
 from codaar_core.api import Batch, DataError, Features, Split
-from codaar_core.features.bad_clips import REFUSE, BadClips, listed
-from codaar_core.features.findings import NOTHING, Findings
-from codaar_core.features.tracks import Track
+from codaar_core.api.deprecation import renamed, warn_renamed
+from codaar_core.features.clips.bad_clips import REFUSE, BadClips, listed
+from codaar_core.features.clips.tracks import Track
+from codaar_core.features.file_defects import NOTHING, FileDefects
 
 
 @attrs.frozen
@@ -23,15 +24,16 @@ class Inventory:
 
     clips: int
     absent: Mapping[str, list[Path]]  # by modality
-    findings: Findings = NOTHING
+    defects: FileDefects = NOTHING
+    findings = renamed("findings", "defects")
 
     @property
     def lines(self) -> list[str]:
-        """For people: one a modality, one a sort of finding."""
+        """For people: one a modality, one a sort of defect."""
         files = [
             f"{m}: {self.clips - len(paths):,} of {self.clips:,} clips are there" for m, paths in self.absent.items()
         ]
-        return [*files, *(f"{what}: {count:,}" for what, count in self.findings.counts.items())]
+        return [*files, *(f"{what}: {count:,}" for what, count in self.defects.counts.items())]
 
 
 class ClipSplit(Split):
@@ -43,7 +45,7 @@ class ClipSplit(Split):
         targets: Labels by modality.
         bad_clips: The rule for clips that cannot be read. To skip some, every clip is read once when the first one is
             asked for, as their number must be known then; packing does without that.
-        findings: What was found in the tables that the ids come from.
+        defects: What was found in the tables that the ids come from.
     """
 
     def __init__(
@@ -52,14 +54,20 @@ class ClipSplit(Split):
         tracks: Mapping[str, Track],
         targets: Mapping[str, Track] | None = None,
         bad_clips: BadClips = REFUSE,
-        findings: Findings = NOTHING,
+        defects: FileDefects = NOTHING,
+        findings: FileDefects | None = None,
     ) -> None:
+        if findings is not None:
+            warn_renamed("ClipSplit(findings=...)", "ClipSplit(defects=...)")
+            defects = findings
         self.all_ids = tuple(ids)
         self.tracks = dict(tracks)
         self.targets = dict(targets or {})
         self.bad_clips = bad_clips
-        self.findings = findings
+        self.defects = defects
         self._kept: np.ndarray | None = None if bad_clips.action == "skip" else np.arange(len(self.all_ids))
+
+    findings = renamed("findings", "defects")
 
     @property
     def kept(self) -> np.ndarray:
@@ -80,7 +88,7 @@ class ClipSplit(Split):
     @property
     def notes(self) -> Sequence[str]:
         """What was found in the tables, and the clips left out, counted."""
-        return [*filter(None, [self.findings.summary]), *left_out(len(self.all_ids), len(self))]
+        return [*filter(None, [self.defects.summary]), *left_out(len(self.all_ids), len(self))]
 
     def __len__(self) -> int:
         return len(self.kept)
@@ -106,7 +114,7 @@ class ClipSplit(Split):
     def inventory(self) -> Inventory:
         """Look which files are there; none is opened."""
         absent = {m: track.absent() for m, track in self.tracks.items()}
-        return Inventory(len(self.all_ids), absent, self.findings)
+        return Inventory(len(self.all_ids), absent, self.defects)
 
     def refuse_absent(self) -> None:
         """Refuse a split that lacks files, unless bad clips are to be skipped.

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import attrs
 
+from codaar_core.api.deprecation import renamed
 from codaar_core.api.errors import DataError
-from codaar_core.features.findings import NOTHING, Finding, Findings
+from codaar_core.features.file_defects import NOTHING, FileDefect, FileDefects
 
 SEPARATORS = {"\t": "TAB", "&": "&", ",": "comma"}
 
@@ -31,7 +32,8 @@ class Table:
 
     path: Path
     rows: tuple[Row, ...]
-    findings: Findings = NOTHING
+    defects: FileDefects = NOTHING
+    findings = renamed("findings", "defects")
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -44,33 +46,33 @@ class Table:
         return [row[name] for row in self.rows]
 
     def reporting_repeated(self, column: str) -> Table:
-        """The same rows; each that repeats a cell of an earlier one is a finding."""
-        return attrs.evolve(self, findings=self.findings + self._findings(f"repeated {column}", self._repeated(column)))
+        """The same rows; each that repeats a cell of an earlier one is a defect."""
+        return attrs.evolve(self, defects=self.defects + self._defects(f"repeated {column}", self._repeated(column)))
 
     def without_repeated(self, column: str) -> Table:
-        """Keep the first of the rows with an equal cell; each of the others is a finding."""
+        """Keep the first of the rows with an equal cell; each of the others is a defect."""
         repeated = self._repeated(column)
         left_out = {row.line for row in repeated}
         rows = tuple(row for row in self.rows if row.line not in left_out)
-        return Table(self.path, rows, self.findings + self._findings(f"repeated {column} left out", repeated, column))
+        return Table(self.path, rows, self.defects + self._defects(f"repeated {column} left out", repeated, column))
 
     def only(self, column: str, known: Sequence[str]) -> Table:
-        """Keep the rows whose cell is known; each of the others is a finding."""
+        """Keep the rows whose cell is known; each of the others is a defect."""
         known = set(known)
         others = [row for row in self.rows if row[column] not in known]
         rows = tuple(row for row in self.rows if row[column] in known)
-        return Table(self.path, rows, self.findings + self._findings(f"unknown {column} left out", others, column))
+        return Table(self.path, rows, self.defects + self._defects(f"unknown {column} left out", others, column))
 
     def _repeated(self, column: str) -> list[Row]:
         seen: set[str] = set()
         return [row for row in self.rows if row[column] in seen or seen.add(row[column])]
 
-    def _findings(self, what: str, rows: Sequence[Row], column: str = "") -> Findings:
-        return Findings(tuple(Finding(what, f"{self.path}:{row.line}", column and row[column]) for row in rows))
+    def _defects(self, what: str, rows: Sequence[Row], column: str = "") -> FileDefects:
+        return FileDefects(tuple(FileDefect(what, f"{self.path}:{row.line}", column and row[column]) for row in rows))
 
 
 def read_table(path: Path, columns: Sequence[str]) -> Table:
-    """Read the named columns of a table; of rows that do not fit, each is a finding.
+    """Read the named columns of a table; of rows that do not fit, each is a defect.
 
     Args:
         path: A file in UTF-8.
@@ -92,8 +94,8 @@ def read_table(path: Path, columns: Sequence[str]) -> Table:
         if len(cells) == len(names) and all(row[name] for name in columns):
             rows.append(row)
         elif any(cell.strip() for cell in cells):
-            malformed.append(Finding("malformed row", f"{path}:{row.line}", separator.join(cells)[:60]))
-    return Table(path, tuple(rows), Findings(tuple(malformed)))
+            malformed.append(FileDefect("malformed row", f"{path}:{row.line}", separator.join(cells)[:60]))
+    return Table(path, tuple(rows), FileDefects(tuple(malformed)))
 
 
 def _cells(line: str, separator: str) -> list[str]:

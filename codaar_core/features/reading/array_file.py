@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from codaar_core.api.errors import DataError
-from codaar_core.features.unpickling import load_array
+from codaar_core.features.reading.unpickling import load_array
 
 AGAIN = "fetch this file once more"
 UNZIP_FAILS = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, ValueError)

@@ -1,0 +1,1 @@
+"""Readers of downloaded files: arrays, annotation tables, recordings."""
