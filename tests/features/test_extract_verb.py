@@ -170,13 +170,17 @@ def test_an_interruption_keeps_what_is_done(call):
 def test_a_full_disk_loses_nothing(error, call, monkeypatch):
     def full(_, written=[]):  # noqa: B006
         written.append(1)
-        if len(written) == 3:
+        if len(written) == 5:  # each file is flushed, then its folder: this is the second recording
             raise OSError(error, os.strerror(error))
 
     with monkeypatch.context() as patched:
         patched.setattr(os, "fsync", full)
         code, _, said = call()
-    assert code == 1 and f"cannot be written: {os.strerror(error)}; what was extracted before is kept" in said
+    assert (
+        code == 1
+        and f"cannot write features/third.npy: {os.strerror(error)}" in said
+        and "earlier features are kept" in said
+    )
     assert there() == ["-first.npy", "extraction.toml"]
     assert call()[:2] == (0, "features: 3 recordings, 2 of them new, made by letters\n")
 
@@ -184,7 +188,7 @@ def test_a_full_disk_loses_nothing(error, call, monkeypatch):
 def test_a_file_is_no_folder_of_features(call):
     Path("features").write_text("")
     code, _, said = call()
-    assert code == 1 and "features/extraction.toml" in said and "choose another folder" in said
+    assert code == 1 and "cannot write features: File exists" in said and "choose another folder" in said
 
 
 @pytest.mark.parametrize(
@@ -195,13 +199,13 @@ def test_a_file_is_no_folder_of_features(call):
         (["weights=other/abc.weights"], "made with weights = {'abc.weights': 'edeaaff3f1774ad2"),
     ],
 )
-def test_features_of_another_making_are_not_mixed_in(more, said, call):
+def test_features_of_another_extractor_are_refused(more, said, call):
     call()
     record("fourth.txt", "a\n")
     Path("other").mkdir()
     Path("other/abc.weights").write_text("abd\n")
     code, _, error = call(*(word for each in more for word in ("-o", each)))
-    assert code == 1 and said in error and "are not mixed" in error
+    assert code == 1 and said in error and "features of one extractor" in error
     assert there() == EVERYTHING
 
 
@@ -212,18 +216,18 @@ def test_weights_may_be_moved(call):
     assert call("-o", "weights=other/abc.weights")[0] == 0
 
 
-def test_a_damaged_note_is_no_leave_to_mix(call):
+def test_a_damaged_record_is_an_error(call):
     call()
     Path("features/extraction.toml").write_text("made_by =")
     code, _, error = call()
-    assert code == 1 and "features has features, and what made them cannot be read in extraction.toml" in error
+    assert code == 1 and "features has features, but their record extraction.toml cannot be read" in error
 
 
-def test_features_without_a_note_are_not_mixed_in(call):
+def test_features_without_a_record_are_an_error(call):
     call()
     Path("features/extraction.toml").unlink()
     code, _, error = call()
-    assert code == 1 and "features has features, and what made them cannot be read in extraction.toml" in error
+    assert code == 1 and "features has features, but their record extraction.toml cannot be read" in error
 
 
 def test_two_recordings_of_one_name_are_refused(call):

@@ -111,16 +111,18 @@ def build_benchmark(plan: Plan, bench: BenchmarkPlan, data: DataSource, quantize
     benchmark = build_component(plan, bench.block, context)
     head = build_head(plan, bench, benchmark, quantizer, seed=0)
     if not bench.packed:
-        _refuse_mixture(plan, bench, benchmark.extraction, data)
+        _refuse_extractor_unlike_pretraining(plan, bench, benchmark.extraction, data)
         return benchmark
     for role, modality in splits_of(benchmark, learns(head)):
         split = open_packed(plan, bench, role, modality)
         refuse_other_shapes(split, data.spaces)
-        _refuse_mixture(plan, bench, split.layout.header.extraction, data)
+        _refuse_extractor_unlike_pretraining(plan, bench, split.layout.header.extraction, data)
     return benchmark
 
 
-def _refuse_mixture(plan: Plan, bench: BenchmarkPlan, extraction: Mapping[str, str], data: DataSource) -> None:
+def _refuse_extractor_unlike_pretraining(
+    plan: Plan, bench: BenchmarkPlan, extraction: Mapping[str, str], data: DataSource
+) -> None:
     """Features that different extractors made are no more comparable than those of different modalities."""
     if plan.evaluate.extraction == "any":
         return
