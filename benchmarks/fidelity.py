@@ -26,8 +26,9 @@ import tomli_w
 import codaar_core
 from codaar_core.api import CodaarError
 from codaar_core.engine.devices.signals import Interrupted
+from codaar_core.engine.results import Results, headline_means
 from codaar_core.recipe.toml.literal import literal
-from codaar_core.report.summary import benchmarks
+from codaar_core.report import read as read_results
 
 ROOT = Path(__file__).resolve().parents[1]
 DIFFERENCES = ROOT / "docs" / "fidelity.toml"
@@ -117,18 +118,19 @@ def measure(arm: Arm, overrides: Sequence[str]) -> dict[str, Any]:
             raise SystemExit(130) from None
         except CodaarError as error:
             return {**entry, "failed": error.message}
-        scores = scores_of(json.loads((run / "results.json").read_text("utf-8")))
+        scores = scores_of(read_results(run))
     return {**entry, "seconds": round(time.monotonic() - start), "scores": scores}
 
 
-def scores_of(results: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def scores_of(results: Results) -> dict[str, dict[str, Any]]:
     """By task: the headline metric, as the mean over transfers without caveat."""
+    quantities = ("mean", "chance", "constant", "upper_bound")
     return {
-        group.name: {
-            "metric": group.metric,
-            **{each: round(group.mean(each) or 0.0, 4) for each in ("mean", "chance", "constant", "upper_bound")},
+        each.benchmark: {
+            "metric": each.metric,
+            **{quantity: round(getattr(each, quantity) or 0.0, 4) for quantity in quantities},
         }
-        for group in benchmarks(results)
+        for each in headline_means(results.transfers)
     }
 
 

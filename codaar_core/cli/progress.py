@@ -1,11 +1,10 @@
-"""What a person sees of a run: bars on a terminal, and one line for each epoch and each benchmark everywhere."""
+"""Progress of a run: bars on a terminal; one line per epoch and per benchmark, also in a pipe."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 from rich.console import Console
@@ -13,13 +12,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, Tim
 from rich.progress import Progress as Bars
 
 from codaar_core.api.hooks import hook
+from codaar_core.engine.results import TransferScore, headline_means
+from codaar_core.report.numerals import score_and_chance
 
 
 class Progress:
-    """Observes a run.
+    """An observer that prints the progress of a run.
 
     Attributes:
-        checkpoint: The last checkpoint that is complete on disk.
+        checkpoint: The last checkpoint that is complete on disk; None before the first.
     """
 
     def __init__(self, console: Console) -> None:
@@ -42,40 +43,40 @@ class Progress:
 
     @hook
     def codaar_run_start(self, directory: Path, parameters: int) -> None:
-        """Say where it goes."""
+        """Print the run directory and the number of parameters."""
         self._line(f"run {directory}, {parameters:,} parameters")
         self.bars.start()
 
     @hook
     def codaar_epoch_start(self, epoch: int, epochs: int, steps: int) -> None:
-        """Begin the bar of pretraining, and the clock."""
+        """Start the clock, and in the first epoch the bar of pretraining."""
         self.epochs, self.since = epochs, time.monotonic()
         if self.task is None:
             self.task = self._bar("pretrain", epochs * steps)
 
     @hook
     def codaar_step_end(self, step: int) -> None:
-        """Move the bar; nothing is read from the device."""
+        """Advance the bar; this reads no value from the device, which would make it wait."""
         self._move(completed=step + 1)
 
     @hook
     def codaar_step_logged(self, values: Mapping[str, float]) -> None:
-        """Show the loss beside the bar."""
+        """Show the total loss beside the bar."""
         self._move(note=f"total {values['total']:.4g}")
 
     @hook
     def codaar_epoch_end(self, epoch: int, values: Mapping[str, float]) -> None:
-        """One line an epoch."""
+        """Print the means of the epoch."""
         self._line(f"epoch {epoch + 1}/{self.epochs}  {_epoch_values(values)}  {self._seconds()}")
 
     @hook
     def codaar_checkpoint_saved(self, path: Path) -> None:
-        """Know what can be resumed."""
+        """Remember the checkpoint from which a run can be resumed."""
         self.checkpoint = Path(path)
 
     @hook
     def codaar_benchmark_start(self, benchmark: str, heads: int) -> None:
-        """Begin a bar, and the clock."""
+        """Start the clock and a bar for the heads of a benchmark."""
         self.since, self.heads = time.monotonic(), heads
         if self.task is not None:
             self.bars.remove_task(self.task)
@@ -83,17 +84,17 @@ class Progress:
 
     @hook
     def codaar_head_end(self) -> None:
-        """Move the bar."""
+        """Advance the bar by one head."""
         self._move(advance=1)
 
     @hook
     def codaar_benchmark_end(self, benchmark: str, results: Sequence[Mapping[str, Any]]) -> None:
-        """One line a benchmark."""
+        """Print the headline of a benchmark."""
         self._line(f"{benchmark}  {_headline(results)}  {self.heads} heads  {self._seconds()}")
 
     @hook
     def codaar_run_end(self) -> None:
-        """Take the bars away, however the run ended."""
+        """Remove the bars, also after a failure."""
         self.bars.stop()
 
     def _move(self, **change: Any) -> None:
@@ -111,16 +112,15 @@ class Progress:
 
 
 def _epoch_values(values: Mapping[str, float]) -> str:
-    """The total loss, and the perplexity of each codebook."""
+    """The total loss and the perplexity of each codebook, on one line."""
     perplexity = {name.partition(".")[2]: value for name, value in values.items() if name.startswith("perplexity.")}
     codebooks = [f"{name} {value:.1f}" for name, value in perplexity.items()]
     return "  ".join([f"total {values['total']:.4g}", *(["perplexity " + ", ".join(codebooks)] if codebooks else [])])
 
 
 def _headline(results: Sequence[Mapping[str, Any]]) -> str:
-    """The mean of the headline metric over the transfers that count, beside chance."""
-    counted = [each for each in results if each["headline"] and not each["caveat"]]
-    if not counted:
+    """Mean of the headline metric over the transfers without caveat, and chance."""
+    means = headline_means(TransferScore(**entry) for entry in results)
+    if not any(each.counted for each in means):
         return f"{len(results)} results"
-    score, chance = fmean(each["mean"] for each in counted), fmean(each["chance"] for each in counted)
-    return f"{counted[0]['metric']} {100 * score:.1f} (chance {100 * chance:.1f})"
+    return ", ".join(f"{each.metric} {score_and_chance(each)}" for each in means)

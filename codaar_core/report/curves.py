@@ -1,17 +1,16 @@
-"""Small multiples of a run's curves: one panel a quantity, one line a modality or pair, drawn as inline SVG.
+"""Small multiples of a run's curves: one panel for each quantity, one line for each modality or pair.
 
-Colours are CSS variables of the page, so that one drawing serves light and dark.
+This module computes positions in the drawing; templates/panels.html draws them as inline SVG.
 """
 
 from __future__ import annotations
 
-import io
-import math
-import re
-from collections.abc import Mapping, Sequence
-from html import escape
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
+import attrs
+
+from codaar_core.engine.results import Curves
+from codaar_core.report.axes import Axis, Tick, linear_axis, log_axis
 from codaar_core.report.numerals import present, significant
 
 TITLES = {
@@ -20,44 +19,57 @@ TITLES = {
     "agreement": "index agreement",
     "total": "total loss",
     "grad_norm": "gradient norm before clipping",
+    "lr": "learning rate",
 }
 HUES = 7  # --series-1 ... in style.css
-LOG_RANGE = 50  # a positive loss that changes more than so many times is drawn on a logarithmic scale
-INK, LINE = "#000001", "#000002"  # stand for colours of the page until the drawing is made
-PAGE_COLOURS = {
-    INK: "var(--soft)",
-    LINE: "var(--line)",
-    **{f"#0001{hue:02x}": f"var(--series-{hue})" for hue in range(HUES + 1)},
-}
-METADATA = ("Date", "Creator", "Format", "Type")  # left out, so that equal curves give equal drawings
-STYLE: dict[Any, Any] = {
-    "svg.fonttype": "none",
-    "font.size": 9,
-    "axes.edgecolor": LINE,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.spines.left": False,
-    "axes.grid": True,
-    "axes.grid.axis": "y",
-    "grid.color": LINE,
-    "grid.linewidth": 0.7,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "xtick.major.size": 0,
-    "ytick.major.size": 0,
-    "ytick.minor.size": 0,
-    "lines.linewidth": 1.3,
-}
+LOG_RANGE = 50  # a positive quantity whose largest value is more than so many times its smallest gets a log scale
+WIDTH, HEIGHT = 280, 150  # of a drawing, in user units
+LEFT, RIGHT, TOP, BOTTOM = 38, 270, 6, 130  # of the area of the lines
 
 Lines = Mapping[str, Sequence[float | None]]
+Point = tuple[float, float]
 
 
-def panels(step: Sequence[int], curves: Lines, order: Sequence[str], log: bool = True) -> str:
-    """Draw curves named ``QUANTITY.LINE`` (or ``QUANTITY``), one panel a quantity.
+@attrs.frozen(kw_only=True)
+class Line:
+    """One curve; a value that is missing interrupts it."""
+
+    name: str  # empty where the quantity is one line only
+    hue: int  # 0 for the colour of the text
+    last: str  # the last value
+    paths: Sequence[str]  # points of polylines: "x,y x,y"
+    dots: Sequence[Point]  # single values between missing ones
+
+
+@attrs.frozen(kw_only=True)
+class Panel:
+    """One quantity over the training steps."""
+
+    title: str
+    description: str  # for readers who cannot see the panel
+    logarithmic: bool
+    lines: Sequence[Line]
+    x_ticks: Sequence[Tick]
+    y_ticks: Sequence[Tick]
+
+
+def loss_panels(curves: Curves, order: Sequence[str]) -> list[Panel]:
+    """Panels of the losses; see ``panels``."""
+    return panels(curves.step, curves.losses, order)
+
+
+def codebook_panels(curves: Curves, order: Sequence[str]) -> list[Panel]:
+    """Panels of codeword use, perplexity and index agreement; see ``panels``."""
+    agreement = {f"agreement.{pair}": values for pair, values in curves.agreement.items()}
+    return panels(curves.step, {**curves.codebooks, **agreement}, order, log=False)
+
+
+def panels(step: Sequence[int], curves: Lines, order: Sequence[str], log: bool = True) -> list[Panel]:
+    """Lay out curves named ``QUANTITY.LINE`` (or ``QUANTITY``), one panel for each quantity.
 
     Args:
         step: The training steps at which the curves were logged.
-        curves: One value a step by name; None where there is none.
+        curves: One value for each step by name; None where there is none.
         order: Names of lines that get the first colours, so that a modality looks the same in all panels.
         log: Whether a logarithmic scale may be used.
     """
@@ -65,35 +77,64 @@ def panels(step: Sequence[int], curves: Lines, order: Sequence[str], log: bool =
     for name, values in curves.items():
         quantity, _, line = name.partition(".")
         groups.setdefault(quantity, {})[line] = values
-    colours = _colours([*order, *(line for lines in groups.values() for line in lines)])
-    figures = (_figure(step, quantity, lines, colours, log) for quantity, lines in groups.items())
-    return f'<div class="panels">{"".join(figures)}</div>' if groups else ""
+    hues = _hues([*order, *(line for lines in groups.values() for line in lines)])
+    return [_panel(step, TITLES.get(name, name), lines, hues, log) for name, lines in groups.items()] if step else []
 
 
-def _colours(lines: Sequence[str]) -> dict[str, int]:
-    """Number the hues; a quantity that is one line only has hue 0, the ink."""
+def _hues(lines: Sequence[str]) -> dict[str, int]:
     named = dict.fromkeys(line for line in lines if line)
     return {"": 0} | {line: position % HUES + 1 for position, line in enumerate(named)}
 
 
-def _figure(step: Sequence[int], quantity: str, lines: Lines, colours: Mapping[str, int], log: bool) -> str:
-    logarithmic = log and _spans_decades(lines)
-    title = escape(TITLES.get(quantity, quantity))
-    scale = ' <span class="scale">log scale</span>' if logarithmic else ""
-    key = "".join(_key(line, values, colours[line]) for line, values in lines.items())
-    drawing = _draw(step, quantity, lines, colours, logarithmic)
-    label = escape(_describe(step, TITLES.get(quantity, quantity), lines))
-    accessible = drawing.replace("<svg", f'<svg role="img" aria-label="{label}"', 1)
-    return f"<figure><figcaption><strong>{title}</strong>{scale}<br>{key}</figcaption>{accessible}</figure>"
+def _panel(step: Sequence[int], title: str, lines: Lines, hues: Mapping[str, int], log: bool) -> Panel:
+    numbers = [value for values in lines.values() for value in values if present(value)]
+    logarithmic = log and _spans_decades(numbers)
+    x = linear_axis(step[0], step[-1], LEFT, RIGHT, whole=True)
+    y = (log_axis if logarithmic else linear_axis)(min(numbers, default=0), max(numbers, default=1), BOTTOM, TOP)
+    return Panel(
+        title=title,
+        description=_describe(step, title, lines),
+        logarithmic=logarithmic,
+        lines=[_line(name, hues[name], step, values, x, y) for name, values in lines.items()],
+        x_ticks=x.ticks,
+        y_ticks=y.ticks,
+    )
 
 
-def _key(line: str, values: Sequence[float | None], hue: int) -> str:
-    swatch = f'<i style="background:var(--series-{hue})"></i>' if line else ""
-    return f'<span class="key">{swatch}{escape(line)} <b>{significant(_last(values))}</b></span>'
+def _spans_decades(numbers: Sequence[float]) -> bool:
+    return bool(numbers) and min(numbers) > 0 and max(numbers) > LOG_RANGE * min(numbers)
+
+
+def _line(name: str, hue: int, step: Sequence[int], values: Sequence[float | None], x: Axis, y: Axis) -> Line:
+    runs = list(_unbroken(step, values, x.position, y.position))
+    return Line(
+        name=name,
+        hue=hue,
+        last=significant(_last(values)),
+        paths=[" ".join(f"{across:.1f},{up:.1f}" for across, up in run) for run in runs if len(run) > 1],
+        dots=[run[0] for run in runs if len(run) == 1],
+    )
+
+
+def _unbroken(
+    step: Sequence[int],
+    values: Sequence[float | None],
+    across: Callable[[float], float],
+    up: Callable[[float], float],
+) -> Iterator[list[Point]]:
+    """Positions of neighbouring values, up to the next missing one."""
+    run: list[Point] = []
+    for at, value in zip(step, values, strict=False):
+        if present(value):
+            run.append((across(at), up(value)))
+        elif run:
+            yield run
+            run = []
+    if run:
+        yield run
 
 
 def _describe(step: Sequence[int], title: str, lines: Lines) -> str:
-    """What a reader who cannot see the panel should know."""
     courses = (
         f"{line or 'value'} from {significant(_last(values[::-1]))} to {significant(_last(values))}"
         for line, values in lines.items()
@@ -103,58 +144,3 @@ def _describe(step: Sequence[int], title: str, lines: Lines) -> str:
 
 def _last(values: Sequence[float | None]) -> float | None:
     return next((value for value in reversed(values) if present(value)), None)
-
-
-def _spans_decades(lines: Lines) -> bool:
-    numbers = [value for values in lines.values() for value in values if present(value)]
-    return bool(numbers) and min(numbers) > 0 and max(numbers) > LOG_RANGE * min(numbers)
-
-
-def _draw(step: Sequence[int], quantity: str, lines: Lines, colours: Mapping[str, int], logarithmic: bool) -> str:
-    from matplotlib.figure import Figure
-    from matplotlib.style import context
-
-    out = io.StringIO()
-    with context(["default", {**STYLE, "svg.hashsalt": quantity}]):
-        figure = Figure(figsize=(3.6, 1.9))
-        axes = figure.add_axes((0.12, 0.12, 0.87, 0.84))
-        for line, values in lines.items():
-            numbers = [value if present(value) else math.nan for value in values]
-            axes.plot(step, numbers, color=f"#0001{colours[line]:02x}", marker="o" if len(step) == 1 else "")
-        _scale(axes, logarithmic)
-        figure.savefig(out, format="svg", transparent=True, metadata=dict.fromkeys(METADATA))
-    return _inline(out.getvalue())
-
-
-def _scale(axes: Any, logarithmic: bool) -> None:
-    from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
-
-    axes.set_xmargin(0.01)
-    axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
-    axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-    if logarithmic:
-        axes.set_yscale("log")
-        axes.yaxis.set_major_locator(LogLocator(numticks=5))
-    else:
-        axes.yaxis.set_major_locator(MaxNLocator(4))
-    axes.yaxis.set_minor_locator(NullLocator())
-    axes.yaxis.set_major_formatter(lambda value, _: significant(value))
-
-
-def _inline(svg: str) -> str:
-    """Make a drawing fit to stand inside a page: no prologue, styles, fixed size or identifiers of groups."""
-    svg = svg[svg.index("<svg") :]
-    svg = re.sub(r"<!--.*?-->|<metadata>.*?</metadata>|<style.*?</style>", "", svg, flags=re.DOTALL)
-    svg = re.sub(r"<svg .*?(viewBox=\"[^\"]*\").*?>", r"<svg \1>", svg, count=1, flags=re.DOTALL)
-    svg = re.sub(r'<g id="[^"]*"', "<g", svg)
-    svg = re.sub(r"font(-size|-family)?: [^;\"]*;? ?", "", svg)
-    svg = re.sub(r' d="[^"]*"', _shortened, svg).replace("xlink:href", "href")
-    for stand_in, colour in PAGE_COLOURS.items():
-        svg = svg.replace(stand_in, colour)
-    return re.sub(r"\s*\n\s*", "\n", svg).strip()
-
-
-def _shortened(path: re.Match[str]) -> str:
-    """A tenth of a point is finer than any screen."""
-    numbers = re.sub(r"\d+\.\d+", lambda number: f"{float(number[0]):.1f}", path[0])
-    return numbers.replace("\n", " ")

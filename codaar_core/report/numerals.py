@@ -1,17 +1,20 @@
-"""How numbers are printed; what is no number is a dash."""
+"""How numbers are printed; a missing number, NaN or infinity is a dash."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from fractions import Fraction
-from typing import TypeGuard
+from typing import TYPE_CHECKING, TypeGuard
+
+if TYPE_CHECKING:
+    from codaar_core.engine.results import HeadlineMean
 
 NONE = "–"
+PERCENT = "%"  # unit of scores that are stored as fractions
 
 
 def present(value: float | None) -> TypeGuard[float]:
-    """Whether there is a number: not null in the record, and finite."""
+    """Whether there is a finite number."""
     return value is not None and math.isfinite(value)
 
 
@@ -20,14 +23,27 @@ def percent(value: float | None) -> str:
     return f"{round(100 * value, 9):.1f}" if present(value) else NONE
 
 
-def spread(mean: float | None, deviation: float | None) -> str:
-    """Mean and, where there is one, standard deviation in percent."""
-    return f"{percent(mean)} ± {percent(deviation)}" if present(deviation) else percent(mean)
+def amount(value: float | None, unit: str) -> str:
+    """A score in its unit, which is not printed: percent of a fraction, three significant figures of anything else."""
+    return percent(value) if unit == PERCENT else significant(value)
 
 
-def difference(value: float | None, other: float | None) -> str:
-    """How far ``value`` is above ``other``, in points, with its sign."""
-    return f"{100 * (value - other):+.1f}".replace("-", "−") if present(value) and present(other) else NONE
+def score_and_chance(headline: HeadlineMean) -> str:
+    """``60.0 (chance 10.0)``; a unit other than % is printed too."""
+    unit = "" if headline.unit in ("", PERCENT) else f" {headline.unit}"
+    return f"{amount(headline.mean, headline.unit)}{unit} (chance {amount(headline.chance, headline.unit)})"
+
+
+def spread(mean: float | None, deviation: float | None, unit: str) -> str:
+    """Mean and, where there is one, standard deviation."""
+    return f"{amount(mean, unit)} ± {amount(deviation, unit)}" if present(deviation) else amount(mean, unit)
+
+
+def signed(value: float | None, unit: str) -> str:
+    """A difference of scores, with its sign; of fractions in percentage points."""
+    if not present(value):
+        return NONE
+    return (f"{100 * value:+.1f}" if unit == PERCENT else f"{value:+.3g}").replace("-", "−")
 
 
 def significant(value: float | None) -> str:
@@ -54,10 +70,3 @@ def weight(value: float | None) -> str:
         return f"{value:.2g}"
     fraction = Fraction(value).limit_denominator(100)
     return str(fraction) if abs(value - fraction) < 1e-6 else f"{value:.3f}"
-
-
-def mean(values: Iterable[float | None]) -> float | None:
-    """The mean; None where there is nothing, or where one of them is no number."""
-    given = list(values)
-    numbers = [value for value in given if present(value)]
-    return math.fsum(numbers) / len(numbers) if numbers and len(numbers) == len(given) else None

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from codaar_core.api.errors import CodaarError, DataError
-from codaar_core.engine.results import FORMAT, as_json, parse
+from codaar_core.engine.results import FORMAT, Results, parse
 
 RESUME = "codaar-run RECIPE --resume {run}"
 ADVICE = {
@@ -18,7 +18,7 @@ ADVICE = {
 }
 
 
-def read(run_directory: Path) -> dict[str, Any]:
+def read(run_directory: Path) -> Results:
     """Load the results of a run.
 
     Raises:
@@ -36,7 +36,7 @@ def read(run_directory: Path) -> dict[str, Any]:
         raise DataError(f"{path} {error}", _help(values, run)) from error
     if results.status != "finished":
         raise _unfinished(run, {"status": results.status})
-    return {k: v for k, v in as_json(results).items() if k != "sections"}
+    return results
 
 
 def _loaded(path: Path) -> Any:
@@ -59,7 +59,9 @@ def _no_results(run: Path) -> CodaarError:
     try:
         status = json.loads((run / "status.json").read_text("utf-8"))
     except (OSError, ValueError):
-        return CodaarError(f"{run} is not a run directory: it has no results.json", "give a folder like runs/NAME/STAMP")
+        return CodaarError(
+            f"{run} is not a run directory: it has no results.json", "give a folder like runs/NAME/STAMP"
+        )
     return _unfinished(run, status)
 
 

@@ -8,30 +8,20 @@ from pathlib import Path
 import attrs
 
 from codaar_core.api.errors import CodaarError
+from codaar_core.engine.results import HeadlineMean, headline_means
 from codaar_core.report.record import read
-from codaar_core.report.summary import benchmarks
-
-
-@attrs.frozen
-class Headline:
-    """The mean score of a benchmark over the transfers that count, and what guessing gives; fractions."""
-
-    benchmark: str
-    metric: str
-    mean: float | None
-    chance: float | None
 
 
 @attrs.frozen
 class Run:
-    """A run directory; a run without results has neither mode nor headlines."""
+    """A run directory; without results it has neither mode nor headlines."""
 
     path: Path
     name: str
     stamp: str
     status: str
     mode: str = ""
-    headlines: tuple[Headline, ...] = ()
+    headlines: tuple[HeadlineMean, ...] = ()
 
 
 def list_runs(folder: Path | str = "runs") -> list[Run]:
@@ -45,10 +35,7 @@ def _run(path: Path) -> Run:
         results = read(path)
     except CodaarError:
         return run
-    headlines = tuple(
-        Headline(each.name, each.metric, each.mean("mean"), each.mean("chance")) for each in benchmarks(results)
-    )
-    return attrs.evolve(run, mode=results["mode"], headlines=headlines)
+    return attrs.evolve(run, mode=results.mode, headlines=tuple(headline_means(results.transfers)))
 
 
 def _status(path: Path) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import attrs
 
@@ -12,6 +11,7 @@ from codaar_core import engine, report
 from codaar_core.api import CodaarError
 from codaar_core.engine.devices.signals import Interrupted
 from codaar_core.engine.record.resume import finished_run, unfinished_run
+from codaar_core.engine.results import Results
 from codaar_core.recipe.checking.renamed import warn_renamed_settings
 from codaar_core.recipe.plan import Plan
 from codaar_core.recipe.sweep import Arm, Sweep
@@ -23,7 +23,7 @@ class Measured:
     """What became of an arm."""
 
     arm: str
-    results: tuple[dict[str, Any], ...]  # of the runs that finished
+    results: tuple[Results, ...]  # of the runs that finished
     failures: tuple[CodaarError, ...] = ()  # of the runs that failed, each with its name and seed
 
 

@@ -1,22 +1,21 @@
-"""The table of a sweep: a row an arm, measured beside published."""
+"""The table of a sweep: one row for each arm, published numbers above measured ones."""
 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import attrs
 
+from codaar_core.engine.results import Results, TransferScore
 from codaar_core.recipe.sweep import PRETRAINING, Sweep
+from codaar_core.report.numerals import NONE, PERCENT, present, significant
 from codaar_core.sweep.running import Measured
-
-NOTHING = "–"
 
 
 @attrs.frozen
 class Row:
-    """Cells of one row; scores in per cent."""
+    """Cells of one row; scores with unit % in per cent, others as they are."""
 
     name: str
     measured: bool
@@ -24,48 +23,79 @@ class Row:
 
 
 def rows(sweep: Sweep, measured: Sequence[Measured]) -> list[Row]:
-    """Rows in the order of the arms, each with its published twin above it; then what was only published."""
+    """Rows in the order of the arms, each below its published row; then rows that were only published."""
     table, names = [], [each.arm for each in measured]
     for each in measured:
         if each.arm in sweep.published:
             table.append(_published(sweep, each.arm))
         count = len(each.results)
         runs = f"measured, {count} run{'s' if count != 1 else ''}"
-        cells = tuple(_cell([_score(results, score) for results in each.results]) for score in sweep.columns.values())
+        cells = tuple(_cell(each.results, column) for column in sweep.columns.values())
         table.append(Row(f"{each.arm} ({runs})", True, cells))
     return table + [_published(sweep, name) for name in sweep.published if name not in names]
 
 
 def _published(sweep: Sweep, name: str) -> Row:
-    cells = tuple(NOTHING if value is None else str(value) for value in sweep.published[name])
+    cells = tuple(NONE if value is None else str(value) for value in sweep.published[name])
     return Row(f"{name} (published)", False, cells)
 
 
-def _score(results: Mapping[str, Any], score: str) -> float | None:
-    """A value of the pretraining, or the mean of a transfer's metric over the head seeds, in per cent."""
-    if score.startswith(PRETRAINING):
-        return results.get("pretraining", {}).get(score.removeprefix(PRETRAINING))
-    benchmark, transfer, metric = score.split("/", 2)
-    train, test = transfer.split("->")
-    wanted = {"benchmark": benchmark, "train": train, "test": test, "metric": metric}
-    found = (each["mean"] for each in results["transfers"] if wanted.items() <= each.items())
-    mean = next(found, None)
-    return None if mean is None else 100 * mean
+def _cell(runs: Sequence[Results], column: str) -> str:
+    """Mean and standard deviation over the runs of an arm, of the mean over head seeds or of a pretraining value."""
+    if column.startswith(PRETRAINING):
+        return _spread([_pretraining(results, column.removeprefix(PRETRAINING)) for results in runs])
+    scores = [score for results in runs if (score := _score(results, column))]
+    if any(score.unit != PERCENT for score in scores):
+        return _spread([score.mean for score in scores], significant)
+    return _spread([100 * score.mean if present(score.mean) else None for score in scores])
 
 
-def _cell(values: Sequence[float | None]) -> str:
-    numbers = [value for value in values if value is not None]
+def _pretraining(results: Results, name: str) -> float | None:
+    took = results.pretraining
+    costs = {"epoch_minutes": took.epoch_minutes, "peak_gb": took.peak_gb}
+    return costs[name] if name in costs else took.last_epoch.get(name)
+
+
+def _score(results: Results, column: str) -> TransferScore | None:
+    """The entry that a column ``BENCHMARK/TRAIN->TEST/METRIC`` means."""
+    benchmark, transfer, metric = column.split("/", 2)
+    train, _, test = transfer.partition("->")
+    return next((each for each in results.transfers if each.key == (benchmark, train, test, metric)), None)
+
+
+def _one_decimal(value: float) -> str:
+    return f"{value:.1f}"
+
+
+def _spread(values: Sequence[float | None], shown: Callable[[float], str] = _one_decimal) -> str:
+    numbers = [value for value in values if present(value)]
     if not numbers:
-        return NOTHING
-    spread = f" ± {statistics.stdev(numbers):.1f}" if len(numbers) > 1 else ""
-    return f"{statistics.fmean(numbers):.1f}{spread}"
+        return NONE
+    spread = f" ± {shown(statistics.stdev(numbers))}" if len(numbers) > 1 else ""
+    return shown(statistics.fmean(numbers)) + spread
 
 
 def as_markdown(sweep: Sweep, measured: Sequence[Measured]) -> str:
-    """The table to paste; every row says whether it was measured, and in which mode."""
-    modes = sorted({results["mode"] for each in measured for results in each.results})
+    """The table as Markdown; every row says whether it was measured, and the note below gives mode and units."""
+    modes = sorted({results.mode for each in measured for results in each.results})
     head = ["", *sweep.columns]
     lines = [head, ["---"] * len(head), *([row.name, *row.cells] for row in rows(sweep, measured))]
     body = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    told = f"\n\nmode: {', '.join(modes)}; transfers in %; mean ± standard deviation over pretraining seeds"
-    return f"## {sweep.title}\n\n{body}{told if modes else ''}\n"
+    note = f"\n\nmode: {', '.join(modes)}; {_units(sweep, measured)}; mean ± standard deviation over pretraining seeds"
+    return f"## {sweep.title}\n\n{body}{note if modes else ''}\n"
+
+
+def _units(sweep: Sweep, measured: Sequence[Measured]) -> str:
+    """``transfers in %``, with the columns that have another unit or a lower-is-better metric."""
+    runs = [results for each in measured for results in each.results]
+    told = ["transfers in %"]
+    for heading, column in sweep.columns.items():
+        score = None if column.startswith(PRETRAINING) else next(filter(None, (_score(r, column) for r in runs)), None)
+        if score and (score.unit != PERCENT or not score.higher_is_better):
+            told.append(f"{heading} {_unit(score)}")
+    return ", ".join(told)
+
+
+def _unit(score: TransferScore) -> str:
+    unit = f"in {score.unit}" if score.unit else "without unit"
+    return unit if score.higher_is_better else f"{unit} (lower is better)"

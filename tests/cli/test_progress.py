@@ -23,7 +23,8 @@ def shown(terminal: bool) -> str:
         progress.codaar_epoch_end(epoch=epoch, values={"total": 2.5, "perplexity.north": 7.25, "grad_norm": 1.0})
     progress.codaar_benchmark_start(benchmark="judge", heads=2)
     progress.codaar_head_end()
-    entry = {"metric": "accuracy", "headline": True, "mean": 0.5, "chance": 0.1, "caveat": ""}
+    transfer = {"benchmark": "judge", "train": "a", "test": "b"}
+    entry = {**transfer, "metric": "accuracy", "headline": True, "mean": 0.5, "chance": 0.1, "caveat": ""}
     progress.codaar_benchmark_end(
         benchmark="judge", results=[entry, {**entry, "mean": 0.7}, {**entry, "headline": False}]
     )

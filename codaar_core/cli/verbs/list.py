@@ -1,4 +1,4 @@
-"""codaar list: what there is to write in a recipe."""
+"""codaar list: components, plug-ins, recipes and runs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from codaar_core.cli.columns import print_columns
 from codaar_core.cli.completion import lists
 
 if TYPE_CHECKING:
-    from codaar_core.report.runs import Headline
+    from codaar_core.engine.results import HeadlineMean
 
 
 @click.command("list", cls=options.Verb)
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
 def verb(what: str | None, folder: Path | None) -> None:
     """List components, plug-ins, recipes or runs.
 
-    Reads metadata and source files; imports no plug-in.
+    Reads package metadata and source files; imports no plug-in.
 
     \b
     codaar list             every component
-    codaar list losses      those of one kind
-    codaar list plugins     installed plug-ins, and known ones that are not
+    codaar list losses      components of one kind
+    codaar list plugins     installed plug-ins, and known plug-ins to install
     codaar list recipes     recipes in this folder and below recipes/
-    codaar list runs [DIR]  runs in a folder, and what they measured
+    codaar list runs [DIR]  runs in a folder (default: runs), with their scores
     """
     if folder is not None and what != "runs":
-        raise click.UsageError("only `codaar list runs` takes a folder")
+        raise click.UsageError("only `codaar list runs` takes DIR: leave it out")
     if what == "plugins":
         list_plugins()
     elif what == "recipes":
@@ -44,12 +44,12 @@ def verb(what: str | None, folder: Path | None) -> None:
 
 
 def list_kinds(kind: str | None) -> None:
-    """Print components, kind by kind."""
+    """Print components, grouped by kind."""
     from codaar_core.registry import KINDS, kind_called, list_components
 
     components = list_components(kind)
     if kind and not components:
-        click.echo(f"no {kind_called(kind).title} is installed or known")
+        click.echo(f"no {kind_called(kind).title} is installed or in the index of plug-ins")
     for name, lines in groupby(components, key=lambda line: line.kind):
         click.secho(KINDS[name].plural, bold=True)
         print_columns(
@@ -59,7 +59,7 @@ def list_kinds(kind: str | None) -> None:
 
 
 def list_plugins() -> None:
-    """Print plug-ins, those that are not installed with the command that installs them."""
+    """Print the installed plug-ins, and for each other known plug-in the command that installs it."""
     from codaar_core.registry import installed_plugins, known_plugins
 
     installed = installed_plugins()
@@ -74,11 +74,11 @@ def list_plugins() -> None:
 
 
 def list_recipes(folder: Path) -> None:
-    """Print recipes with the first line of their comment."""
+    """Print recipes with the first line of their leading comment."""
     paths = sorted([*folder.glob("*.toml"), *folder.glob("recipes/**/*.toml")])
     found = [(str(path), first_comment(path)) for path in paths if is_recipe(path)]
     if not found:
-        click.echo("there is no recipe in this folder or below recipes/")
+        click.echo("no recipe in this folder or below recipes/")
         return
     print_columns(found)
 
@@ -89,21 +89,22 @@ def print_runs(folder: Path) -> None:
 
     found = list_runs(folder)
     if not found:
-        click.echo(f"there is no run in {folder}")
+        click.echo(f"no run in {folder}")
         return
     print_columns(
         [(run.name, run.stamp, run.status, run.mode, ", ".join(map(headline, run.headlines))) for run in found]
     )
 
 
-def headline(of: Headline) -> str:
+def headline(of: HeadlineMean) -> str:
     """``benchmark 60.0 (chance 10.0)``."""
-    mean, chance = ("-" if value is None else f"{100 * value:.1f}" for value in (of.mean, of.chance))
-    return f"{of.benchmark} {mean} (chance {chance})"
+    from codaar_core.report.numerals import score_and_chance
+
+    return f"{of.benchmark} {score_and_chance(of)}"
 
 
 def is_recipe(path: Path) -> bool:
-    """Whether a TOML file says that it is a recipe or extends one."""
+    """Whether a TOML file has the key of a recipe: ``codaar`` or ``extends``."""
     import tomli
 
     try:
@@ -113,7 +114,7 @@ def is_recipe(path: Path) -> bool:
 
 
 def first_comment(path: Path) -> str:
-    """The first line of a comment at the top of a file, directives of editors left out."""
+    """The first line of the comment at the top of a file, without directives for editors (``#:schema``)."""
     for line in path.read_text("utf-8").splitlines():
         if line.startswith("# "):
             return line.removeprefix("# ")

@@ -7,6 +7,7 @@ from typing import Any
 
 import attrs
 import cattrs
+import cattrs.v
 
 from codaar_core.engine.results.records import FORMAT, Results
 
@@ -34,7 +35,7 @@ def parse(values: Any) -> Results:
     try:
         return _converter.structure(current, Results)
     except cattrs.BaseValidationError as error:
-        raise ValueError("; ".join(cattrs.transform_error(error, "results"))) from error
+        raise ValueError("; ".join(cattrs.transform_error(error, "results", _described))) from error
 
 
 def _from_format_1(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -43,6 +44,11 @@ def _from_format_1(values: Mapping[str, Any]) -> dict[str, Any]:
     cost = {name: took.pop(name) for name in ("epoch_minutes", "peak_gb") if name in took}
     sections = [{"title": title, "html": html} for title, html in values.get("sections") or ()]
     return {**values, "format": FORMAT, "pretraining": {**cost, "last_epoch": took}, "sections": sections}
+
+
+def _described(error: BaseException, kind: type | None) -> str:
+    """What is wrong at one place; errors of our own say it themselves."""
+    return str(error) if type(error) is ValueError else cattrs.v.format_exception(error, kind)
 
 
 def _scalar(value: Any, kind: type) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import attrs
 
@@ -33,10 +33,11 @@ def headline_means(transfers: Iterable[TransferScore]) -> list[HeadlineMean]:
     for score in transfers:
         if score.headline:
             groups.setdefault(score.benchmark, []).append(score)
-    return [_headline_mean(group) for group in groups.values()]
+    return [headline_mean(group) for group in groups.values()]
 
 
-def _headline_mean(group: list[TransferScore]) -> HeadlineMean:
+def headline_mean(group: Sequence[TransferScore]) -> HeadlineMean:
+    """The headline of one benchmark, from its scores by the first metric."""
     first, counted = group[0], [score for score in group if score.counts]
     return HeadlineMean(
         benchmark=first.benchmark,

@@ -75,6 +75,11 @@ class Curves:
     codebooks: Mapping[str, Numbers] = _table("codewords in use and perplexity, of each modality")
     agreement: Mapping[str, Numbers] = _table("share of time steps at which two modalities select the same index")
 
+    def __attrs_post_init__(self) -> None:
+        for name, values in {**self.losses, **self.codebooks, **self.agreement}.items():
+            if len(values) != len(self.step):
+                raise ValueError(f"{name!r} has {len(values)} values for {len(self.step)} steps")
+
 
 @attrs.frozen(kw_only=True)
 class SeenOverlap:
@@ -95,6 +100,11 @@ class Alignment:
     name: str = _entry("class of the step")
     modalities: tuple[str, ...] = _entry("modalities, in the order of rows and columns")
     matrix: tuple[Numbers, ...] = _entry("row: weights with which a modality takes from each")
+
+    def __attrs_post_init__(self) -> None:
+        count = len(self.modalities)
+        if [len(row) for row in self.matrix] != [count] * count:
+            raise ValueError(f"the matrix of {self.name} must have {count} rows and columns, one for each modality")
 
 
 @attrs.frozen(kw_only=True)
