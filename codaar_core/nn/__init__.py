@@ -1,26 +1,32 @@
-"""Building blocks that several plug-ins share; none of them knows a modality."""
+"""Building blocks that several plug-ins share; none of them depends on a modality."""
 
 from __future__ import annotations
 
-from codaar_core.nn.convolution import Convolution3x3
-from codaar_core.nn.masked_batch_norm import MaskedBatchNorm2d
+from codaar_core.nn.network_extractor import NetworkExtractor
 from codaar_core.nn.precise_lstm import PreciseLstm
 from codaar_core.nn.published_weights import load_published
-from codaar_core.nn.residual_stack import ResidualStack
-from codaar_core.nn.sequence_decoder import SequenceDecoder
 from codaar_core.nn.temporal_settings import TemporalSettings
 from codaar_core.nn.temporal_transformer import TemporalTransformer, ignored_steps
-from codaar_core.nn.vector_decoder import VectorDecoder
+from codaar_core.nn.vector_decoder import SequenceDecoder, VectorDecoder
+from codaar_core.nn.vector_settings import VectorSettings, check_vectors
 
 __all__ = [
-    "Convolution3x3",
-    "MaskedBatchNorm2d",
+    "NetworkExtractor",
     "PreciseLstm",
-    "ResidualStack",
     "SequenceDecoder",
     "TemporalSettings",
     "TemporalTransformer",
     "VectorDecoder",
+    "VectorSettings",
+    "check_vectors",
     "ignored_steps",
     "load_published",
 ]
+
+_MOVED = ("Convolution3x3", "MaskedBatchNorm2d", "ResidualStack")
+
+
+def __getattr__(name: str) -> object:
+    if name in _MOVED:
+        raise AttributeError(f"{name} moved to the plug-in that uses it, see docs/versioning.md")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

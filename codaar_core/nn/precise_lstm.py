@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import PackedSequence
 
 
 class PreciseLstm(nn.LSTM):
-    """``LSTM`` in the precision of its weights, whatever autocast is on: many CPUs have none in bfloat16."""
+    """``LSTM`` that computes in the precision of its weights under autocast: many CPUs have none in bfloat16."""
 
-    def forward(
-        self, steps: Tensor | PackedSequence, state: tuple[Tensor, Tensor] | None = None
-    ) -> tuple[Tensor | PackedSequence, tuple[Tensor, Tensor]]:
-        """As that of ``LSTM``."""
-        weight = self.weight_ih_l0
+    def forward(self, input: Any, hx: tuple[Tensor, Tensor] | None = None) -> Any:
+        """Run over a tensor or a ``PackedSequence``, as ``LSTM.forward``."""
+        weight = next(self.parameters())
         with torch.autocast(weight.device.type, enabled=False):
-            return super().forward(steps.to(weight.dtype), state)
+            return super().forward(input.to(weight.dtype), hx)

@@ -1,4 +1,4 @@
-"""Weights that others have published: a file of named tensors -> a module."""
+"""Reader of published weights: a file of named tensors -> a module."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from codaar_core.api.errors import DataError
 
 
 def load_published(module: nn.Module, path: Path, get_it: str, unused: tuple[str, ...] = ()) -> None:
-    """Load a file of named tensors into a module that has the same names; nothing in the file is executed.
+    """Load a file of named tensors into a module with the same names; no code in the file is executed.
 
     Args:
         module: Its weights are replaced.
         path: A state dict that ``torch.save`` wrote, or a ``.safetensors`` file.
-        get_it: Where the file usually comes from; it stands below every error.
-        unused: How the names begin of tensors in the file that the module does without.
+        get_it: Where the file comes from; it is the help of every error.
+        unused: Beginnings of the names of tensors in the file that the module does not have.
 
     Raises:
-        DataError: There is no such file, it is no file of weights alone, or names or shapes are others.
+        DataError: The file is missing, contains more than tensors, or has other names or shapes than the module.
     """
     found = {name: value for name, value in _read(path, get_it).items() if not name.startswith(unused)}
     expected = module.state_dict()
@@ -41,12 +41,12 @@ def _read(path: Path, get_it: str) -> Mapping[str, Tensor]:
     try:
         found = _read_safetensors(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
     except FileNotFoundError:
-        raise DataError(f"there is no file of weights {path}", get_it) from None
+        raise DataError(f"the file of weights {path} does not exist", get_it) from None
     except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
         told = str(error).partition("\n")[0][:120]
-        raise DataError(f"{path} is no file of weights alone: {told}", get_it) from error
+        raise DataError(f"{path} cannot be read as a file of tensors only: {told}", get_it) from error
     if not isinstance(found, Mapping) or not all(isinstance(value, Tensor) for value in found.values()):
-        raise DataError(f"{path} holds something else than named tensors", get_it)
+        raise DataError(f"{path} contains more than named tensors", get_it)
     return found
 
 

@@ -1,4 +1,4 @@
-"""What encoders with a temporal transformer share: its settings, and how it is built from them."""
+"""Settings of encoders that end in a temporal transformer, and its construction from them."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class TemporalSettings:
     heads: int = setting(4, "attention heads of each layer", ge(1))
     feedforward: int = setting(1024, "hidden width of each layer's feed-forward part", ge(1))
     dropout: float = setting(0.1, "dropout of the temporal transformer", and_(ge(0), lt(1)))
-    input_dropout: float = setting(0.0, "dropout of the features; the released code has none", and_(ge(0), lt(1)))
+    input_dropout: float = setting(0.0, "dropout of the features (released code: none)", and_(ge(0), lt(1)))
     identical_layers: bool = setting(True, "start all layers with equal weights (released code)")
 
     whole_clips: Literal["never", "training", "always"] = setting(
-        "never", "when all steps of a clip get its mean latent: for methods that quantize one vector a clip"
+        "never", "when every step gets the mean latent of its clip, for methods that quantize one vector a clip"
     )
 
     def transformer(self, input: int, context: EncoderContext) -> TemporalTransformer:

@@ -13,7 +13,7 @@ from codaar_core.api import Encoded
 class TemporalTransformer(nn.Module):
     """Linear map and post-norm transformer layers; no positions, no final norm (released code of arXiv 2605.12145).
 
-    Autocast changes nothing in it.
+    Under autocast it still computes in the precision of its weights.
 
     Args:
         input: Width F of the features.
@@ -42,20 +42,20 @@ class TemporalTransformer(nn.Module):
         super().__init__()
         self.whole_clips = whole_clips
 
-        # Time-first layers never take torch's inference kernels: evaluation computes what training does.
+        # Time-first layers never use torch's fused inference kernels, so that evaluation computes what training does.
         def layer() -> nn.TransformerEncoderLayer:
             return nn.TransformerEncoderLayer(width, heads, feedforward, dropout, batch_first=False)
 
-        self.drop = nn.Dropout(input_dropout) if input_dropout else nn.Identity()  # without a draw where there is none
+        self.drop = nn.Dropout(input_dropout) if input_dropout else nn.Identity()  # Identity draws no random number
         self.widen = nn.Linear(input, width)
         first = layer()
         others = (deepcopy(first) if identical_layers else layer() for _ in range(layers - 1))
         self.layers = nn.ModuleList([first, *others])
 
     def forward(self, features: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Map (B, T, F) to (B, T, D); steps where ``mask`` (B, T) is False are attended by none."""
+        """Map (B, T, F) to (B, T, D); no step attends to steps where ``mask`` (B, T) is False."""
         weight, ignored = self.widen.weight, ignored_steps(mask)
-        with torch.autocast(weight.device.type, enabled=False):  # codes hang on little, and all this costs little
+        with torch.autocast(weight.device.type, enabled=False):  # code assignment is precision-sensitive
             hidden = self.widen(self.drop(features.to(weight.dtype)).transpose(0, 1))
             for layer in self.layers:
                 hidden = layer(hidden, src_key_padding_mask=ignored)
@@ -66,5 +66,5 @@ class TemporalTransformer(nn.Module):
 
 
 def ignored_steps(mask: Tensor | None) -> Tensor | None:
-    """Invert the mask (B, T), except in rows without any real step: attention over nothing would be NaN."""
+    """Invert the mask (B, T), except in rows without any real step: a softmax over no step would be NaN."""
     return None if mask is None else ~mask & mask.any(dim=1, keepdim=True)

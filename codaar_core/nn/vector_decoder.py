@@ -3,18 +3,40 @@
 from __future__ import annotations
 
 import attrs
+import torch
 from attrs.validators import ge
-from torch import Tensor
+from torch import Tensor, nn
 
 from codaar_core.api import ComponentError, Decoder, DecoderContext, Encoded, Quantized, Space, setting
-from codaar_core.nn.sequence_decoder import SequenceDecoder
+
+
+class SequenceDecoder(nn.Module):
+    """Two linear maps of the code, concatenated with the private features, and a linear map to the output.
+
+    There is no non-linearity between them, as in the released code of arXiv 2605.12145.
+
+    Args:
+        codes: Width W of the full code.
+        private: Width P of the private features.
+        hidden: Width of the mapped code.
+        output: Width of the reconstruction.
+    """
+
+    def __init__(self, codes: int, private: int, hidden: int, output: int) -> None:
+        super().__init__()
+        self.code = nn.Sequential(nn.Linear(codes, hidden), nn.Linear(hidden, hidden))
+        self.output = nn.Linear(hidden + private, output)
+
+    def forward(self, full: Tensor, private: Tensor) -> Tensor:
+        """Map full codes (..., W) and private features (..., P) to (..., output)."""
+        return self.output(torch.cat([self.code(full), private], dim=-1))
 
 
 class VectorDecoder(Decoder):
-    """Linear maps of the code, joined with the private features (released code of arXiv 2605.12145).
+    """A ``SequenceDecoder`` of full codes and private features (released code of arXiv 2605.12145).
 
     Raises:
-        ComponentError: The private features or the output are no vectors.
+        ComponentError: The private features or the output are not vectors.
     """
 
     @attrs.frozen(kw_only=True)
@@ -38,6 +60,6 @@ def _width(what: str, space: Space | None, modality: str) -> int:
     if space is None or len(space.shape) != 1:
         raise ComponentError(
             f"the decoder of {modality} needs {what} (F,), not {space and space.shape}",
-            "take encoder and decoder of one plug-in, or another decoder",
+            "use the encoder and the decoder of the same plug-in, or another decoder",
         )
     return space.width

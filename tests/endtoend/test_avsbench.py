@@ -79,7 +79,7 @@ def test_both_transfers_are_measured_beside_their_references(recipe, copy, tmp_p
 
 
 def test_weights_that_are_not_there_cost_no_pretraining(recipe, copy, tmp_path):
-    with pytest.raises(CodaarError, match="there is no file of weights no.pth") as caught:
+    with pytest.raises(CodaarError, match="the file of weights no.pth does not exist") as caught:
         run(recipe, copy, tmp_path, "bench.avs.head.backbone='pvt-v2-b5'", "bench.avs.head.weights='no.pth'")
     assert "pvt_v2_b5.pth" in str(caught.value)
     assert not list(tmp_path.rglob("model.safetensors"))

@@ -1,4 +1,4 @@
-"""Encoder of text: word-piece vectors (F,) -> what a BiLSTM makes of them -> latents, private features and target."""
+"""Encoder of text: word-piece vectors (F,) -> BiLSTM -> latents, private features and reconstruction target."""
 
 from __future__ import annotations
 
@@ -6,48 +6,44 @@ from typing import Literal
 
 import attrs
 from attrs.validators import ge
-from torch import Tensor, nn
+from torch import Tensor
 
-from codaar_core.api import ComponentError, Encoded, Encoder, EncoderContext, Features, Space, setting
-from codaar_core.nn import TemporalSettings
+from codaar_core.api import Encoded, Encoder, EncoderContext, Features, Space, setting
+from codaar_core.nn import VectorSettings, check_vectors
 from codaar_plugin_bert.bidirectional_lstm import BidirectionalLstm
 
 
 class BertEncoder(Encoder):
     """BiLSTM, then attention over time; a linear map with ReLU beside it (released code of arXiv 2605.12145).
 
-    What is to be reconstructed is the BiLSTM's output, (2 hidden,): the time axis is that of word pieces.
+    The reconstruction target is the BiLSTM's output, (2 lstm_hidden,); a step is a word piece.
 
     Raises:
-        ComponentError: The features are no vectors, or the heads do not divide the latent width.
+        ComponentError: The features are not vectors, or the heads do not divide the latent width.
     """
 
     @attrs.frozen(kw_only=True)
-    class Config(TemporalSettings):
+    class Config(VectorSettings):
         """Settings of the bert encoder."""
 
         lstm_layers: int = setting(2, "layers of the BiLSTM", ge(1))
         lstm_hidden: int = setting(128, "width of one direction of the BiLSTM", ge(1))
         padding: Literal["skipped", "read"] = setting(
-            "skipped", "masked word pieces do not exist, or are zeros that count like any others (released code)"
+            "skipped",
+            'masked word pieces: "skipped" as if absent, "read" as zeros like any step (released code)',
         )
         detach_target: bool = setting(
-            False, "keep the reconstruction loss from training the BiLSTM through its target (released code: no)"
-        )
-        private: int = setting(256, "width P of the private features; 0: none", ge(0))
-        private_activation: Literal["relu", "none"] = setting(
-            "relu", 'after the private linear map: "relu" (released code) or "none" (paper)'
+            False, "detach the reconstruction target, so that it does not train the BiLSTM (released code: no)"
         )
 
     def __init__(self, config: Config, context: EncoderContext) -> None:
         super().__init__(config, context)
-        _check_vectors(context)
+        check_vectors(context, "bert", "the last hidden state of BERT (768,)")
         self.length = context.input.length
         width = 2 * config.lstm_hidden
         self.words = BidirectionalLstm(context.input.width, config.lstm_hidden, config.lstm_layers)
         self.temporal = config.transformer(width, context)
-        activation = nn.ReLU() if config.private_activation == "relu" else nn.Identity()
-        self.private_map = nn.Sequential(nn.Linear(width, config.private), activation) if config.private else None
+        self.private_map = config.private_map(width)
 
     @property
     def private(self) -> Space | None:
@@ -61,7 +57,7 @@ class BertEncoder(Encoder):
 
     @property
     def clipped_apart(self) -> tuple[BidirectionalLstm]:
-        """The BiLSTM, which is a module of its own in the released code."""
+        """The BiLSTM: the released code clips its gradients apart from the encoders'."""
         return (self.words,)
 
     def forward(self, features: Features) -> Encoded:
@@ -73,10 +69,10 @@ class BertEncoder(Encoder):
         return Encoded(self.temporal(words, mask), private, mask, target)
 
     def summary(self, features: Features) -> Encoded:
-        """Encode whole sentences as one step each, (B, 1, D): the BiLSTM's mean over real words goes on as one word.
+        """Encode each sentence as one step, (B, 1, D): the BiLSTM's mean over the real word pieces.
 
-        Retrieval does so in the working code of CoDAAR's authors, where words that are not there never count,
-        whatever ``padding`` says.
+        Retrieval does so in the working code of CoDAAR's authors. Masked word pieces never count, whatever ``padding``
+        says.
         """
         values, mask = features
         return Encoded(self.temporal(_mean(self.words(values, mask), mask)))
@@ -90,15 +86,6 @@ def _mean(words: Tensor, mask: Tensor | None) -> Tensor:
 
 
 def _padded(features: Features) -> Features:
-    """Zeros instead of the mask."""
+    """Replace the masked steps by zeros and drop the mask."""
     values, mask = features
     return Features(values if mask is None else values.masked_fill(~mask[..., None], 0))
-
-
-def _check_vectors(context: EncoderContext) -> None:
-    shape = context.input.shape
-    if len(shape) != 1:
-        raise ComponentError(
-            f"the bert encoder of {context.modality} needs features (F,), not {shape}",
-            "give it one vector a word piece, e.g. the last hidden state of BERT (768,)",
-        )

@@ -9,8 +9,8 @@ from attrs.validators import ge
 from torch import Tensor, nn
 
 from codaar_core.api import ComponentError, Decoder, DecoderContext, Encoded, Quantized, Space, setting
-from codaar_core.nn import ResidualStack
 from codaar_plugin_vgg.private_map import SHRINK
+from codaar_plugin_vgg.residual_stack import ResidualStack
 from codaar_plugin_vgg.transposed_convolution import TransposedConvolution
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from functools import cached_property
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Literal
@@ -13,9 +12,9 @@ import torch
 from attrs.validators import ge
 from torch import Tensor
 
-from codaar_core.api import DataError, Extractor, Space, setting
+from codaar_core.api import DataError, Space, setting
 from codaar_core.features import pyav
-from codaar_core.nn import load_published
+from codaar_core.nn import NetworkExtractor
 from codaar_plugin_vgg.frames import INSTALL, SAMPLES, count_frames, read_frames, sampled
 from codaar_plugin_vgg.network import Vgg19
 
@@ -28,7 +27,7 @@ GET_IT = (
 )
 
 
-class VggExtractor(Extractor):
+class VggExtractor(NetworkExtractor):
     """Map (7, 7, 512) after the fifth pooling of VGG-19, the mean of sixteen frames of each second (code of AVE).
 
     A recording is cut into ``seconds`` parts of equal length, whatever its own; a picture is one step.
@@ -36,6 +35,10 @@ class VggExtractor(Extractor):
 
     suffixes = PICTURES + RECORDINGS
     example = {"weights": "vgg19-dcbb9e9d.pth"}
+    examples = ({"made_by": "keras-vgg19-pool5"},)
+    network_type = Vgg19
+    get_it = GET_IT
+    unused = ("classifier.",)
 
     @attrs.frozen(kw_only=True)
     class Config:
@@ -57,15 +60,10 @@ class VggExtractor(Extractor):
         """As the settings say."""
         return self.config.made_by
 
-    @property
-    def weights(self) -> Sequence[Path]:
-        """The file of the settings."""
-        return (Path(self.config.weights).expanduser(),)
-
     def prepare(self) -> None:
-        """Read the weights."""
+        """Check that PyAV is installed, and read the weights."""
         pyav(INSTALL)
-        self.network.eval()
+        super().prepare()
 
     @torch.inference_mode()
     def extract(self, source: Path | str) -> Tensor:
@@ -77,13 +75,6 @@ class VggExtractor(Extractor):
     def _map(self, frames: Tensor) -> Tensor:
         """The mean (7, 7, 512) of the maps of frames (N, 3, 224, 224)."""
         return self.network(prepared(frames.to(self.device), self.config.made_by)).mean(0).movedim(0, -1)
-
-    @cached_property
-    def network(self) -> Vgg19:
-        """VGG-19; its weights are read on first use."""
-        network = Vgg19()
-        load_published(network, *self.weights, get_it=GET_IT, unused=("classifier.",))
-        return network.requires_grad_(False).to(self.device)
 
 
 def prepared(frames: Tensor, made_by: MadeBy) -> Tensor:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from codaar_core.nn import Convolution3x3, MaskedBatchNorm2d
+from codaar_plugin_vgg.convolution import Convolution3x3
+from codaar_plugin_vgg.masked_batch_norm import MaskedBatchNorm2d
 
 SHRINK = 4  # cells lost on each side length by two 3x3 convolutions without padding
 

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from codaar_core.nn import winograd
+from codaar_plugin_vgg import winograd
 
 WIDE = 256  # input channels from which the product outweighs the folding: measured, see benchmarks/step.py
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from codaar_plugin_vgg import transposed_convolution
+from codaar_plugin_vgg import transposed_convolution, winograd
 from codaar_plugin_vgg.transposed_convolution import TransposedConvolution
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from codaar_core.nn import winograd
 
 sizes = st.integers(1, 4)
 

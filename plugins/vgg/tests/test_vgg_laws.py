@@ -1,4 +1,4 @@
-"""Laws of the vgg encoder and decoder: shapes, masks, permutations, gradients, sizes and complaints."""
+"""Laws of the vgg encoder and decoder: shapes, masks, permutations, gradients, sizes and refusals."""
 
 from __future__ import annotations
 
@@ -8,13 +8,10 @@ import torch
 from codaar_plugin_vgg.attention import SpatialAttention
 from codaar_plugin_vgg.decoder import VggDecoder
 from codaar_plugin_vgg.encoder import VggEncoder
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from codaar_core.api import ComponentError, DecoderContext, Encoded, EncoderContext, Features, Quantized, Space
+from codaar_core.api import ComponentError, DecoderContext, EncoderContext, Features, Space
+from codaar_core.testing.encoder_laws import EncoderLaws
 
-laws = settings(deadline=None, max_examples=25)
-sizes = st.integers(1, 4)
 SMALL = VggEncoder.Config(channels=(6, 5), reduction=2, attention=8, heads=2, feedforward=8, dropout=0.0)
 CONTEXT = EncoderContext("seen", Space((6, 7, 4), 10), Space((8,)))
 PAPER = EncoderContext("seen", Space((7, 7, 512), 10), Space((256,)))
@@ -25,87 +22,25 @@ def encoder(**changes) -> VggEncoder:
     return VggEncoder(attrs.evolve(SMALL, **changes), CONTEXT).double()
 
 
-def decoder() -> VggDecoder:
-    torch.manual_seed(0)
-    context = DecoderContext("seen", Space((12,)), encoder().private, CONTEXT.input)
-    return VggDecoder(VggDecoder.Config(code=3, hidden=6, output_hidden=5), context).double()
-
-
 def maps(clips: int, steps: int) -> torch.Tensor:
     """Non-negative, as VGG's are."""
     return torch.randn(clips, steps, *CONTEXT.input.shape, dtype=torch.double).relu()
 
 
-def quantized(clips: int, steps: int) -> Quantized:
-    codes = torch.randn(clips, steps, 12, dtype=torch.double)
-    return Quantized(torch.zeros(clips, steps, dtype=torch.long), codes, codes)
+class TestLaws(EncoderLaws):
+    code_width = 12
+    variants = ({"spatial": "constant"}, {"spatial": "softmax"})
 
+    def encoder(self, **changes) -> VggEncoder:
+        return encoder(**changes)
 
-def masks(clips: int, steps: int):
-    rows = st.lists(st.booleans(), min_size=steps, max_size=steps)
-    return st.lists(rows, min_size=clips, max_size=clips).map(torch.tensor)
+    def decoder(self) -> VggDecoder:
+        torch.manual_seed(0)
+        context = DecoderContext("seen", Space((12,)), encoder().private, CONTEXT.input)
+        return VggDecoder(VggDecoder.Config(code=3, hidden=6, output_hidden=5), context).double()
 
-
-@laws
-@given(sizes, sizes, st.sampled_from(["constant", "softmax"]))
-def test_shapes_are_as_announced(clips, steps, spatial):
-    block = encoder(spatial=spatial)
-    encoded = block(Features(maps(clips, steps)))
-    assert encoded.semantic.shape == (clips, steps, 8)
-    assert encoded.private.shape == (clips, steps, *block.private.shape)
-    assert encoded.mask is None and encoded.target is None and block.target is None
-    assert decoder()(encoded, quantized(clips, steps)).shape == (clips, steps, *CONTEXT.input.shape)
-
-
-@laws
-@given(st.data(), sizes, sizes, st.booleans(), st.sampled_from(["constant", "softmax"]))
-def test_masked_steps_influence_no_other(data, clips, steps, training, spatial):
-    mask = data.draw(masks(clips, steps))
-    values = maps(clips, steps)
-    changed = values.where(mask[..., None, None, None], maps(clips, steps))
-    one, two = encoder(spatial=spatial).train(training), encoder(spatial=spatial).train(training)
-    before, after = one(Features(values, mask)), two(Features(changed, mask))
-    torch.testing.assert_close(before.semantic[mask], after.semantic[mask])
-    torch.testing.assert_close(before.private[mask], after.private[mask])
-    torch.testing.assert_close(dict(one.named_buffers()), dict(two.named_buffers()))
-
-
-@laws
-@given(sizes, sizes, st.randoms(use_true_random=False))
-def test_order_of_clips_does_not_matter(clips, steps, random):
-    order = random.sample(range(clips), clips)
-    values, codes = maps(clips, steps), quantized(clips, steps)
-    encode, decode = encoder(), decoder()
-    encoded, shuffled = encode(Features(values)), encode(Features(values[order]))
-    torch.testing.assert_close(shuffled.semantic, encoded.semantic[order])
-    torch.testing.assert_close(shuffled.private, encoded.private[order])
-    torch.testing.assert_close(decode(shuffled, codes._replace(full=codes.full[order])), decode(encoded, codes)[order])
-
-
-@pytest.mark.parametrize("masked", [False, True])
-@pytest.mark.parametrize("spatial", ["constant", "softmax"])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_gradient_reaches_every_parameter(masked, spatial, dtype):
-    encode, decode = encoder(spatial=spatial).to(dtype), decoder().to(dtype)
-    mask = torch.tensor([[True, True, False], [True, False, False]]) if masked else None
-    encoded = encode(Features(maps(2, 3).to(dtype), mask))
-    codes = quantized(2, 3)
-    output = decode(encoded, codes._replace(full=codes.full.to(dtype)))
-    (output.square().mean() + encoded.semantic.pow(3).mean()).backward()
-    for block in (encode, decode):
-        for name, parameter in block.named_parameters():
-            assert parameter.grad is not None and parameter.grad.any(), name
-
-
-def test_evaluation_twice_is_equal():
-    block, features = encoder(dropout=0.5).eval(), Features(maps(2, 3))
-    assert torch.equal(block(features).semantic, block(features).semantic)
-
-
-def test_decoder_reads_only_the_private_features_of_the_encoder():
-    encoded, codes = encoder()(Features(maps(2, 3))), quantized(2, 3)
-    stripped = Encoded(torch.full_like(encoded.semantic, torch.nan), encoded.private)
-    assert torch.equal(decoder()(encoded, codes), decoder()(stripped, codes))
+    def values(self, clips: int, steps: int) -> torch.Tensor:
+        return maps(clips, steps)
 
 
 def test_spatial_attention_against_a_loop():

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cached_property
 from pathlib import Path
 
 import attrs
 import torch
 from torch import Tensor
 
-from codaar_core.api import DataError, Extractor, Space, setting
+from codaar_core.api import DataError, Space, setting
 from codaar_core.features import pyav
-from codaar_core.nn import load_published
+from codaar_core.nn import NetworkExtractor
 from codaar_plugin_vggish.front_end import patches_of, seconds_of
 from codaar_plugin_vggish.network import VggishNetwork
 from codaar_plugin_vggish.sound_file import INSTALL, SUFFIXES, read_sound
@@ -24,7 +22,7 @@ GET_IT = (
 BATCH = 32  # seconds: what a long recording may take of memory
 
 
-class VggishExtractor(Extractor):
+class VggishExtractor(NetworkExtractor):
     """One VGGish embedding (128,) a second, after its last ReLU, without PCA and without rounding to eight bits.
 
     Seconds are cut as for the features of AVE and of arXiv 2605.12145: the first 96 of the 98 frames of each.
@@ -32,6 +30,8 @@ class VggishExtractor(Extractor):
 
     suffixes = SUFFIXES
     example = {"weights": "vggish-10086976.pth"}
+    network_type = VggishNetwork
+    get_it = GET_IT
 
     @attrs.frozen(kw_only=True)
     class Config:
@@ -49,15 +49,10 @@ class VggishExtractor(Extractor):
         """As the data sources of the released features say."""
         return "vggish-relu"
 
-    @property
-    def weights(self) -> Sequence[Path]:
-        """The file of the settings."""
-        return (Path(self.config.weights).expanduser(),)
-
     def prepare(self) -> None:
-        """Read the weights."""
+        """Check that PyAV is installed, and read the weights."""
         pyav(INSTALL)
-        self.network.eval()
+        super().prepare()
 
     @torch.inference_mode()
     def extract(self, source: Path | str) -> Tensor:
@@ -69,10 +64,3 @@ class VggishExtractor(Extractor):
 
     def _embeddings(self, seconds: Tensor) -> Tensor:
         return self.network(patches_of(seconds).float().to(self.device))
-
-    @cached_property
-    def network(self) -> VggishNetwork:
-        """VGGish; its weights are read on first use."""
-        network = VggishNetwork()
-        load_published(network, *self.weights, get_it=GET_IT)
-        return network.requires_grad_(False).to(self.device)

@@ -252,8 +252,8 @@ def one_more(weights):
         (wrong_shape, r"x.pth: embeddings.4.bias has the shape \(100,\), not \(128,\)"),
         (without_one, "x.pth lacks features.6.bias\n"),
         (one_more, "x.pth has unknown pproc.pca_means\n"),
-        (lambda weights: list(weights.values()), "x.pth holds something else than named tensors"),
-        (lambda weights: {"x": Path("x")}, "x.pth is no file of weights alone: "),
+        (lambda weights: list(weights.values()), "x.pth contains more than named tensors"),
+        (lambda weights: {"x": Path("x")}, "x.pth cannot be read as a file of tensors only: "),
     ],
 )
 def test_wrong_weights_are_told_with_where_to_get_them(change, message, weights, tmp_path):
@@ -266,7 +266,7 @@ def test_wrong_weights_are_told_with_where_to_get_them(change, message, weights,
 
 def test_missing_weights_are_told_with_where_to_get_them(tmp_path):
     pytest.importorskip("av")
-    with pytest.raises(DataError, match=f"there is no file of weights {tmp_path}/x.pth") as caught:
+    with pytest.raises(DataError, match=f"the file of weights {tmp_path}/x.pth does not exist") as caught:
         built(tmp_path / "x.pth").prepare()
     assert "vggish-10086976.pth" in caught.value.help
 

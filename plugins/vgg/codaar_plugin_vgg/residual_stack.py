@@ -7,7 +7,7 @@ from typing import Literal
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from codaar_core.nn.convolution import Convolution3x3
+from codaar_plugin_vgg.convolution import Convolution3x3
 
 Skip = Literal["activated", "plain"]
 

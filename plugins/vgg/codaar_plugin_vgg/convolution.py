@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from codaar_core.nn import winograd
+from codaar_plugin_vgg import winograd
 
 
 class Convolution3x3(nn.Conv2d):

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 import torch.nn.functional as F
+from codaar_plugin_vgg import winograd
+from codaar_plugin_vgg.convolution import Convolution3x3
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
-
-from codaar_core.nn import Convolution3x3, winograd
 
 few, cells = st.integers(1, 4), st.integers(1, 9)
 

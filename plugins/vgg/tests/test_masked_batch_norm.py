@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import torch
+from codaar_plugin_vgg.masked_batch_norm import MaskedBatchNorm2d
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
-
-from codaar_core.nn import MaskedBatchNorm2d
 
 
 def norms(channels: int) -> tuple[MaskedBatchNorm2d, nn.BatchNorm2d]:
