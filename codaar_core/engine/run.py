@@ -14,8 +14,8 @@ from codaar_core.api import Benchmark, CodaarError, DataSource
 from codaar_core.api.hooks import PROJECT, Specification
 from codaar_core.engine.assembly.build import build_benchmarks, build_component, build_data, build_model
 from codaar_core.engine.data.card import download_hint
-from codaar_core.engine.devices.processes import DistributedRanks, joined
-from codaar_core.engine.devices.runtime import SingleProcess, make_runtime
+from codaar_core.engine.devices.processes import DistributedRanks, RunRanks, connect_ranks
+from codaar_core.engine.devices.runtime import make_runtime
 from codaar_core.engine.devices.signals import Interrupted, Interruption
 from codaar_core.engine.evaluation.seen_clips import SeenClips
 from codaar_core.engine.evaluation.transfer import evaluate, make_benchmark_runs
@@ -62,8 +62,8 @@ def run(
         LockMismatch: The run would differ from ``locked``; nothing was run.
         CodaarError: The run ended early; status.json says why, and every file on disk is complete.
     """
-    with joined(plan, run_worker_rank, resume) as ranks:
-        if ranks.rank:
+    with connect_ranks(plan, run_worker_rank, resume) as ranks:
+        if isinstance(ranks, DistributedRanks) and ranks.rank > 0:
             return run_worker_rank(plan, ranks, resume)
         return _run_first_rank(plan, ranks, resume, observers, locked, write_report)
 
@@ -75,7 +75,7 @@ def run_worker_rank(plan: Plan, ranks: DistributedRanks, resume: str | None) -> 
     model = build_model(plan, dict(data.spaces)).to(runtime.device, runtime.dtype)
     benchmarks = build_benchmarks(plan, data, model.quantizer)
     split = data.split("pretrain")
-    directory = RunDirectory(Path(ranks.from_first(None)))
+    directory = RunDirectory(Path(ranks.broadcast(None)))
     with Interruption() as interruption:
         session = Session(plan, model, runtime, directory, _no_hooks(), interruption)
         benchmark_runs = make_benchmark_runs(session, benchmarks, SeenClips(split.ids, plan.evaluate.seen == "drop"))
@@ -87,7 +87,7 @@ def run_worker_rank(plan: Plan, ranks: DistributedRanks, resume: str | None) -> 
 
 def _run_first_rank(
     plan: Plan,
-    ranks: SingleProcess | DistributedRanks,
+    ranks: RunRanks,
     resume: str | None,
     observers: Sequence[object],
     locked: Path | None,
@@ -135,7 +135,7 @@ def _run_phases(
     overlap.notes += [f"pretraining: {note}" for note in split.notes]
     benchmark_runs = make_benchmark_runs(session, benchmarks, overlap)
     clock.lap("data")
-    session.runtime.tell(str(session.directory.path))
+    session.runtime.send_to_workers(str(session.directory.path))
     optimizer, done = _restored_optimizer(session, resumed)
     session.hook.codaar_run_start(
         directory=session.directory.path,

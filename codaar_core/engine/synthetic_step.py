@@ -31,7 +31,7 @@ def run_synthetic_step(plan: Plan) -> None:
         build_component(plan, block, None)
 
     with errors_at(plan, plan.data):
-        batch = runtime.place(data.synthetic(CLIPS, plan.run.seed)[range(CLIPS)], model.modalities)
+        batch = runtime.to_device(data.synthetic(CLIPS, plan.run.seed)[range(CLIPS)], model.modalities)
     encoded = {m: _encoded(plan, model, m, batch.inputs[m]) for m in model.modalities}
     with errors_at(plan, plan.quantizer):
         quantized = model.quantizer.quantize(encoded)

@@ -15,7 +15,7 @@ from codaar_core import load
 from codaar_core.api import Batch, Features, Space, Split, hook
 from codaar_core.api.hooks import PROJECT, Specification
 from codaar_core.engine.assembly.build import build_model
-from codaar_core.engine.devices.processes import DistributedRanks
+from codaar_core.engine.devices.processes import DistributedRanks, RunRanks
 from codaar_core.engine.devices.runtime import Runtime, SingleProcess
 from codaar_core.engine.devices.signals import Interruption
 from codaar_core.engine.record.run_directory import RunDirectory
@@ -87,7 +87,7 @@ class Logged:
 
 
 def take_steps(
-    ranks: SingleProcess | DistributedRanks,
+    ranks: RunRanks,
     folder: Path,
     clips: int,
     batch: int,

@@ -17,7 +17,7 @@ from codaar_core.recipe.toml.problem import CODES
 
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = (ROOT / "tests" / "messages" / "test_golden_messages.py").read_text("utf-8")
-BUILDING = ("unbuildable", "failing-component")  # in tests/engine/test_trial.py
+BUILDING = ("unbuildable", "failing-component")  # in tests/engine/test_synthetic_step.py
 
 
 @pytest.fixture(scope="module")

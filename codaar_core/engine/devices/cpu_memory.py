@@ -1,4 +1,4 @@
-"""Large tensors on the CPU: in pages of 2 MB, which go back to the system when a tensor is freed."""
+"""Memory settings of CPU runs: large tensors lie in 2 MB pages and are returned to the system when freed."""
 
 from __future__ import annotations
 
@@ -6,25 +6,29 @@ import ctypes
 import os
 import sys
 
-LARGE = 2**23  # bytes from which a block goes back at once
-MMAP_THRESHOLD = -3  # M_MMAP_THRESHOLD of malloc.h
+LARGE_BLOCK = 2**23  # bytes; smaller blocks stay in glibc's heap
+M_MMAP_THRESHOLD = -3  # value in malloc.h
 
 
 def use_large_pages() -> None:
-    """Have torch ask for pages of 2 MB; it looks at its first tensor whether it should, and never again.
+    """Make torch allocate large tensors in 2 MB pages, unless THP_MEM_ALLOC_ENABLE is already set.
 
-    Clearing pages of 4 kB costs a training step of the paper's size 5 to 14 % more CPU seconds.
+    Call this before the first tensor is created: torch reads the variable once, at its first allocation. Clearing
+    4 kB pages costs a training step of the paper's size 5 to 14 % more CPU seconds.
     """
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 
 
 def return_large_blocks() -> bool:
-    """Have glibc take every large block from the system and give it back; says whether it does.
+    """Make glibc map every block of ``LARGE_BLOCK`` bytes or more separately, so that freeing it returns the memory.
 
-    By itself it soon keeps freed blocks of up to 32 MB, between which there is no room for larger ones. Whoever sets
-    MALLOC_MMAP_THRESHOLD_ knows better.
+    By default glibc soon raises this threshold and keeps freed blocks of up to 32 MB in its heap; the gaps between
+    them are too small for larger tensors. A MALLOC_MMAP_THRESHOLD_ set by the user is respected.
+
+    Returns:
+        Whether the threshold was set; False on other systems and C libraries.
     """
     if not sys.platform.startswith("linux") or "MALLOC_MMAP_THRESHOLD_" in os.environ:
         return False
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # other C libraries have none
-    return mallopt is not None and bool(mallopt(MMAP_THRESHOLD, LARGE))
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # missing in other C libraries
+    return mallopt is not None and bool(mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK))

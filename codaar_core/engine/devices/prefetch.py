@@ -1,4 +1,4 @@
-"""Clips are read while the device computes."""
+"""Reads the next batches in a background thread while the device computes."""
 
 from __future__ import annotations
 
@@ -8,31 +8,36 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 Key = TypeVar("Key")
-Read = TypeVar("Read")
+Value = TypeVar("Value")
 
 
-def read_ahead(read: Callable[[Key], Read], places: Iterable[Key], ahead: int) -> Iterator[tuple[Key, Read]]:
-    """Each place with what is read there, in order, while one thread reads up to ``ahead`` places further.
+def read_ahead(read: Callable[[Key], Value], keys: Iterable[Key], ahead: int) -> Iterator[tuple[Key, Value]]:
+    """Yield each key with ``read(key)``, in order, while one thread reads up to ``ahead`` keys further.
 
-    What ``read`` raises is raised where its turn has come: what lies before it is given first. With nothing ahead
-    there is no thread: on a CPU, its own pool of threads would fight for the cores with the one that computes.
+    An exception of ``read`` is raised when its key is due, after all earlier keys were yielded.
+
+    Args:
+        read: Reads one key.
+        keys: Keys in reading order.
+        ahead: Number of keys to read in advance; with 0 no thread is started. Use 0 on a CPU, where torch's threads
+            in the reader would compete for the cores with the computation.
     """
     if not ahead:
-        yield from ((place, read(place)) for place in places)
+        yield from ((key, read(key)) for key in keys)
         return
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="codaar-reader") as reader:
-        waiting: deque[tuple[Key, Future[Read]]] = deque()
+        pending: deque[tuple[Key, Future[Value]]] = deque()
         try:
-            for place in places:
-                waiting.append((place, reader.submit(read, place)))
-                if len(waiting) > ahead:
-                    yield _first(waiting)
-            while waiting:
-                yield _first(waiting)
-        finally:  # whoever asks no more, waits for no more than the place that is being read
+            for key in keys:
+                pending.append((key, reader.submit(read, key)))
+                if len(pending) > ahead:
+                    yield _next_result(pending)
+            while pending:
+                yield _next_result(pending)
+        finally:  # a caller that stops early waits for the key being read only
             reader.shutdown(cancel_futures=True)
 
 
-def _first(waiting: deque[tuple[Key, Future[Read]]]) -> tuple[Key, Read]:
-    place, reading = waiting.popleft()
-    return place, reading.result()
+def _next_result(pending: deque[tuple[Key, Future[Value]]]) -> tuple[Key, Value]:
+    key, future = pending.popleft()
+    return key, future.result()

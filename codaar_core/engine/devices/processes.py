@@ -1,4 +1,4 @@
-"""The processes of one run: how they start, meet, speak to each other and end together."""
+"""The processes of one run: how they are started, connected and stopped, and their collective operations."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, TypeAlias
 
 import tomli_w
 import torch
@@ -24,130 +24,140 @@ from codaar_core.api.ranks import SingleProcess
 from codaar_core.recipe import Plan, load
 
 HOST = "127.0.0.1"
-RANK_TIMEOUT = timedelta(hours=2)  # the longest that one rank may be behind another, e.g. reading its data
-SHUTDOWN_TIMEOUT = 10.0  # seconds that the other processes have to end by themselves
+RANK_TIMEOUT = timedelta(hours=2)  # longest time that one rank may lag behind another, e.g. while it reads data
+SHUTDOWN_TIMEOUT = 10.0  # seconds that worker processes have to exit by themselves
+UNKNOWN_FAILURE = "another process of the run has ended"
 
 
 class RankLost(CodaarError):
-    """A process of the run cannot reach the others any more."""
+    """This process can no longer reach the other ranks of the run."""
 
 
 class DistributedRanks:
-    """The ranks of a run of several processes, over torch.distributed.
+    """The ranks of a run with several processes, connected by torch.distributed.
 
     Args:
-        local: Number among the ranks of this machine.
-        fate: Says why the others cannot be reached, once they cannot.
+        local_rank: Rank among the processes on this machine.
+        describe_failure: Called when a collective fails; returns why the other ranks cannot be reached.
     """
 
-    def __init__(self, local: int, fate: Callable[[], str] = lambda: "another process of the run has ended") -> None:
-        self.local = local
-        self.fate = fate
+    def __init__(self, local_rank: int, describe_failure: Callable[[], str] = lambda: UNKNOWN_FAILURE) -> None:
+        self.local_rank = local_rank
+        self.describe_failure = describe_failure
         self.rank = dist.get_rank()
         self.size = dist.get_world_size()
 
     def sum(self, value: Tensor) -> Tensor:
-        """The sum over all ranks; its gradient is the sum of the ranks' gradients."""
-        return _Sum.apply(value, self)
+        """Return the sum over all ranks; its gradient is the sum of the ranks' gradients."""
+        return _SumOverRanks.apply(value, self)
 
     def gather(self, value: Tensor) -> Tensor:
-        """All ranks' tensors joined on the first axis: the sum of tensors that are zero but for the own part."""
-        lengths = self.lengths(len(value))
-        own = value.to(torch.uint8) if value.dtype == torch.bool else value
-        before, after = sum(lengths[: self.rank]), sum(lengths[self.rank + 1 :])
-        shape = own.shape[1:]
-        joined = self.sum(torch.cat([own.new_zeros(before, *shape), own, own.new_zeros(after, *shape)]))
-        return joined.to(value.dtype)
+        """Return all ranks' tensors concatenated on the first axis; their lengths may differ.
 
-    def lengths(self, own: int) -> list[int]:
-        """Every rank's number, by way of the host: no device is waited for."""
+        Computed as a differentiable sum of tensors that are zero outside this rank's rows.
+        """
+        lengths = self.gather_int(len(value))
+        rows = value.to(torch.uint8) if value.dtype == torch.bool else value
+        before, after = sum(lengths[: self.rank]), sum(lengths[self.rank + 1 :])
+        shape = rows.shape[1:]
+        total = self.sum(torch.cat([rows.new_zeros(before, *shape), rows, rows.new_zeros(after, *shape)]))
+        return total.to(value.dtype)
+
+    def gather_int(self, number: int) -> list[int]:
+        """Return every rank's number; exchanged between the hosts, so it does not synchronise with the device."""
         numbers = torch.zeros(self.size, dtype=torch.int64)
-        numbers[self.rank] = own
-        self.add_up([numbers])
+        numbers[self.rank] = number
+        self.all_reduce([numbers])
         return numbers.tolist()
 
-    def add_up(self, tensors: Sequence[Tensor]) -> None:
-        """Replace each tensor by its sum over all ranks."""
+    def all_reduce(self, tensors: Sequence[Tensor]) -> None:
+        """Replace each tensor in place by its sum over all ranks."""
         with self._exchange():
             for work in [dist.all_reduce(tensor, async_op=True) for tensor in tensors]:
                 work.wait()
 
-    def collect(self, own: dict[str, Any]) -> dict[str, Any]:
-        """What all ranks have, under different keys; picklable, on the host."""
+    def merge(self, values: dict[str, Any]) -> dict[str, Any]:
+        """Return the union of all ranks' dictionaries, whose keys are disjoint and whose values can be pickled."""
         parts: list[dict[str, Any]] = [{}] * self.size
         with self._exchange():
-            dist.all_gather_object(parts, own)
+            dist.all_gather_object(parts, values)
         return {key: value for part in parts for key, value in part.items()}
 
-    def from_first(self, words: str | None) -> str:
-        """What rank zero says; the others bring None."""
-        said = [words]
+    def broadcast(self, text: str | None) -> str:
+        """Return the text that rank zero passes; the other ranks pass None."""
+        texts = [text]
         with self._exchange():
-            dist.broadcast_object_list(said)
-        return str(said[0])
+            dist.broadcast_object_list(texts)
+        return str(texts[0])
 
     @contextmanager
     def _exchange(self) -> Iterator[None]:
         try:
             yield
-        except RuntimeError as error:  # what a collective raises when a rank is gone
-            raise RankLost(self.fate(), "`--resume auto` goes on from the last checkpoint") from error
+        except RuntimeError as error:  # raised by a collective when a rank is gone
+            help = "`--resume auto` continues from the last checkpoint"
+            raise RankLost(self.describe_failure(), help) from error
 
 
-class _Sum(torch.autograd.Function):
+RunRanks: TypeAlias = SingleProcess | DistributedRanks
+"""The ranks of any run."""
+
+
+class _SumOverRanks(torch.autograd.Function):
     @staticmethod
     def forward(context: Any, value: Tensor, ranks: DistributedRanks) -> Tensor:
         context.ranks = ranks
         total = value.clone(memory_format=torch.contiguous_format)
-        ranks.add_up([total])
+        ranks.all_reduce([total])
         return total
 
     @staticmethod
     def backward(context: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        return _Sum.apply(gradient, context.ranks), None
+        return _SumOverRanks.apply(gradient, context.ranks), None
 
 
 @contextmanager
-def joined(
-    plan: Plan, run_worker_rank: Callable[..., Any], *arguments: Any
-) -> Iterator[SingleProcess | DistributedRanks]:
-    """Meet the other processes of the run: those of torchrun where it started this one, else those started here.
+def connect_ranks(plan: Plan, run_worker_rank: Callable[..., Any], *arguments: Any) -> Iterator[RunRanks]:
+    """Connect this process to the other ranks of the run, and disconnect at the end.
+
+    Under torchrun these are the processes that torchrun started. Otherwise ranks 1, 2, ... are started here and this
+    process is rank zero.
 
     Args:
-        plan: Says how many.
-        run_worker_rank: What a process that is started here does: ``run_worker_rank(plan, ranks, *arguments)``.
+        plan: Its ``device.processes`` is the number of ranks.
+        run_worker_rank: Called in each started process as ``run_worker_rank(plan, ranks, *arguments)``.
         arguments: Must be picklable.
 
     Raises:
-        CodaarError: Another process failed; the message is its own.
+        CodaarError: Another process failed; the message is that of the other process.
     """
     backend = _backend(plan.device.on)
     if dist.is_torchelastic_launched():
-        with _group(backend):
+        with _process_group(backend):
             yield DistributedRanks(int(os.environ["LOCAL_RANK"]))
     elif plan.device.processes == 1:
         yield SingleProcess()
     else:
         with (
-            _worker_processes(plan, run_worker_rank, arguments) as (meeting, fate),
-            _group(backend, store=meeting, rank=0, world_size=plan.device.processes),
+            _worker_processes(plan, run_worker_rank, arguments) as (store, describe_failure),
+            _process_group(backend, store=store, rank=0, world_size=plan.device.processes),
         ):
-            yield DistributedRanks(0, fate)
+            yield DistributedRanks(0, describe_failure)
 
 
 def is_first() -> bool:
-    """Whether this process reports: it was not started by torchrun, or is its rank zero."""
+    """Whether this process reports to the user: it is rank zero of torchrun, or was not started by torchrun."""
     return not dist.is_torchelastic_launched() or os.environ["RANK"] == "0"
 
 
 def _backend(on: str) -> str:
-    """Numbers of the host travel by gloo, those of a GPU by nccl."""
+    """Backend of torch.distributed: gloo for CPU tensors, nccl for CUDA tensors."""
     return "cpu:gloo,cuda:nccl" if on in ("auto", "cuda") and torch.cuda.is_available() else "gloo"
 
 
 @contextmanager
-def _group(backend: str, **meeting: Any) -> Iterator[None]:
-    dist.init_process_group(backend, timeout=RANK_TIMEOUT, **meeting)
+def _process_group(backend: str, **rendezvous: Any) -> Iterator[None]:
+    dist.init_process_group(backend, timeout=RANK_TIMEOUT, **rendezvous)
     try:
         yield
     finally:
@@ -160,74 +170,81 @@ def _worker_processes(
 ) -> Iterator[tuple[dist.Store, Callable[[], str]]]:
     """Start ranks 1, 2, ... on this machine; they end with this process, which is rank 0.
 
-    Gives where they meet, and what says why they ended.
+    Yields the store at which the ranks meet, and a function that returns why a worker ended.
     """
     context = multiprocessing.get_context("spawn")
-    complaints = context.SimpleQueue()
-    meeting = dist.TCPStore(HOST, 0, plan.device.processes, is_master=True, wait_for_workers=False)
+    failures = context.SimpleQueue()
+    store = dist.TCPStore(HOST, 0, plan.device.processes, is_master=True, wait_for_workers=False)
     with TemporaryDirectory() as folder:
-        recipe = Path(folder) / "resolved.toml"  # what a plan was loaded from may stand for other plans too
+        recipe = Path(folder) / "resolved.toml"  # the source file of a plan may define other plans too, e.g. a sweep
         recipe.write_text(tomli_w.dumps(plan.resolved), "utf-8")
-        others = [
+        workers = [
             context.Process(
-                target=_worker_main,
-                args=(rank, meeting.port, recipe, run_worker_rank, arguments, complaints),
-                daemon=True,
+                target=_worker_main, args=(rank, store.port, recipe, run_worker_rank, arguments, failures), daemon=True
             )
             for rank in range(1, plan.device.processes)
         ]
-        for other in others:
-            other.start()
+        for worker in workers:
+            worker.start()
         try:
-            _await(others, meeting)
-            yield meeting, partial(_why_ended, others, complaints)
+            _wait_until_started(workers, store)
+            yield store, partial(_describe_failure, workers, failures)
         finally:
-            _wait_for(others)
+            _stop(workers)
 
 
-def _why_ended(others: Sequence[Any], complaints: Any) -> str:
-    """What the first of the others complained of, or the signal that ended one of them."""
-    codes = _wait_for(others)
-    if not complaints.empty():
-        return complaints.get()
-    signals = {rank: signal.Signals(-code).name for rank, code in enumerate(codes, 1) if code is not None and code < 0}
-    ended = [f"process {rank} of the run was ended by {name}" for rank, name in signals.items()]
-    return ended[0] if ended else "another process of the run has ended"
+def _describe_failure(workers: Sequence[Any], failures: Any) -> str:
+    """Return the first failure that a worker reported, or the signal that ended one."""
+    exit_codes = _stop(workers)
+    if not failures.empty():
+        return failures.get()
+    for rank, code in enumerate(exit_codes, 1):
+        if code is not None and code < 0:
+            return f"process {rank} of the run was ended by {signal.Signals(-code).name}"
+    return UNKNOWN_FAILURE
 
 
-def _await(others: Sequence[Any], meeting: dist.Store) -> None:
-    """Wait until all are there; one that cannot start would be waited for in vain."""
-    while not meeting.check([f"here/{rank}" for rank in range(1, len(others) + 1)]):
-        if not all(other.is_alive() for other in others):
+def _wait_until_started(workers: Sequence[Any], store: dist.Store) -> None:
+    """Wait until every worker has connected.
+
+    Raises:
+        RuntimeError: A worker ended before it connected.
+    """
+    while not store.check([f"here/{rank}" for rank in range(1, len(workers) + 1)]):
+        if not all(worker.is_alive() for worker in workers):
             raise RuntimeError(
                 "a process of the run ended before it began: a script needs `if __name__ == '__main__':`"
             )
         time.sleep(0.05)
 
 
-def _wait_for(others: Sequence[Any]) -> list[int | None]:
-    """Let the others end by themselves, for a while; gives their exit codes, None for those that did not."""
-    until = time.monotonic() + SHUTDOWN_TIMEOUT
-    for other in others:
-        other.join(max(0.0, until - time.monotonic()))
-    codes = [other.exitcode for other in others]
-    for other in others:
-        other.kill()
-    return codes
+def _stop(workers: Sequence[Any]) -> list[int | None]:
+    """Wait ``SHUTDOWN_TIMEOUT`` for the workers to exit, then kill the rest.
+
+    Returns:
+        Exit codes; None for a worker that had to be killed.
+    """
+    deadline = time.monotonic() + SHUTDOWN_TIMEOUT
+    for worker in workers:
+        worker.join(max(0.0, deadline - time.monotonic()))
+    exit_codes = [worker.exitcode for worker in workers]
+    for worker in workers:
+        worker.kill()
+    return exit_codes
 
 
 def _worker_main(
-    rank: int, port: int, recipe: Path, run_worker_rank: Callable[..., Any], arguments: Any, complaints: Any
+    rank: int, port: int, recipe: Path, run_worker_rank: Callable[..., Any], arguments: Any, failures: Any
 ) -> None:
-    """The life of a process that was started here."""
+    """Main function of a worker process."""
     try:
         plan = load(recipe)
-        meeting = dist.TCPStore(HOST, port, plan.device.processes, is_master=False)
-        meeting.set(f"here/{rank}", "yes")
-        with _group(_backend(plan.device.on), store=meeting, rank=rank, world_size=plan.device.processes):
+        store = dist.TCPStore(HOST, port, plan.device.processes, is_master=False)
+        store.set(f"here/{rank}", "yes")
+        with _process_group(_backend(plan.device.on), store=store, rank=rank, world_size=plan.device.processes):
             run_worker_rank(plan, DistributedRanks(rank), *arguments)
-    except (RankLost, KeyboardInterrupt):  # another process has its reasons, and tells them
+    except (RankLost, KeyboardInterrupt):  # the process that caused this reports it
         raise SystemExit(1) from None
     except Exception as error:
-        complaints.put(f"process {rank} of the run failed: {getattr(error, 'message', None) or repr(error)}")
+        failures.put(f"process {rank} of the run failed: {getattr(error, 'message', None) or repr(error)}")
         raise SystemExit(1) from None

@@ -1,24 +1,28 @@
-"""Ctrl-C and a scheduler's SIGTERM, honoured between two steps so that no state is half-updated."""
+"""SIGINT (Ctrl-C) and a scheduler's SIGTERM, handled between two steps so that no state is half-updated."""
 
 from __future__ import annotations
 
 import signal
 import threading
 import time
+from collections.abc import Callable
 from types import FrameType, TracebackType
+from typing import Any, TypeAlias
 
 from codaar_core.api import CodaarError
 
-ECHO = 1.0  # seconds within which a signal says nothing new: torchrun and schedulers pass on what all have got already
+ECHO = 1.0  # seconds; torchrun and schedulers send a process that already got the signal the same signal again
+
+Handler: TypeAlias = Callable[[int, FrameType | None], Any] | int | signal.Handlers | None
 
 
 class Interrupted(CodaarError):
-    """The user or a scheduler ended the run; what was reached is on disk.
+    """A signal ended the run; everything up to that step is on disk.
 
     Args:
         message: What was interrupted.
-        help: How to go on.
-        by: The signal that came in.
+        help: How to continue.
+        by: Number of the signal.
     """
 
     exit_code = 128 + signal.SIGINT
@@ -29,10 +33,10 @@ class Interrupted(CodaarError):
 
 
 class StoppedAtOnce(KeyboardInterrupt):
-    """A second signal came in; the last checkpoint is on disk.
+    """A second signal ended the run immediately; the last checkpoint is on disk.
 
     Args:
-        by: The signal.
+        by: Number of the signal.
     """
 
     def __init__(self, by: int) -> None:
@@ -41,34 +45,43 @@ class StoppedAtOnce(KeyboardInterrupt):
 
 
 class Interruption:
-    """While active, the first signal asks for a stop, and one that comes later than its echo stops at once."""
+    """Signal handler: the first signal requests a stop, one more than ``ECHO`` seconds later stops immediately.
+
+    Attributes:
+        by: Number of the first signal; 0 while there is none.
+    """
 
     def __init__(self) -> None:
-        self.by = 0  # the signal that asked for it, none yet
-        self._since = 0.0
-        self._before: dict[int, object] = {}
+        self.by = 0
+        self._received_at = 0.0
+        self._previous_handlers: dict[int, Handler] = {}
 
     def __enter__(self) -> Interruption:
         if threading.current_thread() is threading.main_thread():
-            self._before = {each: signal.signal(each, self._note) for each in (signal.SIGINT, signal.SIGTERM)}
+            signals = (signal.SIGINT, signal.SIGTERM)
+            self._previous_handlers = {number: signal.signal(number, self._handle) for number in signals}
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        for each, handler in self._before.items():
-            signal.signal(each, handler)
+        for number, handler in self._previous_handlers.items():
+            signal.signal(number, handler)
 
-    def _note(self, number: int, frame: FrameType | None) -> None:
+    def _handle(self, number: int, frame: FrameType | None) -> None:
         now = time.monotonic()
         if not self.by:
-            self.by, self._since = number, now
-        elif now - self._since > ECHO:
+            self.by, self._received_at = number, now
+        elif now - self._received_at > ECHO:
             raise StoppedAtOnce(number)
 
     def check(self, where: str, help: str) -> None:
-        """Stop here if asked to.
+        """Raise ``Interrupted`` if a signal was received.
+
+        Args:
+            where: Completes the message "interrupted ...".
+            help: How to continue.
 
         Raises:
-            Interrupted: A signal came in.
+            Interrupted: A signal was received.
         """
         if self.by:
             raise Interrupted(f"interrupted {where}", help, self.by)

@@ -131,7 +131,7 @@ class BenchmarkRun:
         seeds, hook, tested = self.seeds, self.session.hook, self.modalities
         hook.codaar_benchmark_start(benchmark=self.bench.name, heads=len(seeds) * len(tested))
         test = {modality: self.encode("test", modality) for modality in tested}
-        heads = self.session.runtime.shared_out(tested, lambda modality: self.trained_heads(modality, test))
+        heads = self.session.runtime.map_over_ranks(tested, lambda modality: self.trained_heads(modality, test))
         if not self.session.runtime.is_first:
             return []
         scores = []

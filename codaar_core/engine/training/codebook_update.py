@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from codaar_core.api import AlignmentStep, CodaarError, Encoded, Quantized, Quantizer, Ranks
-from codaar_core.engine.devices.runtime import widest
+from codaar_core.engine.devices.runtime import widest_float
 
 
 @torch.no_grad()
@@ -78,7 +78,7 @@ def statistics(quantized: Mapping[str, Quantized], size: int, ranks: Ranks) -> d
     values: dict[str, Tensor] = {}
     for modality, codes in quantized.items():
         real = codes.real()
-        counted = real.flatten().to(widest(real.device))
+        counted = real.flatten().to(widest_float(real.device))
         uses = counted.new_zeros(size).index_add_(0, codes.indices.flatten(), counted)
         share = ranks.sum(uses)
         share = share / share.sum()
@@ -97,5 +97,5 @@ def _agreement(one: Quantized, other: Quantized, ranks: Ranks) -> Tensor:
     for codes in (one, other):
         if codes.mask is not None:
             real = real & codes.mask[:, :length]
-    same, steps = ranks.sum(torch.stack([(equal & real).sum(), real.sum()])).to(widest(real.device))
+    same, steps = ranks.sum(torch.stack([(equal & real).sum(), real.sum()])).to(widest_float(real.device))
     return same / steps

@@ -39,7 +39,7 @@ def pretrain(session: Session, split: Split, optimizer: torch.optim.Optimizer, d
         session.hook.codaar_epoch_start(epoch=epoch, epochs=plan.run.epochs, steps=schedule.steps)
         set_learning_rate(optimizer, plan.optimizer, epoch)
         for (step, _), batch in runtime.batches(read, schedule.batches(plan.run.seed, epoch, done), model.modalities):
-            if number := runtime.agreed(session.interruption.by):
+            if number := runtime.max_over_ranks(session.interruption.by):
                 save_and_interrupt(session, optimizer, guard, step, number)
             torch.manual_seed(derive_seed(plan.run.seed, "step", step, ranks.rank))
             generator = generator_of(plan.run.seed, "shared", step)
@@ -60,7 +60,7 @@ def pretrain(session: Session, split: Split, optimizer: torch.optim.Optimizer, d
             runtime.average_gradients(model.parameters())
             session.scale.down(model.parameters())
             norm, skipped = session.scale.judge(clip_gradients(model, plan.optimizer.clip))
-            values = runtime.averaged({**terms, "total": total, "grad_norm": norm})
+            values = runtime.mean_over_ranks({**terms, "total": total, "grad_norm": norm})
             guard.judge(epoch, step, values, skipped)
             optimizer.step()
             optimizer.zero_grad()

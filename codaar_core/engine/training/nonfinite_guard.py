@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 import torch
 from torch import Tensor, nn
 
-from codaar_core.engine.devices.runtime import to_numbers, widest
+from codaar_core.engine.devices.runtime import to_numbers, widest_float
 
 
 class NonfiniteGuard:
@@ -37,7 +37,7 @@ class NonfiniteGuard:
         """Look at the losses and the norm of the gradient, before the optimizer steps; this one may be ``skipped``."""
         finite = torch.stack(list(values.values())).isfinite().all()
         place = {"epoch": epoch, "step": step}
-        seen = {name: finite.new_full((), at, dtype=widest(finite.device)) for name, at in place.items()} | dict(values)
+        seen = {name: finite.new_full((), at, dtype=widest_float(finite.device)) for name, at in place.items()} | dict(values)
         self.first = {name: self.first.get(name, value).where(self.failed > 0, value) for name, value in seen.items()}
         self.failed = self.failed.where(finite, 1.0)
         self.undone = self.failed.where(~skipped, 1.0)

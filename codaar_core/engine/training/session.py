@@ -32,7 +32,7 @@ class Session:
 
     @scale.default
     def _scale(self) -> LossScale:
-        return LossScale(self.runtime.device, self.runtime.narrow)
+        return LossScale(self.runtime.device, self.runtime.autocast_dtype)
 
     def extra_state(self) -> dict[str, Tensor]:
         """State that a checkpoint keeps in addition to model and optimizers: loss scale and sums of the epoch."""
