@@ -16,7 +16,7 @@ from codaar_core.api import Batch, Features, Space, Split, hook
 from codaar_core.api.hooks import PROJECT, Specification
 from codaar_core.engine.assembly.build import build_model
 from codaar_core.engine.devices.processes import DistributedRanks, RunRanks
-from codaar_core.engine.devices.runtime import Runtime, SingleProcess
+from codaar_core.engine.devices.runtime import Runtime
 from codaar_core.engine.devices.signals import Interruption
 from codaar_core.engine.record.run_directory import RunDirectory
 from codaar_core.engine.training.loop import pretrain

@@ -1,4 +1,4 @@
-"""From the first step that fails nothing changes any more, and the host need not look at once."""
+"""From the first non-finite step on, weights, buffers and optimizer state stay as they were before it."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from codaar_core.engine.training.nonfinite_guard import NonfiniteGuard
 
 
 def trained(breaks_at: int | None, broken: str, dtype: torch.dtype) -> tuple[dict[str, torch.Tensor], NonfiniteGuard]:
-    """A model after six steps; at one of them a value becomes NaN, and with it gradients and a buffer."""
+    """Train six steps; at step ``breaks_at`` the input is NaN, and so are loss, gradients and a buffer."""
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3)).to(dtype)
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.1, fused=True)
-    health = NonfiniteGuard(model, optimizer)
+    guard = NonfiniteGuard(model, optimizer)
     for step in range(6):
-        health.begin()
+        guard.begin_step()
         x = torch.randn(4, 3, generator=torch.Generator().manual_seed(step)).to(dtype)
         if step == breaks_at:
             x = x * torch.nan
@@ -25,61 +25,61 @@ def trained(breaks_at: int | None, broken: str, dtype: torch.dtype) -> tuple[dic
         loss.backward()
         finite = torch.zeros((), dtype=dtype)
         values = {"loss": finite, "grad_norm": loss} if broken == "gradient" else {"loss": loss}
-        health.judge(1, step, values, skipped=torch.tensor(False))
+        guard.check(1, step, values, skipped=torch.tensor(False))
         optimizer.step()
-        health.end()
+        guard.end_step()
         if step + 1 == breaks_at:
             before = {name: value.clone() for name, value in model.state_dict().items()}
     if breaks_at is None:
-        return model.state_dict(), health
+        return model.state_dict(), guard
     after = model.state_dict()
     assert all(torch.equal(before[name], after[name]) for name in after)
     assert all(torch.isfinite(moment).all() for state in optimizer.state.values() for moment in state.values())
     assert {float(state["step"]) for state in optimizer.state.values()} == {float(breaks_at)}
-    return after, health
+    return after, guard
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("broken", ["loss", "gradient"])
 @pytest.mark.parametrize("step", [1, 3, 5])
-def test_the_state_is_that_before_the_step_that_failed(step, broken, dtype):
-    _, health = trained(step, broken, dtype)
-    failure = health.failure()
+def test_state_is_frozen_at_first_nonfinite_step(step, broken, dtype):
+    _, guard = trained(step, broken, dtype)
+    failure = guard.failure()
     assert (failure["epoch"], failure["step"]) == (1, step)
     assert failure["loss"] == 0 if broken == "gradient" else failure["loss"] != failure["loss"]
 
 
-def test_a_healthy_run_changes_and_reports_nothing():
-    state, health = trained(None, "loss", torch.float32)
-    assert health.failure() is None
+def test_finite_run_trains_and_reports_no_failure():
+    state, guard = trained(None, "loss", torch.float32)
+    assert guard.failure() is None
     assert state["1.num_batches_tracked"] == 6
 
 
 @pytest.mark.parametrize("breaks_at", [0, 2])
-def test_what_losses_keep_and_train_by_themselves_is_put_back(breaks_at):
-    """They change it before the step is judged: an estimator with its optimizer, and a teacher that follows."""
+def test_state_owned_by_losses_is_restored(breaks_at):
+    """It changes before the check: an estimator with its own optimizer, and a moving-average teacher."""
     torch.manual_seed(0)
     model = nn.ModuleDict({name: nn.Linear(2, 2) for name in ("student", "teacher", "estimator")})
     model["teacher"].requires_grad_(False)
     optimizer = torch.optim.Adam(model["student"].parameters(), lr=0.1, fused=True)
-    own = torch.optim.Adam(model["estimator"].parameters(), lr=0.1)
-    health = NonfiniteGuard(model, optimizer, [own])
+    loss_optimizer = torch.optim.Adam(model["estimator"].parameters(), lr=0.1)
+    guard = NonfiniteGuard(model, optimizer, [loss_optimizer])
     for step in range(4):
         if step == breaks_at:
             before = {name: value.clone() for name, value in model.state_dict().items()}
-        health.begin()
+        guard.begin_step()
         x = torch.ones(3, 2) * (torch.nan if step == breaks_at else 1.0)
         with torch.no_grad():
             model["teacher"].weight.lerp_(model["student"].weight + 1, 0.5)
-        own.zero_grad()
+        loss_optimizer.zero_grad()
         model["estimator"](x).square().sum().backward()
-        own.step()
+        loss_optimizer.step()
         optimizer.zero_grad()
         loss = model["student"](x).square().sum()
         loss.backward()
-        health.judge(0, step, {"loss": loss.detach()}, skipped=torch.tensor(False))
+        guard.check(0, step, {"loss": loss.detach()}, skipped=torch.tensor(False))
         optimizer.step()
-        health.end()
+        guard.end_step()
     assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
-    moments = [each for state in own.state.values() for each in state.values()]
+    moments = [each for state in loss_optimizer.state.values() for each in state.values()]
     assert moments and all(each.isfinite().all() for each in moments)

@@ -57,7 +57,7 @@ class Model(nn.Module):
             for module in part.modules():
                 if isinstance(module, RankAware):
                     module.join(ranks)
-        for optimizer in self.own_optimizers():
+        for optimizer in self.loss_optimizers():
             optimizer.register_step_pre_hook(lambda optimizer, *_: _average(optimizer, ranks))
 
     def encode(self, inputs: Mapping[str, Features]) -> dict[str, Encoded]:
@@ -77,7 +77,7 @@ class Model(nn.Module):
         codes = self.quantizer.decodable(quantized)
         return {m: decoder(encoded[m], codes[m]) for m, decoder in self.decoders.items()}
 
-    def own_optimizers(self) -> list[Optimizer]:
+    def loss_optimizers(self) -> list[Optimizer]:
         """Those of the losses that train an estimator by themselves."""
         return [loss.optimizer for loss in self.named_losses().values() if loss.optimizer is not None]
 

@@ -1,1 +1,1 @@
-"""Pretraining: the loop, the codebook update, and what guards a step."""
+"""Pretraining: the loop, the codebook update, checkpoints and the checks of each step."""

@@ -1,4 +1,4 @@
-"""Which clips are read at which step, and by which rank."""
+"""Assigns the clips of a split to steps and ranks."""
 
 from __future__ import annotations
 
@@ -14,21 +14,37 @@ from codaar_core.engine.devices.runtime import generator_of
 
 @attrs.frozen
 class BatchSchedule:
-    """Cuts a split into batches, in a new order every epoch; the order follows from the seed, also after a resume."""
+    """Divides a split into batches, in a new order every epoch. The order depends on the seed and the epoch only.
+
+    Attributes:
+        clips: Number of clips of the split.
+        batch: Clips of a batch, over all ranks.
+        steps: Steps of an epoch.
+    """
 
     clips: int
     batch: int
-    steps: int  # in an epoch
+    steps: int
 
     @classmethod
     def of(cls, clips: int, batch: int) -> BatchSchedule:
-        """Cut ``clips`` into batches; the last one of an epoch may be smaller."""
+        """Make the schedule of a split; the last batch of an epoch may be smaller.
+
+        Raises:
+            CodaarError: The split has no clips.
+        """
         if clips == 0:
             raise CodaarError("the pretraining split is empty")
         return cls(clips, batch, math.ceil(clips / batch))
 
     def batches(self, seed: int, epoch: int, done: int) -> Iterator[tuple[int, list[int]]]:
-        """Step numbers (from 0, over the whole run) and clip indices of an epoch, without the steps already done."""
+        """Yield the step number (from 0, over the whole run) and the clip indices of each step of an epoch.
+
+        Args:
+            seed: Seed of the run.
+            epoch: Number of the epoch, from 0.
+            done: Steps of the run already done, which are left out.
+        """
         order = torch.randperm(self.clips, generator=generator_of(seed, "order", epoch)).tolist()
         for position in range(self.steps):
             step = epoch * self.steps + position
@@ -37,9 +53,14 @@ class BatchSchedule:
 
 
 def own_clips(split: Split, ranks: Ranks, step: tuple[int, Sequence[int]]) -> Batch:
-    """Read this rank's share of a batch: consecutive clips of it.
+    """Read this rank's clips of a batch: a contiguous part of it.
 
-    If a batch has fewer clips than there are ranks, a rank without clips reads one and masks all its steps.
+    If a batch has fewer clips than there are ranks, a rank without clips reads one and masks all its time steps.
+
+    Args:
+        split: The pretraining split.
+        ranks: The ranks that share the batch.
+        step: Step number and clip indices, as yielded by ``BatchSchedule.batches``.
     """
     _, indices = step
     start, end = (len(indices) * rank // ranks.size for rank in (ranks.rank, ranks.rank + 1))

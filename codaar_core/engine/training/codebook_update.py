@@ -1,4 +1,4 @@
-"""What happens to the codebooks after each step, and the statistics that say how they are used."""
+"""The codebook update of a training step, and statistics of how codebooks are used."""
 
 from __future__ import annotations
 
@@ -21,7 +21,19 @@ def update_codebooks(
     generator: torch.Generator,
     ranks: Ranks,
 ) -> None:
-    """Mix the targets, update, adjust, reset: in this order, once a step."""
+    """Update the codebooks once, in this order: mix the targets, update, adjust the codebooks, reset dead codewords.
+
+    Args:
+        quantizer: Owns the codebooks.
+        align: Alignment steps, applied in order.
+        encoded: Latents of this rank's clips, by modality.
+        quantized: Codes of these latents, by modality.
+        generator: Same state on all ranks.
+        ranks: The ranks over which statistics are summed.
+
+    Raises:
+        CodaarError: An alignment step returned other modalities or shapes.
+    """
     targets = {m: record.semantic.detach() for m, record in encoded.items()}
     for step in align:
         targets = _mix_paired(step, targets, encoded)
@@ -34,16 +46,17 @@ def update_codebooks(
 def _mix_paired(
     step: AlignmentStep, targets: Mapping[str, Tensor], encoded: Mapping[str, Encoded]
 ) -> dict[str, Tensor]:
-    """Mix the time steps that all modalities have; the others stay as they are."""
+    """Mix the time steps present in all modalities; the others keep their targets."""
     length = min(target.shape[1] for target in targets.values())
     paired = {m: target[:, :length].flatten(0, 1) for m, target in targets.items()}
-    mixed = _checked(step, "mix", paired, step.mix(paired))
+    mixed = _require_same_shapes(step, "mix", paired, step.mix(paired))
     masks = [record.mask[:, :length] for record in encoded.values() if record.mask is not None]
     present = torch.stack(masks).all(0).flatten() if masks else None
-    return {m: _put_back(targets[m], paired[m], mixed[m], present) for m in targets}
+    return {m: _replace_paired(targets[m], paired[m], mixed[m], present) for m in targets}
 
 
-def _put_back(target: Tensor, paired: Tensor, mixed: Tensor, present: Tensor | None) -> Tensor:
+def _replace_paired(target: Tensor, paired: Tensor, mixed: Tensor, present: Tensor | None) -> Tensor:
+    """Put mixed time steps (B * shortest T, D) into ``target`` (B, T, D), except where not ``present``."""
     batch, length, width = target.shape
     if present is not None:
         mixed = torch.where(present[:, None], mixed, paired)
@@ -53,14 +66,18 @@ def _put_back(target: Tensor, paired: Tensor, mixed: Tensor, present: Tensor | N
 
 def _adjusted(align: Sequence[AlignmentStep], codebooks: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
     for step in align:
-        codebooks = _checked(step, "adjust", codebooks, step.adjust(codebooks))
+        codebooks = _require_same_shapes(step, "adjust", codebooks, step.adjust(codebooks))
     return codebooks
 
 
-def _checked(
+def _require_same_shapes(
     step: AlignmentStep, function: str, given: Mapping[str, Tensor], returned: Mapping[str, Tensor]
 ) -> Mapping[str, Tensor]:
-    """A step must return one tensor a modality, shaped as the one it was given."""
+    """Return ``returned``.
+
+    Raises:
+        CodaarError: It does not have one tensor for each modality of ``given``, in the same shape.
+    """
     name = f"{type(step).__name__}.{function}"
     if not isinstance(returned, Mapping) or set(returned) != set(given):
         got = sorted(returned) if isinstance(returned, Mapping) else type(returned).__name__
@@ -74,23 +91,33 @@ def _checked(
 
 @torch.no_grad()
 def statistics(quantized: Mapping[str, Quantized], size: int, ranks: Ranks) -> dict[str, Tensor]:
-    """Codewords in use and perplexity of one batch by modality, and index agreement by pair, as device scalars."""
+    """Compute how one batch, over all ranks, uses the codebooks.
+
+    Args:
+        quantized: Codes of this rank's clips, by modality.
+        size: Number of codewords K.
+        ranks: The ranks over which counts are summed.
+
+    Returns:
+        Scalars on the device: ``used.M`` (codewords in use), ``perplexity.M`` (exponential of the entropy of codeword
+        frequencies) and ``agreement.M-N`` (share of time steps with equal indices in both modalities).
+    """
     values: dict[str, Tensor] = {}
     for modality, codes in quantized.items():
         real = codes.real()
         counted = real.flatten().to(widest_float(real.device))
         uses = counted.new_zeros(size).index_add_(0, codes.indices.flatten(), counted)
-        share = ranks.sum(uses)
-        share = share / share.sum()
-        values[f"used.{modality}"] = (share > 0).sum().to(share.dtype)
-        values[f"perplexity.{modality}"] = torch.special.entr(share).sum().exp()
+        frequency = ranks.sum(uses)
+        frequency = frequency / frequency.sum()
+        values[f"used.{modality}"] = (frequency > 0).sum().to(frequency.dtype)
+        values[f"perplexity.{modality}"] = torch.special.entr(frequency).sum().exp()
     for one, other in combinations(quantized, 2):
         values[f"agreement.{one}-{other}"] = _agreement(quantized[one], quantized[other], ranks)
     return values
 
 
 def _agreement(one: Quantized, other: Quantized, ranks: Ranks) -> Tensor:
-    """Share of time steps at which two modalities select the same index."""
+    """Share of the time steps present in both modalities at which they select the same index."""
     length = min(one.indices.shape[1], other.indices.shape[1])
     equal = one.indices[:, :length] == other.indices[:, :length]
     real = torch.ones_like(equal)

@@ -1,4 +1,4 @@
-"""Compiling the parts of a model where that is possible."""
+"""Compiles encoders and decoders with torch.compile."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from codaar_core.engine.assembly.model import Model
 
 
 def compile_parts(model: Model, device: torch.device) -> None:
-    """Compile encoders and decoders in place; where torch has no compiler to work with, say so and go on without."""
+    """Compile encoders and decoders in place; where torch cannot compile, warn and leave them uncompiled."""
     try:
         torch.compile(lambda x: x + 1)(torch.zeros(1, device=device))
     except Exception as error:

@@ -1,4 +1,4 @@
-"""Means of scalars over an epoch, whatever interrupts it."""
+"""Means of logged scalars over an epoch, also across an interruption."""
 
 from __future__ import annotations
 
@@ -13,22 +13,26 @@ COUNT = "steps"
 
 
 class EpochMeans:
-    """Sums on the device, which checkpoints keep: an epoch that was interrupted has the means of one that was not."""
+    """Sums scalars on the device; checkpoints keep the sums, so a resumed epoch has the means of an uninterrupted one.
+
+    Attributes:
+        state: Sums by name, and the number of steps under ``COUNT``.
+    """
 
     def __init__(self) -> None:
         self.state: dict[str, Tensor] = {}
 
     def add(self, values: Mapping[str, Tensor], failed: Tensor) -> None:
-        """Take one step into account, unless it ``failed``."""
+        """Add the scalars of one step, unless ``failed`` is 1."""
         for name, value in {**values, COUNT: torch.ones_like(failed)}.items():
             self.state[name] = self.state.get(name, 0) + value.detach().where(failed == 0, 0)
 
     def load(self, state: Mapping[str, Tensor], device: torch.device) -> None:
-        """Go on from sums that were saved."""
+        """Restore the sums saved in a checkpoint."""
         self.state = {name: value.to(device) for name, value in state.items()}
 
-    def take(self) -> dict[str, float]:
-        """The means so far; the next epoch begins."""
+    def finish_epoch(self) -> dict[str, float]:
+        """Return the means by name and reset the sums; synchronises with the device."""
         numbers, self.state = to_numbers(self.state), {}
         count = numbers.pop(COUNT)
         return {name: value / count for name, value in numbers.items()}

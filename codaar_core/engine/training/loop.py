@@ -1,4 +1,4 @@
-"""Pretraining, to be read from top to bottom."""
+"""The pretraining loop: every operation of a training step, in order."""
 
 from __future__ import annotations
 
@@ -19,31 +19,37 @@ from codaar_core.engine.training.session import Session
 
 
 def pretrain(session: Session, split: Split, optimizer: torch.optim.Optimizer, done: int = 0) -> int:
-    """Train the model on ``split`` from step ``done`` to the end; writes a checkpoint after every epoch.
+    """Train the model on ``split`` from step ``done`` to the last epoch, with a checkpoint after every epoch.
+
+    Args:
+        session: The run; its model and training state are changed.
+        split: The pretraining split.
+        optimizer: Optimizer of the model, restored if the run is resumed.
+        done: Steps already done.
 
     Returns:
         The number of steps of the whole pretraining.
 
     Raises:
-        CodaarError: A loss term is not finite; the state before that step is saved.
-        Interrupted: A signal came in; the state after the last whole step is saved.
+        CodaarError: A loss term or gradient is not finite; the state before that step is saved.
+        Interrupted: A signal was received; the state after the last completed step is saved.
     """
     plan, model, runtime, ranks = session.plan, session.model, session.runtime, session.runtime.ranks
     schedule = BatchSchedule.of(len(split), plan.batch)
     model.join(ranks)
     if plan.device.compile:
         compile_parts(model, runtime.device)
-    guard = NonfiniteGuard(model, optimizer, model.own_optimizers())
+    guard = NonfiniteGuard(model, optimizer, model.loss_optimizers())
     read = partial(own_clips, split, ranks)
     for epoch in range(done // schedule.steps, plan.run.epochs):
         session.hook.codaar_epoch_start(epoch=epoch, epochs=plan.run.epochs, steps=schedule.steps)
         set_learning_rate(optimizer, plan.optimizer, epoch)
         for (step, _), batch in runtime.batches(read, schedule.batches(plan.run.seed, epoch, done), model.modalities):
-            if number := runtime.max_over_ranks(session.interruption.by):
-                save_and_interrupt(session, optimizer, guard, step, number)
+            if signal := runtime.max_over_ranks(session.interruption.by):
+                save_and_interrupt(session, optimizer, guard, step, signal)
             torch.manual_seed(derive_seed(plan.run.seed, "step", step, ranks.rank))
             generator = generator_of(plan.run.seed, "shared", step)
-            guard.begin()
+            guard.begin_step()
 
             with runtime.autocast():
                 encoded = model.encode(batch.inputs)
@@ -56,18 +62,18 @@ def pretrain(session: Session, split: Split, optimizer: torch.optim.Optimizer, d
 
             view = attrs.evolve(view, decoded={})
             del decoded  # frees the reconstructions before the gradient is computed
-            session.scale.up(total).backward()
+            session.loss_scale.scale(total).backward()
             runtime.average_gradients(model.parameters())
-            session.scale.down(model.parameters())
-            norm, skipped = session.scale.judge(clip_gradients(model, plan.optimizer.clip))
+            session.loss_scale.unscale(model.parameters())
+            norm, skipped = session.loss_scale.update(clip_gradients(model, plan.optimizer.clip))
             values = runtime.mean_over_ranks({**terms, "total": total, "grad_norm": norm})
-            guard.judge(epoch, step, values, skipped)
+            guard.check(epoch, step, values, skipped)
             optimizer.step()
             optimizer.zero_grad()
             update_codebooks(model.quantizer, model.align, encoded, quantized, generator, ranks)
-            guard.end()
+            guard.end_step()
 
-            session.means.add(values, guard.failed)
+            session.epoch_means.add(values, guard.failed)
             session.hook.codaar_step_end(epoch=epoch, step=step, view=view)
             if (step + 1) % plan.run.log_every == 0:
                 refuse_failure(session, optimizer, guard)
@@ -76,7 +82,7 @@ def pretrain(session: Session, split: Split, optimizer: torch.optim.Optimizer, d
             del batch, encoded, view, terms, total  # frees memory for the next step
 
         refuse_failure(session, optimizer, guard)
-        means = session.means.take() | to_numbers(statistics(quantized, model.quantizer.size, ranks))
+        means = session.epoch_means.finish_epoch() | to_numbers(statistics(quantized, model.quantizer.size, ranks))
         save(session, optimizer, step + 1)
         keep_best(session, optimizer, step + 1, means)
         session.hook.codaar_epoch_end(epoch=epoch, step=step + 1, values=means | learning_rate(optimizer))

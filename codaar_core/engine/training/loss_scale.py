@@ -1,4 +1,4 @@
-"""Gradients in half precision: the loss is multiplied so that they neither vanish nor overflow."""
+"""Loss scaling for float16: keeps small gradients from vanishing and large ones from overflowing."""
 
 from __future__ import annotations
 
@@ -7,48 +7,58 @@ from collections.abc import Iterable, Mapping
 import torch
 from torch import Tensor, nn
 
-FIRST = 2.0**16  # factor of the first step, soon halved to what the model can bear
-GROWTH_INTERVAL = 2000  # good steps in a row before the factor is tried twice as large
+INITIAL_FACTOR = 2.0**16  # the first steps halve it until gradients no longer overflow
+GROWTH_INTERVAL = 2000  # finite steps in a row after which the factor is doubled
 
 
 class LossScale:
-    """The factor of the loss (Micikevicius et al., arXiv 1710.03740, section 3.2); none where ``narrow`` is no float16.
+    """Dynamic loss scaling (Micikevicius et al., arXiv 1710.03740, section 3.2); inactive unless autocast is float16.
 
-    A gradient that overflows halves it, and its step is skipped; after many good steps it is doubled. It lives on the
-    device, which is never waited for.
+    The loss is multiplied by a factor and the gradients are divided by it. If a gradient overflows, the factor is
+    halved and the step skipped; after ``GROWTH_INTERVAL`` finite steps in a row it is doubled. The state stays on the
+    device, so no method synchronises with it.
+
+    Attributes:
+        state: Scalars "factor" and "good" (finite steps in a row) on the device; empty where inactive.
     """
 
-    def __init__(self, device: torch.device, narrow: torch.dtype | None) -> None:
-        needed = narrow == torch.float16
-        start = {"factor": FIRST, "good": 0.0} if needed else {}
-        self.state = {name: torch.tensor(value, device=device) for name, value in start.items()}
+    def __init__(self, device: torch.device, autocast_dtype: torch.dtype | None) -> None:
+        active = autocast_dtype == torch.float16
+        initial = {"factor": INITIAL_FACTOR, "good": 0.0} if active else {}
+        self.state = {name: torch.tensor(value, device=device) for name, value in initial.items()}
 
     def load(self, state: Mapping[str, Tensor]) -> None:
-        """Go on from a state that was saved."""
-        self.state = {name: state[name].to(own.device) for name, own in self.state.items()}
+        """Restore the state saved in a checkpoint."""
+        self.state = {name: state[name].to(current.device) for name, current in self.state.items()}
 
-    def up(self, loss: Tensor) -> Tensor:
-        """What to derive instead of the loss."""
+    def scale(self, loss: Tensor) -> Tensor:
+        """Return the scaled loss."""
         return loss * self.state["factor"] if self.state else loss
 
-    def down(self, parameters: Iterable[nn.Parameter]) -> None:
-        """Make gradients those of the loss itself."""
+    def unscale(self, parameters: Iterable[nn.Parameter]) -> None:
+        """Divide gradients by the factor, in place."""
         if self.state:
             torch._foreach_div_([each.grad for each in parameters if each.grad is not None], self.state["factor"])
 
-    def judge(self, norm: Tensor) -> tuple[Tensor, Tensor]:
-        """The norm of the gradient and whether its step is to be skipped, where the norm counts as 0.
+    def update(self, norm: Tensor) -> tuple[Tensor, Tensor]:
+        """Adapt the factor to the norm of the unscaled gradients.
 
-        A factor of 1 is not halved: what overflows then is no matter of precision.
+        A non-finite norm at factor 1 does not skip the step: scaling is then not the cause.
+
+        Args:
+            norm: Scalar norm of all gradients.
+
+        Returns:
+            The norm, 0 for a skipped step, and whether the step is to be skipped (bool scalar).
         """
         if not self.state:
             return norm, torch.zeros_like(norm, dtype=torch.bool)
         factor, good = self.state["factor"], self.state["good"]
         skipped = ~norm.isfinite() & (factor > 1)
         good = (good + 1).masked_fill(skipped, 0)
-        patient = good >= GROWTH_INTERVAL
+        grows = good >= GROWTH_INTERVAL
         self.state = {
-            "factor": (factor / 2).where(skipped, (factor * 2).where(patient, factor)),
-            "good": good.masked_fill(patient, 0),
+            "factor": (factor / 2).where(skipped, (factor * 2).where(grows, factor)),
+            "good": good.masked_fill(grows, 0),
         }
         return norm.masked_fill(skipped, 0), skipped

@@ -1,4 +1,4 @@
-"""What pretraining took and where it ended."""
+"""Time, memory and last values of pretraining."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from codaar_core.engine.record.journal import read_epochs
 from codaar_core.engine.results import Pretraining
 from codaar_core.engine.training.session import Session
 
-POSITION = ("epoch", "step")  # columns of metrics.csv that are no measured value
+POSITION = ("epoch", "step")  # columns of metrics.csv that are not metrics
 
 
 def pretraining(session: Session, seconds: float, steps: int, done: int) -> Pretraining:
-    """Minutes of an epoch, peak memory, and the values of the last epoch.
+    """Return the minutes of an epoch, the peak memory and the metrics of the last epoch.
 
     Args:
         session: The session that was pretrained.
         seconds: Wall time of the pretraining in this process.
         steps: Steps of the whole pretraining.
-        done: Steps that an earlier process made; if it made all, the minutes are unknown.
+        done: Steps done by an earlier process; if it did all of them, the minutes are unknown.
     """
     epochs = session.plan.run.epochs
     minutes = seconds / 60 * steps / epochs / (steps - done) if steps > done else None
@@ -34,7 +34,7 @@ def pretraining(session: Session, seconds: float, steps: int, done: int) -> Pret
 
 
 def peak_memory(device: torch.device) -> int | None:
-    """Most bytes that this process has held so far: of the GPU, else of the machine; None where this is unknown."""
+    """Return the peak memory of this process in bytes: of the GPU, else of the host; None where it is unknown."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     try:

@@ -1,4 +1,4 @@
-"""Saving the state of pretraining: after an epoch, on a signal, and before a step that failed."""
+"""Saves the state of pretraining: after an epoch, on a signal, and when a step was not finite."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ def save(session: Session, optimizer: torch.optim.Optimizer, step: int) -> Path:
 
 
 def keep_best(session: Session, optimizer: torch.optim.Optimizer, step: int, values: Mapping[str, float]) -> None:
-    """Write the checkpoint ``best-N`` if the metric that ``run.best`` names is lower than in all epochs before.
+    """Write the checkpoint ``best-N`` if the metric named by ``run.best`` is lower than in all earlier epochs.
 
     Raises:
-        CodaarError: There is no such metric.
+        CodaarError: The metric does not exist.
     """
     name = session.plan.run.best
     if name and name not in values:
@@ -45,11 +45,11 @@ def keep_best(session: Session, optimizer: torch.optim.Optimizer, step: int, val
 def save_and_interrupt(
     session: Session, optimizer: torch.optim.Optimizer, guard: NonfiniteGuard, done: int, signal: int
 ) -> NoReturn:
-    """End the run because of a signal, after ``done`` whole steps.
+    """Save a checkpoint after ``done`` steps and end the run because of a signal.
 
     Raises:
-        Interrupted: With the path of the checkpoint and the command that resumes the run.
-        CodaarError: An earlier step failed.
+        Interrupted: Always; states the checkpoint and the command that resumes the run.
+        CodaarError: An earlier step was not finite.
     """
     refuse_failure(session, optimizer, guard)
     path = save(session, optimizer, done)
@@ -57,10 +57,10 @@ def save_and_interrupt(
 
 
 def refuse_failure(session: Session, optimizer: torch.optim.Optimizer, guard: NonfiniteGuard) -> None:
-    """End the run if a step gave NaN or infinity; the saved state is that before the step.
+    """End the run if a step had a non-finite loss or gradient, after saving the state before that step.
 
     Raises:
-        CodaarError: Names the loss terms that are NaN or infinite.
+        CodaarError: A step was not finite; names the loss terms that are NaN or infinite.
     """
     failure = guard.failure()
     if failure is None:

@@ -1,4 +1,4 @@
-"""Session: what the phases of one run share."""
+"""Session: the state that the phases of one run share."""
 
 from __future__ import annotations
 
@@ -19,7 +19,18 @@ from codaar_core.recipe.plan import Plan
 
 @attrs.frozen
 class Session:
-    """One run: its plan, model, devices, run directory and hooks, and what the training loop keeps from step to step."""
+    """One run.
+
+    Attributes:
+        plan: The checked recipe.
+        model: The assembled model, on the device.
+        runtime: Device, precision and ranks.
+        directory: The run directory.
+        hook: Calls the registered hooks.
+        interruption: Signals received.
+        loss_scale: Loss scaling of the training loop.
+        epoch_means: Sums of the current epoch.
+    """
 
     plan: Plan
     model: Model
@@ -27,26 +38,26 @@ class Session:
     directory: RunDirectory
     hook: pluggy.HookRelay
     interruption: Interruption
-    scale: LossScale = attrs.field(init=False)
-    means: EpochMeans = attrs.field(init=False, factory=EpochMeans)
+    loss_scale: LossScale = attrs.field(init=False)
+    epoch_means: EpochMeans = attrs.field(init=False, factory=EpochMeans)
 
-    @scale.default
-    def _scale(self) -> LossScale:
+    @loss_scale.default
+    def _make_loss_scale(self) -> LossScale:
         return LossScale(self.runtime.device, self.runtime.autocast_dtype)
 
     def extra_state(self) -> dict[str, Tensor]:
-        """State that a checkpoint keeps in addition to model and optimizers: loss scale and sums of the epoch."""
-        parts = {"scale/": self.scale.state, "means/": self.means.state}
+        """Return the training state that is neither in the model nor in optimizers: loss scale and epoch sums."""
+        parts = {"scale/": self.loss_scale.state, "means/": self.epoch_means.state}
         return {prefix + name: value for prefix, state in parts.items() for name, value in state.items()}
 
     def load_extra_state(self, extra_state: Mapping[str, Tensor]) -> None:
-        """Restore what ``extra_state`` returned."""
+        """Restore the state that ``extra_state`` returned."""
         scale, means = (
             {name.removeprefix(prefix): value for name, value in extra_state.items() if name.startswith(prefix)}
             for prefix in ("scale/", "means/")
         )
-        self.scale.load(scale)
-        self.means.load(means, self.runtime.device)
+        self.loss_scale.load(scale)
+        self.epoch_means.load(means, self.runtime.device)
 
     @property
     def resume_command(self) -> str:
