@@ -12,6 +12,8 @@ from codaar_core.report.numerals import significant
 STEPS = (1, 2, 2.5, 5, 10)  # times a power of ten: distances of labelled values
 INTERVALS = 4  # about so many between labelled values
 MARGIN = 0.04  # of the range, above and below the values
+SAME = 1e-9  # relative distance of values that are drawn as one
+TINY = 1e-300  # smaller ranges cannot be divided
 
 
 @attrs.frozen
@@ -44,8 +46,9 @@ def linear_axis(low: float, high: float, start: float, end: float, whole: bool =
         end: Position of the upper end.
         whole: Whether values are whole numbers, such as steps; then there is no margin around them.
     """
-    if low == high:
-        room = abs(low) / 2 or 1
+    if high - low <= max(SAME * abs(high), TINY):
+        room = max(abs(low), abs(high)) / 2
+        room = room if room > TINY else 1.0
         low, high = low - room, high + room
     elif not whole:
         room = MARGIN * (high - low)
@@ -77,4 +80,4 @@ def _distance(span: float, least: float) -> float:
     """A round distance that divides a range into about ``INTERVALS``."""
     raw = span / INTERVALS
     power = 10.0 ** math.floor(math.log10(raw))
-    return max(least, next(step * power for step in STEPS if step * power >= raw * (1 - 1e-9)))
+    return max(least, next(step * power for step in STEPS if step * power >= 0.75 * raw))

@@ -6,15 +6,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from codaar_core.report.numerals import NONE, difference, duration, mean, percent, significant, spread, weight
+from codaar_core.report.numerals import NONE, amount, duration, percent, signed, significant, spread, weight
 
-NOTHING = (None, math.nan, math.inf, -math.inf)
+MISSING = (None, math.nan, math.inf, -math.inf)
 
 
-@pytest.mark.parametrize("nothing", NOTHING)
-def test_what_is_no_number_is_a_dash(nothing):
-    assert {percent(nothing), significant(nothing), weight(nothing), spread(nothing, nothing)} == {NONE}
-    assert difference(nothing, 0.5) == difference(0.5, nothing) == NONE
+@pytest.mark.parametrize("missing", MISSING)
+@pytest.mark.parametrize("unit", ["%", "N", ""])
+def test_a_missing_number_is_a_dash(missing, unit):
+    shown = {percent(missing), significant(missing), weight(missing), amount(missing, unit), signed(missing, unit)}
+    assert shown | {spread(missing, missing, unit)} == {NONE}
 
 
 @given(st.floats(0, 1))
@@ -23,14 +24,19 @@ def test_percent_rounds_to_one_decimal(value):
     assert abs(float(percent(value)) - 100 * value) <= 0.0500001
 
 
+def test_only_fractions_are_multiplied():
+    assert (amount(0.931, "%"), amount(0.931, "N"), amount(-0.5, "")) == ("93.1", "0.931", "−0.5")
+
+
 def test_a_mean_without_deviation_stands_alone():
-    assert spread(0.931, 0.0123) == "93.1 ± 1.2"
-    assert spread(0.931, None) == spread(0.931, math.nan) == "93.1"
+    assert spread(0.931, 0.0123, "%") == "93.1 ± 1.2"
+    assert spread(0.931, 0.0123, "N") == "0.931 ± 0.0123"
+    assert spread(0.931, None, "%") == spread(0.931, math.nan, "%") == "93.1"
 
 
-def test_difference_carries_its_sign():
-    assert difference(0.9, 0.5) == "+40.0"
-    assert difference(0.5, 0.9) == "−40.0"
+def test_a_difference_carries_its_sign():
+    assert (signed(0.4, "%"), signed(-0.4, "%")) == ("+40.0", "−40.0")
+    assert (signed(0.4, "N"), signed(-0.4, "")) == ("+0.4", "−0.4")
 
 
 @pytest.mark.parametrize(
@@ -51,8 +57,3 @@ def test_weights_are_short_decimals_or_fractions(value, text):
 @pytest.mark.parametrize("value, text", [(0.04101, "0.041"), (1234567.0, "1,234,567"), (-2.5, "−2.5"), (0.0, "0")])
 def test_three_significant_digits(value, text):
     assert significant(value) == text
-
-
-def test_a_mean_hides_no_missing_number():
-    assert mean([0.25, 0.75]) == 0.5
-    assert mean([]) is mean([0.5, None]) is mean([0.5, math.nan]) is None
