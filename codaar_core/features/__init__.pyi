@@ -25,3 +25,5 @@ from .reading.array_file import read_h5 as read_h5
 from .reading.recording import opened_recording as opened_recording
 from .reading.recording import pyav as pyav
 from .reading.unpickling import load_array as load_array
+from .settings import ClipFileSettings as ClipFileSettings
+from .settings import RootSettings as RootSettings

@@ -61,7 +61,7 @@ def test_both_transfers_are_measured_beside_their_references(recipe, copy, tmp_p
 
 
 def test_a_missing_ave_ends_with_where_to_get_it(recipe, copy, tmp_path):
-    with pytest.raises(CodaarError, match="does not say where AVE's files are") as error:
+    with pytest.raises(CodaarError, match="needs `ave`") as error:
         codaar_core.run(
             recipe,
             overrides=(*OVERRIDES, f"run.directory={str(tmp_path)!r}", f"bench.transfer.root={str(copy)!r}"),

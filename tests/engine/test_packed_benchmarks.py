@@ -221,7 +221,7 @@ def test_what_is_packed_counts_and_not_what_settings_say(packed):
 
 def test_features_of_another_shape_are_refused(tmp_path):
     pack(tmp_path, "bench.own.width=64")
-    with pytest.raises(DataError, match=r"test-audio\.h5: expected 'audio' features \(128,\) a step, it has .*\(64,\)"):
+    with pytest.raises(DataError, match=r"test-audio\.h5: expected 'audio' features \(128,\) per step, found \(64,\) per step"):
         deep_problems(tmp_path)
 
 

@@ -67,9 +67,9 @@ SAID = {
     "codaar data pack avel.toml --to packed/avel40k --split val": "packed/avel40k/val.h5: 1 clips, ",
     "codaar data verify packed/avel40k/pretrain.h5": "is good: 3 clips",
     "codaar data pack recipes/avt.toml --bench classification --to packed/classification": "train-video.h5: ",
-    "codaar validate recipes/avt.toml --deep -o bench.classification.packed=packed/classification": "is good",
+    "codaar validate recipes/avt.toml --deep -o bench.classification.packed=packed/classification": "is valid",
     "codaar data packed.toml": "it is there: 3 clips for pretraining: VGGSound-AVEL",
-    "codaar validate packed.toml": "packed.toml is good",
+    "codaar validate packed.toml": "packed.toml is valid",
     "codaar data extract vggish recordings --to features/audio -o weights=vggish-10086976.pth": "made by vggish-relu",
     "codaar data extract vgg pictures --to features/pictures -o weights=vgg19-dcbb9e9d.pth": "by torchvision-vgg19-",
 }

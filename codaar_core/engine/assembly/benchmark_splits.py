@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
 from itertools import product
 from pathlib import Path
 
-from codaar_core.api import Benchmark, DataError, Space, Split, TaskHead
+from codaar_core.api import Benchmark, DataError, Split, TaskHead
 from codaar_core.features import PackedSplit
 from codaar_core.features.packed.source import packed_file
 from codaar_core.recipe.plan import BenchmarkPlan, Plan
@@ -60,22 +59,6 @@ def open_packed(plan: Plan, bench: BenchmarkPlan, role: str, modality: str) -> P
             f"{path} holds {found}; expected {wanted}", "these have other clips: pack to a folder of its own"
         )
     return split
-
-
-def refuse_other_shapes(split: PackedSplit, spaces: Mapping[str, Space]) -> None:
-    """Refuse packed features that encoders cannot read; the number of steps may differ from that of pretraining.
-
-    Raises:
-        DataError: A step has another shape than in pretraining.
-    """
-    for modality in split.modalities or ():
-        found, expected = split.spaces.get(modality), spaces[modality].shape
-        if found is None or found.shape != expected:
-            has = f"features {found.shape}" if found else "none"
-            raise DataError(
-                f"{split.path}: expected {modality!r} features {expected} a step, it has {has}",
-                "pretrain on features of the same shape, or pack the benchmark anew",
-            )
 
 
 def packed_clips(folder: Path | str, role: str, modality: str) -> Path:

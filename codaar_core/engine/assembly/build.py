@@ -25,7 +25,7 @@ from codaar_core.api import (
     Space,
     TaskHead,
 )
-from codaar_core.engine.assembly.benchmark_splits import learns, open_packed, refuse_other_shapes, splits_of
+from codaar_core.engine.assembly.benchmark_splits import learns, open_packed, splits_of
 from codaar_core.engine.assembly.component_errors import errors_at
 from codaar_core.engine.assembly.model import Model
 from codaar_core.engine.devices.runtime import derive_seed
@@ -115,7 +115,7 @@ def build_benchmark(plan: Plan, bench: BenchmarkPlan, data: DataSource, quantize
         return benchmark
     for role, modality in splits_of(benchmark, learns(head)):
         split = open_packed(plan, bench, role, modality)
-        refuse_other_shapes(split, data.spaces)
+        split.refuse_other_spaces({each: Space(space.shape) for each, space in data.spaces.items()})
         _refuse_extractor_unlike_pretraining(plan, bench, split.layout.header.extraction, data)
     return benchmark
 

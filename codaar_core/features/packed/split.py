@@ -84,6 +84,25 @@ class PackedSplit(Split):
             return None
         return _gathered(self._column("given"), self.rows[np.asarray(indices, dtype=np.int64)])
 
+    def refuse_other_spaces(self, spaces: Mapping[str, Space]) -> None:
+        """Refuse features of another shape.
+
+        Args:
+            spaces: Expected space by modality, for at least the modalities that are read; a space without a length
+                allows any number of steps.
+
+        Raises:
+            DataError: A modality is missing, or has another shape or number of steps.
+        """
+        for modality in self.spaces if self.modalities is None else self.modalities:
+            found, expected = self.spaces.get(modality), spaces[modality]
+            if found is None or found != Space(expected.shape, expected.length or found.length):
+                has = _described(found, expected) if found else "none"
+                raise DataError(
+                    f"{self.path}: expected {modality!r} features {_described(expected, expected)}, found {has}",
+                    "pretrain on features of the same shape, or pack these again",
+                )
+
     def damaged(self, progress: Callable[[int, int], None] = lambda done, clips: None) -> list[str]:
         """Compare every clip with its checksum; gives the names of those that differ, or are neither there nor bad."""
         columns = [self._column(column.name) for column in self.layout.content]
@@ -125,6 +144,11 @@ def _mapped(column: Column, path: Path) -> np.ndarray:
         return np.asarray(column.mapped(path)).view(np.ndarray)
     except (OSError, ValueError) as error:
         raise DataError(f"{path} is shorter than it says: {error}", "remove it and pack again") from error
+
+
+def _described(space: Space, expected: Space) -> str:
+    """Shape with the number of steps where ``expected`` states one, else the shape of a step."""
+    return f"{(space.length, *space.shape)}" if expected.length else f"{space.shape} per step"
 
 
 def _gathered(column: np.ndarray, rows: np.ndarray) -> Tensor:

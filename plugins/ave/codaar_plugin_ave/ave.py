@@ -1,4 +1,4 @@
-"""The data source "ave": its train, validation and test clips, to look at, to pack, or to pretrain on."""
+"""Data source "ave": the training, validation and test clips of AVE."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ PRETRAIN = "pretrain"  # the training clips without their labels
 
 
 class Ave(DataSource):
-    """Ten seconds of sound and frames with one event of 28 classes.
+    """AVE: ten seconds of audio and video with one event of 28 classes.
 
-    Splits: "train", "val" and "test", 3,339, 402 and 402 clips with their class as target; and "pretrain", the
-    training clips without it.
+    Splits: "train", "val" and "test" with 3,339, 402 and 402 clips and their class as target; "pretrain", the training
+    clips without targets.
     """
 
     card = CARD
@@ -34,17 +34,17 @@ class Ave(DataSource):
 
     @property
     def spaces(self) -> Mapping[str, Space]:
-        """One step a second."""
+        """One step per second."""
         return {"audio": Space((128,), SECONDS), "video": Space((7, 7, 512), SECONDS)}
 
     @property
     def extraction(self) -> Mapping[str, str]:
-        """As the settings say; released files do not."""
-        return self.files.made_by
+        """As the settings state."""
+        return self.config.extraction()
 
     @property
     def origin(self) -> str:
-        """Where labels come from, and what was found."""
+        """Number of clips, defects of the files, and the source of the labels."""
         files = self.files
         labels = files.labels_file.name if files.labels_file else f"{files.annotations.path.name} alone"
         found = f" ({files.defects.summary})" if files.defects else ""
@@ -59,9 +59,9 @@ class Ave(DataSource):
         return self.files.clips(name, self.modalities)
 
     def inventory(self, name: str) -> Sequence[str]:
-        """What is there of a split, for people."""
+        """Lines that state which files of a split exist."""
         return self.split(name).inventory().lines
 
     def synthetic(self, clips: int, seed: int) -> RandomSplit:
-        """Random features of the true shapes."""
+        """Random features of the same shapes."""
         return RandomSplit({modality: self.spaces[modality] for modality in self.modalities}, clips, seed)

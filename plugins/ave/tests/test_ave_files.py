@@ -88,7 +88,7 @@ def test_packed_features_of_another_shape_are_refused(written, make_benchmark, t
     pack_split(split, tmp_path / "test.h5", Header("AVE", "none", {}), "float32")
     benchmark = make_benchmark(tmp_path)
     benchmark.files.spaces["audio"] = Space((128,), 10)
-    with pytest.raises(DataError, match=r"expected 'audio' features \(10, 128\), it has features \(10, 4\)"):
+    with pytest.raises(DataError, match=r"expected 'audio' features \(10, 128\), found \(10, 4\)"):
         benchmark.split("test", "audio")
 
 
@@ -98,7 +98,7 @@ def test_packed_sound_alone_has_no_frames(written, make_benchmark, tmp_path):
     benchmark = make_benchmark(tmp_path)
     assert benchmark.extraction == {"audio": "vggish-relu"}
     assert len(benchmark.split("test", "audio")) == 4
-    with pytest.raises(DataError, match=r"expected 'video' features \(10, 2, 2, 3\), it has none"):
+    with pytest.raises(DataError, match=r"expected 'video' features \(10, 2, 2, 3\), found none"):
         benchmark.split("test", "video")
 
 
@@ -150,15 +150,15 @@ DAMAGE = {
     ),
     "order of more clips": (
         lambda root: rewrite(root / "test_order.h5", lambda order: order + 20, "order"),
-        "test_order.h5: expected different numbers from 0 to 19",
+        "test_order.h5: expected distinct numbers from 0 to 19",
     ),
     "repeated order": (
         lambda root: rewrite(root / "test_order.h5", lambda order: order[[0, 0]], "order"),
-        "test_order.h5: expected different numbers from 0 to 19",
+        "test_order.h5: expected distinct numbers from 0 to 19",
     ),
     "order of words": (
         lambda root: rewrite(root / "test_order.h5", lambda order: order.astype("S2"), "order"),
-        "test_order.h5: expected numbers of clips",
+        "test_order.h5: expected clip numbers",
     ),
     "labels of another set": (
         lambda root: h5py.File(root / "labels.h5", "w").create_dataset(KEY, data=np.zeros((20, 29))),
@@ -204,7 +204,7 @@ def test_a_missing_file_of_labels_that_was_asked_for_is_no_silence(folder, make_
 
 
 def test_without_a_root_the_message_says_where_to_get_the_data(make_benchmark):
-    with pytest.raises(DataError, match="does not say where") as caught:
+    with pytest.raises(DataError, match="needs `root`") as caught:
         make_benchmark(None).split("test", "audio")
     assert "https://github.com/YapengTian/AVE-ECCV18" in caught.value.help
 

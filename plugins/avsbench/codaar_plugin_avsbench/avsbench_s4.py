@@ -1,12 +1,10 @@
-"""AVSBench-S4 (Zhou et al., ECCV 2022): learn to segment what sounds by audio, and do it by text; or the reverse."""
+"""Benchmark "avsbench-s4" (Zhou et al., ECCV 2022): segment the sounding object, told by audio or by text."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property, partial
-from itertools import permutations
 from pathlib import Path
-from typing import Literal
 
 import attrs
 import numpy as np
@@ -14,18 +12,11 @@ import torch
 from attrs.validators import ge
 from codaar_plugin_bert.frozen_bert import made_by
 from codaar_plugin_cmg.modes import TwoModes
+from codaar_plugin_cmg.settings import PublishedSettings
 from torch import Tensor
 
-from codaar_core.api import (
-    BenchmarkContext,
-    Card,
-    DataError,
-    Metric,
-    Space,
-    Transfer,
-    setting,
-)
-from codaar_core.features import FileTrack, RowTrack, Track, read_table
+from codaar_core.api import BenchmarkContext, Card, DataError, Metric, Space, setting
+from codaar_core.features import FileTrack, RootSettings, RowTrack, Track, read_table
 from codaar_plugin_avsbench.mask_metrics import LEVELS, batch_mean, f_score, mean_iou
 from codaar_plugin_avsbench.random_steps import STEPS, random_steps
 from codaar_plugin_avsbench.s4_clips import S4Clips
@@ -48,7 +39,7 @@ PUBLISHED = {
         "text->audio/f_score": 0.860,
     },
 }
-"""CoDAAR in Table 4 of arXiv 2605.12145, by pretraining list."""
+"""Scores of CoDAAR by pretraining list: table 4 of arXiv 2605.12145."""
 HOW_TO_GET = (
     "pictures and masks: on request by the form on https://github.com/OpenNLPLab/AVSBench; VGGish features: with those "
     "of https://github.com/haihuangcode/CMG; prompts: with https://github.com/EMuLeMultimodal/CoDAAR; then set root"
@@ -56,16 +47,16 @@ HOW_TO_GET = (
 
 
 class AvsbenchS4(TwoModes):
-    """Segment the object that sounds; a head is told by codes of its sound, or of a sentence about its category.
+    """AVSBench-S4: segment the sounding object; a head is given the codes of audio, or of a sentence on its category.
 
     Predictions and targets are masks (N, 5, H, W) of uint8 levels, 255 for certain foreground; training clips have one
-    of their first frame only. Mode "strict": sound has one code a second, scores are of the whole test split. Mode
-    "as-published": features pass the random map of the released code, drawn anew for the test split; encoders keep
-    their dropout while heads are trained; scores are means over batches of four clips.
+    of their first frame only. Mode "strict": audio has one code per second, and scores are over the whole test split.
+    Mode "as-published": features pass the random map of the released code, with another one for the test split;
+    encoders keep their dropout while heads are trained; scores are means over batches of four clips.
     """
 
     needs = MODALITIES
-    released_selection = "target-validation"  # read through the modality to be tested
+    released_selection = "target-validation"
     head = "avs-segmentation"
     card = Card(
         title="AVSBench-S4",
@@ -75,23 +66,22 @@ class AvsbenchS4(TwoModes):
     )
 
     @attrs.frozen(kw_only=True)
-    class Config:
+    class Config(PublishedSettings, RootSettings):
         """Settings of AVSBench-S4."""
 
-        root: str | None = setting(None, "Folder Single-source with s4_meta_data.csv and s4_data; needed to read any.")
-        audio: str = setting(
-            "feature/audio", "Folder of the sound features SPLIT/zip/CATEGORY/ID.zip; relative to `root`."
+        root: str | None = setting(None, "folder Single-source with s4_meta_data.csv and s4_data; needed to read any")
+        audio: str = setting("feature/audio", "folder of the audio features SPLIT/zip/CATEGORY/ID.zip in `root`")
+        audio_made_by: str = setting(
+            "vggish-relu", "tag of the extractor of the audio features; must match pretraining"
         )
-        audio_made_by: str = setting("vggish-relu", "What made the sound features; others are not mixed in.")
-        quantised: bool = setting(False, "Whether sound features are those rounded to eight bits.")
-        prompts: str = setting("AVSBenchCategories2Prompts.csv", "Table label,prompt; relative to `root`.")
-        bert: str | None = setting(None, "Folder of BERT's weights; none: bert-base-uncased of the Hugging Face cache.")
-        cache: str | None = setting(None, "Folder where the vectors of sentences are kept; none: in memory.")
-        keep: str | None = setting(None, "Table with the column token_id: the word pieces that are kept; none: all.")
-        side: int = setting(224, "Height and width of the pictures, in pixels; others are refused.", ge(32))
-        map_seed: int = setting(123, "Of the random map of mode as-published; the next one is the test split's.", ge(0))
-        pretraining: Literal["40k", "90k", "other"] = setting(
-            "40k", "Whose published numbers to show: CoDAAR's, by pretraining clips; other: none."
+        quantised: bool = setting(False, "whether the audio features are rounded to eight bits")
+        prompts: str = setting("AVSBenchCategories2Prompts.csv", "table label,prompt; relative to `root`")
+        bert: str | None = setting(None, "folder of BERT's weights; none: bert-base-uncased of the Hugging Face cache")
+        cache: str | None = setting(None, "folder where vectors of sentences are stored; none: only in memory")
+        keep: str | None = setting(None, "table whose column token_id lists the word pieces to keep; none: all")
+        side: int = setting(224, "height and width of the pictures in pixels; other sizes are refused", ge(32))
+        map_seed: int = setting(
+            123, "seed of the random map of mode as-published; the test split uses the next seed", ge(0)
         )
 
     def __init__(self, config: Config, context: BenchmarkContext) -> None:
@@ -100,17 +90,17 @@ class AvsbenchS4(TwoModes):
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """One output a pixel."""
+        """One output per pixel."""
         return ("sounding object",)
 
     @property
     def given(self) -> Space:
-        """Five pictures."""
+        """Five pictures per clip."""
         return Space((FRAMES, 3, self.config.side, self.config.side))
 
     @property
     def extraction(self) -> Mapping[str, str]:
-        """As the settings say, files do not; of text, by the weights of BERT."""
+        """As the settings state; for text, the tag of BERT's weights."""
         return {"audio": self.config.audio_made_by, "text": made_by(self.config.bert)}
 
     @property
@@ -123,21 +113,17 @@ class AvsbenchS4(TwoModes):
 
     @property
     def published(self) -> Mapping[str, float]:
-        """Only for models of all three modalities, in the mode that they were measured in."""
+        """Scores of CoDAAR; only for models of all three modalities in mode "as-published"."""
         comparable = self.as_published and set(self.modalities) == {"audio", "video", "text"}
         return PUBLISHED.get(self.config.pretraining, {}) if comparable else {}
 
-    def transfers(self) -> Sequence[Transfer]:
-        """Between audio and text: pictures are what is segmented."""
-        return [Transfer(*pair) for pair in permutations(MODALITIES)]
-
     @cached_property
     def folder(self) -> S4Folder:
-        """The files."""
+        """Tables, pictures and features."""
         return S4Folder(self._at(""), self._at(self.config.audio))
 
     def split(self, role: str, modality: str) -> S4Clips:
-        """Clips of the official split of that name."""
+        """Clips of the official split for a role."""
         clips = self.folder.clips(SPLITS[role])
         self.folder.refuse_incomplete(clips)
         track = self._sounds(clips) if modality == "audio" else self._sentences(clips)
@@ -152,7 +138,7 @@ class AvsbenchS4(TwoModes):
         absent = [path for clip in range(len(clips)) if not (path := track.path(clip)).exists()]
         if absent:
             raise DataError(
-                f"{len(absent):,} of {len(clips):,} clips of {clips[0].split!r} have no sound, e.g. {absent[0]}",
+                f"{len(absent):,} of {len(clips):,} clips of {clips[0].split!r} lack audio features, e.g. {absent[0]}",
                 HOW_TO_GET,
             )
         return track
@@ -161,12 +147,12 @@ class AvsbenchS4(TwoModes):
         rows, vectors = self._prompts
         unknown = sorted({clip.category for clip in clips} - rows.keys())
         if unknown:
-            raise DataError(f"{self._at(self.config.prompts)} has no prompt of {unknown[0]!r}")
+            raise DataError(f"{self._at(self.config.prompts)} has no prompt for {unknown[0]!r}", "add a row for it")
         return RowTrack(vectors, np.array([rows[clip.category] for clip in clips], np.int64))
 
     @cached_property
     def _prompts(self) -> tuple[dict[str, int], np.ndarray]:
-        """Rows by category, and the word pieces of all prompts (categories, 10, F)."""
+        """Row of each category, and the word pieces of all prompts (categories, 10, F)."""
         from codaar_plugin_bert.word_pieces import WordPieces
 
         config = self.config
@@ -175,20 +161,18 @@ class AvsbenchS4(TwoModes):
         vectors = WordPieces(config.bert, config.cache, STEPS, keep).features(table.column("prompt"))
         if vectors.shape[2:] != self.shapes["text"]:
             raise DataError(
-                f"this BERT gives vectors {vectors.shape[2:]}, those of pretraining are {self.shapes['text']}",
-                "set bert to the folder that pretraining read its text with",
+                f"this BERT gives vectors {vectors.shape[2:]}, pretraining used {self.shapes['text']}",
+                "set bert to the BERT folder of pretraining",
             )
         return {label: row for row, label in enumerate(table.column("label"))}, vectors
 
     def _at(self, path: str) -> Path:
-        if self.config.root is None:
-            raise DataError("avsbench-s4 is not told where its files are", HOW_TO_GET)
-        return Path(self.config.root).expanduser() / path
+        return self.config.at(path, self.card)
 
     def constants(self, target: Tensor) -> Iterator[Tensor]:
-        """Nothing is foreground, or everything."""
+        """No pixel is foreground, or every pixel."""
         return (torch.tensor(level, dtype=target.dtype).expand(target.shape) for level in (0, LEVELS))
 
     def guess(self, target: Tensor, generator: torch.Generator) -> Tensor:
-        """Any level in each pixel."""
+        """A random level in each pixel."""
         return torch.randint(1, LEVELS + 1, target.shape, generator=generator, dtype=target.dtype)

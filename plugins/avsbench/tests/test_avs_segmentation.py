@@ -160,7 +160,11 @@ def test_five_stay_ten_are_averaged_in_pairs_and_one_goes_to_all():
         ({"channels": 12}, Space((5, 3, 32, 32)), "channels = 12 is no multiple of 8"),
         ({"backbone": "pvt-v2-b5"}, Space((5, 3, 32, 32)), "needs its ImageNet weights"),
         ({"weights": "some.pth"}, Space((5, 3, 32, 32)), "small backbone has no pretrained weights"),
-        ({"backbone": "pvt-v2-b5", "weights": "no.pth"}, Space((5, 3, 32, 32)), "the file of weights no.pth does not exist"),
+        (
+            {"backbone": "pvt-v2-b5", "weights": "no.pth"},
+            Space((5, 3, 32, 32)),
+            "the file of weights no.pth does not exist",
+        ),
     ],
 )
 def test_what_cannot_be_built_is_refused(settings, given_space, message):

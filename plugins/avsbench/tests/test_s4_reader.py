@@ -174,10 +174,10 @@ def damaged(root: Path, kind: str) -> str:
         return f"{mask.name} has 32 x 48 pixels, expected 32 x 32"
     if kind == "no sound":
         shutil.rmtree(root / "feature" / "audio" / "train")
-        return r"2 of 2 clips of 'train' have no sound, e\.g\. .*-id_0000000_0000\.zip"
+        return r"2 of 2 clips of 'train' lack audio features, e\.g\. .*-id_0000000_0000\.zip"
     if kind == "no prompt":
         (root / "AVSBenchCategories2Prompts.csv").write_text("label,prompt\nhorse_clip-clop,The regular clip\n")
-        return "has no prompt of 'dog_barking'"
+        return "has no prompt for 'dog_barking'"
     if kind == "no table":
         (root / "s4_meta_data.csv").unlink()
         return "s4_meta_data.csv cannot be read"
@@ -237,7 +237,7 @@ def test_a_gray_mask_is_read_as_black_and_white(make_benchmark, own_s4):
 def test_another_bert_than_that_of_pretraining_is_refused(make_benchmark):
     benchmark = make_benchmark()
     benchmark.shapes["text"] = (768,)
-    with pytest.raises(DataError, match=r"this BERT gives vectors \(16,\), those of pretraining are \(768,\)"):
+    with pytest.raises(DataError, match=r"this BERT gives vectors \(16,\), pretraining used \(768,\)"):
         benchmark.split("test", "text")
 
 
@@ -255,7 +255,7 @@ def test_a_model_without_text_is_refused(make_benchmark):
 
 
 def test_without_a_folder_it_says_where_to_get_the_data(make_benchmark):
-    with pytest.raises(DataError, match="not told where its files are") as caught:
+    with pytest.raises(DataError, match="needs `root`") as caught:
         make_benchmark(root=None).split("test", "audio")
     assert "github.com/OpenNLPLab/AVSBench" in caught.value.help
     assert AvsbenchS4.card.how_to_get == caught.value.help

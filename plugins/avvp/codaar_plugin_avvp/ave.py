@@ -1,4 +1,4 @@
-"""The clips of AVE in which one of LLP's events is seen and heard: rows of AVE's files, recordings and labels."""
+"""The clips of AVE with one of LLP's events: their rows in AVE's files, recordings and labels."""
 
 from __future__ import annotations
 
@@ -21,29 +21,30 @@ COLUMNS = [CLASSES.index(name) for name in IN_AVE.values()]
 
 @attrs.frozen
 class AveClips:
-    """Clips of AVE."""
+    """Some clips of AVE."""
 
-    rows: np.ndarray = attrs.field(eq=False)  # (clips,) int64: of AVE's feature files
-    ids: tuple[str, ...]  # of the recordings; some have several clips
+    rows: np.ndarray = attrs.field(eq=False)  # (clips,) int64, rows of AVE's feature files
+    ids: tuple[str, ...]  # of the recordings; several clips may have the same one
     labels: np.ndarray = attrs.field(eq=False)  # (clips, 10, 13) float32
 
     def of(self, recordings: Collection[str]) -> AveClips:
-        """Keep the clips of some recordings."""
+        """The clips of some recordings."""
         chosen = [clip for clip, id in enumerate(self.ids) if id in recordings]
         return AveClips(self.rows[chosen], tuple(self.ids[clip] for clip in chosen), self.labels[chosen])
 
 
 def shared_clips(annotations: Annotations, tables: Path) -> AveClips:
-    """Choose the clips of the twelve classes, and label every second.
+    """Select the clips of the twelve shared classes, with a label for every second.
 
-    Both follow from AVE's annotations. The released label files say the same; where they are there, they are read.
+    Released label files are read if they exist; otherwise clips and labels follow from AVE's annotations, which gives
+    the same result.
 
     Args:
-        annotations: Of all clips of AVE.
+        annotations: Annotations of all clips of AVE.
         tables: Folder of the released label files.
 
     Raises:
-        DataError: A label file is damaged, or does not belong to the annotations.
+        DataError: A label file is damaged or does not match the annotations.
     """
     known = np.flatnonzero(np.isin(annotations.classes, COLUMNS))
     if not (tables / ORDER).is_file() or not (tables / LABELS).is_file():
@@ -51,8 +52,10 @@ def shared_clips(annotations: Annotations, tables: Path) -> AveClips:
     else:
         rows, labels = read_h5(tables / ORDER, "order"), read_h5(tables / LABELS, "avadataset").astype(np.float32)
         if not np.isin(rows, known).all():
-            raise DataError(f"{tables / ORDER} does not belong to {annotations.path}", "take both of the same release")
+            raise DataError(f"{tables / ORDER} does not match {annotations.path}", "take both from the same release")
     expected = len(annotations), SECONDS, len(COLUMNS) + 1
     if labels.shape != expected:
-        raise DataError(f"{tables / LABELS}: expected the shape {expected}, it has {labels.shape}")
+        raise DataError(
+            f"{tables / LABELS}: expected the shape {expected}, found {labels.shape}", "fetch this file again"
+        )
     return AveClips(rows, tuple(annotations.ids[row] for row in rows), labels[rows])

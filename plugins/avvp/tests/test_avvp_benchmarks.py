@@ -218,7 +218,7 @@ def test_only_the_combined_tables_were_published(make):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_missing_folders_are_named(make, name):
-    with pytest.raises(DataError, match="not told where its files are") as error:
+    with pytest.raises(DataError, match="needs `root`") as error:
         make(name, root=None).split("test", "audio")
     assert "github.com" in error.value.help
     with pytest.raises(DataError, match="nowhere"):
@@ -278,7 +278,7 @@ def test_label_files_of_another_ave_are_refused(make, small_llp, tmp_path):
     small_llp.write_ave(tmp_path / "AVE", tmp_path)
     lines = (tmp_path / "AVE" / "Annotations.txt").read_text().splitlines()
     (tmp_path / "AVE" / "Annotations.txt").write_text("\n".join(lines[:-1]))
-    with pytest.raises(DataError, match="ave_avvp_order.h5 does not belong to"):
+    with pytest.raises(DataError, match="ave_avvp_order.h5 does not match"):
         make("ave-avvp", root=str(tmp_path), ave=str(tmp_path / "AVE")).split("train", "audio")
     (tmp_path / "AVE" / "Annotations.txt").write_text("\n".join([*lines, "Church bell&new00000000&good&0&10"]))
     with pytest.raises(DataError, match="ave_avvp_labels.h5: expected the shape"):

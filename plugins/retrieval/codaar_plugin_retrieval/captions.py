@@ -21,7 +21,7 @@ CLOTHO_COLUMNS = ("file_name", *(f"caption_{number}" for number in range(1, EACH
 
 @attrs.frozen
 class Item:
-    """A picture or recording, and what people say of it."""
+    """A picture or recording with its captions."""
 
     id: str  # the name of its feature file
     captions: tuple[str, ...]
@@ -37,7 +37,7 @@ class Annotation:
 
     @property
     def file(self) -> str:
-        """The picture's name: twelve digits."""
+        """Name of the picture: twelve digits."""
         return f"{self.image_id:012d}"
 
 
@@ -45,7 +45,7 @@ def read_coco(path: Path) -> list[Annotation]:
     """Read ``captions_*.json`` of MSCOCO, in the order of the file.
 
     Raises:
-        DataError: There is no such file, it is no caption file, or two of its annotations have one id.
+        DataError: The file is missing or no caption file, or two annotations have the same id.
     """
     try:
         annotations = list(json.loads(path.read_text("utf-8"))["annotations"])
@@ -56,7 +56,7 @@ def read_coco(path: Path) -> list[Annotation]:
     read = [_annotation(path, number, each) for number, each in enumerate(annotations)]
     id, count = next(iter(Counter(each.id for each in read).most_common(1)), (0, 0))
     if count > 1:
-        raise DataError(f"{path}: {count} annotations have the id {id}", "fetch this file once more")
+        raise DataError(f"{path}: {count} annotations have the id {id}", "fetch this file again")
     return read
 
 
@@ -70,10 +70,10 @@ def _annotation(path: Path, number: int, fields: Mapping[str, Any]) -> Annotatio
 
 
 def by_picture(annotations: Sequence[Annotation]) -> list[Item]:
-    """One item a picture, in the order of ids, with the first five captions by id.
+    """One item per picture, in the order of ids, with the first five captions by id.
 
     Raises:
-        DataError: A picture has fewer.
+        DataError: A picture has fewer than five captions.
     """
     ordered = sorted(annotations, key=lambda each: (each.image_id, each.id))
     items = []
@@ -86,9 +86,10 @@ def by_picture(annotations: Sequence[Annotation]) -> list[Item]:
 
 
 def in_blocks(annotations: Sequence[Annotation]) -> list[Item]:
-    """One item every five captions, in the order of pictures, as released: after a picture with six, blocks drift.
+    """One item per five captions in the order of pictures, as in the released code.
 
-    A block belongs to the picture of its first caption; what is left at the end is dropped.
+    After a picture with more than five captions, items mix captions of two pictures. An item belongs to the picture of
+    its first caption; an incomplete item at the end is dropped.
     """
     ordered = sorted(annotations, key=attrgetter("image_id"))
     blocks = (ordered[start : start + EACH] for start in range(0, len(ordered) - EACH + 1, EACH))
@@ -96,13 +97,13 @@ def in_blocks(annotations: Sequence[Annotation]) -> list[Item]:
 
 
 def read_clotho(path: Path) -> list[Item]:
-    """Read ``clotho_captions_evaluation.csv``: one item a recording.
+    """Read ``clotho_captions_evaluation.csv``: one item per recording.
 
     Raises:
-        DataError: There is no such file, or rows lack a caption or repeat a recording.
+        DataError: The file is missing, or a row lacks a caption or repeats a recording.
     """
     table = read_table(path, CLOTHO_COLUMNS).reporting_repeated("file_name")
     if table.defects:
         first = next(iter(table.defects))
-        raise DataError(f"{path}: {table.defects.summary}; the first is {first}", "fetch this file once more")
+        raise DataError(f"{path}: {table.defects.summary}; the first is {first}", "fetch this file again")
     return [Item(Path(row["file_name"]).stem, tuple(row[column] for column in CLOTHO_COLUMNS[1:])) for row in table]

@@ -1,4 +1,4 @@
-"""The benchmark "clotho-retrieval": recordings of Clotho and their captions."""
+"""Benchmark "clotho-retrieval": recordings of Clotho and their captions."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ PUBLISHED = {"40k": (0.033, 0.1157, 0.19), "90k": (0.0564, 0.1665, 0.247)}
 
 
 class ClothoRetrieval(Retrieval):
-    """Clotho's evaluation split: 1,045 recordings of 15 to 30 seconds, and five captions of each.
+    """Clotho retrieval: 1,045 recordings of the evaluation split, 15 to 30 seconds long, with five captions each.
 
-    The codes of the seconds that a recording has are averaged, in both modes.
+    In both modes the codes of all seconds of a recording are averaged.
     """
 
     shape = (128,)
@@ -31,16 +31,16 @@ class ClothoRetrieval(Retrieval):
     class Config(Retrieval.Config):
         """Settings of clotho-retrieval."""
 
-        captions: str = setting("clotho_captions_evaluation.csv", "Caption table; relative to `root`.")
-        features: str = setting("feature/audio/zip", "Folder of the features STEM.zip; relative to `root`.")
-        modality: str = setting("audio", "Which modality of the model hears recordings.")
-        made_by: str = setting("vggish-relu", "What made the features; others are not mixed in.")
+        captions: str = setting("clotho_captions_evaluation.csv", "caption table; relative to `root`")
+        features: str = setting("feature/audio/zip", "folder of the features STEM.zip; relative to `root`")
+        modality: str = setting("audio", "modality of the model that reads recordings")
+        made_by: str = setting("vggish-relu", "tag of the extractor of the features; must match pretraining")
 
     def read_items(self) -> list[Item]:
-        """Recordings with five captions each."""
+        """Read recordings with five captions each."""
         return read_clotho(self.at(self.config.captions))
 
     @property
     def recalls(self) -> tuple[float, float, float]:
-        """Published for CoDAAR."""
+        """Scores of CoDAAR for this pretraining."""
         return PUBLISHED[self.config.pretraining]

@@ -1,4 +1,4 @@
-"""The benchmark "coco-retrieval": pictures of MSCOCO and their captions."""
+"""Benchmark "coco-retrieval": pictures of MSCOCO and their captions."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ PUBLISHED = {"40k": (0.008, 0.044, 0.095), "90k": (0.013, 0.061, 0.104)}
 
 
 class CocoRetrieval(Retrieval):
-    """MSCOCO val2017: 5,000 pictures, each a video of one step, and five captions of each.
+    """MSCOCO retrieval: 5,000 pictures of val2017, each a video of one step, with five captions each.
 
-    In mode "strict" captions are grouped by picture, and the first five by id count. In mode "as-published" every five
-    captions in the order of pictures are a block of one picture: 25,014 captions give 5,002 blocks, which drift.
+    Mode "strict": captions are grouped by picture, and the first five by id are used. Mode "as-published": every five
+    captions in the order of pictures form an item; as some pictures have more than five captions, 25,014 captions give
+    5,002 items, and later items mix captions of two pictures.
     """
 
     shape = (7, 7, 512)
@@ -31,17 +32,17 @@ class CocoRetrieval(Retrieval):
     class Config(Retrieval.Config):
         """Settings of coco-retrieval."""
 
-        captions: str = setting("annotations/captions_val2017.json", "Caption file; relative to `root`.")
-        features: str = setting("feature/video/zip", "Folder of the features ID.zip; relative to `root`.")
-        modality: str = setting("video", "Which modality of the model sees pictures.")
-        made_by: str = setting("keras-vgg19-pool5", "What made the features; others are not mixed in.")
+        captions: str = setting("annotations/captions_val2017.json", "caption file; relative to `root`")
+        features: str = setting("feature/video/zip", "folder of the features ID.zip; relative to `root`")
+        modality: str = setting("video", "modality of the model that reads pictures")
+        made_by: str = setting("keras-vgg19-pool5", "tag of the extractor of the features; must match pretraining")
 
     def read_items(self) -> list[Item]:
-        """Pictures with five captions each."""
+        """Read pictures with five captions each."""
         annotations = read_coco(self.at(self.config.captions))
         return in_blocks(annotations) if self.as_published else by_picture(annotations)
 
     @property
     def recalls(self) -> tuple[float, float, float]:
-        """Published for CoDAAR; all are multiples of 0.1 %, which fits 1,000 pairs better than 5,000 pictures."""
+        """Scores of CoDAAR for this pretraining; multiples of 0.1 %, which suggests 1,000 pairs, not 5,000 pictures."""
         return PUBLISHED[self.config.pretraining]

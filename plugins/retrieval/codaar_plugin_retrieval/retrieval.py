@@ -1,4 +1,4 @@
-"""What the retrieval benchmarks share: both directions by the cosine of mean codes, nothing trained."""
+"""Base of the retrieval benchmarks: search by the cosine of mean codes in both directions, without training."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import attrs
 import torch
-from attrs.validators import and_, ge, le
+from attrs.validators import ge
 from codaar_plugin_bert.frozen_bert import made_by
 from codaar_plugin_bert.word_pieces import WordPieces
+from codaar_plugin_cmg.settings import PublishedSettings
 from torch import Tensor
 
 from codaar_core.api import (
@@ -25,25 +26,25 @@ from codaar_core.api import (
     Transfer,
     setting,
 )
-from codaar_core.features import BadClips, ClipSplit
+from codaar_core.features import ClipFileSettings, ClipSplit
 from codaar_plugin_retrieval.captions import Item
 from codaar_plugin_retrieval.search import Search, by_index, distinct, expected, optimistic, pessimistic, search
 from codaar_plugin_retrieval.splits import CaptionSplit, ItemSplit
 
 KS = (1, 5, 10)
-ORDERS = ("", "_by_index")  # of equal embeddings, in the metrics that published numbers stand beside
+ORDERS = ("", "_by_index")  # orders of equal embeddings: metrics that published scores are shown beside
 GUESS_WIDTH = 16
 
 
 class Retrieval(Benchmark):
     """Find the item of a caption, and a caption of an item.
 
-    Predictions are embeddings (N, W), targets the number (N,) of the item that each belongs to. Equal embeddings stand
-    in random order: R@k is the expected value, between the bounds "optimistic" and "pessimistic". "by_index" breaks
-    ties as released code does; "distinct" is the share of items that could be told apart at best.
+    Predictions are embeddings (N, W), targets the number (N,) of the item of each. Equal embeddings are in random
+    order: R@k is the expected value, between the bounds "optimistic" and "pessimistic". "by_index" breaks ties as
+    released code does; "distinct" is the fraction of items that could be told apart at best.
 
-    In mode "as-published" a caption becomes one code: the mean over its words is quantized. In mode "strict" every word
-    is, and codes are averaged.
+    Mode "as-published": a caption becomes one code, that of the mean over its words. Mode "strict": every word becomes
+    a code, and the codes are averaged.
 
     Raises:
         ComponentError: The model lacks one of the two modalities.
@@ -52,22 +53,16 @@ class Retrieval(Benchmark):
     head = "mean-code"
     example = {"modality": "north", "text": "east"}
     card: ClassVar[Card]
-    shape: ClassVar[tuple[int, ...]]  # of one step of an item
+    shape: ClassVar[tuple[int, ...]]  # of one step of an item's features
 
     @attrs.frozen(kw_only=True)
-    class Config:
+    class Config(PublishedSettings, ClipFileSettings):
         """Settings of all retrieval benchmarks."""
 
-        root: str | None = setting(None, "Folder of captions and features; needed to read any.")
-        text: str = setting("text", "Which modality of the model reads captions.")
-        tokens: int = setting(30, "Word pieces of a caption, at most (working code of CoDAAR's authors: 30).", ge(1))
-        bert: str | None = setting(None, "Folder of BERT's weights; none: bert-base-uncased of the Hugging Face cache.")
-        cache: str | None = setting(None, "Folder where the vectors of captions are kept; none: in memory.")
-        pretraining: Literal["40k", "90k", "other"] = setting(
-            "40k", "Whose published numbers to show: CoDAAR's, by pretraining clips; other: none."
-        )
-        bad_clips: Literal["refuse", "skip"] = setting("refuse", "What to do with clips that cannot be read.")
-        bad_share: float = setting(0.02, "Share of the clips that may be skipped.", and_(ge(0.0), le(1.0)))
+        text: str = setting("text", "modality of the model that reads captions")
+        tokens: int = setting(30, "largest number of word pieces of a caption (30: working code of the authors)", ge(1))
+        bert: str | None = setting(None, "folder of BERT's weights; none: bert-base-uncased of the Hugging Face cache")
+        cache: str | None = setting(None, "folder where vectors of captions are stored; none: only in memory")
 
     def __init__(self, config: Any, context: BenchmarkContext) -> None:
         super().__init__(config, context)
@@ -81,7 +76,7 @@ class Retrieval(Benchmark):
 
     @abstractmethod
     def read_items(self) -> list[Item]:
-        """Read the captions file."""
+        """Read the caption file."""
 
     @property
     @abstractmethod
@@ -90,7 +85,7 @@ class Retrieval(Benchmark):
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """None: embeddings are compared."""
+        """No classes: embeddings are compared."""
         return ()
 
     @property
@@ -103,7 +98,7 @@ class Retrieval(Benchmark):
 
     @property
     def extraction(self) -> Mapping[str, str]:
-        """As the settings say, files do not; of text, by the weights of BERT."""
+        """As the settings state; for text, the tag of BERT's weights."""
         return {self.config.modality: self.config.made_by, self.config.text: made_by(self.config.bert)}
 
     @property
@@ -118,14 +113,14 @@ class Retrieval(Benchmark):
 
     @property
     def published(self) -> Mapping[str, float]:
-        """Table 3 of arXiv 2605.12145, which does not say of which direction: shown beside both."""
+        """Table 3 of arXiv 2605.12145, shown beside both directions because the paper does not state which it is."""
         if not self.as_published or self.config.pretraining == "other":
             return {}
         recalls = {f"R@{k}{how}": recall for k, recall in zip(KS, self.recalls, strict=True) for how in ORDERS}
         return {f"{a}->{b}/{metric}": recall for a, b in self.transfers() for metric, recall in recalls.items()}
 
     def split(self, role: str, modality: str) -> ItemSplit | CaptionSplit:
-        """Only test clips: nothing is trained. Which files are there is looked at first, and all captions are read."""
+        """Test clips, after a check that all files exist; there are no others, as nothing is trained."""
         if role != "test":
             raise DataError(f"retrieval has no {role} clips", "use a head without parameters: mean-code")
         if modality == self.config.text:
@@ -138,7 +133,7 @@ class Retrieval(Benchmark):
         return items
 
     def score(self, source: Predicted, target: Predicted) -> dict[str, float]:
-        """Let every entry of the source look for its item among the entries of the target."""
+        """Search the item of every source entry among the target entries."""
         found = search(source, target)
         return {name: metric(found) for name, metric in self.metrics.items()}
 
@@ -151,22 +146,20 @@ class Retrieval(Benchmark):
         return torch.randn(len(target), GUESS_WIDTH, generator=generator)
 
     def at(self, path: str) -> Path:
-        """A path under the root."""
-        if self.config.root is None:
-            raise DataError(f"{self.card.title}: the recipe does not say where its files are", self.card.how_to_get)
-        return Path(self.config.root).expanduser() / path
+        """A path relative to ``root``."""
+        return self.config.at(path, self.card)
 
     @cached_property
     def items(self) -> Sequence[Item]:
-        """Pictures or recordings with their captions: one that is skipped takes its captions with it."""
+        """Pictures or recordings with their captions; a skipped item is left out together with its captions."""
         return [self._all_items[item] for item in self._readable.kept]
 
     @cached_property
     def _readable(self) -> ClipSplit:
-        """All pictures or recordings, under the rule for those that cannot be read."""
-        modality, rule = self.config.modality, BadClips(self.config.bad_clips, self.config.bad_share)
+        """All pictures or recordings that can be read, by the rule for those that cannot."""
+        modality = self.config.modality
         files = ItemSplit(modality, self.at(self.config.features), self._all_items, self.shape)
-        return ClipSplit(files.ids, {modality: files}, bad_clips=rule)
+        return ClipSplit(files.ids, {modality: files}, bad_clips=self.config.bad_clip_rule())
 
     @cached_property
     def _all_items(self) -> list[Item]:
@@ -177,5 +170,5 @@ class Retrieval(Benchmark):
 
     @cached_property
     def words(self) -> WordPieces:
-        """Reader of captions; no word piece is dropped."""
+        """Reader of captions that keeps every word piece."""
         return WordPieces(self.config.bert, self.config.cache, self.config.tokens)

@@ -1,4 +1,4 @@
-"""Search by cosine in a gallery too large for one matrix, and the recall of it however equal codes are ordered."""
+"""Search by cosine in a gallery too large for one matrix, and its recall for each order of equal codes."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ AT_ONCE = 4_000_000  # cosines in memory
 
 @attrs.frozen
 class Search:
-    """What the queries found; of several right entries, the best one counts."""
+    """Ranks of the queries' items; of several right entries, the best one counts."""
 
-    standing: Standing  # of each query (Q,): entries above it, entries as similar, right ones among these
-    after: Tensor  # (Q,): of the entries as similar, those that follow the last right one in the gallery
-    distinct: float  # distinct embeddings in the gallery, for each item in it; at most 1
+    standing: Standing  # per query (Q,): entries above the best right one, equally similar ones, right ones of these
+    after: Tensor  # (Q,): equally similar entries that follow the last right one in the gallery
+    distinct: float  # distinct embeddings per item in the gallery; at most 1
 
 
 def search(queries: Predicted, gallery: Predicted) -> Search:
-    """Let every query look for its item among the entries of the gallery.
+    """Rank the gallery for every query.
 
     Args:
-        queries: Embeddings (Q, W), and the number of the item (Q,) that each belongs to.
-        gallery: Embeddings (G, W), and their items (G,); every query's item must be there.
+        queries: Embeddings (Q, W) and the item number (Q,) of each.
+        gallery: Embeddings (G, W) and their item numbers (G,); contains every query's item.
     """
     entries = F.normalize(gallery.prediction, dim=-1)
     places = places_of_items(gallery.target, items=int(max(queries.target.max(), gallery.target.max())) + 1)
@@ -46,7 +46,7 @@ def search(queries: Predicted, gallery: Predicted) -> Search:
 
 
 def places_of_items(target: Tensor, items: int) -> Tensor:
-    """Where the entries (G,) of each item stand: (items, most entries of one), ascending, -1 where there is none."""
+    """Positions of each item's entries, ascending: (G,) -> (items, largest number of entries), padded with -1."""
     count = target.bincount(minlength=items)
     order = target.argsort(stable=True)
     number = torch.arange(len(target), device=target.device) - (count.cumsum(0) - count)[target[order]]
@@ -56,7 +56,7 @@ def places_of_items(target: Tensor, items: int) -> Tensor:
 
 
 def _counted(similarity: Tensor, places: Tensor) -> tuple[Tensor, ...]:
-    """The four counts of some queries, from cosines (q, G) and places of right entries (q, R)."""
+    """The four counts of ``Search`` per query, from cosines (q, G) and positions of right entries (q, R)."""
     own = similarity.gather(1, places.clamp(min=0)).masked_fill(places < 0, -torch.inf)
     best = own.amax(1, keepdim=True)
     above = (similarity > best + EQUAL).sum(1)
@@ -73,25 +73,25 @@ def _counted(similarity: Tensor, places: Tensor) -> tuple[Tensor, ...]:
 
 
 def expected(found: Search, k: int) -> float:
-    """R@k where equal cosines stand in random order."""
+    """R@k if equal cosines are in random order."""
     return found.standing.expected(k)
 
 
 def optimistic(found: Search, k: int) -> float:
-    """R@k where right entries stand first among equals."""
+    """R@k if right entries come first among equals."""
     return found.standing.optimistic(k)
 
 
 def pessimistic(found: Search, k: int) -> float:
-    """R@k where right entries stand last among equals."""
+    """R@k if right entries come last among equals."""
     return found.standing.pessimistic(k)
 
 
 def by_index(found: Search, k: int) -> float:
-    """R@k where the later entry stands first among equals: ``argsort()[::-1]``, as released code sorts."""
+    """R@k if the later entry comes first among equals: ``argsort()[::-1]``, as in released code."""
     return float((found.standing.above + found.after < k).double().mean())
 
 
 def distinct(found: Search) -> float:
-    """Share of the gallery's items that could be told apart at best."""
+    """Fraction of the gallery's items that could be told apart at best."""
     return found.distinct

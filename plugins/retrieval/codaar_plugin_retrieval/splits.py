@@ -1,4 +1,4 @@
-"""Items seen through their feature files, and captions read through BERT. The target is always the item's number."""
+"""Splits of items, read from feature files, and of captions, read by BERT; targets are item numbers."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from codaar_plugin_retrieval.captions import Item
 
 
 class ItemSplit(Split):
-    """Pictures or recordings: one file each, of any number of steps.
+    """Pictures or recordings: one file each, with any number of steps.
 
     Args:
-        modality: Its name.
-        folder: Of the files ``ID.zip``.
-        items: In the order of their numbers.
-        shape: Of a step; a file may also hold one step without an axis of time.
-        notes: What was put up with.
+        modality: Name of the modality.
+        folder: Folder of the files ``ID.zip``.
+        items: Items in the order of their numbers.
+        shape: Shape of a step; a file may also contain one step without a time axis.
+        notes: Tolerated file defects.
     """
 
     def __init__(
@@ -39,12 +39,12 @@ class ItemSplit(Split):
 
     @property
     def ids(self) -> list[str]:
-        """Names of pictures or recordings."""
+        """Names of the pictures or recordings."""
         return [path.stem for path in self.paths]
 
     @property
     def notes(self) -> Sequence[str]:
-        """What was put up with."""
+        """Tolerated file defects."""
         return self._notes
 
     def __getitem__(self, indices: Sequence[int]) -> Batch:
@@ -56,19 +56,19 @@ class ItemSplit(Split):
         return Batch({self.modality: Features(padded, mask)}, {self.modality: torch.as_tensor(indices)})
 
     def read(self, clip: int) -> np.ndarray:
-        """Read one item (T, *shape) float32, not padded."""
+        """Read one item (T, *shape) float32, without padding."""
         return read_steps(self.paths[clip], self.shape)
 
     def absent(self) -> list[Path]:
-        """Files that are not there; none is opened."""
+        """Files that do not exist."""
         there = {path.name for path in self.folder.iterdir()} if self.folder.is_dir() else set()
         return [path for path in self.paths if path.name not in there]
 
     def refuse_absent(self) -> None:
-        """Look which files are there, before anything is read.
+        """Refuse a split with missing files before anything is read.
 
         Raises:
-            DataError: Some are not.
+            DataError: Files are missing; it states their number and the first one.
         """
         absent = self.absent()
         if absent:
@@ -79,7 +79,7 @@ def read_steps(path: Path, shape: tuple[int, ...]) -> np.ndarray:
     """Read (T, *shape) float32.
 
     Raises:
-        DataError: It is something else, or was rounded to eight bits.
+        DataError: The file is missing, damaged, has another shape, or was rounded to eight bits.
     """
     values = read_array(path)
     values = values[None] if values.shape == shape else values
@@ -93,9 +93,9 @@ class CaptionSplit(Split):
     """All captions of all items.
 
     Args:
-        modality: Its name.
-        items: In the order of their numbers.
-        words: Reads sentences.
+        modality: Name of the modality.
+        items: Items in the order of their numbers.
+        words: Reader of sentences.
     """
 
     def __init__(self, modality: str, items: Sequence[Item], words: WordPieces) -> None:
@@ -110,11 +110,11 @@ class CaptionSplit(Split):
 
     @property
     def ids(self) -> list[str]:
-        """Names of the items that the captions are of."""
+        """Name of each caption's item."""
         return [self.names[number] for number in self.owners.tolist()]
 
     def __getitem__(self, indices: Sequence[int]) -> Batch:
-        """Read captions; what a caption lacks of the longest possible is masked zeros."""
+        """Read captions, padded with masked zeros to the largest number of word pieces."""
         words = self.words.words([self.captions[index] for index in indices])
         features = Features(torch.from_numpy(words.values), torch.from_numpy(words.mask))
         return Batch({self.modality: features}, {self.modality: self.owners[torch.as_tensor(indices)]})

@@ -148,7 +148,7 @@ def test_nothing_is_to_be_trained(copy):
 
 
 def test_without_a_root_it_says_what_to_download(copy):
-    with pytest.raises(DataError, match="does not say where its files are") as caught:
+    with pytest.raises(DataError, match="needs `root`") as caught:
         built(copy, root=None).split("test", copy[1])
     assert "features: V" in caught.value.help
 

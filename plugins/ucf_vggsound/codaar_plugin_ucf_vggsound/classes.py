@@ -29,13 +29,13 @@ PAIRS = {
 
 
 def refuse_other_classes(path: Path, classes: tuple[str, ...]) -> None:
-    """Refuse a class file beside the lists that has other classes or another order; none is needed.
+    """Refuse an optional class file beside the lists that has other classes or another order.
 
     Raises:
-        DataError: The lists of that folder may then mean something else.
+        DataError: The class file differs, so the lists may use other labels.
     """
     if path.is_file() and read_names(path) != classes:
         raise DataError(
-            f"{path} has other classes, or another order, than the CoDAAR release",
-            f"take its file, or none; it has {', '.join(classes)}",
+            f"{path} has other classes or another order than the CoDAAR release",
+            f"take the class file of that release, or remove it; expected {', '.join(classes)}",
         )

@@ -1,4 +1,4 @@
-"""The released lists: which clips of UCF101 and of VGGSound show, or sound like, which class."""
+"""The released lists: class of each clip of UCF101 and of VGGSound."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from codaar_core.features import FileDefect, FileDefects, read_table
 
 @attrs.frozen
 class ClipList:
-    """Clips of one data set."""
+    """Clips of one data set with their classes."""
 
     ids: tuple[str, ...]
     labels: np.ndarray = attrs.field(eq=False)  # (clips,) int64
     defects: FileDefects
 
     def only(self, keep: Sequence[bool]) -> ClipList:
-        """Keep some of the clips."""
+        """The clips for which ``keep`` is true."""
         chosen = np.flatnonzero(keep)
         return ClipList(tuple(self.ids[clip] for clip in chosen), self.labels[chosen], self.defects)
 
 
 def read_list(path: Path, classes: Sequence[str]) -> ClipList:
-    """Read ``category,video_id``; further columns are not looked at.
+    """Read a table with the columns ``category`` and ``video_id``; other columns are ignored.
 
-    Repeated clips and those of other categories are left out; they, and classes without any clip, are defects.
+    Repeated clips and clips of other categories are left out and recorded as defects, as are classes without a clip.
 
     Raises:
-        DataError: There is no such file, it lacks a column, or has a damaged row.
+        DataError: The file is missing, lacks a column, or has a malformed row.
     """
     table = read_table(path, ("category", "video_id"))
     if table.defects:
-        raise DataError(f"{table.defects.each[0]}", f"fetch {path.name} once more")
+        raise DataError(f"{table.defects.each[0]}", f"fetch {path.name} again")
     table = table.without_repeated("video_id").only("category", classes)
     categories = table.column("category")
     empty = tuple(FileDefect("class without a clip", str(path), name) for name in classes if name not in categories)

@@ -1,4 +1,4 @@
-"""Segment labels: in which seconds a clip's class is seen and heard."""
+"""Segment labels: the seconds in which a clip's class is visible and audible."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SECONDS = 10
 
 @attrs.frozen
 class SegmentLabels:
-    """One file a clip with ten zeros and ones, as (10, classes + 1): class, or background in the last column."""
+    """One file per clip with ten zeros and ones, read as (10, classes + 1); the last column is background."""
 
     folder: Path
     ids: Sequence[str] = attrs.field(repr=False)
@@ -33,15 +33,15 @@ class SegmentLabels:
         return labels
 
     def absent(self) -> list[Path]:
-        """The files that are not there."""
+        """Files that do not exist."""
         return FileTrack(self.folder, self.ids, Space(())).absent()
 
 
 def as_seconds(values: np.ndarray, path: Path) -> np.ndarray:
-    """Read (10,), (1, 10) and (10, 1) alike: releases differ.
+    """Reshape (10,), (1, 10) or (10, 1), which differ between releases, to (10,) float32.
 
     Raises:
-        DataError: It is another shape, or holds anything but zeros and ones.
+        DataError: The shape is another one, or there are values other than zero and one.
     """
     if values.shape not in ((SECONDS,), (1, SECONDS), (SECONDS, 1)):
         raise DataError(f"{path}: expected ten labels, it has the shape {values.shape}")

@@ -1,4 +1,4 @@
-"""The lists of the CoDAAR release: which clip is of which class and part, and a sentence for each class."""
+"""The lists of the CoDAAR release: class and part of each clip, and a sentence for each class."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ PARTS = ("train", "test", "val")  # in the order in which the released loaders j
 
 @attrs.frozen(slots=False)
 class Listing:
-    """What the annotation files say; each is read when it is first needed.
+    """The annotation files, each read on first use.
 
     Args:
         clips: Table ``category,video_id,split``.
-        names: One class a line; the line is its index.
+        names: One class per line; the line number is its index.
         sentences: Table ``label,prompt``.
     """
 
@@ -38,16 +38,16 @@ class Listing:
 
     @cached_property
     def table(self) -> Table:
-        """The clips, each once, of known classes and parts; what was left out is among its defects."""
+        """The clips of known classes and parts, each once; rows left out are among its defects."""
         table = read_table(self.clips, ("category", "video_id", "split"))
         return table.without_repeated("video_id").only("category", self.classes).only("split", PARTS)
 
     @cached_property
     def prompts(self) -> tuple[str, ...]:
-        """The sentence of each class, by index.
+        """Sentence of each class, by index.
 
         Raises:
-            DataError: A class has none.
+            DataError: A class has no sentence.
         """
         table = read_table(self.sentences, ("label", "prompt")).without_repeated("label")
         sentences = {row["label"]: row["prompt"] for row in table}

@@ -1,4 +1,4 @@
-"""The data source "vggsound-avel": sound, frames and class prompts of VGGSound-AVEL 40K or 90K."""
+"""Data source "vggsound-avel": audio, video and class prompts of VGGSound-AVEL 40K or 90K."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from typing import Literal
 
 import attrs
 import numpy as np
-from attrs.validators import and_, ge, le
 from codaar_plugin_bert.frozen_bert import made_by
+from codaar_plugin_cmg.settings import AudioVideoFolders
 
 from codaar_core.api import Card, DataContext, DataError, DataSource, Space, setting
-from codaar_core.features import BadClips, ClipSplit, FileTrack, RandomSplit, RowTrack, Track
+from codaar_core.features import ClipSplit, RandomSplit, RowTrack, Track
 from codaar_plugin_vggsound.labels import SECONDS, SegmentLabels
 from codaar_plugin_vggsound.listing import CLASSES, LISTS, PARTS, PROMPTS, Listing
 
 HOW_TO_GET = (
     "lists, class names and prompts: src_cvpr/data/Vggsound of https://github.com/EMuLeMultimodal/CoDAAR; "
-    "features: the download links in its README (one zip a clip); then set data.root to the folder of both"
+    "features: the download links in its README (one zip file per clip); then set data.root to the folder of both"
 )
 
 
 class VggsoundAvel(DataSource):
-    """Ten seconds of sound and frames of 141 classes, and a sentence that names the class.
+    """VGGSound-AVEL: ten seconds of audio and video of 141 classes, and a sentence that names the class.
 
-    Splits: "pretrain" (all parts one after the other, as released, or the training part alone: ``rows``), "train",
-    "val" and "test". The latter three have targets (10, 142): class or background of each second.
+    Splits: "pretrain" (all parts in turn, as released, or only the training part: setting ``rows``), "train", "val" and
+    "test". The last three have targets (10, 142): class or background of each second.
     """
 
     card = Card(
@@ -39,27 +39,20 @@ class VggsoundAvel(DataSource):
     )
 
     @attrs.frozen(kw_only=True)
-    class Config:
+    class Config(AudioVideoFolders):
         """Settings of VGGSound-AVEL."""
 
-        root: str | None = setting(None, "Folder of the features and lists; needed to read any.")
-        size: Literal["40k", "90k"] = setting("40k", "Which list of clips: 40,801 or 87,323.")
-        rows: Literal["all", "train"] = setting("all", "Parts to pretrain on: as released all, or the training part.")
-        clips: str | None = setting(None, "Another table category,video_id,split; none: that of `size`, in `root`.")
-        classes: str = setting(CLASSES, "Class names, one a line; relative to `root`.")
-        prompts: str = setting(PROMPTS, "Table label,prompt; relative to `root`.")
-        audio: str = setting("feature/audio/zip", "Folder of the sound features ID.zip; relative to `root`.")
-        video: str = setting("feature/video/zip", "Folder of the frame features ID.zip; relative to `root`.")
-        labels: str = setting("label/zip", "Folder of the labels ID.zip; relative to `root`.")
-        channels: Literal["last", "first"] = setting("last", "Where the channels of frame features stand in the files.")
-        audio_made_by: str = setting("vggish-relu", "What made the sound features; others are not mixed in.")
-        video_made_by: str = setting("keras-vgg19-pool5", "What made the frame features; others are not mixed in.")
-        quantised: bool = setting(False, "Whether sound features are those rounded to eight bits.")
-        bert: str | None = setting(None, "Folder of BERT's weights; none: bert-base-uncased of the Hugging Face cache.")
-        cache: str | None = setting(None, "Folder where the vectors of sentences are kept; none: in memory.")
-        keep: str | None = setting(None, "Table with the column token_id: the word pieces that are kept; none: all.")
-        bad_clips: Literal["refuse", "skip"] = setting("refuse", "What to do with clips that cannot be read.")
-        bad_share: float = setting(0.02, "Share of the clips that may be skipped.", and_(ge(0.0), le(1.0)))
+        size: Literal["40k", "90k"] = setting("40k", "list of clips: 40k has 40,801, 90k has 87,323")
+        rows: Literal["all", "train"] = setting("all", "parts to pretrain on: all (released), or the training part")
+        clips: str | None = setting(
+            None, "other table category,video_id,split in `root`; none: that of `size`"
+        )
+        classes: str = setting(CLASSES, "file of class names, one per line; relative to `root`")
+        prompts: str = setting(PROMPTS, "table label,prompt; relative to `root`")
+        labels: str = setting("label/zip", "folder of the labels ID.zip; relative to `root`")
+        bert: str | None = setting(None, "folder of BERT's weights; none: bert-base-uncased of the Hugging Face cache")
+        cache: str | None = setting(None, "folder where vectors of sentences are stored; none: only in memory")
+        keep: str | None = setting(None, "table whose column token_id lists the word pieces to keep; none: all")
 
     def __init__(self, config: Config, context: DataContext) -> None:
         super().__init__(config, context)
@@ -67,7 +60,7 @@ class VggsoundAvel(DataSource):
 
     @property
     def spaces(self) -> Mapping[str, Space]:
-        """One step a second; a word piece a step."""
+        """One step per second of audio and video, one step per word piece of text."""
         return {
             "audio": Space((128,), SECONDS),
             "video": Space((7, 7, 512), SECONDS),
@@ -76,13 +69,12 @@ class VggsoundAvel(DataSource):
 
     @property
     def extraction(self) -> Mapping[str, str]:
-        """As the settings say, files do not; of text, by the weights of BERT."""
-        config = self.config
-        return {"audio": config.audio_made_by, "video": config.video_made_by, "text": made_by(config.bert)}
+        """As the settings state; for text, the tag of BERT's weights."""
+        return {**self.config.extraction(), "text": made_by(self.config.bert)}
 
     @property
     def origin(self) -> str:
-        """The list with its checksum, the parts, and what was left out of it."""
+        """The list of clips with its checksum, the parts, and the rows left out."""
         defects = self.listing.table.defects
         left_out = f" ({defects.summary})" if defects else ""
         return f"VGGSound-AVEL: {self.listing.version}, {self.config.rows} rows{left_out}"
@@ -94,7 +86,7 @@ class VggsoundAvel(DataSource):
         return Listing(self._at(config.clips or LISTS[config.size]), self._at(config.classes), self._at(config.prompts))
 
     def split(self, name: str) -> ClipSplit:
-        """Open a split; which files are there is looked at first, unless bad clips are skipped."""
+        """Open a split after a check that all files exist, unless bad clips are skipped."""
         ids, classes = self._rows(name)
         files = self._files(ids)
         self._clips(name, ids, classes, files).refuse_absent()
@@ -102,18 +94,16 @@ class VggsoundAvel(DataSource):
         return self._clips(name, ids, classes, {**files, **sentences})
 
     def inventory(self, name: str) -> Sequence[str]:
-        """What is there of a split, for people."""
+        """Lines that state which files of a split exist."""
         ids, classes = self._rows(name)
         return self._clips(name, ids, classes, self._files(ids)).inventory().lines
 
     def synthetic(self, clips: int, seed: int) -> RandomSplit:
-        """Random features of the true shapes."""
+        """Random features of the same shapes."""
         return RandomSplit({m: space for m, space in self.spaces.items() if m in self.modalities}, clips, seed)
 
     def _at(self, path: str) -> Path:
-        if self.config.root is None:
-            raise DataError("vggsound-avel is not told where its files are", HOW_TO_GET)
-        return Path(self.config.root).expanduser() / path
+        return self.config.at(path, self.card)
 
     def _rows(self, name: str) -> tuple[list[str], list[int]]:
         pretraining = PARTS if self.config.rows == "all" else ("train",)
@@ -123,23 +113,17 @@ class VggsoundAvel(DataSource):
         return self.listing.rows(parts[name])
 
     def _clips(self, name: str, ids: list[str], classes: list[int], tracks: Mapping[str, Track]) -> ClipSplit:
-        config = self.config
-        labels = SegmentLabels(self._at(config.labels), ids, classes, len(self.listing.classes))
+        labels = SegmentLabels(self._at(self.config.labels), ids, classes, len(self.listing.classes))
         targets = {} if name == "pretrain" else dict.fromkeys(self.modalities, labels)
-        rule = BadClips(config.bad_clips, config.bad_share)
-        return ClipSplit(ids, tracks, targets, rule, self.listing.table.defects)
+        return ClipSplit(ids, tracks, targets, self.config.bad_clip_rule(), self.listing.table.defects)
 
     def _files(self, ids: list[str]) -> dict[str, Track]:
-        config, spaces = self.config, self.spaces
-        files = {
-            "audio": FileTrack(self._at(config.audio), ids, spaces["audio"], quantised=config.quantised),
-            "video": FileTrack(self._at(config.video), ids, spaces["video"], channels=config.channels, quantised=True),
-        }
-        return {modality: track for modality, track in files.items() if modality in self.modalities}
+        with_files = [modality for modality in ("audio", "video") if modality in self.modalities]
+        return {modality: self.config.track(ids, modality, self.spaces[modality], self.card) for modality in with_files}
 
     @cached_property
     def _sentences(self) -> np.ndarray:
-        """The word pieces of each class's prompt (classes, 10, 768), computed once."""
+        """Word pieces of each class's prompt (classes, 10, 768), computed once."""
         from codaar_plugin_bert.word_pieces import WordPieces
 
         config = self.config

@@ -204,7 +204,7 @@ def test_a_split_that_is_not_there(source):
 
 def test_without_root():
     data = VggsoundAvel(VggsoundAvel.Config(), DataContext(("audio",)))
-    with pytest.raises(DataError, match="not told where its files are") as error:
+    with pytest.raises(DataError, match="needs `root`") as error:
         data.split("pretrain")
     assert "data.root" in error.value.help
     assert data.synthetic(2, 0)[[0, 1]].inputs["audio"].values.shape == (2, 10, 128)

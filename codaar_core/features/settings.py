@@ -1,0 +1,45 @@
+"""Settings that data sources and benchmarks share when they read files of a user's disk.
+
+``codaar validate`` reads these classes from source without importing torch: annotations and defaults use only the
+standard library, attrs and ``codaar_core.api``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import attrs
+from attrs.validators import and_, ge, le
+
+from codaar_core.api import Card, DataError, setting
+from codaar_core.features.clips.bad_clips import BadClips
+
+
+@attrs.frozen(kw_only=True)
+class RootSettings:
+    """Base of a ``Config`` with the folder of the files."""
+
+    root: str | None = setting(None, "folder of the feature files and tables; needed to read any of them")
+
+    def at(self, path: str, card: Card) -> Path:
+        """A path relative to ``root``.
+
+        Raises:
+            DataError: ``root`` is not set; the help says where ``card`` gets the files.
+        """
+        if self.root is None:
+            raise DataError(f"{card.title}: needs `root`, the folder of its files", card.how_to_get)
+        return Path(self.root).expanduser() / path
+
+
+@attrs.frozen(kw_only=True)
+class ClipFileSettings(RootSettings):
+    """Base of a ``Config`` with the folder of the files and the rule for clips that cannot be read."""
+
+    bad_clips: Literal["refuse", "skip"] = setting("refuse", "what to do with clips that cannot be read")
+    bad_share: float = setting(0.02, "largest fraction of the clips that may be skipped", and_(ge(0.0), le(1.0)))
+
+    def bad_clip_rule(self) -> BadClips:
+        """The rule for clips that cannot be read."""
+        return BadClips(self.bad_clips, self.bad_share)
