@@ -39,6 +39,7 @@ class Check:
     rule: Rule
     kinds: tuple[str, ...]
     applies: Callable[[Any], bool]
+    once: bool = False  # about the class: checked in its first configuration only
 
     @property
     def name(self) -> str:
@@ -55,6 +56,12 @@ class Check:
         self.rule(subject)
 
 
-def check(*kinds: str, applies: Callable[[Any], bool] = _always) -> Callable[[Rule], Check]:
-    """Make a function a check of components of these kinds, those for which ``applies`` is true."""
-    return lambda rule: Check(rule, kinds, applies)
+def check(*kinds: str, applies: Callable[[Any], bool] = _always, once: bool = False) -> Callable[[Rule], Check]:
+    """Make a function a check of components.
+
+    Args:
+        kinds: The kinds of components that it checks.
+        applies: Which components of these kinds it checks.
+        once: Whether it is about the class, not about a configuration: checked in the first configuration only.
+    """
+    return lambda rule: Check(rule, kinds, applies, once)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from importlib import metadata
+from collections.abc import Mapping
+from importlib import import_module, metadata
 from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any, ClassVar
@@ -30,6 +31,8 @@ class Package:
     readme: str
     entries: tuple[Entry, ...]
     sources: tuple[Path, ...]  # all Python files of its import packages
+    expected_failures: Mapping[str, str] = {}  # reasons by check, from the top package's attribute of that name
+    configuration: ClassVar[str] = ""
 
     @property
     def name(self) -> str:
@@ -55,6 +58,7 @@ def installed_package(distribution: str) -> Package:
         readme=_readme(found.metadata),
         entries=entries,
         sources=tuple(path for name in import_names(entries) for path in _files(name)),
+        expected_failures={k: v for name in import_names(entries) for k, v in _expected_failures(name).items()},
     )
 
 
@@ -80,6 +84,16 @@ def _files(name: str) -> list[Path]:
         return []
     folders = [Path(folder) for folder in found.submodule_search_locations or []]
     return sorted(path for folder in folders for path in folder.rglob("*.py")) or [Path(str(found.origin))]
+
+
+def _expected_failures(name: str) -> Mapping[str, str]:
+    """What the top package declares; nothing where it cannot be imported: ``light-import`` reports that."""
+    try:
+        module = import_module(name)
+    except Exception:
+        return {}
+    declared: Mapping[str, str] = getattr(module, "expected_failures", {})
+    return declared
 
 
 def _not_installed(distribution: str) -> CodaarError:

@@ -8,22 +8,22 @@ import pytest
 
 from codaar_core.api.errors import CodaarError
 from codaar_core.testing.check import Violation
-from codaar_core.testing.kit import Case, Outcome, cases
+from codaar_core.testing.kit import Case, Outcome, cases, given_here
 
 
 def codaar_checks(distribution: str, expected_failures: Mapping[str, str] | None = None) -> Callable[..., None]:
-    """Make the test that puts every component of a plug-in to the checks of its kind.
+    """Make the test that runs the conformance checks on every component of a plug-in.
 
-    ``test_conformance = codaar_checks("codaar-plugin-mine")`` is a whole test file: one test a component and check,
-    with ids like ``alignment:mine:convex-hull``.
+    ``test_conformance = codaar_checks("codaar-plugin-mine")`` is a whole test file: one test for each component,
+    configuration and check, with ids like ``alignment:mine:convex-hull``.
 
     Args:
         distribution: The plug-in; it must be installed.
-        expected_failures: Reasons by id; unknown ids are an error, and so is a check that passes nevertheless.
+        expected_failures: Deprecated: declare ``expected_failures`` on the component's class.
     """
-    expected = expected_failures or {}
+    given = given_here("codaar_checks", expected_failures)
     try:
-        found = cases(distribution, expected)
+        found = cases(distribution, given)
     except CodaarError as error:
         raise pytest.Collector.CollectError(str(error)) from error
 
@@ -31,13 +31,13 @@ def codaar_checks(distribution: str, expected_failures: Mapping[str, str] | None
     def test_conformance(codaar_case: Case, request: pytest.FixtureRequest) -> None:
         seeds = request.config.getoption("--codaar-seeds", 1) if codaar_case.draws else 1
         for seed in range(seeds):
-            _report(codaar_case.run(expected.get(codaar_case.id), seed))
+            _report(codaar_case.run(given.get(codaar_case.id), seed))
 
     return test_conformance
 
 
 def _report(outcome: Outcome) -> None:
-    """Say it in pytest's way; an error that no check foresaw keeps its traceback."""
+    """Report it as pytest does; an error that no check foresaw keeps its traceback."""
     if outcome.state == "skipped":
         pytest.skip(outcome.message)
     if outcome.state == "expected":

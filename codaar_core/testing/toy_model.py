@@ -159,7 +159,8 @@ class ToyQuantizer(Quantizer):
         codes = self.lookup(modality, distances.argmin(-1))
         path = latents - latents.detach()
         row_path = path.repeat(1, 1, len(self.modalities))
-        return codes._replace(own=codes.own + path, full=codes.full + row_path, distances=distances, mask=encoded.mask)
+        given = distances if self.wants_distances else None
+        return codes._replace(own=codes.own + path, full=codes.full + row_path, distances=given, mask=encoded.mask)
 
     def lookup(self, modality: str, indices: Tensor) -> Quantized:
         """Look up."""

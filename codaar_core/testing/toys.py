@@ -125,6 +125,12 @@ def view_of(modalities: Sequence[str], clips: int, steps: int, seed: int, masked
     )
 
 
+def without_distances(view: StepView) -> StepView:
+    """The view that a loss is given which does not declare ``needs_distances``."""
+    quantized = {modality: codes._replace(distances=None) for modality, codes in view.quantized.items()}
+    return attrs.evolve(view, quantized=quantized)
+
+
 # Records, changed tensor by tensor
 
 

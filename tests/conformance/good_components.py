@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import wave
 from hashlib import sha256
 
@@ -92,7 +93,7 @@ class GoodQuantizer(api.Quantizer):
         self.register_buffer("words", torch.randn(len(self.modalities), self.K, self.D))
 
     latent = property(lambda self: api.Space((self.D,)))
-    codes = property(lambda self: api.Space((len(self.modalities) * self.D,)))
+    code_space = property(lambda self: api.Space((len(self.modalities) * self.D,)))
     size = property(lambda self: self.K)
 
     def codebooks(self):
@@ -135,6 +136,49 @@ class GoodTrainedQuantizer(GoodQuantizer):
         super().__init__(config, context)
         words = self._buffers.pop("words")
         self.words = nn.Parameter(words)
+
+
+class GoodFiniteScalarQuantizer(api.Quantizer):
+    """Finite scalar quantization (arXiv 2309.15505): each dimension of a latent is bounded and rounded to few levels.
+
+    The codebook is implicit: all combinations of the levels. Codes are not found by distance.
+    """
+
+    LEVELS = (5, 3, 3)
+    gives_distances = False
+
+    def __init__(self, config, context):
+        super().__init__(config, context)
+        self.modalities = context.modalities
+
+    latent = code_space = property(lambda self: api.Space((len(self.LEVELS),)))
+    size = property(lambda self: math.prod(self.LEVELS))
+
+    def codebooks(self):
+        return dict.fromkeys(self.modalities, self.codewords(torch.arange(self.size)))
+
+    def lookup(self, modality, indices):
+        own = self.codewords(indices)
+        return api.Quantized(indices, own, own.clone())
+
+    def codewords(self, indices):
+        """Levels (..., D) from -1 to 1 of indices (...): the first dimension's digit comes first."""
+        digits = [indices // math.prod(self.LEVELS[place + 1 :]) % of for place, of in enumerate(self.LEVELS)]
+        levels = [digit.float() * 2 / (of - 1) - 1 for digit, of in zip(digits, self.LEVELS, strict=True)]
+        return torch.stack(levels, dim=-1)
+
+    def quantize(self, encoded):
+        return {m: self.rounded(m, item) for m, item in encoded.items()}
+
+    def rounded(self, modality, item):
+        bounded = item.semantic.tanh()
+        steps = bounded.new_tensor(self.LEVELS) - 1
+        digits = ((bounded.detach() + 1) / 2 * steps).round().long()
+        indices = torch.zeros_like(digits[..., 0])
+        for place, of in enumerate(self.LEVELS):
+            indices = indices * of + digits[..., place]
+        own = self.lookup(modality, indices).own.to(bounded.dtype) + bounded - bounded.detach()
+        return api.Quantized(indices, own, own.clone(), mask=item.mask)
 
 
 class GoodAlignment(api.AlignmentStep):
@@ -310,6 +354,20 @@ class GoodNamingBenchmark(GoodBenchmark):
         return [api.Transfer("sight", "touch")]
 
 
+class GoodErrorBenchmark(GoodBenchmark):
+    """How far is the number of the class from the true one?"""
+
+    published = {"north->south/distance": 0.5}
+
+    @property
+    def metrics(self):
+        return {"distance": api.Measure(distance, unit="classes", higher_is_better=False), "accuracy": accuracy}
+
+
+def distance(prediction, target):
+    return (prediction - target).abs().double().mean()
+
+
 class GoodHook(api.RunHooks):
     """Counts epochs."""
 
@@ -333,8 +391,10 @@ GOOD = {
 VARIANTS = [
     ("extractor", GoodSentenceExtractor),
     ("quantizer", GoodTrainedQuantizer),
+    ("quantizer", GoodFiniteScalarQuantizer),
     ("loss", GoodOwnLoss),
     ("loss", GoodRecordingLoss),
     ("head", GoodGivenHead),
     ("benchmark", GoodNamingBenchmark),
+    ("benchmark", GoodErrorBenchmark),
 ]

@@ -23,8 +23,8 @@ FINE = [*GOOD.items(), *VARIANTS]
 
 
 def subject(kind, component):
-    data = (subject_of("data", "good", GoodData),) if issubclass(component, GoodBenchmark) else ()
-    return subject_of(kind, "toy", component, data=data)
+    data = {"data": (subject_of("data", "good", GoodData),)} if issubclass(component, GoodBenchmark) else {}
+    return subject_of(kind, "toy", component, **data)
 
 
 def check_called(kind, name):

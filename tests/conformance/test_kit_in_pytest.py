@@ -8,13 +8,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import codaar_plugin_dta
 import pytest
 import tomli
+from codaar_plugin_dta.dta import Dta
 
 from codaar_core.api import CodaarError
 from codaar_core.registry import KINDS
 from codaar_core.testing import check_plugin, codaar_checks
 from codaar_core.testing.catalogue import page
+from codaar_core.testing.kit import cases
 from codaar_core.testing.parametrised import _report
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,6 +49,8 @@ from codaar_core.api import AlignmentStep, Encoder
 class Hasty(AlignmentStep):
     """Mutates the codebooks in place."""
 
+    expected_failures = {"fixed-point": "it shrinks on purpose", "row-order": "it does not fail at all"}
+
     def adjust(self, codebooks):
         for codebook in codebooks.values():
             codebook.mul_(0.5)
@@ -64,13 +69,7 @@ class Forgetful(Encoder):
 TESTS = """\
 from codaar_core.testing import codaar_checks
 
-test_conformance = codaar_checks(
-    "codaar-plugin-newcomer",
-    expected_failures={
-        "alignment:hasty:fixed-point": "it shrinks on purpose",
-        "alignment:hasty:row-order": "it does not fail at all",
-    },
-)
+test_conformance = codaar_checks("codaar-plugin-newcomer")
 """
 
 
@@ -112,15 +111,16 @@ def test_a_newcomer_is_told_what_to_change(newcomer):
     assert "encoder:forgetful:gradients" not in said, "one red line for a component that cannot be built"
     assert "FAILED test_mine.py::test_conformance[package:newcomer:entry-points]" in said
     assert "has no attribute 'Missing'" in said
-    assert "it was expected to fail (it does not fail at all), but it passes" in said
-    assert "remove 'alignment:hasty:row-order' from expected_failures" in said
+    assert "alignment:hasty:row-order was expected to fail (it does not fail at all), but it passes" in said
+    assert "remove it from `expected_failures` of hasty" in said
 
 
 def test_an_unknown_expected_failure_is_an_error(newcomer):
-    (newcomer / "test_typo.py").write_text(TESTS.replace("row-order", "row-ordre"))
+    typo = 'newcomer", {"alignment:hasty:row-ordre": "a slip of the pen"}'
+    (newcomer / "test_typo.py").write_text(TESTS.replace('newcomer"', typo))
     done = python(newcomer, "-m", "pytest", "-p", "no:cacheprovider", "test_typo.py")
     assert done.returncode == 2, done.stdout
-    assert "expected_failures names 'alignment:hasty:row-ordre', which is no check of this plug-in" in done.stdout
+    assert "expected_failures names 'alignment:hasty:row-ordre', which is not a check of this plug-in" in done.stdout
     assert "did you mean 'alignment:hasty:row-order'?" in done.stdout
     assert "Traceback" not in done.stdout
 
@@ -129,7 +129,8 @@ def test_the_kit_needs_no_pytest(newcomer):
     script = (
         "import sys\nfrom codaar_core.testing import check_plugin\n"
         "states = {each.id: each.state for each in check_plugin('newcomer')}\n"
-        "assert states['alignment:hasty:pure'] == 'failed' and 'pytest' not in sys.modules\nprint(len(states))"
+        "assert states['alignment:hasty:pure'] == 'failed' and 'pytest' not in sys.modules\n"
+        "assert states['alignment:hasty:fixed-point'] == 'expected'\nprint(len(states))"
     )
     done = python(newcomer, "-c", script)
     assert done.returncode == 0, done.stderr
@@ -142,12 +143,43 @@ def test_the_pytest_plugin_is_light(newcomer):
     assert done.returncode == 0, done.stderr
 
 
-def test_expected_failures_are_strict_without_pytest_too():
-    outcomes = {each.id: each for each in check_plugin("csa", {"alignment:csa:pure": "no reason"})}
-    failed = outcomes["alignment:csa:pure"]
-    assert failed.state == "failed" and "remove 'alignment:csa:pure'" in failed.message
-    with pytest.raises(CodaarError, match="no check of this plug-in"):
-        check_plugin("csa", {"alignment:csa:elegant": "?"})
+def test_expected_failures_of_a_call_work_as_before_with_a_warning():
+    with pytest.warns(DeprecationWarning, match="use the class attribute `expected_failures`"):
+        outcomes = {each.id: each for each in check_plugin("dta", {"alignment:dta:pure": "no reason"})}
+    failed = outcomes["alignment:dta:pure"]
+    assert failed.state == "failed" and "remove it from `expected_failures`" in failed.message
+    with pytest.raises(CodaarError, match="not a check of this plug-in"), pytest.warns(DeprecationWarning):
+        check_plugin("dta", {"alignment:dta:elegant": "?"})
+
+
+def test_a_declared_failure_that_names_no_check_is_an_error(monkeypatch):
+    monkeypatch.setattr(Dta, "expected_failures", {"pur": "a slip of the pen"}, raising=False)
+    with pytest.raises(CodaarError) as caught:
+        cases("dta")
+    assert "`expected_failures` of alignment:dta names 'pur', which is not a check of it" in str(caught.value)
+    assert "did you mean 'pure'?" in str(caught.value)
+
+
+def test_failures_of_a_package_are_declared_in_its_top_package(monkeypatch):
+    monkeypatch.setattr(codaar_plugin_dta, "expected_failures", {"readme": "written later"}, raising=False)
+    case = next(case for case in cases("dta") if case.id == "package:dta:readme")
+    assert case.expected == "written later"
+    assert case.run().state == "failed", "it has a README"
+
+
+def test_each_configuration_is_a_test_of_its_own(monkeypatch):
+    monkeypatch.setattr(Dta, "examples", ({"own": 0.5}, {"own": 2.0}), raising=False)
+    reasons = {"[own=2.0]:builds": "it is too much", "[own=0.5]:pure": "declared for one configuration"}
+    monkeypatch.setattr(Dta, "expected_failures", reasons, raising=False)
+    found = {case.id: case for case in cases("dta")}
+    assert {"alignment:dta:pure", "alignment:dta[own=0.5]:pure"} <= set(found)
+    assert "alignment:dta:described" in found and "alignment:dta[own=0.5]:described" not in found
+    assert found["alignment:dta[own=0.5]:pure"].expected == reasons["[own=0.5]:pure"]
+    assert found["alignment:dta:pure"].expected is None
+    left = [each.rpartition(":")[2] for each in found if "own=2.0" in each]
+    assert left == ["settings-round-trip", "builds"], "what needs a built component is left out"
+    outcome = found["alignment:dta[own=2.0]:builds"].run()
+    assert (outcome.state, outcome.message) == ("expected", "it is too much")
 
 
 def test_unknown_distributions_are_refused():
@@ -160,7 +192,7 @@ def test_ids_are_readable():
     (mark,) = codaar_checks("codaar-plugin-csa").pytestmark
     assert "alignment:csa:convex-hull" in mark.kwargs["ids"]
     assert "package:csa:readme" in mark.kwargs["ids"]
-    assert all(re.fullmatch(r"[a-z]+:[\w.-]+:[a-z0-9-]+", each) for each in mark.kwargs["ids"])
+    assert all(re.fullmatch(r"[a-z]+:[\w.-]+(\[[^\]]+\])?:[a-z0-9-]+", each) for each in mark.kwargs["ids"])
 
 
 def test_missing_data_are_no_failure():

@@ -12,7 +12,7 @@ import click
 from codaar_core.api.errors import CodaarError
 from codaar_core.cli import options
 from codaar_core.cli.columns import print_columns
-from codaar_core.cli.guard import coloured
+from codaar_core.cli.errors import coloured
 
 if TYPE_CHECKING:
     from codaar_core.testing import Outcome
@@ -37,6 +37,9 @@ def verb(name: str) -> None:
 
     outcomes = check_plugin(name)
     print_table(outcomes)
+    for outcome in outcomes:
+        if outcome.state == "expected":
+            click.echo(f"{outcome.id} fails as declared: {outcome.message}")
     failed = [outcome for outcome in outcomes if outcome.state == "failed"]
     for outcome in failed:
         print_failure(outcome)

@@ -116,8 +116,9 @@ def constants_given(subject: BenchmarkSubject) -> None:
 
 @check("benchmark")
 def perfect_is_best(subject: BenchmarkSubject) -> None:
-    """Predicting the truth scores at least as high as guesses and constants: metrics are the higher the better."""
+    """Predicting the truth scores no worse than guesses and constants, in the direction that the metric states."""
     perfect = {transfer: subject.sample.score(*pair) for transfer, pair in _perfect(subject).items()}
+    signs = {name: 1 if measure.higher_is_better else -1 for name, measure in subject.sample.measures.items()}
     gains = [
         (transfer, metric, perfect[transfer][metric], value)
         for transfer, floor in _floors(subject)
@@ -125,16 +126,16 @@ def perfect_is_best(subject: BenchmarkSubject) -> None:
     ]
     for transfer, metric, best, value in gains:
         expect(
-            best >= value - EPSILON,
+            signs[metric] * (best - value) >= -EPSILON,
             f"{subject.title}: {metric} of {transfer.train}->{transfer.test} is {best:.4g} for the truth, "
             f"but {value:.4g} for a guess or constant",
-            "let higher be better: negate an error; compare with the target that belongs to the prediction",
+            "declare an error as Measure(..., higher_is_better=False); compare with the target of the same clip",
         )
-    telling = {metric for _, metric, best, value in gains if best > value + EPSILON}
+    telling = {metric for _, metric, best, value in gains if signs[metric] * (best - value) > EPSILON}
     worthless = [metric for metric in subject.sample.metrics if metric not in telling]
     expect(
         not worthless,
-        f"{subject.title}: {', '.join(worthless)} is as high for guesses as for the truth",
+        f"{subject.title}: {', '.join(worthless)} is as good for guesses as for the truth",
         "measure how far the prediction is right",
     )
 

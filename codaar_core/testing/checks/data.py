@@ -20,7 +20,7 @@ from codaar_core.testing.subjects import DataSubject, Subject
 CLIPS = 6
 
 
-@check("data")
+@check("data", once=True)
 def card(subject: DataSubject) -> None:
     """Its card says what the data are, under which terms, and how to get them: shown before anything is read."""
     given = getattr(subject.component, "card", None)

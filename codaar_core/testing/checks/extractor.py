@@ -20,7 +20,7 @@ from codaar_core.testing.toy_recordings import WRITERS
 SENTENCES = ("a dog barks", "somebody plays the violin in the rain")
 
 
-@check("extractor")
+@check("extractor", once=True)
 def suffixes(subject: ExtractorSubject) -> None:
     """The suffixes of its files are small letters with their dot: recordings are found by them, in any spelling."""
     given = subject.component.suffixes

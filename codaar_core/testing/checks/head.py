@@ -28,7 +28,7 @@ def separable(subject: HeadSubject) -> HeadInputs:
     return inputs._replace(codes=codes._replace(indices=indices, full=full, own=own))
 
 
-@check("head")
+@check("head", once=True)
 def sees_codes_only(subject: HeadSubject) -> None:
     """forward takes codes, and what the benchmark gives: a head that knew features or modality would not transfer."""
     names = list(inspect.signature(subject.component.forward).parameters)

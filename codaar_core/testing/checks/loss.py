@@ -10,7 +10,7 @@ from torch import Tensor
 
 from codaar_core.api import ComponentError, Loss, Ranks
 from codaar_core.testing import toys
-from codaar_core.testing.check import check, expect
+from codaar_core.testing.check import Violation, check, expect
 from codaar_core.testing.checks.module import close
 from codaar_core.testing.ranks import on_ranks
 from codaar_core.testing.subjects import LossSubject, loss_context
@@ -29,6 +29,31 @@ def has_inner_step(subject: LossSubject) -> bool:
 def keeps_a_record(subject: LossSubject) -> bool:
     """Whether what it keeps changes by itself; gradients of an own optimizer are averaged by the training loop."""
     return has_inner_step(subject) and not has_own_optimizer(subject)
+
+
+@check("loss")
+def distances_declared(subject: LossSubject) -> None:
+    """A loss that reads `Quantized.distances` declares needs_distances = True: others are given none."""
+    if subject.component.needs_distances:
+        return
+    loss, view = subject.build(), subject.inputs()
+    try:
+        subject.outputs(loss, view)
+    except Exception as error:
+        if _works_with_distances(subject):
+            raise Violation(
+                f"{subject.title} reads Quantized.distances without declaring it: {type(error).__name__}: {error}",
+                "write needs_distances = True in the class: quantizers leave distances out otherwise",
+            ) from error
+
+
+def _works_with_distances(subject: LossSubject) -> bool:
+    """Whether the loss can be computed when it is given distances; other checks report why not."""
+    try:
+        subject.outputs(subject.build(), subject.inputs_with_distances())
+    except Exception:
+        return False
+    return True
 
 
 @check("loss")
@@ -99,7 +124,7 @@ def modalities(subject: LossSubject) -> None:
                 "raise ComponentError(message, help)",
             )
             continue
-        view = toys.view_of(context.modalities, toys.CLIPS, toys.STEPS, subject.seed)
+        view = subject.view(context.modalities)
         total = sum(subject.outputs(loss, view).values())
         expect(
             bool(torch.as_tensor(total).isfinite()),

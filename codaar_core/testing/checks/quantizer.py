@@ -30,9 +30,8 @@ def is_replaced(subject: QuantizerSubject) -> bool:
 
 
 def gives_distances(subject: QuantizerSubject) -> bool:
-    """Whether it says how far all codewords are."""
-    with torch.no_grad():
-        return all(codes.distances is not None for codes in subject.sample.quantize(subject.inputs()).values())
+    """Whether it promises distances to all codewords."""
+    return bool(subject.sample.gives_distances)
 
 
 def state(quantizer: Quantizer) -> dict[str, Tensor]:
@@ -161,23 +160,64 @@ def indices_in_range(subject: QuantizerSubject) -> None:
 
 
 @check("quantizer", applies=gives_distances)
-def nearest_codeword(subject: QuantizerSubject) -> None:
-    """Distances are squared Euclidean, and the index is that of the nearest codeword: losses read both."""
+def distances(subject: QuantizerSubject) -> None:
+    """Where a loss wants distances, they are the squared Euclidean ones to `codebooks()`: losses rely on that."""
     quantizer = trained(subject).double()
     encoded = toys.as_type(subject.inputs(), torch.float64)
     codebooks = quantizer.codebooks()
-    for modality, codes in quantizer.quantize(encoded).items():
-        differences = encoded[modality].semantic[:, :, None] - codebooks[modality]
-        expected = differences.square().sum(-1)
+    for modality, given in _distances(subject, quantizer, encoded).items():
+        expected = (encoded[modality].semantic[:, :, None] - codebooks[modality]).square().sum(-1)
         expect(
-            codes.distances is not None and close(codes.distances, expected, 1e-6),
+            close(given, expected, 1e-6),
             f"{subject.title}: the distances of {modality!r} are not the squared Euclidean distances to its codebook",
-            "give (z - e).square().sum(-1) for each codeword e, or None for distances",
+            "give (z - e).square().sum(-1) for each codeword e, or set gives_distances = False on the class",
         )
+
+
+@check("quantizer", applies=gives_distances)
+def nearest_codeword(subject: QuantizerSubject) -> None:
+    """The index is that of the smallest distance: losses and statistics take it for the nearest codeword."""
+    quantizer, encoded = trained(subject), subject.inputs()
+    codes = quantizer.quantize(encoded)
+    for modality, given in _distances(subject, quantizer, encoded).items():
         expect(
-            torch.equal(codes.indices, expected.argmin(-1)),
+            torch.equal(codes[modality].indices, given.argmin(-1)),
             f"{subject.title} does not assign the nearest codeword to {modality!r}",
-            "take distances.argmin(-1)",
+            "take distances.argmin(-1), or set gives_distances = False where codes are not found by distance",
+        )
+
+
+def _distances(subject: QuantizerSubject, quantizer: Quantizer, encoded: Mapping[str, Encoded]) -> dict[str, Tensor]:
+    """The distances of all modalities.
+
+    Raises:
+        Violation: They are missing although ``gives_distances`` promises them.
+    """
+    found = {modality: codes.distances for modality, codes in quantizer.quantize(encoded).items()}
+    without = [modality for modality, each in found.items() if each is None]
+    expect(
+        not without,
+        f"{subject.title} gives no distances of {', '.join(map(repr, without))}, although gives_distances is True and "
+        "wants_distances is set",
+        "set gives_distances = False on the class, or give the squared distances where self.wants_distances is True",
+    )
+    return {modality: each for modality, each in found.items() if each is not None}
+
+
+@check("quantizer")
+def distances_unwanted(subject: QuantizerSubject) -> None:
+    """It gives the same codes whether a loss wants distances or not: most models have no such loss."""
+    wanted, unwanted = trained(subject), trained(subject)
+    unwanted.wants_distances = False
+    encoded = subject.inputs()
+    expected = wanted.quantize(encoded)
+    for modality, codes in unwanted.quantize(encoded).items():
+        expect(
+            torch.equal(codes.indices, expected[modality].indices)
+            and close(codes.own, expected[modality].own)
+            and close(codes.full, expected[modality].full),
+            f"{subject.title} gives {modality!r} other codes where no loss wants distances",
+            "let wants_distances decide on Quantized.distances alone, which may then be None",
         )
 
 
@@ -208,7 +248,7 @@ def lookup_is_quantize(subject: QuantizerSubject) -> None:
 
 @check("quantizer")
 def straight_through(subject: QuantizerSubject) -> None:
-    """Gradients of `own` and `full` pass to the latents as if there were no codebook: encoders learn by it."""
+    """Gradients of `own` and `full` reach the latents, unchanged if codes are found by distance: encoders learn so."""
     quantizer, encoded = trained(subject), subject.inputs(masked=True)
     for modality, codes in quantizer.quantize(encoded).items():
         latents, real = encoded[modality].semantic, encoded[modality].mask
@@ -217,8 +257,9 @@ def straight_through(subject: QuantizerSubject) -> None:
             weights = torch.randn(code.shape, generator=subject.generator())
             reaches = code.requires_grad
             gradient = _gradient((code * weights).sum(), latents) if reaches else torch.zeros_like(latents)
+            exact = name == "own" and gives_distances(subject)  # rounding is bounded first, and so are its gradients
             expect(
-                gradient[real].abs().sum() > 0 and (name == "full" or close(gradient[real], weights[real])),
+                gradient[real].abs().sum() > 0 and (not exact or close(gradient[real], weights[real])),
                 f"{subject.title}: the gradient of {name} does not pass straight to the latents of {modality!r}",
                 "write code = codeword.detach() + z - z.detach()",
             )

@@ -40,7 +40,7 @@ READ_BY_CORE = {
 }
 
 
-@check(*ALL)
+@check(*ALL, once=True)
 def described(subject: Subject) -> None:
     """It has a docstring of its own, and the first line is a whole sentence: `codaar list` shows that."""
     said = (subject.component.__dict__.get("__doc__") or "").strip()
@@ -53,7 +53,7 @@ def described(subject: Subject) -> None:
     )
 
 
-@check(*ALL)
+@check(*ALL, once=True)
 def settings_frozen(subject: Subject) -> None:
     """Config is a frozen attrs class with keywords only: settings never change after they were checked."""
     config = subject.component.Config
@@ -65,7 +65,7 @@ def settings_frozen(subject: Subject) -> None:
     )
 
 
-@check(*ALL)
+@check(*ALL, once=True)
 def settings_explained(subject: Subject) -> None:
     """Every setting has its sentence: `codaar inspect` and the schema show it."""
     silent = [field.name for field in attrs.fields(subject.component.Config) if not field.metadata.get("help")]
@@ -76,7 +76,7 @@ def settings_explained(subject: Subject) -> None:
     )
 
 
-@check(*ALL)
+@check(*ALL, once=True)
 def settings_names(subject: Subject) -> None:
     """No setting is called as something that core reads in the same block: a recipe could not set both."""
     clashing = sorted(_names(subject.component.Config) & READ_BY_CORE.get(subject.kind, {"use"}))
@@ -107,7 +107,7 @@ def settings_round_trip(subject: Subject) -> None:
     )
 
 
-@check(*ALL)
+@check(*ALL, once=True)
 def settings_schema(subject: Subject) -> None:
     """The schema can say what type each setting has: editors complete and check recipes by it."""
     fields = attrs.fields(attrs.resolve_types(subject.component.Config))
@@ -119,7 +119,7 @@ def settings_schema(subject: Subject) -> None:
     )
 
 
-@check(*MODULES, "alignment")
+@check(*MODULES, "alignment", once=True)
 def settings_matter(subject: Trainable) -> None:
     """Every setting changes what it does: one without effect misleads whoever tunes it."""
     idle = {field.name for field in attrs.fields(type(subject.config))}
@@ -128,13 +128,15 @@ def settings_matter(subject: Trainable) -> None:
     expect(
         not idle,
         f"{subject.title} does the same whatever {', '.join(sorted(idle))} is set to",
-        "use the setting or remove it; where toy inputs cannot show its effect, name the check in expected_failures",
+        "use the setting or remove it; where toy inputs cannot show its effect, declare "
+        'expected_failures = {"settings-matter": "reason"} on the class',
     )
 
 
 def _settings_to_try(subject: Trainable) -> Iterator[Trainable]:
-    """As it is, and with each choice made otherwise."""
+    """As it is, in its further configurations, and with each choice made otherwise."""
     yield subject
+    yield from subject.variants()
     for field in attrs.fields(attrs.resolve_types(type(subject.config))):
         if field.type is bool or get_origin(field.type) is Literal:
             yield from map(subject.having, _other_settings(subject.config, field.name))

@@ -6,19 +6,23 @@ from collections.abc import Iterator
 from functools import cached_property
 from itertools import product
 
+import attrs
 from torch import Tensor
 
 from codaar_core.api import Benchmark, BenchmarkContext, DataSource
 from codaar_core.testing import toys
+from codaar_core.testing.subjects.data import DataSubject
 from codaar_core.testing.subjects.subject import Subject
 
 TEST_CLIPS = 200  # at most
 
 
+@attrs.frozen(slots=False, auto_attribs=False)  # `component` is a field of the base
 class BenchmarkSubject(Subject):
     """A benchmark, over the data of its package where there are such, else over toy data of what it needs."""
 
     component: type[Benchmark]
+    data: tuple[DataSubject, ...] = attrs.field(default=())  # the data sources of its package
 
     def contexts(self) -> Iterator[BenchmarkContext]:
         """Over each data source it may have been made for, in each mode."""

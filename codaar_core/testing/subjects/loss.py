@@ -38,8 +38,19 @@ class LossSubject(ModuleSubject):
         return [(1, STEPS), (CLIPS, STEPS)]
 
     def inputs(self, clips: int = CLIPS, steps: int = STEPS, masked: bool = False) -> StepView:
-        """The view of a step."""
-        return toys.view_of(self.context.modalities, clips, steps, self.seed, masked)
+        """The view of a step, with distances only where the loss needs them."""
+        return self.view(self.context.modalities, clips, steps, masked)
+
+    def view(
+        self, modalities: tuple[str, ...], clips: int = CLIPS, steps: int = STEPS, masked: bool = False
+    ) -> StepView:
+        """The view of a step of some modalities, with distances only where the loss needs them."""
+        view = toys.view_of(modalities, clips, steps, self.seed, masked)
+        return view if self.component.needs_distances else toys.without_distances(view)
+
+    def inputs_with_distances(self) -> StepView:
+        """The view of a step, with distances even where the loss does not say that it needs them."""
+        return toys.view_of(self.context.modalities, CLIPS, STEPS, self.seed)
 
     def outputs(self, module: nn.Module, inputs: StepView) -> Outputs:
         """The terms; the generator of the step always starts anew."""

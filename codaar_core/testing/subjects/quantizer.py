@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from torch import Tensor
+
 from codaar_core.api import Encoded, Quantizer, QuantizerContext
 from codaar_core.testing import toys
 from codaar_core.testing.subjects.module import ModuleSubject, Outputs
@@ -44,6 +46,14 @@ class QuantizerSubject(ModuleSubject):
             for name, value in codes._asdict().items()
             if value is not None and name != "mask"
         }
+
+    def objective(self, module: Any, inputs: Mapping[str, Encoded]) -> Tensor:
+        """Of trained codewords also what is looked up: the codes of ``quantize`` need not have a gradient to them."""
+        scalar = super().objective(module, inputs)
+        if not self.trained(module):
+            return scalar
+        codes = module.quantize(inputs)
+        return sum((module.lookup(m, each.indices).own.square().sum() for m, each in codes.items()), scalar)
 
     def junk(self, inputs: Mapping[str, Encoded]) -> dict[str, Encoded]:
         """Junk latents."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import attrs
 import torch
@@ -13,37 +13,49 @@ from codaar_core.api import Component, ComponentError
 from codaar_core.testing.check import Violation
 from codaar_core.testing.toys import generator_of
 
-if TYPE_CHECKING:
-    from codaar_core.testing.subjects.data import DataSubject
-
 S = TypeVar("S", bound="Subject")
 
 
 @attrs.frozen(slots=False)
 class Subject:
-    """A component under test."""
+    """A component under test, in one of its configurations."""
 
     kind: str
     name: str
     component: type[Component]
-    data: tuple[DataSubject, ...] = ()  # the data sources of the same package, for benchmarks
     seed: int = 0
+    variant: Mapping[str, Any] = attrs.field(factory=dict, hash=False)  # one of `examples`; empty: `example` alone
 
     @property
     def title(self) -> str:
         """The component's name for messages."""
         return self.component.__name__
 
+    @property
+    def configuration(self) -> str:
+        """The settings of the variant in brackets, as they stand in the ids of checks; empty where there are none."""
+        return configuration_label(self.variant)
+
+    @property
+    def expected_failures(self) -> Mapping[str, str]:
+        """Reasons by check; those of one configuration by ``[configuration]:check``."""
+        return self.component.expected_failures
+
+    def variants(self: S) -> list[S]:
+        """The component in each of its further configurations."""
+        return [attrs.evolve(self, variant=variant) for variant in self.component.examples]
+
     @cached_property
     def config(self) -> Any:
-        """Default settings, those of ``example`` changed."""
-        example = dict(self.component.example)
+        """Default settings, those of ``example`` and of the variant changed."""
+        changed = {**self.component.example, **self.variant}
         try:
-            return self.component.Config(**example)
+            return self.component.Config(**changed)
         except Exception as error:
+            attribute = "examples = ({...},)" if self.variant else "example = {...}"
             raise Violation(
-                f"{self.title}.Config cannot be made of {example or 'its defaults'}: {error}",
-                f"give {self.title} a class attribute `example = {{...}}` of valid settings to be checked with",
+                f"{self.title}.Config cannot be made of {changed or 'its defaults'}: {error}",
+                f"give {self.title} a class attribute `{attribute}` of valid settings to be checked with",
             ) from error
 
     def having(self: S, config: Any) -> S:
@@ -86,3 +98,14 @@ class Subject:
     def generator(self) -> torch.Generator:
         """Fresh, for inputs."""
         return generator_of(self.seed)
+
+
+def configuration_label(settings: Mapping[str, Any]) -> str:
+    """``[parts=2,metric=cosine]``; empty for no settings."""
+    return f"[{','.join(f'{name}={_written(value)}' for name, value in settings.items())}]" if settings else ""
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "+".join(map(_written, value)) if isinstance(value, (tuple, list)) else str(value)

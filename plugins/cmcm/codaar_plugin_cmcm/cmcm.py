@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from itertools import combinations
-from typing import Literal
+from typing import ClassVar, Literal
 
 import attrs
 import torch
@@ -29,6 +29,8 @@ class Cmcm(Loss):
     """
 
     needs_distances = True
+    examples: ClassVar = ({"denominator": "paper", "shift": "logsumexp"},)
+    expected_failures: ClassVar = {"settings-matter": "negatives has an effect with several processes only"}
 
     @attrs.frozen(kw_only=True)
     class Config:
@@ -40,7 +42,6 @@ class Cmcm(Loss):
         shift: Literal["minimum", "logsumexp"] = setting(
             "minimum", "minimum: 1e-5 is added to the sum of exp(score - lowest score), as released; logsumexp: nothing"
         )
-
         negatives: Literal["gathered", "local"] = setting(
             "gathered", "with several processes, tell a clip from those of all of them, or from the own ones only"
         )

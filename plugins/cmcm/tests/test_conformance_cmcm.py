@@ -4,6 +4,4 @@ from __future__ import annotations
 
 from codaar_core.testing import codaar_checks
 
-test_conformance = codaar_checks(
-    "codaar-plugin-cmcm", expected_failures={"loss:cmcm:settings-matter": "negatives matters to several processes only"}
-)
+test_conformance = codaar_checks("codaar-plugin-cmcm")

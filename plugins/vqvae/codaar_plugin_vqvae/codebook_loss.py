@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import attrs
 from torch import Tensor
 
@@ -15,6 +17,8 @@ class CodebookLoss(Loss):
     Raises:
         ComponentError: The codewords of the model's quantizer are no parameters.
     """
+
+    examples: ClassVar = ({"reduction": "sum"},)
 
     @attrs.frozen(kw_only=True)
     class Config:

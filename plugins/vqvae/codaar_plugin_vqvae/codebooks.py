@@ -42,6 +42,17 @@ class Codebooks(Quantizer):
     idle: Tensor  # (K,) int64: consecutive updates in which no modality selected the row
 
     example: ClassVar = {"codes": 16, "dim": 8, "reset_after": 5, "active_within": 3}
+    examples: ClassVar = (
+        {"books": "shared", "reset_after": 0},
+        {"books": "shared-in-turn"},
+        {
+            "decode": "concatenation",
+            "counts": "plain",
+            "initial_count": 1.0,
+            "align_scope": "sums",
+            "reset_scope": "sums",
+        },
+    )
 
     @attrs.frozen(kw_only=True)
     class Config:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import attrs
 import torch
@@ -21,6 +21,8 @@ class Commitment(Loss):
     Raises:
         ComponentError: ``same-index`` with codes that are not whole rows of codebooks.
     """
+
+    examples: ClassVar = ({"cross": 0.0}, {"cross_at": "same-index", "reduction": "sum"})
 
     @attrs.frozen(kw_only=True)
     class Config:

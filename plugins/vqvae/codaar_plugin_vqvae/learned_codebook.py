@@ -26,6 +26,8 @@ class LearnedCodebook(Quantizer):
     """
 
     example: ClassVar = {"codes": 16, "dim": 8}
+    examples: ClassVar = ({"metric": "cosine"}, {"parts": 2})
+    expected_failures: ClassVar = {"[metric=cosine]:distances": "distances are those between unit vectors"}
 
     @attrs.frozen(kw_only=True)
     class Config:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import attrs
 from torch import Tensor
 
@@ -14,6 +16,8 @@ class Reconstruction(Loss):
 
     The target is not detached: an encoder that makes it learns to make it reconstructible, as released.
     """
+
+    examples: ClassVar = ({"reduction": "sum"},)
 
     @attrs.frozen(kw_only=True)
     class Config:

@@ -94,7 +94,7 @@ class LowerIsBetter(GoodBenchmark):
         return {"accuracy": lambda prediction, target: (prediction != target).double().mean()}
 
 
-@breaks("benchmark", "perfect-is-best", "accuracy is as high for guesses as for the truth")
+@breaks("benchmark", "perfect-is-best", "accuracy is as good for guesses as for the truth")
 class SameForAll(GoodBenchmark):
     """Measures nothing."""
 

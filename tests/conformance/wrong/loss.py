@@ -9,6 +9,14 @@ from codaar_core import api
 from wrong.register import breaks
 
 
+@breaks("loss", "distances-declared", "reads Quantized.distances without declaring it: AttributeError")
+class ForgetsToDeclare(GoodLoss):
+    """Reads distances without needs_distances = True."""
+
+    def forward(self, view):
+        return {m: view.quantized[m].distances.amin(-1).mean() + term for m, term in super().forward(view).items()}
+
+
 @breaks("loss", "terms", "should give scalar tensors by name, it gives a Tensor")
 class BareScalar(GoodLoss):
     """One number without a name."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from good_components import GoodQuantizer
+from good_components import GoodFiniteScalarQuantizer, GoodQuantizer
 
 from codaar_core.testing.ranks import SingleProcess
 from wrong.register import breaks
@@ -59,13 +59,40 @@ class SmallIndices(GoodQuantizer):
         return super().lookup(modality, indices.int())
 
 
-@breaks("quantizer", "nearest-codeword", "are not the squared Euclidean distances")
+@breaks("quantizer", "distances", "are not the squared Euclidean distances")
 class RootDistances(GoodQuantizer):
     """Forgets the square."""
 
     def assign(self, modality, item, encoded):
         codes = super().assign(modality, item, encoded)
         return codes._replace(distances=codes.distances.sqrt())
+
+
+@breaks("quantizer", "distances", "gives no distances of 'north', 'east', 'south', although gives_distances is True")
+class PromisesDistances(GoodFiniteScalarQuantizer):
+    """Rounds, and claims to give distances nevertheless."""
+
+    gives_distances = True
+
+
+@breaks("quantizer", "nearest-codeword", "does not assign the nearest codeword to 'north'")
+class RoundsToOther(GoodFiniteScalarQuantizer):
+    """Gives true distances, though it rounds bounded latents: that is not always the nearest codeword."""
+
+    gives_distances = True
+
+    def rounded(self, modality, item):
+        differences = item.semantic[:, :, None] - self.codebooks()[modality]
+        return super().rounded(modality, item)._replace(distances=differences.square().sum(-1))
+
+
+@breaks("quantizer", "distances-unwanted", "other codes where no loss wants distances")
+class AssignsWhereWanted(GoodQuantizer):
+    """Searches the codebook for losses only."""
+
+    def assign(self, modality, item, encoded):
+        codes = super().assign(modality, item, encoded)
+        return codes if self.wants_distances else codes._replace(indices=torch.zeros_like(codes.indices))
 
 
 @breaks("quantizer", "nearest-codeword", "does not assign the nearest codeword")
