@@ -1,4 +1,4 @@
-"""Writes docs/fidelity.md from docs/fidelity.toml, after checking that what it says about recipes and tests is so.
+"""Writes docs/fidelity.md from docs/fidelity.toml, after checking the values of recipes and the names of tests in it.
 
 python docs/make_fidelity.py
 """
@@ -26,19 +26,19 @@ MODES = ("as-published", "paper")
 HEAD = """\
 # Paper and released code
 
-The paper (arXiv 2605.12145) and its released code differ in {count} places. Each one that has been built is a setting,
-not a copy of a component, and both readings are recipes:
+The paper (arXiv 2605.12145) and its released code differ in {count} places. Each difference that is implemented is a
+setting of a component, and a recipe exists for both readings:
 
 - `recipes/as-published/{{av,avt}}.toml` follow the released code. Over four whole optimizer steps in double precision
   every loss term, gradient norm, weight and buffer agrees to eight digits: for two modalities with
   [numbers of the released code](../tests/parity/test_released_steps_av.py), for three with
-  [a second, flat reading of it](../tests/parity/twin.py). So do two steps of all 69 million weights at the released
-  sizes, of which sums, norms and first entries are known. Initial weights have
-  [the same shapes, constants and distributions](../tests/parity/test_released_initialisation.py); the draws differ,
-  because every component here has a generator of its own.
-- `recipes/paper/{{av,avt}}.toml` follow the paper's text; where it is silent, the plainest reading.
+  [a second, independent implementation of it](../tests/parity/twin.py). The same holds for two steps of all 69 million
+  weights at the released sizes, as far as sums, norms and first entries show. Initial weights have
+  [the same shapes, constants and distributions](../tests/parity/test_released_initialisation.py); their random draws
+  differ, because every component here has a generator of its own.
+- `recipes/paper/{{av,avt}}.toml` follow the paper's text; where it says nothing, the simplest reading.
 
-Checkpoints of the released code are read and written by [codaar-plugin-released](../plugins/released/README.md).
+[codaar-plugin-released](../plugins/released/README.md) reads and writes checkpoints of the released code.
 This page is written by `python docs/make_fidelity.py`, which checks each value against the recipes and each test by
 name.
 
@@ -51,19 +51,19 @@ name.
 MEASURED_HEAD = """
 ## Measured
 
-What `python benchmarks/fidelity.py` gives: both modes on the digits, at the widths of `recipes/avt.toml`, 250 steps
-([recipes/fidelity](../recipes/fidelity/as-published.toml)); then as-published with one difference at a time as in the
-paper. In percent, the mean of audio to video and video to audio; ± is the standard deviation over the seeds of
-pretraining. Heads are trained alike, with one seed. In both modes rows are revived after 20 steps without use (300 is
-more than a run here has), and precision is single; one line has the double precision of the released code. A paper
-without numbers for something (initial counts, clipping, reduction over the batch) leaves room for better readings than
-ours.
+Results of `python benchmarks/fidelity.py`: both recipes on the digits, with the widths of `recipes/avt.toml`, for 250
+steps ([recipes/fidelity](../recipes/fidelity/as-published.toml)); then as-published with one difference at a time set
+to the paper's reading. In percent, the mean of audio to video and video to audio; ± is the standard deviation over the
+seeds of pretraining. Heads are trained alike, with one seed. In both recipes rows are revived after 20 steps without
+use (300 is more than a run has here), and precision is single, except for one row with the double precision of the
+released code. Where the paper gives no numbers (initial counts, clipping, reduction over the batch), better readings
+than the one measured here are possible.
 
 """
 
 MATTERS = """
-Which single differences matter: those that move a task by more than twice the standard deviation of their mode, in
-points. The others say nothing with one seed.
+The single differences that change a task by more than twice the standard deviation of their recipe, in points.
+Differences that are not listed may still matter: they were measured with one seed.
 
 """
 
@@ -116,7 +116,7 @@ def literal(value: Any) -> str:
 
 
 def check_value(recipe: str, path: str, expected: Any) -> None:
-    """A recipe must have the value that the table gives it."""
+    """Check that a recipe has the value that the table states."""
     value = resolved(recipe)
     for key in path.split("."):
         value = value[key]
@@ -126,19 +126,19 @@ def check_value(recipe: str, path: str, expected: Any) -> None:
 
 @cache
 def resolved(recipe: str) -> Mapping[str, Any]:
-    """Every value of a recipe, defaults too."""
+    """Every value of a recipe, defaults included."""
     return load(ROOT / "recipes" / recipe).resolved
 
 
 def check_test(test: str) -> None:
-    """A test that the table names must be there."""
+    """Check that a test exists."""
     path, _, name = test.partition("::")
-    if not re.search(rf"^def {name}\(", (ROOT / path).read_text("utf-8"), re.MULTILINE):
+    if not re.search(rf"^ *def {name}\(", (ROOT / path).read_text("utf-8"), re.MULTILINE):
         raise ValueError(f"{path} has no test {name}, docs/fidelity.toml names it")
 
 
 def measured() -> str:
-    """The section of measured results; empty where nothing was measured yet."""
+    """The section of measured results; empty without measurements."""
     runs = tomli.loads(MEASURED.read_text("utf-8"))["run"] if MEASURED.is_file() else []
     tasks = next((run["scores"] for run in runs if "scores" in run), None)
     if tasks is None:
@@ -158,12 +158,12 @@ def measured() -> str:
 
 
 def what_matters(arms: Arms, tasks: Sequence[str]) -> str:
-    """One line a task: the single differences that move it, the greatest first."""
+    """One line a task: the single differences that change it, the largest first."""
     return MATTERS + "".join(f"- {task}: {'; '.join(moving(arms, task)) or 'none'}.\n" for task in tasks)
 
 
 def moving(arms: Arms, task: str) -> list[str]:
-    """Differences that move a task by more than twice the standard deviation of their mode over seeds, in points."""
+    """Differences that change a task by more than twice the standard deviation of their mode over seeds, in points."""
     found = {}
     for (mode, difference), runs in arms.items():
         seeds, alone = means(arms.get((mode, ""), ()), task), means(runs, task)
@@ -175,16 +175,16 @@ def moving(arms: Arms, task: str) -> list[str]:
 
 
 def means(runs: Sequence[Mapping[str, Any]], task: str) -> list[float]:
-    """The score of each run that came to its end."""
+    """The score of each run that finished."""
     return [run["scores"][task]["mean"] for run in runs if "scores" in run]
 
 
 def measured_line(mode: str, difference: str, runs: Sequence[Mapping[str, Any]], tasks: Sequence[str]) -> list[str]:
-    """The mean over seeds, task by task; a run that broke off says why."""
+    """The mean over seeds, task by task; the reason where a run failed."""
     seeds = ", ".join(str(run["seed"]) for run in runs)
     failed = [run["failed"] for run in runs if "failed" in run]
     if failed:
-        return [mode, difference, seeds, *[f"broke off: {failed[0]}"] * len(tasks)]
+        return [mode, difference, seeds, *[f"failed: {failed[0]}"] * len(tasks)]
     return [mode, difference, seeds, *(percent([run["scores"][task]["mean"] for run in runs]) for task in tasks)]
 
 

@@ -91,9 +91,3 @@ def test_ci_runs_the_two_commands_of_the_readme():
     assert f"$ {TEST}\n" in readme
     assert re.search(rf"^{INSTALL.replace('install', 'install --quiet')}$", script, re.MULTILINE)
     assert re.search(rf"^{TEST}$", script, re.MULTILINE)
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_links_arrive(page):
-    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text("utf-8")):
-        assert target.startswith("https://") or (page.parent / target).exists(), target

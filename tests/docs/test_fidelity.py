@@ -1,4 +1,4 @@
-"""docs/fidelity.md is what its generator writes, and the generator notices what is not so."""
+"""docs/fidelity.md equals what its generator writes, and the generator refuses wrong values and missing tests."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_measured_results_are_optional(fidelity, tmp_path):
     assert rows == [
         "|  | *no model* |  | 20.0 |",
         "| paper |  | 43, 44 | 55.0 ± 7.1 |",
-        "| paper | CSA | 43 | broke off: not finite |",
+        "| paper | CSA | 43 | failed: not finite |",
     ]
     assert conclusion == "- naming: none.\n"
 
