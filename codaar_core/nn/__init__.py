@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codaar_core.nn.contrast_settings import ContrastSettings
 from codaar_core.nn.network_extractor import NetworkExtractor
 from codaar_core.nn.precise_lstm import PreciseLstm
 from codaar_core.nn.published_weights import load_published
@@ -11,6 +12,7 @@ from codaar_core.nn.vector_decoder import SequenceDecoder, VectorDecoder
 from codaar_core.nn.vector_settings import VectorSettings, check_vectors
 
 __all__ = [
+    "ContrastSettings",
     "NetworkExtractor",
     "PreciseLstm",
     "SequenceDecoder",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import attrs
 from attrs.validators import ge
@@ -21,6 +21,17 @@ class BertEncoder(Encoder):
     Raises:
         ComponentError: The features are not vectors, or the heads do not divide the latent width.
     """
+
+    example: ClassVar = {"lstm_hidden": 8, "private": 8, "feedforward": 16}
+    examples: ClassVar = (
+        {"padding": "read"},
+        {"lstm_layers": 1, "detach_target": True, "private_activation": "none", "identical_layers": False},
+        {"private": 0, "whole_clips": "training"},
+        {"private": 0, "whole_clips": "always"},
+    )
+    expected_failures: ClassVar = {
+        "[padding=read]:mask-passed-on": "padding counts like real steps, as in the released code"
+    }
 
     @attrs.frozen(kw_only=True)
     class Config(VectorSettings):

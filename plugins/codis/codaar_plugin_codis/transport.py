@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from copy import deepcopy
 from itertools import permutations, product
-from typing import Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import attrs
 import torch
@@ -29,6 +29,8 @@ class Transport(Loss):
     """
 
     teachers: nn.ModuleDict
+    examples: ClassVar = ({"of": "clips"},)
+    expected_failures: ClassVar = {"settings-matter": "momentum has no effect in one step: teachers begin as copies"}
 
     @attrs.frozen(kw_only=True)
     class Config:

@@ -1,10 +1,7 @@
-"""The whole contract of every component here."""
+"""The conformance checks of every component of this plug-in."""
 
 from __future__ import annotations
 
 from codaar_core.testing import codaar_checks
 
-test_conformance = codaar_checks(
-    "codaar-plugin-codis",
-    expected_failures={"loss:transport:settings-matter": "teachers begin as copies: in one step, momentum is idle"},
-)
+test_conformance = codaar_checks("codaar-plugin-codis")

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Callable
+from typing import ClassVar, Literal
 
 import attrs
 import torch
 from attrs.validators import ge
 from torch import Tensor, nn
 
-from codaar_core.api import CodaarError, ComponentError, Encoded, Loss, LossContext, Ranks, StepView, setting
-from codaar_core.nn import PreciseLstm
+from codaar_core.api import CodaarError, ComponentError, Encoded, Loss, LossContext, StepView, setting
+from codaar_core.nn import ContrastSettings, PreciseLstm
 
 
 class Cpc(Loss):
@@ -25,8 +26,13 @@ class Cpc(Loss):
         CodaarError: A modality has fewer than horizon + 2 steps.
     """
 
+    examples: ClassVar = (
+        {"horizon": 2, "layers": 1, "within": 0.0, "normalise": "targets", "bias": False, "reduction": "mean"},
+    )
+    expected_failures: ClassVar = {"settings-matter": "negatives has an effect with several processes only"}
+
     @attrs.frozen(kw_only=True)
-    class Config:
+    class Config(ContrastSettings):
         """Settings of CPC; the paper describes horizon 2, one layer, within 0, targets, no bias and mean."""
 
         horizon: int = setting(1, "steps predicted into the future", ge(1))
@@ -37,9 +43,6 @@ class Cpc(Loss):
             "predictions", "softmax over all predictions for one target (released), or over all targets (paper)"
         )
         bias: bool = setting(True, "give the predictors a bias (released: yes, paper: no)")
-        negatives: Literal["gathered", "local"] = setting(
-            "gathered", "with several processes, tell a clip from those of all of them, or from the own ones only"
-        )
         reduction: Literal["sum", "mean"] = setting(
             "sum", "weighted sum of the pairs (released), or their weighted mean (paper)"
         )
@@ -70,12 +73,8 @@ class Cpc(Loss):
         targets = [item.semantic[:, future] for item in encoded]
         predictions = [self._predict(m, item, time) for m, item in zip(self.modalities, encoded, strict=True)]
         real = [_real_clips(item, future.stop) for item in encoded]
-        return {"nce": self._contrast(*(self._joined(each, view.ranks) for each in (targets, predictions, real)))}
-
-    def _joined(self, by_modality: list[Tensor], ranks: Ranks) -> Tensor:
-        """The clips of all ranks (M, B, ...), or of this one."""
-        clips = torch.stack(by_modality, dim=1)
-        return (ranks.gather(clips) if self.config.negatives == "gathered" else clips).transpose(0, 1)
+        gather = self.config.gather(view.ranks)
+        return {"nce": self._contrast(*(_by_clip(each, gather) for each in (targets, predictions, real)))}
 
     def _draw_time(self, encoded: list[Encoded], generator: torch.Generator) -> int:
         """The last step that predictors see; the same for all clips and modalities."""
@@ -113,6 +112,11 @@ class Cpc(Loss):
         within = pairs.diagonal().sum()
         total = self.config.cross * (pairs.sum() - within) + self.config.within * within
         return total / self.total_weight if self.config.reduction == "mean" else total
+
+
+def _by_clip(by_modality: list[Tensor], gather: Callable[[Tensor], Tensor]) -> Tensor:
+    """The gathered clips of all modalities, (M, B, ...)."""
+    return gather(torch.stack(by_modality, dim=1)).transpose(0, 1)
 
 
 def draw(choices: int, generator: torch.Generator) -> int:

@@ -1,9 +1,7 @@
-"""The whole contract of every component here."""
+"""The conformance checks of every component of this plug-in."""
 
 from __future__ import annotations
 
 from codaar_core.testing import codaar_checks
 
-test_conformance = codaar_checks(
-    "codaar-plugin-cpc", expected_failures={"loss:cpc:settings-matter": "negatives matters to several processes only"}
-)
+test_conformance = codaar_checks("codaar-plugin-cpc")

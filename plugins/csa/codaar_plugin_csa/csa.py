@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 import attrs
 import torch
@@ -21,6 +22,8 @@ class Csa(AlignmentStep):
     Raises:
         ComponentError: ``order`` is not a permutation of the model's modalities.
     """
+
+    examples: ClassVar = ({"order": ("south", "north", "east")}, {"order": ("east", "north")})
 
     @attrs.frozen(kw_only=True)
     class Config:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import ClassVar, Literal
 
 import attrs
 import torch
@@ -25,6 +25,9 @@ class Club(Loss):
     Raises:
         ComponentError: No encoder gives private features.
     """
+
+    examples: ClassVar = ({"of": "latents"},)
+    expected_failures: ClassVar = {"settings-matter": "side has an effect on private maps only; the kit gives vectors"}
 
     @attrs.frozen(kw_only=True)
     class Config:

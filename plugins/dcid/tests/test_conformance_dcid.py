@@ -1,10 +1,7 @@
-"""The whole contract of every component here."""
+"""The conformance checks of every component of this plug-in."""
 
 from __future__ import annotations
 
 from codaar_core.testing import codaar_checks
 
-test_conformance = codaar_checks(
-    "codaar-plugin-dcid",
-    expected_failures={"loss:club:settings-matter": "toy private features are no maps: side is idle"},
-)
+test_conformance = codaar_checks("codaar-plugin-dcid")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 import attrs
 import torch
@@ -17,6 +18,8 @@ class Dta(AlignmentStep):
 
     The quantizer sums these targets under m's own indices: arXiv 2605.12145, Eq. 4. One modality alone is not mixed.
     """
+
+    examples: ClassVar = ({"own": 0.5}, {"own": 1.0})
 
     @attrs.frozen(kw_only=True)
     class Config:

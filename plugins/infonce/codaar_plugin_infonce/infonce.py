@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import product
-from typing import Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import attrs
 import torch
@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from codaar_core.api import ComponentError, Encoded, Loss, LossContext, StepView, setting
+from codaar_core.nn import ContrastSettings
 
 
 class InfoNce(Loss):
@@ -27,8 +28,14 @@ class InfoNce(Loss):
         ComponentError: There is nothing to contrast.
     """
 
+    examples: ClassVar = (
+        {"steps": 1.0},
+        {"steps": 1.0, "keep": 0.7, "within": True, "reduction": "sum"},
+    )
+    expected_failures: ClassVar = {"settings-matter": "negatives has an effect with several processes only"}
+
     @attrs.frozen(kw_only=True)
-    class Config:
+    class Config(ContrastSettings):
         """Settings of InfoNCE."""
 
         clips: float = setting(1.0, "weight of the contrast between clips", ge(0.0))
@@ -37,9 +44,6 @@ class InfoNce(Loss):
         keep: float = setting(1.0, "share of the steps kept in anchors, drawn for each clip", and_(gt(0.0), le(1.0)))
         within: bool = setting(False, "contrast each modality with itself too")
         reduction: Literal["mean", "sum"] = setting("mean", "mean or sum over the ordered pairs of modalities")
-        negatives: Literal["gathered", "local"] = setting(
-            "gathered", "with several processes, tell a clip from those of all of them, or from the own ones only"
-        )
 
     def __init__(self, config: Config, context: LossContext) -> None:
         super().__init__(config, context)
@@ -54,7 +58,7 @@ class InfoNce(Loss):
 
     def forward(self, view: StepView) -> dict[str, Tensor]:
         """Give the terms "clips" and "steps", those that have a weight."""
-        gather = view.ranks.gather if self.config.negatives == "gathered" else _own
+        gather = self.config.gather(view.ranks)
         keys = {m: Latents(gather(item.semantic), gather(item.real())) for m, item in view.encoded.items()}
         anchors = self._masked(keys, view.generator)
         weights = {"clips": self.config.clips, "steps": self.config.steps}
@@ -113,7 +117,3 @@ def contrast(anchors: Tensor, keys: Tensor, real: Tensor, temperature: float) ->
     losses = scores.logsumexp(dim=-1) - scores.diagonal(dim1=-2, dim2=-1)
     groups = losses.masked_fill(~real, 0).sum(dim=-1) / real.sum(dim=-1).clamp_min(1)
     return groups.sum() / real.any(dim=-1).sum().clamp_min(1)
-
-
-def _own(value: Tensor) -> Tensor:
-    return value

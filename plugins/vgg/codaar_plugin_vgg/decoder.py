@@ -24,6 +24,7 @@ class VggDecoder(Decoder):
     """
 
     example: ClassVar = {"code": 8, "hidden": 8, "output_hidden": 8}
+    examples: ClassVar = ({"skip": "plain"},)
 
     @attrs.frozen(kw_only=True)
     class Config:

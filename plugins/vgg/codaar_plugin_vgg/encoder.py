@@ -31,6 +31,11 @@ class VggEncoder(Encoder):
     """
 
     example: ClassVar = {"channels": (4, 8), "feedforward": 16}
+    examples: ClassVar = (
+        {"spatial": "softmax", "identical_layers": False},
+        {"channels": (), "whole_clips": "training"},
+        {"channels": (), "whole_clips": "always"},
+    )
 
     @attrs.frozen(kw_only=True)
     class Config(TemporalSettings):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import attrs
 
 from codaar_core.api import Encoded, Encoder, EncoderContext, Features, Space
@@ -14,6 +16,14 @@ class VggishEncoder(Encoder):
     Raises:
         ComponentError: The features are not vectors, or the heads do not divide the latent width.
     """
+
+    example: ClassVar = {"private": 8, "feedforward": 16}
+    examples: ClassVar = (
+        {"private_activation": "none", "identical_layers": False},
+        {"input_dropout": 0.3},
+        {"private": 0, "whole_clips": "training"},
+        {"private": 0, "whole_clips": "always"},
+    )
 
     @attrs.frozen(kw_only=True)
     class Config(VectorSettings):
