@@ -71,7 +71,7 @@ def test_packed_files_give_the_results_of_the_original_ones(recipe, copy, tmp_pa
 def test_an_empty_list_is_noticed_before_the_training(recipe, copy, tmp_path):
     shutil.copytree(copy, tmp_path / "copy")
     (tmp_path / "copy" / "vggsound2ucf.csv").write_text("category,video_id,split\n")
-    with pytest.raises(CodaarError, match="cross, test, audio: there is no clip"):
+    with pytest.raises(CodaarError, match="cross, test, audio: the split has no clips"):
         run(recipe, tmp_path / "copy", tmp_path / "runs")
     assert not list(tmp_path.glob("runs/*/*/checkpoints/*"))
 

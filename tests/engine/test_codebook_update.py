@@ -11,7 +11,7 @@ from codaar_core.engine.training.codebook_update import statistics, update_codeb
 
 
 class Recorder:
-    """A quantizer that writes down what it is told."""
+    """A quantizer that records the calls of its methods."""
 
     def __init__(self) -> None:
         self.calls: list[tuple] = []
@@ -65,7 +65,7 @@ def test_without_alignment_nothing_is_replaced():
     assert [name for name, _ in run([])] == ["update", "reset"]
 
 
-def test_a_step_that_one_modality_lacks_is_not_mixed():
+def test_steps_masked_in_one_modality_are_not_mixed():
     mask = torch.tensor([[True, True, False, False], [True, True, True, True]])
     targets = run([Swap], masks=(mask, None))[0][1]
     assert targets["a"][0, :, 0].tolist() == [2, 2, 1, 1]
@@ -73,7 +73,7 @@ def test_a_step_that_one_modality_lacks_is_not_mixed():
     assert targets["b"][1, :, 0].tolist() == [1, 1, 1, 1]
 
 
-def test_beyond_the_shorter_length_nothing_is_mixed():
+def test_steps_beyond_the_shorter_length_are_not_mixed():
     targets = run([Swap], lengths=(4, 3))[0][1]
     assert targets["a"][0, :, 0].tolist() == [2, 2, 2, 1]
     assert targets["b"][0, :, 0].tolist() == [1, 1, 1]
@@ -96,7 +96,7 @@ class Forgetful(AlignmentStep):
         (Forgetful, r"Forgetful.mix must return tensors for \['a', 'b'\], not \['a'\]"),
     ],
 )
-def test_an_author_is_told_what_to_return(step, message):
+def test_wrong_return_value_of_alignment_step_is_refused(step, message):
     with pytest.raises(CodaarError, match=message):
         run([step])
 
@@ -115,7 +115,7 @@ def test_statistics_count_codewords_and_agreement():
     assert values["agreement.a-b"] == pytest.approx(0.5)
 
 
-def test_statistics_leave_masked_steps_out():
+def test_statistics_ignore_masked_steps():
     values = statistics({"a": codes([[0, 1, 2]], [[True, True, False]]), "b": codes([[0, 0, 2]])}, 4, SingleProcess())
     assert values["used.a"] == 2
     assert values["agreement.a-b"] == pytest.approx(0.5)

@@ -1,4 +1,4 @@
-"""Which epoch of a head counts, on a head whose quality is written down epoch by epoch."""
+"""Selection of a head's epoch, with a head whose accuracy in each epoch is given."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Clips(Split):
 
 
 class Scripted(nn.Module):
-    """Predicts ``right`` ones, one count for each modality: its index is the code of all its clips."""
+    """Predicts a given number of clips correctly, by modality; the code of all clips of a modality is its index."""
 
     def __init__(self):
         super().__init__()
@@ -43,7 +43,7 @@ class Lookup:
         return Quantized(indices, torch.zeros(*indices.shape, 1), torch.zeros(*indices.shape, 1))
 
 
-def coded(modality: str, index: int) -> EncodedSplit:
+def encoded(modality: str, index: int) -> EncodedSplit:
     return EncodedSplit(modality, torch.full((CLIPS, 1), index), None, torch.ones(CLIPS), Clips())
 
 
@@ -66,51 +66,51 @@ def trained(selection: str, epochs: list[list[float]], measure: Measure = ACCURA
         score=lambda source, target: {"first": measure(target.prediction, target.target), "other": 0.0},
     )
     head = Scripted()
-    validation = {"a": coded("a", 2), "b": coded("b", 0)}
-    choice = EpochSelector(head, benchmark, "a", Lookup(), {"a": coded("a", 0), "b": coded("b", 1)}, validation)
+    validation = {"a": encoded("a", 2), "b": encoded("b", 0)}
+    selector = EpochSelector(head, benchmark, "a", Lookup(), {"a": encoded("a", 0), "b": encoded("b", 1)}, validation)
     for right in epochs:
         head.right.copy_(torch.tensor(right))
-        choice.consider()
-    return head, choice.settled()
+        selector.end_epoch()
+    return head, selector.finish()
 
 
-def right(choice: EpochSelector) -> dict[str, float]:
-    return {modality: float(each.prediction.sum()) for modality, each in choice.predictions.items()}
+def right(selector: EpochSelector) -> dict[str, float]:
+    return {modality: float(each.prediction.sum()) for modality, each in selector.predictions.items()}
 
 
 EPOCHS = [[1.0, 9.0, 2.0], [5.0, 4.0, 7.0], [6.0, 3.0, 7.0], [4.0, 5.0, 3.0]]
 
 
-def test_the_last_epoch_counts_unless_the_benchmark_says_otherwise():
+def test_last_selects_last_epoch():
     assert right(trained("last", EPOCHS)[1]) == {"a": 4, "b": 5}
 
 
 @pytest.mark.parametrize("measure", [ACCURACY, ERROR])
-def test_validation_takes_the_earliest_of_the_best_epochs_and_its_weights(measure):
-    head, choice = trained("validation", EPOCHS, measure)
-    assert right(choice) == {"a": 5, "b": 4}
+def test_validation_selects_earliest_best_epoch_and_its_weights(measure):
+    head, selector = trained("validation", EPOCHS, measure)
+    assert right(selector) == {"a": 5, "b": 4}
     assert head.right.tolist() == [5, 4, 7]
 
 
-def test_validation_through_the_tested_modality_takes_an_epoch_for_each_transfer():
-    head, choice = trained("target-validation", EPOCHS)
-    assert right(choice) == {"a": 5, "b": 3}
+def test_target_validation_selects_an_epoch_per_transfer():
+    head, selector = trained("target-validation", EPOCHS)
+    assert right(selector) == {"a": 5, "b": 3}
     assert head.right.tolist() == [4, 5, 3], "its weights are those of the last epoch"
 
 
 @pytest.mark.parametrize("measure", [ACCURACY, ERROR])
-def test_an_oracle_takes_the_best_epoch_of_each_transfer(measure):
-    head, choice = trained("test", EPOCHS, measure)
-    assert right(choice) == {"a": 6, "b": 9}
+def test_test_selects_best_epoch_per_transfer(measure):
+    head, selector = trained("test", EPOCHS, measure)
+    assert right(selector) == {"a": 6, "b": 9}
     assert head.right.tolist() == [4, 5, 3], "its weights are those of the last epoch"
 
 
 @pytest.mark.parametrize("selection", ["last", "validation", "target-validation", "test"])
-def test_a_head_that_is_not_trained_is_still_tested(selection):
+def test_untrained_head_is_tested(selection):
     assert right(trained(selection, [])[1]) == {"a": 0, "b": 0}
 
 
-def test_encoders_drop_out_while_codes_are_read_and_forget_what_they_counted():
+def test_encoder_dropout_is_on_and_buffers_are_restored():
     encoder = nn.Sequential(nn.BatchNorm1d(4), nn.Dropout(0.5))
     model = SimpleNamespace(encoders=nn.ModuleDict({"a": encoder}).eval())
     before = {name: buffer.clone() for name, buffer in encoder.named_buffers()}
@@ -121,7 +121,7 @@ def test_encoders_drop_out_while_codes_are_read_and_forget_what_they_counted():
         torch.testing.assert_close(buffer, before[name])
 
 
-def test_parts_of_a_head_are_clipped_apart():
+def test_clipped_apart_parts_of_a_head_are_groups_of_their_own():
     class Head(nn.Module):
         def __init__(self):
             super().__init__()

@@ -1,4 +1,4 @@
-"""Clips of a benchmark that pretraining has seen are counted, and dropped where the recipe says so."""
+"""Benchmark clips seen in pretraining are counted, and dropped if the recipe says so."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ class Named(Split):
 
 
 @given(pretrained=NAMES, names=NAMES.filter(bool))
-def test_what_is_left_is_what_pretraining_has_not_seen(pretrained, names):
-    overlap = SeenClips(pretrained, drop=True)
+def test_unseen_clips_remain(pretrained, names):
+    seen_clips = SeenClips(pretrained, drop=True)
     unseen = [name for name in names if name not in pretrained]
     if not unseen:
         with pytest.raises(CodaarError, match="every clip of bench, test, m was seen"):
-            overlap.checked(Named(names), "bench", "test", "m")
+            seen_clips.filtered(Named(names), "bench", "test", "m")
         return
-    split = overlap.checked(Named(names), "bench", "test", "m")
+    split = seen_clips.filtered(Named(names), "bench", "test", "m")
     assert list(split.ids) == unseen
     rows = range(len(split))
     codes = [float(ord(name)) for name in unseen]
@@ -55,28 +55,28 @@ def test_what_is_left_is_what_pretraining_has_not_seen(pretrained, names):
         "seen": seen,
         "dropped": True,
     }
-    assert overlap.record() == ([expected] if pretrained else [])
+    assert seen_clips.record() == ([expected] if pretrained else [])
 
 
-def test_what_is_kept_is_still_counted_and_only_once():
-    overlap, split = SeenClips(["a", "b"], drop=False), Named(["b", "c", "c"])
+def test_kept_clips_are_counted_once():
+    seen_clips, split = SeenClips(["a", "b"], drop=False), Named(["b", "c", "c"])
     for _ in range(2):
-        assert overlap.checked(split, "bench", "train", "m") is split
-    assert [each["seen"] for each in overlap.record()] == [1]
+        assert seen_clips.filtered(split, "bench", "train", "m") is split
+    assert [each["seen"] for each in seen_clips.record()] == [1]
 
 
-def test_without_names_there_is_nothing_to_compare():
+def test_splits_without_names_are_not_compared():
     split = Named(["a"], anonymous=True)
-    assert SeenClips(["a"], drop=True).checked(split, "bench", "test", "m") is split
+    assert SeenClips(["a"], drop=True).filtered(split, "bench", "test", "m") is split
     named, nothing_pretrained = Named(["a"]), SeenClips(None, drop=True)
-    assert nothing_pretrained.checked(named, "bench", "test", "m") is named
+    assert nothing_pretrained.filtered(named, "bench", "test", "m") is named
     assert nothing_pretrained.record() == []
 
 
-def test_what_is_odd_about_files_is_taken_down():
+def test_file_defects_are_recorded():
     class Odd(Named):
         notes = ("46 x repeated id", "1 x empty event")
 
-    overlap = SeenClips(None, drop=False)
-    overlap.record_warnings(Odd(["a"]), "bench", "train", "m")
-    assert overlap.notes == ["bench, train, m: 46 x repeated id", "bench, train, m: 1 x empty event"]
+    seen_clips = SeenClips(None, drop=False)
+    seen_clips.record_warnings(Odd(["a"]), "bench", "train", "m")
+    assert seen_clips.notes == ["bench, train, m: 46 x repeated id", "bench, train, m: 1 x empty event"]

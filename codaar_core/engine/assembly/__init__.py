@@ -1,1 +1,1 @@
-"""From a checked plan to objects: the model, the benchmarks and their splits."""
+"""Builds the objects of a checked plan: the model, the benchmarks and their splits."""

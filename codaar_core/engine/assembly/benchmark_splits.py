@@ -1,4 +1,4 @@
-"""The one door to the clips of a benchmark: its own files, or what ``codaar data pack --bench`` wrote of them."""
+"""Opens benchmark splits, from the benchmark's own files or from those written by ``codaar data pack --bench``."""
 
 from __future__ import annotations
 
@@ -12,62 +12,63 @@ from codaar_core.features.packed.source import packed_file
 from codaar_core.recipe.plan import BenchmarkPlan, Plan
 
 
-def learns(head: TaskHead) -> bool:
-    """Whether a head has anything to train."""
+def is_trainable(head: TaskHead) -> bool:
+    """Whether a head has parameters."""
     return any(True for _ in head.parameters())
 
 
 def modalities_of(benchmark: Benchmark) -> list[str]:
-    """Those of any transfer."""
+    """Return the modalities that occur in any transfer."""
     return list(dict.fromkeys(modality for transfer in benchmark.transfers() for modality in transfer))
 
 
-def roles_of(benchmark: Benchmark, learns: bool) -> list[str]:
-    """Roles whose clips are read; a head that learns nothing needs test clips only."""
+def roles_of(benchmark: Benchmark, trainable: bool) -> list[str]:
+    """Return the roles of the splits a run reads; a head without parameters needs test clips only."""
     validation = ["validation"] if benchmark.selection.endswith("validation") else []
-    return ["test", *(["train", *validation] if learns else [])]
+    return ["test", *(["train", *validation] if trainable else [])]
 
 
-def splits_of(benchmark: Benchmark, learns: bool) -> list[tuple[str, str]]:
-    """Role and modality of every split that a run reads."""
-    return list(product(roles_of(benchmark, learns), modalities_of(benchmark)))
+def splits_of(benchmark: Benchmark, trainable: bool) -> list[tuple[str, str]]:
+    """Return role and modality of every split that a run reads."""
+    return list(product(roles_of(benchmark, trainable), modalities_of(benchmark)))
 
 
 def open_split(plan: Plan, bench: BenchmarkPlan, benchmark: Benchmark, role: str, modality: str) -> Split:
-    """The clips of ``role`` for a modality, from the folder that the plan names, else from files of the benchmark.
+    """Open the clips of ``role`` in one modality: packed ones if the plan names their folder, else the benchmark's own.
 
     Raises:
-        DataError: Files are missing or damaged, or packed ones are of another benchmark or mode.
+        DataError: Files are missing or damaged, or packed ones belong to another benchmark or mode.
     """
     return open_packed(plan, bench, role, modality) if bench.packed else benchmark.split(role, modality)
 
 
 def open_packed(plan: Plan, bench: BenchmarkPlan, role: str, modality: str) -> PackedSplit:
-    """The packed clips of ``role``, seen through one modality; only the header is looked at.
+    """Open the packed clips of ``role`` in one modality; only the header is read.
 
     Raises:
-        DataError: The file is missing, damaged, or of another benchmark or mode.
+        DataError: The file is missing or damaged, or belongs to another benchmark or mode.
     """
     path = packed_clips(bench.packed, role, modality)
     if not path.is_file():
         raise DataError(f"{path} is missing", f"`{_pack_command(plan, bench)}` writes it")
     split = PackedSplit(path, (modality,))
     header = split.layout.header
-    found, wanted = _clips_of(header.benchmark, header.mode), _clips_of(bench.block.entry.full_name, plan.evaluate.mode)
-    if found != wanted:
+    found = _describe_clips(header.benchmark, header.mode)
+    expected = _describe_clips(bench.block.entry.full_name, plan.evaluate.mode)
+    if found != expected:
         raise DataError(
-            f"{path} holds {found}; expected {wanted}", "these have other clips: pack to a folder of its own"
+            f"{path} holds {found}; expected {expected}", "pack each benchmark and mode to a folder of its own"
         )
     return split
 
 
 def packed_clips(folder: Path | str, role: str, modality: str) -> Path:
-    """The packed file of a role, seen through a modality."""
+    """Return the path of the packed file of a role and modality."""
     return packed_file(Path(folder).expanduser(), f"{role}-{modality}")
 
 
-def _clips_of(benchmark: str, mode: str) -> str:
-    return f"{benchmark}, mode {mode!r}" if benchmark else "no benchmark"
+def _describe_clips(benchmark: str, mode: str) -> str:
+    return f"clips of {benchmark}, mode {mode!r}" if benchmark else "no benchmark"
 
 
 def _pack_command(plan: Plan, bench: BenchmarkPlan) -> str:

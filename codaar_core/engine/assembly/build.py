@@ -1,4 +1,7 @@
-"""Plan -> objects, in the order in which widths become known: data, quantizer, encoders, decoders, losses, heads."""
+"""Builds the components of a plan, in the order in which their widths become known.
+
+The order is: data, quantizer, encoders, decoders, losses, heads.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ from codaar_core.api import (
     Space,
     TaskHead,
 )
-from codaar_core.engine.assembly.benchmark_splits import learns, open_packed, splits_of
+from codaar_core.engine.assembly.benchmark_splits import is_trainable, open_packed, splits_of
 from codaar_core.engine.assembly.component_errors import errors_at
 from codaar_core.engine.assembly.model import Model
 from codaar_core.engine.devices.runtime import derive_seed
@@ -33,7 +36,17 @@ from codaar_core.recipe.plan import BenchmarkPlan, Block, Plan
 
 
 def build_component(plan: Plan, block: Block, context: Any) -> Any:
-    """Build one component with a seed of its own; its complaints point to its line of the recipe."""
+    """Build one component; its initial weights depend on the run's seed and on ``block.path`` only.
+
+    Args:
+        plan: The plan.
+        block: The component's block of the plan.
+        context: Context of the component's kind.
+
+    Raises:
+        RecipeError: The component failed; points to its line of the recipe.
+        DataError: Files are missing or damaged.
+    """
     with torch.random.fork_rng(devices=[]), errors_at(plan, block):
         torch.manual_seed(derive_seed(plan.run.seed, block.path))
         component = block.component(block.config, context)
@@ -44,7 +57,11 @@ def build_component(plan: Plan, block: Block, context: Any) -> Any:
 
 
 def build_data(plan: Plan) -> DataSource:
-    """Build the data source and check that it has what the model wants; no file is opened."""
+    """Build the data source, without opening files.
+
+    Raises:
+        RecipeError: It lacks a modality of the model.
+    """
     data = build_component(plan, plan.data, DataContext(plan.modalities))
     absent = [m for m in plan.modalities if m not in data.spaces]
     if absent:
@@ -54,12 +71,20 @@ def build_data(plan: Plan) -> DataSource:
 
 
 def build_quantizer(plan: Plan) -> Quantizer:
-    """Build the quantizer alone, which knows the widths of codes."""
+    """Build the quantizer, which defines the widths of latents and codes."""
     return build_component(plan, plan.quantizer, QuantizerContext(plan.modalities))
 
 
 def build_model(plan: Plan, spaces: dict[str, Space]) -> Model:
-    """Build everything that pretraining needs."""
+    """Build the model.
+
+    Args:
+        plan: The plan.
+        spaces: Spaces of the features, by modality.
+
+    Raises:
+        RecipeError: A component failed, or a loss needs distances that the quantizer does not compute.
+    """
     quantizer = build_quantizer(plan)
     encoders = {
         m: build_component(plan, plan.encoders[m], EncoderContext(m, spaces[m], quantizer.latent))
@@ -81,7 +106,11 @@ def build_model(plan: Plan, spaces: dict[str, Space]) -> Model:
 
 
 def _refuse_missing_distances(plan: Plan, quantizer: Quantizer, losses: Mapping[str, Loss]) -> None:
-    """A loss over the distances to all codewords needs a quantizer that gives them."""
+    """Refuse losses over the distances to all codewords if the quantizer does not compute these.
+
+    Raises:
+        RecipeError: A loss needs them.
+    """
     for name, loss in losses.items():
         if loss.needs_distances and not quantizer.gives_distances:
             raise plan.problem(
@@ -98,22 +127,33 @@ def _decoder_context(modality: str, quantizer: Quantizer, encoder: Encoder, inpu
 
 
 def build_benchmarks(plan: Plan, data: DataSource, quantizer: Quantizer) -> dict[str, Benchmark]:
-    """Build all benchmarks over the data of the run (they may bring their own), and try their heads.
+    """Build and check all benchmarks of the plan, by name; see ``build_benchmark``.
 
-    This comes before any training, so that a benchmark that does not fit costs nobody an hour.
+    Call this before training, so that a benchmark that does not fit the model is reported at once.
     """
     return {bench.name: build_benchmark(plan, bench, data, quantizer) for bench in plan.benchmarks}
 
 
 def build_benchmark(plan: Plan, bench: BenchmarkPlan, data: DataSource, quantizer: Quantizer) -> Benchmark:
-    """Build a benchmark, try its head, and look whether its features are like those of pretraining."""
+    """Build a benchmark, build its head once, and check its features against those of pretraining.
+
+    Args:
+        plan: The plan.
+        bench: The benchmark's part of the plan.
+        data: Data source of pretraining.
+        quantizer: Defines the spaces of codes.
+
+    Raises:
+        RecipeError: The benchmark or head failed, or another extractor made its features.
+        DataError: Packed clips are missing, damaged, or have features of other shapes.
+    """
     context = BenchmarkContext(plan.modalities, data, plan.evaluate.mode)
     benchmark = build_component(plan, bench.block, context)
     head = build_head(plan, bench, benchmark, quantizer, seed=0)
     if not bench.packed:
         _refuse_extractor_unlike_pretraining(plan, bench, benchmark.extraction, data)
         return benchmark
-    for role, modality in splits_of(benchmark, learns(head)):
+    for role, modality in splits_of(benchmark, is_trainable(head)):
         split = open_packed(plan, bench, role, modality)
         split.refuse_other_spaces({each: Space(space.shape) for each, space in data.spaces.items()})
         _refuse_extractor_unlike_pretraining(plan, bench, split.layout.header.extraction, data)
@@ -123,7 +163,11 @@ def build_benchmark(plan: Plan, bench: BenchmarkPlan, data: DataSource, quantize
 def _refuse_extractor_unlike_pretraining(
     plan: Plan, bench: BenchmarkPlan, extraction: Mapping[str, str], data: DataSource
 ) -> None:
-    """Features that different extractors made are no more comparable than those of different modalities."""
+    """Refuse features made by another extractor than those of pretraining: encoders cannot be used on them.
+
+    Raises:
+        RecipeError: The extractors of a modality differ, and ``evaluate.extraction`` is not "any".
+    """
     if plan.evaluate.extraction == "any":
         return
     for modality, made_by in extraction.items():
@@ -133,13 +177,17 @@ def _refuse_extractor_unlike_pretraining(
                 bench.block.path,
                 ComponentError(
                     f"its features of {modality} are made by {made_by}, those of pretraining by {trained_on}",
-                    'extract them anew by one of the two, or say evaluate.extraction = "any"',
+                    'extract both with the same extractor, or set evaluate.extraction = "any"',
                 ),
             )
 
 
 def build_head(plan: Plan, bench: BenchmarkPlan, benchmark: Benchmark, quantizer: Quantizer, seed: int) -> TaskHead:
-    """Build a fresh head; its initial weights follow from ``seed``."""
+    """Build a head; its initial weights depend on ``seed`` and the head's path only.
+
+    Raises:
+        RecipeError: The head failed; points to its line of the recipe.
+    """
     context = HeadContext(quantizer.code_space, quantizer.latent, benchmark.classes, benchmark.given)
     with torch.random.fork_rng(devices=[]), errors_at(plan, bench.head):
         torch.manual_seed(derive_seed(seed, bench.head.path))
@@ -147,7 +195,7 @@ def build_head(plan: Plan, bench: BenchmarkPlan, benchmark: Benchmark, quantizer
 
 
 def closed_forms(model: Model) -> list[dict[str, Any]]:
-    """The linear alignment steps as matrices, for the record."""
+    """Return name, modalities and matrix of each linear alignment step, for results.json."""
     matrices = [(type(step).__name__, step.matrix(model.modalities)) for step in model.align]
     return [
         {"name": name, "modalities": list(model.modalities), "matrix": matrix.tolist()}

@@ -1,4 +1,4 @@
-"""Whatever a component raises becomes a problem at its line of the recipe."""
+"""Turns exceptions of a component into errors at its line of the recipe."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from codaar_core.recipe.toml.problem import RecipeError
 
 @contextmanager
 def errors_at(plan: Plan, block: Block) -> Iterator[None]:
-    """Run what belongs to ``block``.
+    """Attribute exceptions raised inside the context to the component of ``block``.
 
     Raises:
-        RecipeError: The component complained or failed.
-        DataError: Files are missing or damaged: that is not the recipe's fault.
+        RecipeError: The component raised any other exception; points to its line of the recipe.
+        DataError: Files are missing or damaged; passed on unchanged, since the recipe is not the cause.
     """
     try:
         yield
@@ -29,12 +29,15 @@ def errors_at(plan: Plan, block: Block) -> Iterator[None]:
         raise plan.problem(block.path, error) from error
     except Exception as error:
         help = f"if the settings are right, this is a fault of {block.entry.package}; `--traceback` shows more"
-        raise plan.problem(block.path, ComponentError(_told(error, block), help), "failing-component") from error
+        raise plan.problem(block.path, ComponentError(_on_one_line(error, block), help), "failing-component") from error
 
 
-def _told(error: Exception, block: Block) -> str:
-    """An exception on one line, with the last line of the component's own package that was reached."""
-    said = " ".join(f"{type(error).__name__}: {error}".split())
-    home = Path(inspect.getfile(block.component)).parent
-    own = [frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).is_relative_to(home)]
-    return f"{said} ({own[-1].filename}:{own[-1].lineno})" if own else said
+def _on_one_line(error: Exception, block: Block) -> str:
+    """Describe an exception on one line, with the innermost source line of the component's package in its traceback."""
+    description = " ".join(f"{type(error).__name__}: {error}".split())
+    package = Path(inspect.getfile(block.component)).parent
+    frames = traceback.extract_tb(error.__traceback__)
+    frames_of_package = [frame for frame in frames if Path(frame.filename).is_relative_to(package)]
+    if not frames_of_package:
+        return description
+    return f"{description} ({frames_of_package[-1].filename}:{frames_of_package[-1].lineno})"

@@ -1,4 +1,4 @@
-"""The assembled model: one encoder and decoder a modality, one quantizer, the losses, the alignment steps."""
+"""The assembled model: encoders and decoders by modality, the quantizer, losses and alignment steps."""
 
 from __future__ import annotations
 
@@ -24,13 +24,15 @@ from codaar_core.api import (
 
 
 class Model(nn.Module):
-    """Holds the parts; the training loop calls them one by one.
+    """Contains the components of the model; the training loop calls them one by one.
 
     Args:
-        encoders: By modality.
-        decoders: By modality; a modality without decoder is not reconstructed.
-        losses: By the name that the recipe gives them.
+        quantizer: The quantizer.
+        encoders: Encoders by modality.
+        decoders: Decoders by modality; a modality without decoder is not reconstructed.
+        losses: Losses by their name in the recipe.
         weights: Factor of each loss.
+        align: Alignment steps of the codebook update, in order.
     """
 
     def __init__(
@@ -52,42 +54,42 @@ class Model(nn.Module):
         self.align = tuple(align)
 
     def join(self, ranks: Ranks) -> None:
-        """Take statistics over all ranks, and train the losses' own estimators on all ranks' clips."""
+        """Make ``RankAware`` modules and the losses' own optimizers use the clips of all ranks; call once."""
         for part in self.children():
             for module in part.modules():
                 if isinstance(module, RankAware):
                     module.join(ranks)
         for optimizer in self.loss_optimizers():
-            optimizer.register_step_pre_hook(lambda optimizer, *_: _average(optimizer, ranks))
+            optimizer.register_step_pre_hook(lambda optimizer, *_: _average_gradients(optimizer, ranks))
 
     def encode(self, inputs: Mapping[str, Features]) -> dict[str, Encoded]:
-        """Encode every given modality, each alone."""
+        """Encode each given modality independently of the others."""
         return {modality: self.encoder(modality)(features) for modality, features in inputs.items()}
 
     def encoder(self, modality: str) -> Encoder:
-        """The encoder of one modality."""
+        """Return the encoder of one modality."""
         return cast(Encoder, self.encoders[modality])
 
     def named_losses(self) -> dict[str, Loss]:
-        """The losses by the name that the recipe gives them."""
+        """Return the losses by their name in the recipe."""
         return {name: cast(Loss, loss) for name, loss in self.losses.items()}
 
     def decode(self, encoded: Mapping[str, Encoded], quantized: Mapping[str, Quantized]) -> dict[str, Tensor]:
-        """Reconstruct every modality that has a decoder."""
+        """Reconstruct every modality that has a decoder; tensors (B, T, *shape)."""
         codes = self.quantizer.decodable(quantized)
         return {m: decoder(encoded[m], codes[m]) for m, decoder in self.decoders.items()}
 
     def loss_optimizers(self) -> list[Optimizer]:
-        """Those of the losses that train an estimator by themselves."""
+        """Return the optimizers of losses that train an estimator of their own."""
         return [loss.optimizer for loss in self.named_losses().values() if loss.optimizer is not None]
 
     def inner_steps(self, view: StepView) -> None:
-        """Let the losses change what they keep themselves: estimators, teachers, queues."""
+        """Let the losses update their own state, e.g. estimators, teachers and queues."""
         for loss in self.named_losses().values():
             loss.inner_step(view)
 
     def terms(self, view: StepView) -> dict[str, Tensor]:
-        """All weighted loss terms, named ``loss.term``."""
+        """Return all weighted loss terms as scalars, named ``LOSS.TERM``."""
         return {
             f"{name}.{term}": self.weights[name] * value
             for name, loss in self.named_losses().items()
@@ -95,37 +97,41 @@ class Model(nn.Module):
         }
 
     def clip_groups(self) -> Iterator[list[nn.Parameter]]:
-        """Groups of parameters whose gradient norms are clipped together.
+        """Yield the groups of parameters whose gradient norm is clipped together.
 
-        They are encoders with the quantizer, parts that an encoder wants apart, decoders, and each loss.
+        The groups are: encoders and quantizer, each part of an encoder in ``clipped_apart``, decoders, and each loss.
         """
         apart = [part for modality in self.modalities for part in self.encoder(modality).clipped_apart]
         yield from clip_groups([*self.encoders.values(), self.quantizer], apart)
-        yield trained(self.decoders)
+        yield trainable_parameters(self.decoders)
         for loss in self.named_losses().values():
-            own = estimated(loss)
-            yield [each for each in trained(loss) if each not in own]
+            by_loss = estimated(loss)
+            yield [each for each in trainable_parameters(loss) if each not in by_loss]
 
 
-def _average(optimizer: Optimizer, ranks: Ranks) -> None:
+def _average_gradients(optimizer: Optimizer, ranks: Ranks) -> None:
     for parameter in (each for group in optimizer.param_groups for each in group["params"]):
         if parameter.grad is not None:
             parameter.grad = ranks.sum(parameter.grad) / ranks.size
 
 
 def clip_groups(modules: Iterable[nn.Module], apart: Iterable[nn.Module]) -> list[list[nn.Parameter]]:
-    """The trained parameters of ``modules`` as one group, and those of each part in ``apart`` as a group of its own."""
-    own = [trained(part) for part in apart]
-    elsewhere = {parameter for group in own for parameter in group}
-    return [[each for module in modules for each in trained(module) if each not in elsewhere], *own]
+    """Return the trainable parameters of ``modules`` as one group, followed by one group for each part in ``apart``.
+
+    Parameters of ``apart`` are not in the first group.
+    """
+    separate = [trainable_parameters(part) for part in apart]
+    elsewhere = {parameter for group in separate for parameter in group}
+    together = [each for module in modules for each in trainable_parameters(module) if each not in elsewhere]
+    return [together, *separate]
 
 
 def estimated(loss: Loss) -> set[nn.Parameter]:
-    """Parameters that a loss trains by itself."""
+    """Return the parameters that a loss trains with an optimizer of its own."""
     groups = [] if loss.optimizer is None else loss.optimizer.param_groups
     return {parameter for group in groups for parameter in group["params"]}
 
 
-def trained(module: nn.Module) -> list[nn.Parameter]:
-    """Parameters of ``module`` that want a gradient."""
+def trainable_parameters(module: nn.Module) -> list[nn.Parameter]:
+    """Return the parameters of ``module`` that require a gradient."""
     return [parameter for parameter in module.parameters() if parameter.requires_grad]

@@ -8,7 +8,7 @@ from pathlib import Path
 import attrs
 
 from codaar_core.api import Benchmark, CodaarError, DataContext, DataError, DataSource
-from codaar_core.engine.assembly.benchmark_splits import learns, open_packed, open_split, packed_clips, splits_of
+from codaar_core.engine.assembly.benchmark_splits import is_trainable, open_packed, open_split, packed_clips, splits_of
 from codaar_core.engine.assembly.build import build_benchmark, build_data, build_head, build_quantizer
 from codaar_core.engine.data.card import download_hint
 from codaar_core.features import Header, Packed, PackedSplit, pack_split
@@ -80,7 +80,7 @@ def pack_benchmark(
     original = attrs.evolve(_switched_on(plan, bench), packed="")
     data, quantizer = build_data(plan), build_quantizer(plan)
     benchmark = build_benchmark(plan, original, data, quantizer)
-    splits = splits_of(benchmark, learns(build_head(plan, original, benchmark, quantizer, seed=0)))
+    splits = splits_of(benchmark, is_trainable(build_head(plan, original, benchmark, quantizer, seed=0)))
     header, left = _header(plan, original, benchmark, data), _left(plan, attrs.evolve(original, packed=str(to)), splits)
     with download_hint(benchmark.card):
         return [

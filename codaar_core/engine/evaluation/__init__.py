@@ -1,1 +1,1 @@
-"""Transfer evaluation: frozen codes, heads trained on one modality, scored on another."""
+"""Transfer evaluation: heads trained on the frozen codes of one modality are scored on those of another."""

@@ -1,4 +1,4 @@
-"""Splits -> codes: what heads are trained and tested on."""
+"""Encodes the splits of a benchmark into the codes that heads are trained and tested on."""
 
 from __future__ import annotations
 
@@ -13,25 +13,37 @@ from codaar_core.api import Encoded, Features, Quantized, Quantizer, Split
 from codaar_core.engine.assembly.model import Model
 from codaar_core.engine.devices.runtime import Runtime
 
-BATCH = 100
+BATCH = 100  # clips encoded or predicted at once
 
 
 class EncodedSplit(NamedTuple):
-    """A split seen through one modality: codes are small, so they are computed once and kept."""
+    """The codes of one modality of a split of N clips. Code indices are small, so they are kept in memory.
+
+    Attributes:
+        modality: The encoded modality.
+        indices: Code indices (N, T).
+        mask: True where the time step is real (N, T); None if all are.
+        target: Targets of the benchmark (N, ...).
+        split: The encoded split; ``Split.given`` reads additional inputs of heads from it.
+    """
 
     modality: str
-    indices: Tensor  # (N, T)
-    mask: Tensor | None  # (N, T)
-    target: Tensor  # (N, ...)
-    split: Split  # of what heads are given besides
+    indices: Tensor
+    mask: Tensor | None
+    target: Tensor
+    split: Split
 
 
 @torch.no_grad()
 def encode_split(model: Model, runtime: Runtime, split: Split, modality: str, summarised: bool = False) -> EncodedSplit:
-    """Assign codes to all clips of a split, seen through one modality alone.
+    """Encode one modality of all clips of a split.
 
     Args:
-        summarised: Whether a whole clip becomes one code.
+        model: The trained model.
+        runtime: Device and precision.
+        split: The split to read.
+        modality: The modality to encode; the others are not read by the model.
+        summarised: Whether a whole clip becomes one code, by ``Encoder.summary``.
     """
     codes, targets = [], []
     parts = (range(start, min(start + BATCH, len(split))) for start in range(0, len(split), BATCH))
@@ -39,8 +51,8 @@ def encode_split(model: Model, runtime: Runtime, split: Split, modality: str, su
         encoded = _encode(model, modality, batch.inputs[modality], summarised)
         codes.append(model.quantizer.quantize({modality: encoded})[modality])
         targets.append(batch.targets[modality])
-    indices = _join([each.indices for each in codes])
-    masks = _join([each.real() for each in codes])
+    indices = _concatenate_padded([each.indices for each in codes])
+    masks = _concatenate_padded([each.real() for each in codes])
     return EncodedSplit(modality, indices, None if bool(masks.all()) else masks, torch.cat(targets), split)
 
 
@@ -49,28 +61,28 @@ def _encode(model: Model, modality: str, features: Features, summarised: bool) -
     return encoder.summary(features) if summarised else encoder(features)
 
 
-def _join(parts: Sequence[Tensor]) -> Tensor:
-    """Join (B, T) tensors; shorter ones are padded with zeros, which are False in a mask."""
+def _concatenate_padded(parts: Sequence[Tensor]) -> Tensor:
+    """Concatenate (B, T) tensors on the first axis; shorter ones are padded with zeros, i.e. False in masks."""
     length = max(part.shape[1] for part in parts)
     return torch.cat([nn.functional.pad(part, (0, length - part.shape[1])) for part in parts])
 
 
-def look_up(quantizer: Quantizer, coded: EncodedSplit, rows: Tensor) -> tuple[Quantized | Tensor, ...]:
-    """What a head reads of some clips: their codes, and what the benchmark gives besides."""
-    codes = quantizer.lookup(coded.modality, coded.indices[rows])
-    codes = codes._replace(mask=None if coded.mask is None else coded.mask[rows])
-    given = coded.split.given(rows.tolist())
+def head_inputs(quantizer: Quantizer, encoded: EncodedSplit, rows: Tensor) -> tuple[Quantized | Tensor, ...]:
+    """Return the arguments of a head for the clips ``rows``: their codes and, if the benchmark has one, ``given``."""
+    codes = quantizer.lookup(encoded.modality, encoded.indices[rows])
+    codes = codes._replace(mask=None if encoded.mask is None else encoded.mask[rows])
+    given = encoded.split.given(rows.tolist())
     return (codes,) if given is None else (codes, given.to(rows.device, codes.full.dtype))
 
 
 @contextmanager
 def encoder_dropout(model: Model) -> Iterator[None]:
-    """Leave the encoders in training mode, with their dropout; what they count meanwhile is forgotten."""
-    kept = {name: buffer.clone() for name, buffer in model.encoders.named_buffers()}
+    """Put the encoders in training mode, with dropout, and restore their buffers afterwards, e.g. batch statistics."""
+    saved = {name: buffer.clone() for name, buffer in model.encoders.named_buffers()}
     model.encoders.train()
     try:
         yield
     finally:
         model.encoders.eval()
         for name, buffer in model.encoders.named_buffers():
-            buffer.copy_(kept[name])
+            buffer.copy_(saved[name])

@@ -1,4 +1,4 @@
-"""Which epoch of a head counts."""
+"""Selects the epoch of a head that is scored."""
 
 from __future__ import annotations
 
@@ -9,24 +9,26 @@ from types import MappingProxyType
 import torch
 
 from codaar_core.api import Benchmark, Predicted, Quantizer, TaskHead
-from codaar_core.engine.evaluation.encode_split import BATCH, EncodedSplit, look_up
+from codaar_core.engine.evaluation.encode_split import BATCH, EncodedSplit, head_inputs
 
 
 class EpochSelector:
-    """Watches a head in training and keeps what the benchmark's ``selection`` prefers.
+    """Selects an epoch of a head while it is trained, according to the benchmark's ``selection``.
 
-    Ties are won by the earlier epoch. Selections that look through the tested modality may prefer another epoch for
-    each: their predictions are kept, and the weights of the last epoch.
+    Of equally good epochs the earliest is selected. "target-validation" and "test" may select a different epoch for
+    each tested modality: the predictions of these epochs are kept, and the weights of the last epoch.
 
     Args:
-        head: In evaluation mode whenever it is considered.
-        modality: The one it is trained on.
+        head: The head; must be in evaluation mode at ``end_epoch``.
+        benchmark: Defines the selection and the score.
+        modality: The modality that the head is trained on.
+        quantizer: Looks up the codes.
         test: Test clips by modality.
         validation: Validation clips by modality, as far as the selection needs them.
-        batch: Clips a prediction.
+        batch: Clips predicted at once.
 
     Attributes:
-        predictions: Of the test clips, by modality; complete once settled.
+        predictions: Predictions of the test clips by modality; complete after ``finish``.
     """
 
     def __init__(
@@ -50,8 +52,8 @@ class EpochSelector:
         self._best: dict[str, float] = {}
         self._weights: dict[str, torch.Tensor] | None = None
 
-    def consider(self) -> None:
-        """Look at the head after an epoch."""
+    def end_epoch(self) -> None:
+        """Evaluate the head after an epoch, and keep its weights or predictions if they are the best so far."""
         if self.benchmark.selection == "validation":
             self._keep_weights()
         elif self.benchmark.selection == "target-validation":
@@ -59,8 +61,8 @@ class EpochSelector:
         elif self.benchmark.selection == "test":
             self._keep_predictions(self._predict(self.test))
 
-    def settled(self) -> EpochSelector:
-        """Take the preferred epoch for good."""
+    def finish(self) -> EpochSelector:
+        """Restore the selected weights, complete the predictions and return this selector."""
         self.head.eval()
         if self._weights is not None:
             self.head.load_state_dict(self._weights)
@@ -73,8 +75,9 @@ class EpochSelector:
         if self._improves(self.modality, predicted, predicted):
             self._weights = deepcopy(self.head.state_dict())
 
-    def _keep_predictions(self, judged: Mapping[str, Predicted]) -> None:
-        better = [modality for modality in judged if self._improves(modality, judged[self.modality], judged[modality])]
+    def _keep_predictions(self, predicted: Mapping[str, Predicted]) -> None:
+        source = predicted[self.modality]
+        better = [modality for modality, target in predicted.items() if self._improves(modality, source, target)]
         self.predictions |= self._predict({modality: self.test[modality] for modality in better})
 
     def _improves(self, name: str, source: Predicted, target: Predicted) -> bool:
@@ -86,12 +89,14 @@ class EpochSelector:
         return better
 
     def _predict(self, clips: Mapping[str, EncodedSplit]) -> dict[str, Predicted]:
-        return {modality: predict(self.head, self.quantizer, coded, self.batch) for modality, coded in clips.items()}
+        return {
+            modality: predict(self.head, self.quantizer, encoded, self.batch) for modality, encoded in clips.items()
+        }
 
 
 @torch.no_grad()
-def predict(head: TaskHead, quantizer: Quantizer, coded: EncodedSplit, batch: int = BATCH) -> Predicted:
-    """Predictions for every clip."""
-    rows = torch.arange(len(coded.indices), device=coded.indices.device).split(batch)
-    outputs = [head.predict(head(*look_up(quantizer, coded, part))) for part in rows]
-    return Predicted(torch.cat(outputs).cpu(), coded.target.cpu())
+def predict(head: TaskHead, quantizer: Quantizer, encoded: EncodedSplit, batch: int = BATCH) -> Predicted:
+    """Return the predictions and targets of all clips, on the CPU; ``batch`` clips are predicted at once."""
+    rows = torch.arange(len(encoded.indices), device=encoded.indices.device).split(batch)
+    outputs = [head.predict(head(*head_inputs(quantizer, encoded, part))) for part in rows]
+    return Predicted(torch.cat(outputs).cpu(), encoded.target.cpu())

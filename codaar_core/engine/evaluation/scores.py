@@ -1,4 +1,4 @@
-"""From predictions to the entries of results.json: scores of transfers, chance, best constant and upper bound."""
+"""Scores of transfers, chance level, best constant prediction and upper bound, as entries of results.json."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from codaar_core.api import Benchmark, Predicted, Transfer
 from codaar_core.engine.devices.runtime import generator_of
 from codaar_core.engine.results import TransferScore
 
-CHANCE_DRAWS = 20
+CHANCE_DRAWS = 20  # random predictions averaged for the chance level
 
 Scores = Mapping[str, float]  # by metric
 
@@ -19,14 +19,20 @@ Scores = Mapping[str, float]  # by metric
 def score_transfers(
     benchmark: Benchmark, predictions: Mapping[Transfer, Predicted]
 ) -> dict[Transfer, dict[str, float]]:
-    """Scores of the transfers and, for each test modality, of the head that was trained on it: the upper bound."""
+    """Score the transfers and, for the upper bounds, each test modality with the head trained on that modality."""
     transfers = benchmark.transfers()
     wanted = dict.fromkeys([*transfers, *(Transfer(each.test, each.test) for each in transfers)])
     return {each: benchmark.score(predictions[Transfer(each.train, each.train)], predictions[each]) for each in wanted}
 
 
 def chance(benchmark: Benchmark, source: Tensor, target: Tensor) -> Scores:
-    """The mean score of uniform guesses; ``source`` and ``target`` are the true targets of both sides."""
+    """Return the mean scores of ``CHANCE_DRAWS`` uniformly random predictions.
+
+    Args:
+        benchmark: Draws and scores the predictions.
+        source: Targets of the test clips in the training modality.
+        target: Targets of the test clips in the tested modality.
+    """
     guesses = (
         [Predicted(benchmark.guess(truth, generator), truth) for truth in (source, target)]
         for generator in (generator_of(draw, "chance") for draw in range(CHANCE_DRAWS))
@@ -36,7 +42,7 @@ def chance(benchmark: Benchmark, source: Tensor, target: Tensor) -> Scores:
 
 
 def best_constant(benchmark: Benchmark, source: Tensor, target: Tensor) -> Scores:
-    """For each metric, the best score of a prediction that ignores the input."""
+    """Return, for each metric, the best score of a prediction that ignores the input; arguments as in ``chance``."""
     rows = [benchmark.score(*pair) for pair in zip(*_constants(benchmark, source, target), strict=True)]
     return {metric: measure.best([row[metric] for row in rows]) for metric, measure in benchmark.measures.items()}
 
@@ -57,8 +63,8 @@ def transfer_entries(
     Args:
         name: The benchmark's name in the recipe.
         benchmark: The benchmark.
-        scores: What ``score_transfers`` gave, by head seed.
-        targets: True targets of the test clips, by modality.
+        scores: Results of ``score_transfers``, one per head seed.
+        targets: Targets of the test clips, by modality.
     """
     return [
         entry

@@ -1,4 +1,4 @@
-"""What is to be known of a benchmark's files: recordings that pretraining has seen, and what is odd about them."""
+"""Finds benchmark clips whose recordings were used in pretraining, and collects tolerated defects of data files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,12 @@ from codaar_core.api import Batch, CodaarError, Split
 
 
 class FilteredSplit(Split):
-    """A split without some of its clips."""
+    """A subset of a split.
+
+    Args:
+        split: The split.
+        kept: Indices of the clips that remain.
+    """
 
     def __init__(self, split: Split, kept: Sequence[int]) -> None:
         self.split = split
@@ -21,22 +26,22 @@ class FilteredSplit(Split):
         return len(self.kept)
 
     def __getitem__(self, indices: Sequence[int]) -> Batch:
-        """Read the clips at ``indices`` of those kept."""
+        """Read remaining clips; ``indices`` count the remaining clips only."""
         return self.split[[self.kept[index] for index in indices]]
 
     @property
     def ids(self) -> Sequence[str] | None:
-        """Names of those kept."""
+        """Names of the remaining clips."""
         names = self.split.ids
         return None if names is None else [names[index] for index in self.kept]
 
     def given(self, indices: Sequence[int]) -> Tensor | None:
-        """What heads are given besides codes."""
+        """Additional input of heads for the remaining clips; see ``Split.given``."""
         return self.split.given([self.kept[index] for index in indices])
 
 
 class Seen(NamedTuple):
-    """How many clips of a role were seen in pretraining."""
+    """Number of clips of one split, and of those seen in pretraining."""
 
     benchmark: str
     role: str
@@ -46,15 +51,15 @@ class Seen(NamedTuple):
 
 
 class SeenClips:
-    """Compares the names of recordings with those of pretraining.
+    """Compares the recordings of benchmark clips with those of pretraining, by name.
 
     Args:
-        pretrained: Names of the pretraining clips; None where they have none.
-        drop: Whether clips seen are left out.
+        pretrained: Names of the pretraining clips; None if they have no names.
+        drop: Whether to leave out clips seen in pretraining.
 
     Attributes:
-        found: What was counted, in order; nothing where either side has no names.
-        notes: What is odd about the files of benchmarks and of pretraining, a line each.
+        found: Counts of each split compared, in order; splits without names are not compared.
+        notes: Tolerated defects of data files, one line each.
     """
 
     def __init__(self, pretrained: Sequence[str] | None, drop: bool) -> None:
@@ -64,14 +69,17 @@ class SeenClips:
         self.notes: list[str] = []
 
     def record_warnings(self, split: Split, benchmark: str, role: str, modality: str) -> None:
-        """Take down what is odd about the files of a split."""
+        """Add the tolerated file defects of a split to ``notes``."""
         self.notes += [f"{benchmark}, {role}, {modality}: {note}" for note in split.notes]
 
-    def checked(self, split: Split, benchmark: str, role: str, modality: str) -> Split:
-        """Count the clips of ``split`` that were seen; gives the split to go on with.
+    def filtered(self, split: Split, benchmark: str, role: str, modality: str) -> Split:
+        """Count the clips of ``split`` that were seen in pretraining.
+
+        Returns:
+            The split, without these clips if they are to be dropped.
 
         Raises:
-            CodaarError: No clip is left.
+            CodaarError: All clips would be dropped.
         """
         if not self.names or split.ids is None:
             return split
@@ -89,5 +97,5 @@ class SeenClips:
         return FilteredSplit(split, kept)
 
     def record(self) -> list[dict[str, Any]]:
-        """For results.json."""
+        """Return the counts as entries of results.json."""
         return [{**seen._asdict(), "dropped": self.drop} for seen in self.found]

@@ -1,10 +1,11 @@
-"""Cross-Modal Generalization: train a light head on one modality's codes, test it unchanged on another's."""
+"""Cross-modal generalisation: trains heads on the codes of one modality and tests them on those of another."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from io import BytesIO
+from typing import Any
 
 import attrs
 import numpy as np
@@ -13,12 +14,18 @@ from safetensors.torch import save
 from torch import Tensor
 
 from codaar_core.api import Benchmark, DataError, Predicted, Split, TaskHead, Transfer
-from codaar_core.engine.assembly.benchmark_splits import learns, modalities_of, open_split, roles_of, splits_of
+from codaar_core.engine.assembly.benchmark_splits import is_trainable, modalities_of, open_split, roles_of, splits_of
 from codaar_core.engine.assembly.build import build_head
 from codaar_core.engine.assembly.model import clip_groups
 from codaar_core.engine.data.card import download_hint
 from codaar_core.engine.devices.runtime import derive_seed, generator_of
-from codaar_core.engine.evaluation.encode_split import BATCH, EncodedSplit, encode_split, encoder_dropout, look_up
+from codaar_core.engine.evaluation.encode_split import (
+    BATCH,
+    EncodedSplit,
+    encode_split,
+    encoder_dropout,
+    head_inputs,
+)
 from codaar_core.engine.evaluation.epoch_selection import EpochSelector
 from codaar_core.engine.evaluation.scores import score_transfers, transfer_entries
 from codaar_core.engine.evaluation.seen_clips import SeenClips
@@ -30,24 +37,32 @@ from codaar_core.recipe.plan import BenchmarkPlan
 
 
 def evaluate(session: Session, benchmark_runs: Sequence[BenchmarkRun]) -> list[TransferScore]:
-    """Run all benchmarks of the plan; gives the transfer entries of results.json, to the first of several ranks.
+    """Run all benchmarks.
 
     Encoders and codebooks are frozen, and in evaluation mode unless a benchmark asks for their dropout.
+
+    Returns:
+        The transfer entries of results.json; empty on ranks other than zero.
     """
     session.model.eval().requires_grad_(False)
     return [entry for benchmark_run in benchmark_runs for entry in benchmark_run.run()]
 
 
 def make_benchmark_runs(
-    session: Session, benchmarks: Mapping[str, Benchmark], overlap: SeenClips
+    session: Session, benchmarks: Mapping[str, Benchmark], seen_clips: SeenClips
 ) -> list[BenchmarkRun]:
-    """One for each benchmark that is on, with its files opened.
+    """Make the run of each benchmark of the plan, and open its splits.
+
+    Args:
+        session: The run.
+        benchmarks: The benchmarks by name.
+        seen_clips: Counts clips seen in pretraining.
 
     Raises:
         DataError: A file is missing or damaged.
     """
     benchmark_runs = [
-        _make_benchmark_run(session, bench, benchmarks[bench.name], overlap) for bench in session.plan.benchmarks
+        _make_benchmark_run(session, bench, benchmarks[bench.name], seen_clips) for bench in session.plan.benchmarks
     ]
     for benchmark_run in benchmark_runs:
         with download_hint(benchmark_run.benchmark.card):
@@ -56,77 +71,93 @@ def make_benchmark_runs(
 
 
 def _make_benchmark_run(
-    session: Session, bench: BenchmarkPlan, benchmark: Benchmark, overlap: SeenClips
+    session: Session, bench: BenchmarkPlan, benchmark: Benchmark, seen_clips: SeenClips
 ) -> BenchmarkRun:
     head = build_head(session.plan, bench, benchmark, session.model.quantizer, seed=0)
-    return BenchmarkRun(session, bench, benchmark, overlap, learns(head))
+    return BenchmarkRun(session, bench, benchmark, seen_clips, is_trainable(head))
 
 
 @attrs.frozen
 class TrainedHead:
-    """What is left of a head: its weights, and its predictions of the test clips seen through each modality."""
+    """The results of training a head.
+
+    Attributes:
+        weights: Its state dict.
+        predictions: Predictions of the test clips, by tested modality.
+    """
 
     weights: Mapping[str, Tensor]
     predictions: Mapping[str, Predicted]
 
     @classmethod
     def of(cls, selector: EpochSelector) -> TrainedHead:
-        """On the host, so that it can be sent to another rank."""
+        """Copy the results to the CPU, so that they can be sent to another rank."""
         return cls({name: value.cpu() for name, value in selector.head.state_dict().items()}, selector.predictions)
 
 
 @attrs.frozen
 class BenchmarkRun:
-    """One benchmark on the model of a session."""
+    """One benchmark on the model of a session.
+
+    Attributes:
+        session: The run.
+        bench: The benchmark's part of the plan.
+        benchmark: The benchmark.
+        seen_clips: Counts clips seen in pretraining.
+        trainable: Whether the head has parameters to train.
+    """
 
     session: Session
     bench: BenchmarkPlan
     benchmark: Benchmark
-    overlap: SeenClips
-    learns: bool  # whether its head has anything to train
+    seen_clips: SeenClips
+    trainable: bool
 
     @property
     def modalities(self) -> list[str]:
-        """Those of any transfer; a head is trained on each, for the upper bounds."""
+        """Modalities of any transfer; a head is trained on each, also to obtain the upper bounds."""
         return modalities_of(self.benchmark)
 
     @property
     def seeds(self) -> tuple[int, ...]:
-        """Of the heads; one that learns nothing is the same with any seed."""
+        """Seeds of the heads; one seed is enough for heads without parameters."""
         seeds = self.session.plan.evaluate.seeds
-        return seeds if self.learns else seeds[:1]
+        return seeds if self.trainable else seeds[:1]
 
     @property
     def roles(self) -> list[str]:
-        """Splits that are read."""
-        return roles_of(self.benchmark, self.learns)
+        """Roles of the splits that are read: "train", "validation", "test"."""
+        return roles_of(self.benchmark, self.trainable)
 
     @property
     def prediction_batch(self) -> int:
-        """Clips a prediction; where heads are given something large besides codes, as many as in training."""
+        """Clips predicted at once: as many as in training if heads have an additional input, which may be large."""
         return BATCH if self.benchmark.given is None else self.bench.batch
 
     def open(self) -> None:
-        """Open every split, so that a missing file is missed before the training and not after it.
+        """Open every split and count its clips, so that missing files are reported before pretraining.
 
         Raises:
             DataError: A split cannot be read, or is empty.
         """
-        for role, modality in splits_of(self.benchmark, self.learns):
-            split, place = self.split(role, modality), (self.bench.name, role, modality)
+        for role, modality in splits_of(self.benchmark, self.trainable):
+            split, name = self.split(role, modality), (self.bench.name, role, modality)
             if not len(split):
-                raise DataError(f"{', '.join(place)}: there is no clip", "look whether its lists are whole")
-            self.overlap.record_warnings(split, *place)
-            self.overlap.checked(split, *place)
+                raise DataError(f"{', '.join(name)}: the split has no clips", "check that its clip lists are complete")
+            self.seen_clips.record_warnings(split, *name)
+            self.seen_clips.filtered(split, *name)
 
     def split(self, role: str, modality: str) -> Split:
-        """The clips of a role for a modality, from files of the benchmark or from packed ones."""
+        """Open the clips of a role in one modality, from the benchmark's own files or from packed ones."""
         return open_split(self.session.plan, self.bench, self.benchmark, role, modality)
 
     def run(self) -> list[TransferScore]:
-        """Train all heads, test each on every modality, keep all of it in the run directory.
+        """Train all heads, test each on every modality, and write heads, predictions and scores.
 
-        Several ranks share the modalities that heads are trained on; the first of them scores.
+        Ranks divide the modalities that heads are trained on among them; rank zero scores and writes.
+
+        Returns:
+            The transfer entries of results.json; empty on ranks other than zero.
         """
         seeds, hook, tested = self.seeds, self.session.hook, self.modalities
         hook.codaar_benchmark_start(benchmark=self.bench.name, heads=len(seeds) * len(tested))
@@ -142,25 +173,29 @@ class BenchmarkRun:
                 for m, prediction in by_seed[seed].predictions.items()
             }
             scores.append(score_transfers(self.benchmark, predictions))
-            self.keep(seed, {m: by_seed[seed].weights for m, by_seed in heads.items()}, predictions, scores[-1])
-        truths = {modality: coded.target.cpu() for modality, coded in test.items()}
-        entries = transfer_entries(self.bench.name, self.benchmark, scores, truths)
+            self.write(seed, {m: by_seed[seed].weights for m, by_seed in heads.items()}, predictions, scores[-1])
+        targets = {modality: encoded.target.cpu() for modality, encoded in test.items()}
+        entries = transfer_entries(self.bench.name, self.benchmark, scores, targets)
         hook.codaar_benchmark_end(benchmark=self.bench.name, results=[as_json(entry) for entry in entries])
         return entries
 
     def encode(self, role: str, modality: str) -> EncodedSplit:
-        """Codes of the clips of a role; those seen in pretraining are counted, and left out if the recipe says so."""
-        split = self.overlap.checked(self.split(role, modality), self.bench.name, role, modality)
+        """Encode the clips of a role, without those seen in pretraining if the recipe drops them."""
+        split = self.seen_clips.filtered(self.split(role, modality), self.bench.name, role, modality)
         summarised = modality in self.benchmark.summarised
         return encode_split(self.session.model, self.session.runtime, split, modality, summarised)
 
     def trained_heads(self, modality: str, test: Mapping[str, EncodedSplit]) -> dict[int, TrainedHead]:
-        """Heads by seed, trained on one modality's codes; heads without parameters need no training split."""
+        """Train one head per seed on the codes of ``modality``, and test it on the clips ``test`` of every modality.
+
+        Raises:
+            Interrupted: A signal was received.
+        """
         plan, quantizer = self.session.plan, self.session.model.quantizer
         heads = {s: build_head(plan, self.bench, self.benchmark, quantizer, s) for s in self.seeds}
-        training = self.encode("train", modality) if self.learns else None
-        validation = {m: self.encode("validation", m) for m in self.validated(modality)}
-        chosen = {}
+        training = self.encode("train", modality) if self.trainable else None
+        validation = {m: self.encode("validation", m) for m in self.validation_modalities(modality)}
+        trained = {}
         for seed, head in heads.items():
             message = f"while evaluating {self.bench.name}; the trained model is kept"
             self.session.interruption.check(message, self.session.resume_command)
@@ -168,19 +203,25 @@ class BenchmarkRun:
             selector = EpochSelector(head, self.benchmark, modality, quantizer, test, validation, self.prediction_batch)
             if training is not None:
                 for _ in self.train(head, training, seed):
-                    selector.consider()
-            chosen[seed] = TrainedHead.of(selector.settled())
+                    selector.end_epoch()
+            trained[seed] = TrainedHead.of(selector.finish())
             self.session.hook.codaar_head_end(benchmark=self.bench.name, train=modality, seed=seed)
-        return chosen
+        return trained
 
-    def validated(self, modality: str) -> list[str]:
-        """Through which modalities validation clips are seen while heads are trained on ``modality``."""
+    def validation_modalities(self, modality: str) -> list[str]:
+        """Return the modalities of validation clips needed to select the epoch of a head trained on ``modality``."""
         if "validation" not in self.roles:
             return []
         return [modality] if self.benchmark.selection == "validation" else self.modalities
 
-    def train(self, head: TaskHead, coded: EncodedSplit, seed: int) -> Iterator[int]:
-        """Train ``head`` on the codes of one modality, epoch by epoch; it never learns which one."""
+    def train(self, head: TaskHead, encoded: EncodedSplit, seed: int) -> Iterator[int]:
+        """Train ``head`` on the codes of one modality and yield each epoch, with the head in evaluation mode.
+
+        Args:
+            head: The head, on the device.
+            encoded: Training clips. Encoded anew in every epoch if the benchmark keeps encoder dropout on.
+            seed: Determines the order of clips and all random draws.
+        """
         quantizer, bench = self.session.model.quantizer, self.bench
         optimizer = torch.optim.Adam(head.parameters(), lr=bench.lr, fused=True)
         for epoch in range(bench.epochs):
@@ -188,11 +229,11 @@ class BenchmarkRun:
             torch.manual_seed(derive_seed(seed, bench.name, "train", epoch))
             if self.benchmark.dropout:
                 with encoder_dropout(self.session.model):
-                    coded = self.encode("train", coded.modality)
+                    encoded = self.encode("train", encoded.modality)
             head.train()
-            order = torch.randperm(len(coded.indices), generator=generator_of(seed, bench.name, epoch))
-            for rows in order.to(coded.indices.device).split(bench.batch):
-                loss = head.loss(head(*look_up(quantizer, coded, rows)), coded.target[rows])
+            order = torch.randperm(len(encoded.indices), generator=generator_of(seed, bench.name, epoch))
+            for rows in order.to(encoded.indices.device).split(bench.batch):
+                loss = head.loss(head(*head_inputs(quantizer, encoded, rows)), encoded.target[rows])
                 optimizer.zero_grad()
                 loss.backward()
                 for group in clip_groups([head], head.clipped_apart):
@@ -201,25 +242,24 @@ class BenchmarkRun:
             head.eval()
             yield epoch
 
-    def keep(
+    def write(
         self,
         seed: int,
         heads: Mapping[str, Mapping[str, Tensor]],
         predictions: Mapping[Transfer, Predicted],
         scores: Mapping[Transfer, Mapping[str, float]],
     ) -> None:
-        """Leave heads, predictions and scores of one seed in the run directory."""
+        """Write heads, predictions and scores of one seed to the run directory."""
         directory = self.session.directory
         folder = directory.bench(self.bench.name, seed)
-        weights = {f"{m}.{name}": value for m, head in heads.items() for name, value in head.items()}
+        weights = {f"{m}.{name}": value.contiguous() for m, head in heads.items() for name, value in head.items()}
         if weights:
-            plain = {name: value.contiguous() for name, value in weights.items()}
-            write_whole(folder / "head.safetensors", save(plain))
-        arrays = {f"{t.train}->{t.test}": each.prediction.numpy() for t, each in predictions.items()}
-        targets = {f"target/{t.test}": each.target.numpy() for t, each in predictions.items()}
-        packed = BytesIO()
-        np.savez_compressed(packed, **arrays, **targets)
-        write_whole(folder / "predictions.npz", packed.getvalue())
+            write_whole(folder / "head.safetensors", save(weights))
+        arrays: dict[str, Any] = {f"{t.train}->{t.test}": each.prediction.numpy() for t, each in predictions.items()}
+        arrays |= {f"target/{t.test}": each.target.numpy() for t, each in predictions.items()}
+        archive = BytesIO()
+        np.savez_compressed(archive, **arrays)
+        write_whole(folder / "predictions.npz", archive.getvalue())
         metrics = {f"{t.train}->{t.test}": dict(values) for t, values in scores.items()}
         record = {"mode": self.session.plan.evaluate.mode, "seed": seed, "selection": self.benchmark.selection}
         directory.write_json(str((folder / "metrics.json").relative_to(directory.path)), {**record, "scores": metrics})
