@@ -14,7 +14,7 @@ from environments import environment, wheels  # noqa: F401
 from toy_plugins import here, site, toy  # noqa: F401
 
 from codaar_core.cli.commands import codaar
-from codaar_core.cli.guard import guarded
+from codaar_core.cli.errors import run_command
 
 ROOT = Path(__file__).resolve().parents[1]
 hypothesis.settings.register_profile("repeatable", derandomize=True)  # the same draws every time
@@ -31,7 +31,7 @@ def call(capsys):
     """Run the command line; gives exit code, output and errors."""
 
     def run(*arguments: str) -> tuple[int, str, str]:
-        code = guarded(codaar, list(arguments), "codaar")
+        code = run_command(codaar, list(arguments), "codaar")
         return code, *capsys.readouterr()
 
     return run

@@ -2,21 +2,39 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
+if TYPE_CHECKING:
+    from rich.text import Text
 
-def print_columns(rows: Sequence[Sequence[str]], indent: str = "") -> None:
-    """Print rows with aligned columns; on a terminal a long line is cut, in a pipe it is whole."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+UNLIMITED = 1_000_000  # columns of a pipe
+
+
+def print_columns(rows: Sequence[Sequence[str | Text]], indent: str = "", wrap: bool = False) -> None:
+    """Print rows with aligned columns. On a terminal a long line is cut, or wrapped; in a pipe it is whole.
+
+    Args:
+        rows: Cells, as many in each row.
+        indent: Printed before each line.
+        wrap: Whether on a terminal long cells are wrapped; otherwise the line is cut, so that names stay whole.
+    """
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console()
+    room = console.width - len(indent) if sys.stdout.isatty() else UNLIMITED
+    table = Table.grid(padding=(0, 2, 0, 0))
     for row in rows:
-        line = indent + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        click.echo(shorten(line, shutil.get_terminal_size().columns) if sys.stdout.isatty() else line)
-
-
-def shorten(line: str, width: int) -> str:
-    """Cut a line that is too long."""
-    return line if len(line) <= width else f"{line[: width - 1]}…"
+        table.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in row))
+    for line in console.render_lines(table, console.options.update_width(room if wrap else UNLIMITED)):
+        text = Text.assemble(*((segment.text, segment.style or "") for segment in line))
+        text.rstrip()
+        text.truncate(room, overflow="ellipsis")
+        with console.capture() as captured:
+            console.print(text, end="", soft_wrap=True, highlight=False)
+        click.echo(indent + captured.get())

@@ -1,4 +1,4 @@
-"""``codaar``: a group of verbs, one file each, imported when needed."""
+"""``codaar``: a group of verbs, one file each; a verb is imported when it is called."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from importlib import import_module
 
 import click
 
-from codaar_core.cli.guard import TRACEBACK
-from codaar_core.cli.offered import load_offered
+from codaar_core.cli.errors import TRACEBACK
+from codaar_core.cli.plugin_commands import load_plugin_command
 from codaar_core.registry import did_you_mean
-from codaar_core.registry.commands import offered_commands
+from codaar_core.registry.installed import plugin_commands
 
 VERBS = (
     *("run", "sweep", "validate", "explain", "diff", "schema", "list", "inspect", "data", "report", "lock", "doctor"),
@@ -18,26 +18,26 @@ VERBS = (
 
 
 def load_verb(name: str) -> click.Command:
-    """The command of a verb."""
+    """Import the command of a verb."""
     return import_module(f"codaar_core.cli.verbs.{name.replace('-', '_')}").verb
 
 
 class Verbs(click.Group):
-    """Knows the verbs by name and imports those that are used."""
+    """Lists the verbs by name, and imports a verb when it is called."""
 
     def list_commands(self, context: click.Context) -> list[str]:
-        """In the order in which they are needed; then those of plug-ins."""
-        return [*VERBS, *(name for name in offered_commands() if name not in VERBS)]
+        """The verbs in the order of a typical workflow, then the commands of plug-ins."""
+        return [*VERBS, *(name for name in plugin_commands() if name not in VERBS)]
 
     def get_command(self, context: click.Context, name: str) -> click.Command:
-        """Import one verb."""
+        """Import one verb, or the command of a plug-in."""
         if name in VERBS:
             return load_verb(name)
         verbs = self.list_commands(context)
         if name not in verbs:
             known = did_you_mean(name, verbs) or f"The verbs are {', '.join(verbs)}."
             raise click.UsageError(f"There is no verb {name!r}: {known}", context)
-        return load_offered(offered_commands()[name])
+        return load_plugin_command(plugin_commands()[name])
 
 
 @click.group(cls=Verbs, params=[TRACEBACK], context_settings={"help_option_names": ["-h", "--help"]})
@@ -45,19 +45,20 @@ class Verbs(click.Group):
 def codaar() -> None:
     """Cross-modal discrete representation learning by recipes.
 
-    A recipe is a TOML file: blocks define, lists switch on. Its rules are few:
+    A recipe is a TOML file: blocks define components, lists switch blocks on.
 
     \b
-    extends = ["base.toml"]  tables merge, lists and values replace; a block
-                             whose `use` differs replaces the old one whole
-    unset = ["losses.x"]     removes what was inherited
-    -o path=value            the same, as if in a last file that extends the
-                             recipe; what is no TOML is taken as a string
-    ${a.b}  ${env:NAME}      copies another value with its type; reads the
-                             environment
+    extends = ["base.toml"]  inherit a recipe: tables merge, lists and values
+                             are replaced; a block with another `use` replaces
+                             the inherited block
+    unset = ["losses.x"]     remove an inherited block or value
+    -o path=value            set a value, as a last file that extends the
+                             recipe would; a value that is not TOML is a string
+    ${a.b}  ${env:NAME}      copy another value with its type; read an
+                             environment variable
 
     \b
-    Exit codes: 0 good, 1 failed while running, 2 the recipe or the command is
-    wrong (nothing was run), 3 something differs from the lock (`--locked`),
-    130 interrupted, 143 by SIGTERM (the state is kept).
+    Exit codes: 0 success, 1 failed while running, 2 error in the recipe or the
+    command line (nothing was run), 3 different from the lock (`--locked`),
+    130 interrupted, 143 stopped by SIGTERM (a checkpoint was saved).
     """

@@ -1,4 +1,4 @@
-"""What a shell may complete: names of kinds and components, from metadata alone."""
+"""Shell completion of kinds and component names, from package metadata alone."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def components(context: click.Context, parameter: click.Parameter, begun: str) -
 
 
 def lists(context: click.Context, parameter: click.Parameter, begun: str) -> list[str]:
-    """Complete what ``codaar list`` takes."""
+    """Complete the argument of ``codaar list``."""
     from codaar_core.registry import KINDS
 
     words = ["plugins", "recipes", "runs", *(kind.plural for kind in KINDS.values())]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from codaar_core.cli.guard import coloured
+from codaar_core.cli.errors import coloured
 
 if TYPE_CHECKING:
     from codaar_core.recipe import Problem

@@ -1,4 +1,4 @@
-"""Arguments that several verbs take."""
+"""Arguments and options shared by several verbs."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any
 
 import click
 
-from codaar_core.cli.guard import TRACEBACK
+from codaar_core.cli.errors import TRACEBACK
 
 
 class Verb(click.Command):
-    """A verb; each takes ``--traceback``."""
+    """A command with the options of every verb: ``--traceback`` and ``-h``."""
 
     def __init__(self, *positional: Any, **named: Any) -> None:
         super().__init__(*positional, **named)
@@ -26,7 +26,7 @@ overrides = click.option(
     "overrides",
     multiple=True,
     metavar="PATH=VALUE",
-    help="Set a value, as if it stood in the recipe.",
+    help="Set a value of the recipe; may be repeated.",
 )
 
 plugins = click.option(
@@ -35,5 +35,5 @@ plugins = click.option(
     multiple=True,
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Use the components that a Python file defines.",
+    help="Add the components that a Python file defines; may be repeated.",
 )

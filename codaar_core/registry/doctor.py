@@ -1,4 +1,4 @@
-"""Is what is installed fit for use? Every finding is one line with what to do."""
+"""Checks of the installation: Python, torch, plug-ins, commands and the runs folder."""
 
 from __future__ import annotations
 
@@ -13,37 +13,39 @@ from urllib.request import url2pathname
 
 import tomli
 
-from codaar_core.registry.commands import offered_commands
 from codaar_core.registry.entry import Entry
+from codaar_core.registry.errors import LoadProblem
 from codaar_core.registry.finding import Finding
 from codaar_core.registry.index import known_plugins as index
 from codaar_core.registry.index.pyproject import offered
-from codaar_core.registry.installed import Installed, installed_plugins
+from codaar_core.registry.installed import Installed, installed_plugins, plugin_commands
 from codaar_core.registry.kinds import KINDS
 from codaar_core.registry.loading import cause
-from codaar_core.registry.problems import LoadProblem
 from codaar_core.registry.registry import Registry
 
 
 def doctor(runs: Path | str = "runs") -> list[Finding]:
-    """Look at Python, torch, every installed plug-in, and the folder of runs. This imports all components.
+    """Check Python, torch, every installed plug-in and the runs folder. This imports all components.
 
     Args:
         runs: Folder of run directories.
+
+    Returns:
+        One finding per check, with advice where something is wrong.
     """
     registry = Registry()
     return [
         Finding("good", f"python {platform.python_version()}"),
-        torch_and_devices(),
-        *(finding for plugin in installed_plugins() for finding in of_plugin(registry, plugin)),
-        *commands(),
-        *clashes(registry),
-        writable(Path(runs)),
+        check_torch(),
+        *(finding for plugin in installed_plugins() for finding in check_installed_plugin(registry, plugin)),
+        *check_commands(),
+        *name_clashes(registry),
+        check_writable(Path(runs)),
     ]
 
 
-def torch_and_devices() -> Finding:
-    """Whether torch can be imported, and what it can compute on."""
+def check_torch() -> Finding:
+    """Whether torch can be imported, and the devices it sees."""
     try:
         import torch
     except Exception as error:
@@ -53,15 +55,15 @@ def torch_and_devices() -> Finding:
     return Finding("good", f"torch {torch.__version__} on {', '.join(['cpu', *devices, *apple])}")
 
 
-def of_plugin(registry: Registry, plugin: Installed) -> Iterator[Finding]:
-    """Whether a plug-in can be imported, and agrees with its own checkout and with the index."""
-    yield loadable(registry, plugin)
-    yield from stale(plugin)
-    yield from unlike_index(plugin)
+def check_installed_plugin(registry: Registry, plugin: Installed) -> Iterator[Finding]:
+    """Whether a plug-in can be imported, and matches its pyproject.toml and the index."""
+    yield check_imports(registry, plugin)
+    yield from outdated_entry_points(plugin)
+    yield from differences_from_index(plugin)
 
 
-def loadable(registry: Registry, plugin: Installed) -> Finding:
-    """Import every component of a plug-in; the first that fails is told."""
+def check_imports(registry: Registry, plugin: Installed) -> Finding:
+    """Import every component of a plug-in; the first failure is reported."""
     for entry in all_entries(registry):
         if entry.distribution == plugin.distribution:
             try:
@@ -71,9 +73,9 @@ def loadable(registry: Registry, plugin: Installed) -> Finding:
     return Finding("good", f"{plugin.package}: {', '.join(plugin.provides)}")
 
 
-def commands() -> Iterator[Finding]:
-    """Whether the commands that packages add to ``codaar`` can be imported; some packages offer nothing else."""
-    for name, point in offered_commands().items():
+def check_commands() -> Iterator[Finding]:
+    """Whether the commands that packages add to ``codaar`` can be imported."""
+    for name, point in plugin_commands().items():
         distribution = point.dist.name if point.dist else point.value
         package = f"{distribution} {point.dist.version}" if point.dist else distribution
         try:
@@ -85,7 +87,7 @@ def commands() -> Iterator[Finding]:
             yield Finding("good", f"{package}: command:{name}")
 
 
-def stale(plugin: Installed) -> Iterator[Finding]:
+def outdated_entry_points(plugin: Installed) -> Iterator[Finding]:
     """Entry points of an editable installation that differ from its pyproject.toml."""
     folder = editable_folder(plugin.distribution)
     if folder is None:
@@ -98,12 +100,12 @@ def stale(plugin: Installed) -> Iterator[Finding]:
         return
     changed = sorted(set(plugin.provides) ^ set(offered(written["project"])))
     if changed:
-        message = f"{plugin.package}: {folder / 'pyproject.toml'} has changed since, in {', '.join(changed)}"
+        message = f"{plugin.package} was installed before {folder / 'pyproject.toml'} changed: {', '.join(changed)}"
         yield Finding("broken", message, f"pip install -e {folder}")
 
 
 def editable_folder(distribution: str) -> Path | None:
-    """The folder of an editable installation (PEP 610); None where it is none."""
+    """The folder of an editable installation (PEP 610); None for other installations."""
     written = metadata.distribution(distribution).read_text("direct_url.json")
     installed = json.loads(written) if written else {}
     if not installed.get("dir_info", {}).get("editable"):
@@ -111,8 +113,8 @@ def editable_folder(distribution: str) -> Path | None:
     return Path(url2pathname(urlparse(installed["url"]).path))
 
 
-def unlike_index(plugin: Installed) -> Iterator[Finding]:
-    """A plug-in that has other components than the index says."""
+def differences_from_index(plugin: Installed) -> Iterator[Finding]:
+    """Components that either the plug-in or the index lacks."""
     listed = next((known for known in index.known_plugins() if known.distribution == plugin.distribution), None)
     differing = sorted(set(plugin.provides) ^ set(listed.provides)) if listed else []
     if differing:
@@ -120,8 +122,8 @@ def unlike_index(plugin: Installed) -> Iterator[Finding]:
         yield Finding("note", message, f"pip install --upgrade {plugin.distribution}, or `codaar registry sync`")
 
 
-def clashes(registry: Registry) -> Iterator[Finding]:
-    """Names that several packages have."""
+def name_clashes(registry: Registry) -> Iterator[Finding]:
+    """Names of components that several packages provide."""
     by_name: dict[tuple[str, str], list[Entry]] = {}
     for entry in all_entries(registry):
         by_name.setdefault((entry.kind, entry.name), []).append(entry)
@@ -139,8 +141,8 @@ def all_entries(registry: Registry) -> list[Entry]:
     return [entry for kind in KINDS for entry in registry.entries(kind)]
 
 
-def writable(folder: Path) -> Finding:
-    """Whether run directories can be made."""
+def check_writable(folder: Path) -> Finding:
+    """Whether run directories can be created."""
     existing = next(each for each in (folder.absolute(), *folder.absolute().parents) if each.exists())
     try:
         with tempfile.TemporaryFile(dir=existing):

@@ -1,4 +1,4 @@
-"""Entry: one component that somebody offers, known from package metadata alone."""
+"""Entry: one component, as package metadata describe it."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ PREFIX = "codaar-plugin-"
 
 @attrs.frozen
 class Entry:
-    """One component that an installed package or a local file offers."""
+    """A component of an installed package or of a local file."""
 
     kind: str
     name: str
     provider: str  # the distribution without "codaar-plugin-"; "core"; "local"
     distribution: str  # for a local file: its path
-    version: str  # for a local file: the beginning of its hash
+    version: str  # for a local file: the first digits of its SHA-256
     target: str  # "module:Class"
 
     @property
     def full_name(self) -> str:
-        """``provider:name``: means the same whatever else is installed."""
+        """``provider:name``, which is unique whatever else is installed."""
         return f"{self.provider}:{self.name}"
 
     @property
     def package(self) -> str:
-        """Distribution and version, for people."""
+        """Distribution and version, for messages."""
         return f"{self.distribution} {self.version}"
 
 
 def installed_entries() -> list[Entry]:
-    """What all installed distributions offer; reads metadata, imports nothing."""
+    """The components of all installed distributions, from metadata; nothing is imported."""
     points = metadata.entry_points()
     found = [
         _entry(kind.name, point, point.dist)

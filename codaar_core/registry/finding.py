@@ -1,4 +1,4 @@
-"""Finding: what a check of the installation or of the index has to say, on one line."""
+"""Finding: the result of one check of the installation or of the index, on one line."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import attrs
 
 @attrs.frozen
 class Finding:
-    """One thing that was looked at."""
+    """The result of one check."""
 
     state: Literal["good", "note", "broken"]
     message: str

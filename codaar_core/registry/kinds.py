@@ -1,4 +1,4 @@
-"""The kinds of components: how each is called, where packages offer it, and which contract it fulfils."""
+"""The kinds of components: names, entry-point group and contract of each."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Kind:
         return f"codaar.{self.plural}"
 
     def load_base(self) -> type:
-        """Import the contract."""
+        """Import the base class of this kind."""
         return getattr(import_module("codaar_core.api"), self.base)
 
 
@@ -47,7 +47,7 @@ KINDS = {
 
 
 def kind_called(name: str) -> Kind:
-    """The kind by its singular or plural.
+    """Find a kind by its singular or plural.
 
     Raises:
         CodaarError: There is no such kind.
@@ -56,12 +56,11 @@ def kind_called(name: str) -> Kind:
         if name in (kind.name, kind.plural):
             return kind
     known = [word for kind in KINDS.values() for word in (kind.name, kind.plural)]
-    everything = f"the kinds are {', '.join(KINDS)}"
-    raise UnknownKind(f"there is no kind {name!r}", did_you_mean(name, known) or everything)
+    raise UnknownKind(f"there is no kind {name!r}", did_you_mean(name, known) or f"the kinds are {', '.join(KINDS)}")
 
 
 class UnknownKind(CodaarError):
-    """A word that is no kind of component."""
+    """A word that does not name a kind of component."""
 
     exit_code = 2
     code = "unknown-kind"  # its heading in docs/errors.md

@@ -1,4 +1,4 @@
-"""What there is: installed components and, from the index, those that could be."""
+"""All components: installed ones, and those of the index that can be installed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from codaar_core.registry.source.definition import summary
 
 @attrs.frozen
 class Listed:
-    """One line of ``codaar list``."""
+    """A component in ``codaar list``."""
 
     kind: str
     use: str  # what to write in a recipe
@@ -23,7 +23,7 @@ class Listed:
 
 
 def list_components(kind: str | None = None) -> list[Listed]:
-    """All components, or those of one kind; reads metadata and source files, imports none of them.
+    """List all components, or those of one kind, from metadata and source files; nothing is imported.
 
     Raises:
         CodaarError: There is no such kind.

@@ -1,4 +1,4 @@
-"""Guarded loading: every way in which a component can fail to load becomes one LoadProblem that names its package."""
+"""Importing a component: every failure becomes a LoadProblem that names the package of the component."""
 
 from __future__ import annotations
 
@@ -14,23 +14,27 @@ from packaging.utils import canonicalize_name
 
 from codaar_core.api.component import Component
 from codaar_core.registry.entry import CORE, Entry
+from codaar_core.registry.errors import Incompatible, LoadProblem
 from codaar_core.registry.kinds import KINDS, Kind
-from codaar_core.registry.problems import Incompatible, LoadProblem
 
 
 def load_installed(entry: Entry) -> type[Component]:
     """Import a component of an installed distribution and check that it fulfils its contract.
 
     Raises:
-        Incompatible: The package wants another core.
-        LoadProblem: Its import fails, or the target is no such component.
+        Incompatible: The package requires another version of core.
+        LoadProblem: The import fails, or the target is not a component of this kind.
     """
     refuse_incompatible(entry)
     return check_contract(entry, import_target(entry))
 
 
 def refuse_incompatible(entry: Entry) -> None:
-    """Compare the distribution's requirement on core with this core; nothing is imported."""
+    """Compare the installed core with the requirement of the distribution; nothing is imported.
+
+    Raises:
+        Incompatible: The distribution requires another version.
+    """
     here = metadata.version(CORE)
     for requirement in _requirements_on_core(entry.distribution):
         if not requirement.specifier.contains(here, prereleases=True):
@@ -54,7 +58,11 @@ def _requirements_on_core(distribution: str) -> list[Requirement]:
 
 
 def import_target(entry: Entry) -> object:
-    """Import ``module:Class``. A plug-in may fail in any way while it is imported."""
+    """Import ``module:Class``.
+
+    Raises:
+        LoadProblem: The import raised any exception, or ``SystemExit``.
+    """
     module, _, attribute = entry.target.partition(":")
     try:
         return getattr(import_module(module), attribute)
@@ -63,7 +71,7 @@ def import_target(entry: Entry) -> object:
 
 
 def cause(error: BaseException) -> str:
-    """An exception and the file and line it comes from, on one line."""
+    """An exception with the file and line where it was raised, on one line."""
     summary = " ".join(f"{type(error).__name__}: {error}".split())
     if isinstance(error, SyntaxError):
         return summary
@@ -75,17 +83,17 @@ def cause(error: BaseException) -> str:
 def _remedy(entry: Entry, error: BaseException) -> str:
     if isinstance(error, ModuleNotFoundError):
         return f"`pip install {entry.distribution}` installs what it depends on; `pip check` shows what is missing"
-    return f"this is a fault of {entry.distribution}; `pip install --upgrade {entry.distribution}` may mend it"
+    return f"this is an error in {entry.distribution}; `pip install --upgrade {entry.distribution}` may fix it"
 
 
 def check_contract(entry: Entry, component: Any) -> type[Component]:
-    """Give ``component`` if it is a concrete class of its kind, with frozen settings of types that can be read.
+    """Return ``component`` if it is a concrete class of its kind with a frozen ``Config`` of resolvable types.
 
     Raises:
-        LoadProblem: It is not; this is for the author of the component.
+        LoadProblem: It is not; the message is for the author of the component.
     """
     for complaint in _complaints(KINDS[entry.kind], component, entry.target):
-        raise LoadProblem(f"{_cannot(entry)}: {complaint}", f"this is for the authors of {entry.distribution}")
+        raise LoadProblem(f"{_cannot(entry)}: {complaint}", f"report this to the authors of {entry.distribution}")
     return component
 
 
@@ -93,7 +101,7 @@ def _complaints(kind: Kind, component: Any, target: str) -> Iterator[str]:
     base = kind.load_base()
     is_class = isinstance(component, type)  # apart, so that a type checker goes on taking it for anything
     if not (is_class and issubclass(component, base)):
-        yield f"{target} is no subclass of codaar_core.api.{base.__name__}"
+        yield f"{target} is not a subclass of codaar_core.api.{base.__name__}"
         return
     if inspect.isabstract(component):
         yield f"{component.__name__} does not define {', '.join(sorted(component.__abstractmethods__))}"
@@ -104,7 +112,10 @@ def _complaints(kind: Kind, component: Any, target: str) -> Iterator[str]:
     try:
         attrs.resolve_types(config)
     except Exception as error:
-        yield f"the types of {component.__name__}.Config cannot be read: {error}"
+        yield f"the types of {component.__name__}.Config cannot be resolved: {error}"
+    names = {field.name for field in attrs.fields(config)}
+    for name in names & {field.metadata.get("formerly") for field in attrs.fields(config)}:
+        yield f"{component.__name__}.Config has a setting {name!r}, which is also the former name of another"
 
 
 def _cannot(entry: Entry) -> str:

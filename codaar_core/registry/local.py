@@ -1,4 +1,4 @@
-"""Local files of components: used only when the recipe or ``--plugin`` names them."""
+"""Components of local Python files, which a recipe (``run.plugins``) or ``--plugin`` names."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from types import ModuleType
 
 from codaar_core.api.component import Component
 from codaar_core.registry.entry import Entry
+from codaar_core.registry.errors import LoadProblem
 from codaar_core.registry.kinds import KINDS
 from codaar_core.registry.loading import cause, check_contract
-from codaar_core.registry.problems import LoadProblem
 
 LOCAL = "local"
 
 
 def load_file(path: Path) -> dict[Entry, type[Component]]:
-    """Import a file; every concrete component that it defines becomes ``local:name``.
+    """Import a file and give every concrete component that it defines, under the name ``local:NAME``.
 
     Raises:
         LoadProblem: The file is missing, fails while it is imported, or defines no component.
@@ -41,7 +41,7 @@ def _import(path: Path) -> ModuleType:
         return sys.modules[name]
     specification = importlib.util.spec_from_file_location(name, path)
     if specification is None or specification.loader is None:
-        raise LoadProblem(f"{path} is no Python file")
+        raise LoadProblem(f"{path} is not a Python file")
     module = importlib.util.module_from_spec(specification)
     sys.modules[name] = module
     try:

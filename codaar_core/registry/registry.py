@@ -1,4 +1,4 @@
-"""Registry: from a name in a recipe to a component, one clear error for each way in which that can fail."""
+"""Registry: finds and imports the component that a recipe names; each way to fail has its own error."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from pathlib import Path
 
 from codaar_core.api.component import Component
 from codaar_core.registry.entry import Entry, installed_entries
+from codaar_core.registry.errors import NameClash, NotInstalled, UnknownName
 from codaar_core.registry.index.known_plugins import Known, known_plugins, plugins_offering
 from codaar_core.registry.kinds import KINDS
 from codaar_core.registry.loading import load_installed, refuse_incompatible
 from codaar_core.registry.local import LOCAL, load_file
-from codaar_core.registry.problems import Clash, NotInstalled, UnknownName
 from codaar_core.registry.source.settings_outline import outline
 from codaar_core.registry.suggestion import did_you_mean, join_or
 
 
 class Registry:
-    """All components of the installed packages, and of the local files that were added."""
+    """All components of the installed packages and of the added local files."""
 
     def __init__(self) -> None:
         self._entries = installed_entries()
@@ -32,16 +32,16 @@ class Registry:
         self._local |= load_file(path)
 
     def entries(self, kind: str) -> list[Entry]:
-        """Everything of one kind; imports nothing."""
+        """All components of one kind; nothing is imported."""
         return [entry for entry in [*self._entries, *self._local] if entry.kind == kind]
 
     def find(self, kind: str, use: str) -> Entry:
-        """The one component that ``use = "[provider:]name"`` means; imports nothing.
+        """Find the component of ``use = "[provider:]name"``; nothing is imported.
 
         Raises:
-            Clash: Several packages offer it.
-            NotInstalled: A known plug-in offers it.
-            UnknownName: Nobody offers it.
+            NameClash: Several packages have a component of this name.
+            NotInstalled: A plug-in of the index has it, but is not installed.
+            UnknownName: No installed or known plug-in has it.
         """
         provider, _, name = use.rpartition(":")
         named = [entry for entry in self.entries(kind) if entry.name == name and provider in ("", entry.provider)]
@@ -60,12 +60,12 @@ class Registry:
         return self._local[entry] if entry in self._local else load_installed(entry)
 
     def outline(self, entry: Entry) -> type[Component]:
-        """What a recipe is checked against: a class with the ``Config`` of a component, which is not imported.
+        """A stand-in class with the ``Config`` of a component, read from its source without importing it.
 
-        Where its source does not tell the settings, or it is imported already, the component itself.
+        The component itself is given if it is imported already, or if its settings cannot be read from the source.
 
         Raises:
-            LoadProblem: The package wants another core; or there is no other way than to import it, which fails.
+            LoadProblem: The package requires another version of core, or the component must be imported and this fails.
         """
         if entry in self._local:
             return self._local[entry]
@@ -79,7 +79,7 @@ class Registry:
         if offering:
             return _not_installed(kind, name, offering, installed)
         use = f"{provider}:{name}" if provider else name
-        return UnknownName(f"no {KINDS[kind].title} is called {use!r}", self._advice(kind, use, name))
+        return UnknownName(f"there is no {KINDS[kind].title} {use!r}", self._advice(kind, use, name))
 
     def _advice(self, kind: str, use: str, name: str) -> str:
         here = self.entries(kind)
@@ -88,7 +88,7 @@ class Registry:
         known = {entry.name for entry in here} | {entry.full_name for entry in here} | offered
         others = [KINDS[each].title for each in KINDS if self._offers(each, name)]
         total = len({entry.name for entry in here} | offered)
-        listing = f"`codaar list {KINDS[kind].plural}` shows all {total}" if total else "none is installed"
+        listing = f"`codaar list {KINDS[kind].plural}` lists all {total}" if total else "none is installed"
         if elsewhere:
             return f"did you mean {join_or([repr(each) for each in elsewhere])}? {listing}"
         if others:
@@ -100,7 +100,7 @@ class Registry:
 
 
 def _offered(kind: str) -> set[str]:
-    """Names of a kind in the index."""
+    """Names of the components of a kind in the index."""
     pairs = [provided.partition(":") for plugin in known_plugins() for provided in plugin.provides]
     return {name for each, _, name in pairs if each == kind}
 
@@ -108,7 +108,7 @@ def _offered(kind: str) -> set[str]:
 def _not_installed(kind: str, name: str, offering: list[Known], installed: set[str]) -> NotInstalled:
     outdated = [plugin.distribution for plugin in offering if plugin.distribution in installed]
     if outdated:
-        message = f"the installed {outdated[0]} does not have the {KINDS[kind].title} {name!r}"
+        message = f"the installed version of {outdated[0]} has no {KINDS[kind].title} {name!r}"
         return NotInstalled(message, f"pip install --upgrade {outdated[0]}")
     packages = [plugin.distribution for plugin in offering]
     which = "which is not installed" if len(packages) == 1 else "none of them installed"
@@ -116,14 +116,16 @@ def _not_installed(kind: str, name: str, offering: list[Known], installed: set[s
     return NotInstalled(message, " or ".join(f"pip install {package}" for package in packages))
 
 
-def _clash(kind: str, use: str, named: list[Entry]) -> Clash:
+def _clash(kind: str, use: str, named: list[Entry]) -> NameClash:
     choices = join_or([f'"{entry.full_name}" ({entry.package})' for entry in named])
     title = KINDS[kind].title
     if len({entry.full_name for entry in named}) < len(named):
         places = " and ".join(entry.distribution for entry in named)
-        return Clash(f"{title} {use!r} is defined {len(named)} times: in {places}", "give one of them another `name`")
+        return NameClash(
+            f"{title} {use!r} is defined {len(named)} times: in {places}", "give one of them another `name`"
+        )
     providers = "places" if any(entry.provider == LOCAL for entry in named) else "installed packages"
-    return Clash(f"{title} {use!r} is provided by {len(named)} {providers}", f"write {choices}")
+    return NameClash(f"{title} {use!r} is provided by {len(named)} {providers}", f"write {choices}")
 
 
 def _a(title: str) -> str:

@@ -1,4 +1,4 @@
-"""Did you mean ...?"""
+"""Suggestions for misspelt words."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 
 def closest(word: str, known: Iterable[str]) -> list[str]:
-    """The known words nearest to ``word``, all equally near; none where nothing is near enough to be a slip."""
+    """The known words with the smallest edit distance to ``word``; none if all are too far to be a misspelling."""
     limit = 1 + len(word) // 5
     near = {other: edits(word.lower(), other.lower()) for other in known if abs(len(other) - len(word)) <= limit}
     best = min(near.values(), default=limit + 1)
@@ -14,18 +14,18 @@ def closest(word: str, known: Iterable[str]) -> list[str]:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """The question to ask about an unknown word; empty where no known word is near."""
+    """The question "did you mean ...?" about an unknown word; empty if no known word is near."""
     found = closest(word, known)
     return f"did you mean {join_or([repr(each) for each in found])}?" if found else ""
 
 
 def join_or(words: list[str]) -> str:
-    """a, b or c."""
+    """Join words as ``a, b or c``."""
     return " or ".join([*([", ".join(words[:-1])] if words[1:] else []), *words[-1:]])
 
 
 def edits(a: str, b: str) -> int:
-    """Number of letters to insert, drop, exchange or swap with their neighbour (optimal string alignment)."""
+    """Edit distance: insertions, deletions, substitutions and swaps of neighbours (optimal string alignment)."""
     before: list[int] = []
     row = list(range(len(b) + 1))
     for i, letter in enumerate(a, 1):

@@ -1,4 +1,4 @@
-"""The toy plug-in alone is installed, and a small recipe lies in the working folder."""
+"""Only the toy plug-in is installed, and the working folder contains a small recipe."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ def installed(site, here):
 
 @pytest.fixture
 def engine(monkeypatch):
-    """What the made-up engine was asked to do."""
+    """A stand-in for the engine; gives the arguments of its last run."""
     from codaar_core import engine, report
 
     asked = {}
 
-    def run(plan, resume=None, observers=(), locked=None):
+    def run(plan, resume=None, observers=(), locked=None, write_report=None):
         asked.update(plan=plan, resume=resume, observers=observers, locked=locked)
         if "fails" in asked:
             raise asked["fails"]

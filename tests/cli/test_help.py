@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from codaar_core.cli.commands import VERBS, load_verb
-from codaar_core.cli.guard import guarded
+from codaar_core.cli.errors import run_command
 
 
 def test_help_names_verbs_rules_and_exit_codes(call):
@@ -23,7 +23,7 @@ def test_every_verb_has_help(call, verb):
 
 
 def test_codaar_run_is_codaar_run(capsys):
-    assert guarded(load_verb("run"), ["--help"], "codaar-run") == 0
+    assert run_command(load_verb("run"), ["--help"], "codaar-run") == 0
     assert "Usage: codaar-run [OPTIONS] RECIPE" in capsys.readouterr().out
 
 

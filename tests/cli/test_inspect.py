@@ -68,7 +68,7 @@ class Cascade(AlignmentStep):
 def test_inspect_shows_closed_forms_as_fractions(call):
     Path("mine.py").write_text(CASCADE)
     _, out, _ = call("inspect", "alignment:cascade", "--plugin", "mine.py", "--modalities", "text,audio,video")
-    form = out.split("closed form: a row is made of\n")[1].split("\n\n")[0]
+    form = out.split("closed form: each row is a weighted sum of\n")[1].split("\n\n")[0]
     assert [line.split() for line in form.splitlines()] == [
         ["text", "audio", "video"],
         ["text", "1/3", "1/3", "1/3"],

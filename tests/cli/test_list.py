@@ -44,7 +44,7 @@ def test_list_recipes(call):
 
 
 def test_list_runs(call):
-    assert call("list", "runs")[:2] == (0, "there is no run in runs\n")
+    assert call("list", "runs")[:2] == (0, "no run in runs\n")
     folder = Path("runs/avt/2026-01-01T00-00-00")
     folder.mkdir(parents=True)
     (folder / "status.json").write_text('{"status": "finished"}')

@@ -1,4 +1,4 @@
-"""codaar run and codaar report, with an engine made up for the test; and how a verb ends that fails."""
+"""codaar run and codaar report, with a stand-in for the engine; and exit codes and messages of failures."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from toy_plugins import SMALL
 
 from codaar_core.api import CodaarError
-from codaar_core.cli.guard import guarded
+from codaar_core.cli.errors import run_command
 
 
 def test_run(call, engine):
@@ -30,7 +30,7 @@ def test_a_run_prints_notes_about_slips_only(call, engine):
 @pytest.mark.parametrize(
     ("words", "lock"), [([], None), (["--locked"], Path("small.lock.toml")), (["--locked", "runs/x"], Path("runs/x"))]
 )
-def test_the_lock_that_is_meant(call, engine, words, lock):
+def test_which_lock_is_used(call, engine, words, lock):
     assert call("run", "small.toml", *words)[0] == 0
     assert engine["locked"] == lock
 
@@ -48,9 +48,9 @@ def test_a_wrong_recipe_runs_nothing(call, engine):
             ZeroDivisionError("division\nby zero"),
             1,
             "error: unexpected ZeroDivisionError: division by zero\n"
-            "   = help: `--traceback` shows where; please report it\n",
+            "   = help: `--traceback` shows the source line; please report it\n",
         ),
-        (KeyboardInterrupt(), 130, "error: interrupted before anything was saved\n"),
+        (KeyboardInterrupt(), 130, "error: interrupted before the first checkpoint was saved\n"),
     ],
 )
 def test_a_run_that_fails(call, engine, failure, code, said):
@@ -65,10 +65,10 @@ def test_traceback_shows_where(call, engine):
         assert code == 1 and error.startswith("Traceback (most recent call last)")
 
 
-def test_an_interruption_says_where_the_state_is(call, monkeypatch, engine):
+def test_an_interruption_names_the_last_checkpoint(call, monkeypatch, engine):
     from codaar_core import engine as module
 
-    def run(plan, resume=None, observers=(), locked=None):
+    def run(plan, resume=None, observers=(), locked=None, write_report=None):
         observers[0].codaar_checkpoint_saved(Path("runs/small/T/checkpoints/step-4"))
         raise KeyboardInterrupt
 
@@ -76,7 +76,7 @@ def test_an_interruption_says_where_the_state_is(call, monkeypatch, engine):
     assert call("run", "small.toml") == (
         130,
         "",
-        "error: interrupted; the last saved state is runs/small/T/checkpoints/step-4\n"
+        "error: interrupted; the last checkpoint is runs/small/T/checkpoints/step-4\n"
         "   = help: codaar-run small.toml --resume runs/small/T\n",
     )
 
@@ -86,7 +86,7 @@ def test_ctrl_c_anywhere_else(capsys):
     def command():
         raise KeyboardInterrupt
 
-    assert guarded(command, [], "x") == 130
+    assert run_command(command, [], "x") == 130
     assert capsys.readouterr().err.strip() == "error: interrupted"
 
 

@@ -9,15 +9,15 @@ from toy_plugins import RECIPE, SMALL
 
 
 def test_validate(call):
-    assert call("validate", "small.toml")[:2] == (0, "small.toml is good.\n")
+    assert call("validate", "small.toml")[:2] == (0, "small.toml is valid.\n")
     code, out, error = call("validate", "small.toml", "-o", "run.epochs=x")
     assert (code, out) == (2, "")
     assert error.endswith("1 problem on the command line; nothing was run.\n")
 
 
-def test_a_good_recipe_of_everything(call):
+def test_a_recipe_with_every_kind_of_block(call):
     Path("toys.toml").write_text(RECIPE)
-    assert call("validate", "toys.toml")[:2] == (0, "toys.toml is good.\n")
+    assert call("validate", "toys.toml")[:2] == (0, "toys.toml is valid.\n")
 
 
 def test_validate_prints_notes(call):
@@ -25,7 +25,7 @@ def test_validate_prints_notes(call):
     code, out, _ = call("validate", "more.toml")
     assert code == 0
     assert out.startswith("note[unused-block]: [losses.x] is not switched on\n")
-    assert out.endswith("more.toml is good, with 1 note.\n")
+    assert out.endswith("more.toml is valid, with 1 note.\n")
 
 
 def test_validate_refuses_an_override_without_effect(call):

@@ -9,7 +9,7 @@ import tomli_w
 
 import codaar_core
 from codaar_core.cli.commands import codaar
-from codaar_core.cli.guard import guarded
+from codaar_core.cli.errors import run_command
 from codaar_core.engine import LockMismatch, read_lock
 
 
@@ -70,10 +70,10 @@ def test_on_the_command_line(finished, recipe, tiny, tmp_path, capsys):
     copy = tmp_path / "avt.toml"
     copy.write_bytes(recipe.read_bytes())
     words = ["run", str(copy), *(word for override in tiny for word in ("-o", override)), "--locked"]
-    assert guarded(codaar, words, "codaar") == 1
+    assert run_command(codaar, words, "codaar") == 1
     assert f"{tmp_path / 'avt.lock.toml'} cannot be read" in capsys.readouterr().err
-    assert guarded(codaar, ["lock", str(finished), "-O", str(copy.with_suffix(".lock.toml"))], "codaar") == 0
-    assert guarded(codaar, words, "codaar") == 1
+    assert run_command(codaar, ["lock", str(finished), "-O", str(copy.with_suffix(".lock.toml"))], "codaar") == 0
+    assert run_command(codaar, words, "codaar") == 1
     assert "unexpected Passed" in capsys.readouterr().err
-    assert guarded(codaar, [*words, "-o", "run.seed=1"], "codaar") == 3
+    assert run_command(codaar, [*words, "-o", "run.seed=1"], "codaar") == 3
     assert "recipe.overrides.run.seed: nothing -> 1" in capsys.readouterr().err

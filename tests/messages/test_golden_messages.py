@@ -140,11 +140,11 @@ LAST = "\n\n1 problem in 1 file; nothing was run."
         ),
         pytest.param(
             "encoders.north.use = 'toy-encodre'\n",
-            "error[unknown-name]: no encoder is called 'toy-encodre'\n"
+            "error[unknown-name]: there is no encoder 'toy-encodre'\n"
             "  --> mine.toml:2:22\n"
             "   |  encoders.north.use = 'toy-encodre'\n"
             "   |                       ^^^^^^^^^^^^^\n"
-            "   = help: did you mean 'toy-encoder'? `codaar list encoders` shows all 1",
+            "   = help: did you mean 'toy-encoder'? `codaar list encoders` lists all 1",
             id="unknown name",
         ),
         pytest.param(
@@ -204,7 +204,7 @@ LAST = "\n\n1 problem in 1 file; nothing was run."
         ),
         pytest.param(
             "model.losses = ['mian']\n[losses.main]\nuse = 'toy-loss'\n",
-            "error[unknown-name]: no loss is called 'mian'\n"
+            "error[unknown-name]: there is no loss 'mian'\n"
             "  --> mine.toml:2:17\n"
             "   |  model.losses = ['mian']\n"
             "   |                  ^^^^^^\n"

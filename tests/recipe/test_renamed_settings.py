@@ -84,7 +84,6 @@ def test_a_run_warns_with_file_line_and_new_name(monkeypatch):
     from codaar_core import engine
 
     monkeypatch.setattr(engine, "run", lambda *_: Path("finished"))
-    monkeypatch.setattr(engine, "is_first", lambda: False)
     line = 1 + Path("old.toml").read_text().splitlines().index("strength = 2.5")
     with pytest.warns(DeprecationWarning) as caught:
         run("old.toml")

@@ -9,9 +9,9 @@ import tomli
 
 from codaar_core.registry import (
     KINDS,
-    Clash,
     Entry,
     LoadProblem,
+    NameClash,
     NotInstalled,
     Registry,
     UnknownName,
@@ -91,7 +91,7 @@ def test_find_by_bare_and_full_name(site):
 def test_two_packages_with_one_name(site):
     site.add_toy()
     site.add("codaar-plugin-other", {"loss": {"toy-loss": "other:X"}}, "2.1")
-    with pytest.raises(Clash) as caught:
+    with pytest.raises(NameClash) as caught:
         Registry().find("loss", "toy-loss")
     assert caught.value.message == "loss 'toy-loss' is provided by 2 installed packages"
     assert caught.value.help == (
@@ -108,19 +108,19 @@ def test_a_package_without_prefix_is_its_own_provider(site):
 @pytest.mark.parametrize(
     ("kind", "use", "help"),
     [
-        ("loss", "toy-lose", "did you mean 'toy-loss'? `codaar list losses` shows all 1"),
-        ("loss", "else:toy-loss", "did you mean 'toy:toy-loss'? `codaar list losses` shows all 1"),
-        ("loss", "toy-align", "'toy-align' is the name of an alignment step; `codaar list losses` shows all 1"),
-        ("loss", "nothing-like-it", "`codaar list losses` shows all 1"),
-        ("loss", "", "`codaar list losses` shows all 1"),
-        ("loss", "a:b:c", "`codaar list losses` shows all 1"),
+        ("loss", "toy-lose", "did you mean 'toy-loss'? `codaar list losses` lists all 1"),
+        ("loss", "else:toy-loss", "did you mean 'toy:toy-loss'? `codaar list losses` lists all 1"),
+        ("loss", "toy-align", "'toy-align' is the name of an alignment step; `codaar list losses` lists all 1"),
+        ("loss", "nothing-like-it", "`codaar list losses` lists all 1"),
+        ("loss", "", "`codaar list losses` lists all 1"),
+        ("loss", "a:b:c", "`codaar list losses` lists all 1"),
     ],
 )
 def test_unknown_names(site, kind, use, help):
     site.add_toy()
     with pytest.raises(UnknownName) as caught:
         Registry().find(kind, use)
-    assert caught.value.message == f"no {KINDS[kind].title} is called {use!r}"
+    assert caught.value.message == f"there is no {KINDS[kind].title} {use!r}"
     assert caught.value.help == help
 
 
@@ -178,8 +178,8 @@ def load_problem(site, content: str, target: str = "broken:X", **options) -> Loa
         ("raise SystemExit(3)", "SystemExit: 3"),
         ("raise ValueError('two\\nlines')", "ValueError: two lines"),
         ("Y = 1", "AttributeError: "),
-        ("X = 1", "broken:X is no subclass of codaar_core.api.Loss"),
-        ("from codaar_core.api import RunHooks as X", "broken:X is no subclass of codaar_core.api.Loss"),
+        ("X = 1", "broken:X is not a subclass of codaar_core.api.Loss"),
+        ("from codaar_core.api import RunHooks as X", "broken:X is not a subclass of codaar_core.api.Loss"),
         ("from codaar_core.api import Loss\nclass X(Loss): pass", "X does not define forward"),
         (
             LOSS.format(name="X") + "    class Config: pass\n",
@@ -191,7 +191,7 @@ def load_problem(site, content: str, target: str = "broken:X", **options) -> Loa
         ),
         (
             LOSS.format(name="X") + "    @attrs.frozen\n    class Config:\n        a: Absent = 1\n",
-            "the types of X.Config cannot be read: name 'Absent' is not defined",
+            "the types of X.Config cannot be resolved: name 'Absent' is not defined",
         ),
     ],
 )
@@ -276,7 +276,7 @@ def test_two_local_files_with_one_name(site, here):
     found = Registry()
     found.add_file(Path("a.py"))
     found.add_file(Path("b.py"))
-    with pytest.raises(Clash) as caught:
+    with pytest.raises(NameClash) as caught:
         found.find("loss", "same")
     assert caught.value.message == "loss 'same' is defined 2 times: in a.py and b.py"
 

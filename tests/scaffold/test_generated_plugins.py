@@ -8,7 +8,7 @@ import pytest
 
 import codaar_core
 from codaar_core.cli.commands import codaar
-from codaar_core.cli.guard import guarded
+from codaar_core.cli.errors import run_command
 
 KINDS = ("encoder", "decoder", "quantizer", "alignment", "loss", "head", "data", "benchmark", "hook")
 SMALL = ("run.epochs=1", "device.threads=1", "run.log_every=1")
@@ -41,7 +41,7 @@ def test_its_demo_runs(installed, kind, tmp_path):
 
 
 def test_the_verb_prints_a_table(installed, capsys):
-    assert guarded(codaar, ["check-plugin", "first-hook"], "codaar") == 0
+    assert run_command(codaar, ["check-plugin", "first-hook"], "codaar") == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["passed"]
     assert lines[1].split()[0] == "package:first-hook"
@@ -58,7 +58,7 @@ def test_the_verb_says_what_to_change(installed, capsys, monkeypatch):
         return codebooks
 
     monkeypatch.setattr(FirstAlignment, "adjust", in_place)
-    assert guarded(codaar, ["check-plugin", "first-alignment"], "codaar") == 1
+    assert run_command(codaar, ["check-plugin", "first-alignment"], "codaar") == 1
     said = capsys.readouterr()
     assert said.out.splitlines()[0].split() == ["passed", "failed"]
     assert "\nalignment:first-alignment:pure\n" in said.out
@@ -67,5 +67,5 @@ def test_the_verb_says_what_to_change(installed, capsys, monkeypatch):
 
 
 def test_the_verb_knows_no_such_plugin(installed, capsys):
-    assert guarded(codaar, ["check-plugin", "first-los"], "codaar") == 1
+    assert run_command(codaar, ["check-plugin", "first-los"], "codaar") == 1
     assert "did you mean 'codaar-plugin-first-loss'?" in capsys.readouterr().err

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from codaar_core import new_plugin
 from codaar_core.api import CodaarError
 from codaar_core.cli.commands import codaar
-from codaar_core.cli.guard import guarded
+from codaar_core.cli.errors import run_command
 from codaar_core.registry import KINDS
 from codaar_core.scaffold.distribution import FILES, render
 from codaar_core.scaffold.names import Names, Refused, names_of
@@ -187,7 +187,7 @@ def test_every_name_fills_every_template(kind, name):
 
 def test_the_verb_says_what_comes_next(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    assert guarded(codaar, ["new-plugin", "gated-mask", "--kind", "alignment"], "codaar") == 0
+    assert run_command(codaar, ["new-plugin", "gated-mask", "--kind", "alignment"], "codaar") == 0
     out = capsys.readouterr().out
     assert all(f"  {path}\n" in out for path in WRITTEN)
     assert "  cd codaar-plugin-gated-mask\n" in out and "codaar check-plugin gated-mask" in out

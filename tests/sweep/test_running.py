@@ -64,7 +64,7 @@ def test_a_failed_run_is_told_and_the_others_go_on(measured):
 
 
 @pytest.mark.parametrize(
-    ("count", "told", "help"), [(1, "1 run failed:", "tries it again"), (2, "2 runs failed:", "tries them")]
+    ("count", "told", "help"), [(1, "1 run failed:", "again to retry"), (2, "2 runs failed:", "again to retry")]
 )
 def test_failures_are_told_with_what_helps(sweep, measured, monkeypatch, count, told, help):
     broken = attrs.evolve(measured[2], failures=measured[2].failures * count)

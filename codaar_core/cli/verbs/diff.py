@@ -1,4 +1,4 @@
-"""codaar diff: in which values two recipes or runs differ."""
+"""codaar diff: the values in which two recipes or runs differ."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ ABSENT = ("-", "")
 def verb(a: Path, b: Path, overrides: tuple[str, ...]) -> None:
     """Compare two recipes or run directories, value by value.
 
-    Overrides are put over B. Imports no component: what a recipe leaves to the defaults of components is not compared.
+    Overrides apply to B. No component is imported, so settings that a recipe leaves at the default of a component are
+    not compared.
     """
     from codaar_core.recipe import diff
 

@@ -1,4 +1,4 @@
-"""codaar doctor: whether what is installed is fit for use."""
+"""codaar doctor: checks of the installation."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from codaar_core.cli.findings import print_findings
 
 
 @click.command("doctor", cls=options.Verb)
-@click.option("--runs", type=click.Path(path_type=Path), default="runs", metavar="DIR", help="Folder of run folders.")
+@click.option("--runs", type=click.Path(path_type=Path), default="runs", metavar="DIR", help="The runs folder.")
 @click.pass_context
 def verb(context: click.Context, runs: Path) -> None:
-    """Check Python, torch, plug-ins and the folder of runs.
+    """Check Python, torch, plug-ins and the runs folder.
 
-    Imports every component. Exit code 1 if something is broken.
+    Imports every component. Exit code 1 if a check fails.
     """
     from codaar_core.registry.doctor import doctor
 

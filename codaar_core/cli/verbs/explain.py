@@ -1,4 +1,4 @@
-"""codaar explain: where every value of a recipe comes from."""
+"""codaar explain: the origin of every value of a recipe."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from codaar_core.cli.columns import print_columns
 def verb(recipe: Path, overrides: tuple[str, ...]) -> None:
     """Print every value with its file and line.
 
-    Imports no component, so the defaults of components are not in it: `codaar inspect` shows them.
+    No component is imported, so defaults of components are not listed: `codaar inspect` shows them.
     """
     from codaar_core.recipe import explain, literal
 

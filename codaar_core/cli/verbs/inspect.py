@@ -1,4 +1,4 @@
-"""codaar inspect: all about one component."""
+"""codaar inspect: documentation, settings and TOML block of one component."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 @click.command("inspect", cls=options.Verb)
 @click.argument("component", metavar="KIND:NAME", shell_complete=components)
-@click.option("--modalities", metavar="A,B,...", help="Show the closed form of an alignment step for these modalities.")
+@click.option("--modalities", metavar="A,B,...", help="Modalities for which to print the matrix of an alignment step.")
 @options.plugins
 def verb(component: str, modalities: str | None, plugins: tuple[Path, ...]) -> None:
-    """Show a component, its settings and its TOML.
+    """Show a component, its settings and its TOML block.
 
     \b
     codaar inspect loss:NAME
@@ -38,7 +38,7 @@ def verb(component: str, modalities: str | None, plugins: tuple[Path, ...]) -> N
         print_columns(rows, indent="  ")
     for form in found.closed_forms:
         click.secho("\nclosed form", bold=True, nl=False)
-        click.echo(": a row is made of")
+        click.echo(": each row is a weighted sum of")
         print_columns([("", *form.modalities), *zip(form.modalities, *zip(*form.rows, strict=True), strict=True)], "  ")
     click.secho("\non the command line" if found.entry.kind == "extractor" else "\nin a recipe", bold=True)
     click.echo(found.block)

@@ -1,4 +1,4 @@
-"""codaar lock: what a run was made of."""
+"""codaar lock: versions, sources and data of a run."""
 
 from __future__ import annotations
 
@@ -13,14 +13,16 @@ from codaar_core.cli.columns import print_columns
 
 @click.command("lock", cls=options.Verb)
 @click.argument("run", type=click.Path(path_type=Path))
-@click.option("-O", "output", type=click.Path(path_type=Path), metavar="FILE", help="Write it to a file.")
+@click.option("-O", "output", type=click.Path(path_type=Path), metavar="FILE", help="Write the lock to a file.")
 def verb(run: Path, output: Path | None) -> None:
-    """Show what a run was made of.
+    """Show the lock of a run.
+
+    A lock lists the versions of packages, the recipe files, and the checksums of components and data of a run.
 
     \b
     codaar lock runs/avt/STAMP
     codaar lock runs/avt/STAMP -O recipes/avt.lock.toml
-    codaar run recipes/avt.toml --locked       refuses to run with anything else
+    codaar run recipes/avt.toml --locked       fails if anything differs
     """
     import tomli_w
 
@@ -39,7 +41,7 @@ def verb(run: Path, output: Path | None) -> None:
 
 
 def rows(name: str, part: dict[str, Any]) -> list[tuple[str, ...]]:
-    """The lines of one part of a lock; a component is one line."""
+    """The lines of one part of a lock: one per component, package, file or value."""
     from codaar_core.engine import shown
 
     if name == "components":

@@ -1,4 +1,4 @@
-"""codaar new-plugin: a complete plug-in to begin with."""
+"""codaar new-plugin: a plug-in from templates."""
 
 from __future__ import annotations
 
@@ -11,19 +11,25 @@ from codaar_core.cli import options
 
 @click.command("new-plugin", cls=options.Verb)
 @click.argument("name")
-@click.option("--kind", required=True, help="Kind of its component, e.g. alignment, loss or head.")
-@click.option("--into", type=click.Path(path_type=Path), default=".", metavar="DIR", help="Where to make its folder.")
+@click.option("--kind", required=True, help="Kind of the component, e.g. alignment, loss or head.")
+@click.option(
+    "--into",
+    type=click.Path(path_type=Path),
+    default=".",
+    metavar="DIR",
+    help="Where to create its folder.",
+)
 @click.option(
     "--checkout",
     default="",
     metavar="URL",
-    help="Git repository of CoDAAR that its CI installs, instead of PyPI.",
+    help="Git repository from which the CI of the plug-in installs CoDAAR, instead of PyPI.",
 )
 def verb(name: str, kind: str, into: Path, checkout: str) -> None:
     """Write a new plug-in that works.
 
-    It is a complete distribution with one small component, which passes the conformance kit and runs in a recipe;
-    then make the component yours.
+    The plug-in is a complete distribution with one small component, which passes the conformance kit and runs in a
+    recipe. Replace the code of the component by your own.
 
     \b
     codaar new-plugin mine --kind alignment

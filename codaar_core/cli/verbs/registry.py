@@ -1,4 +1,4 @@
-"""codaar registry: the index of known plug-ins, for those who keep it and those who want to be in it."""
+"""codaar registry: maintenance of the index of known plug-ins."""
 
 from __future__ import annotations
 
@@ -10,13 +10,17 @@ from codaar_core.cli import options
 from codaar_core.cli.findings import print_findings
 
 root = click.option(
-    "--root", type=click.Path(path_type=Path), default=".", metavar="DIR", help="Root of a checkout; default: here."
+    "--root",
+    type=click.Path(path_type=Path),
+    default=".",
+    metavar="DIR",
+    help="Root of a checkout; default: here.",
 )
 
 
 @click.group("registry", context_settings={"help_option_names": ["-h", "--help"]}, params=[options.TRACEBACK])
 def verb() -> None:
-    """Check, update or join the index of plug-ins."""
+    """Check and update the index of plug-ins."""
 
 
 @verb.command("verify", cls=options.Verb)
@@ -25,7 +29,7 @@ def verb() -> None:
 def verify(context: click.Context, root: Path) -> None:
     """Check the index.
 
-    That is registry/plugins.toml: its form, names and licences, and that it says what the plug-ins of the checkout say.
+    Checks the format, names and licences of registry/plugins.toml, and that it matches the plug-ins of the checkout.
     """
     from codaar_core.registry.index.maintenance import verify_index
 
@@ -33,13 +37,13 @@ def verify(context: click.Context, root: Path) -> None:
     print_findings(findings)
     if any(finding.state == "broken" for finding in findings):
         context.exit(1)
-    click.echo("registry/plugins.toml is good.")
+    click.echo("registry/plugins.toml is valid.")
 
 
 @verb.command("sync", cls=options.Verb)
 @root
 def sync(root: Path) -> None:
-    """Write what follows from the plug-ins of the checkout."""
+    """Update the index from the plug-ins of the checkout."""
     from codaar_core.registry.index.maintenance import sync_index
 
     click.echo(f"wrote {sync_index(root)}")
@@ -48,7 +52,7 @@ def sync(root: Path) -> None:
 @verb.command("entry", cls=options.Verb)
 @click.argument("name")
 def entry(name: str) -> None:
-    """Print the block of an installed plug-in."""
+    """Print the index entry of an installed plug-in."""
     from codaar_core.registry.index.maintenance import index_entry
 
     click.echo(index_entry(name), nl=False)

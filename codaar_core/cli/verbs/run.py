@@ -1,4 +1,4 @@
-"""codaar run: a recipe from beginning to end."""
+"""codaar run: pretraining, evaluation and report of a recipe."""
 
 from __future__ import annotations
 
@@ -7,21 +7,22 @@ from pathlib import Path
 import click
 
 from codaar_core.cli import options
-from codaar_core.cli.guard import INTERRUPTED, coloured
+from codaar_core.cli.errors import INTERRUPTED
+from codaar_core.cli.notes import print_notes_before_run
 
 
 @click.command("run", cls=options.Verb)
 @options.recipe
 @options.overrides
 @options.plugins
-@click.option("--directory", metavar="DIR", help="Where run folders go; the same as -o run.directory=DIR.")
-@click.option("--resume", metavar="RUN|auto", help="Go on with a run folder, or with the newest unfinished one.")
+@click.option("--directory", metavar="DIR", help="Folder of run directories; short for -o run.directory=DIR.")
+@click.option("--resume", metavar="RUN|auto", help="Resume a run directory, or the newest unfinished one.")
 @click.option(
     "--locked",
     is_flag=False,
     flag_value="",
     metavar="[LOCK]",
-    help="Run only if nothing has changed since a lock was written: a lock file, a run folder, or RECIPE.lock.toml.",
+    help="Run only if everything matches a lock: a lock file or a run directory; default: RECIPE.lock.toml.",
 )
 def verb(
     recipe: Path,
@@ -44,9 +45,7 @@ def verb(
     if directory is not None:
         overrides = (*overrides, f"run.directory={literal(directory)}")
     plan = load(recipe, overrides, plugins)
-    for note in plan.notes:
-        if note.help.startswith("did you mean"):
-            click.echo("\n".join(map(coloured, str(note).splitlines())) + "\n", err=True)
+    print_notes_before_run(plan.notes)
 
     from rich.console import Console
 
@@ -68,20 +67,20 @@ def verb(
 
 
 def lock_of(recipe: Path, locked: str | None) -> Path | None:
-    """The lock that ``--locked`` means; without a value, the one beside the recipe."""
+    """The lock of ``--locked``; without a value, the one beside the recipe."""
     if locked is None:
         return None
     return Path(locked) if locked else recipe.with_suffix(".lock.toml")
 
 
 def stopped(checkpoint: Path | None, recipe: Path, exit_code: int) -> Exception:
-    """The end of a run that was told twice to stop."""
+    """The error of a run that was interrupted a second time, before it could save a checkpoint."""
     from codaar_core.api.errors import CodaarError
 
     if checkpoint is None:
-        error = CodaarError("interrupted before anything was saved")
+        error = CodaarError("interrupted before the first checkpoint was saved")
     else:
         command = f"codaar-run {recipe} --resume {checkpoint.parent.parent}"
-        error = CodaarError(f"interrupted; the last saved state is {checkpoint}", command)
+        error = CodaarError(f"interrupted; the last checkpoint is {checkpoint}", command)
     error.exit_code = exit_code
     return error

@@ -1,4 +1,4 @@
-"""codaar sweep: several runs that fill one table."""
+"""codaar sweep: several runs and the table of their scores."""
 
 from __future__ import annotations
 
@@ -7,20 +7,21 @@ from pathlib import Path
 import click
 
 from codaar_core.cli import options
+from codaar_core.cli.notes import print_notes_before_run
 
 
 @click.command("sweep", cls=options.Verb)
 @options.recipe
 @options.overrides
 @options.plugins
-@click.option("--arm", "arms", multiple=True, metavar="NAME", help="Run only these arms; the table shows all.")
-@click.option("--table", is_flag=True, help="Run nothing; print the table of what is finished.")
+@click.option("--arm", "arms", multiple=True, metavar="NAME", help="Run only this arm; may be repeated.")
+@click.option("--table", is_flag=True, help="Run nothing; print the table of the finished runs.")
 def verb(
     recipe: Path, overrides: tuple[str, ...], plugins: tuple[Path, ...], arms: tuple[str, ...], table: bool
 ) -> None:
-    """Run every arm of a sweep, and print its table.
+    """Run every arm of a sweep and print its table.
 
-    Finished runs are kept, interrupted ones go on: give the same command again.
+    The same command, given again, keeps finished runs and resumes interrupted ones.
 
     \b
     codaar sweep recipes/ablations/sweep.toml
@@ -29,6 +30,7 @@ def verb(
     from codaar_core.recipe.sweep import load_sweep
 
     sweep = load_sweep(recipe, overrides, plugins)
+    print_notes_before_run(note for arm in sweep.arms for plan in arm.plans for note in plan.notes)
 
     from rich.console import Console
 
@@ -45,6 +47,6 @@ def verb(
     click.echo(f"table: {sweep.directory / 'table.md'}")
     failures = [failure for each in measured for failure in each.failures]
     if failures:
-        runs, them = ("1 run", "it") if len(failures) == 1 else (f"{len(failures)} runs", "them")
-        told = "".join(f"\n{failure}" for failure in failures)
-        raise CodaarError(f"{runs} failed:{told}", f"the same command tries {them} again")
+        runs = "1 run" if len(failures) == 1 else f"{len(failures)} runs"
+        listed = "".join(f"\n{failure}" for failure in failures)
+        raise CodaarError(f"{runs} failed:{listed}", "give the same command again to retry")

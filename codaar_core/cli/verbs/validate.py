@@ -1,4 +1,4 @@
-"""codaar validate: all problems of a recipe at once."""
+"""codaar validate: all problems of a recipe."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from codaar_core.cli import options
-from codaar_core.cli.guard import coloured
+from codaar_core.cli.notes import print_problem
 
 if TYPE_CHECKING:
     from codaar_core.recipe import Problem
@@ -19,9 +19,13 @@ if TYPE_CHECKING:
 @options.recipe
 @options.overrides
 @options.plugins
-@click.option("--deep", is_flag=True, help="Build every block, and take one step on synthetic data.")
+@click.option("--deep", is_flag=True, help="Also build every block and take one step on synthetic data.")
 @click.option(
-    "--format", "form", type=click.Choice(["plain", "json", "github"]), default="plain", help="How to print problems."
+    "--format",
+    "form",
+    type=click.Choice(["plain", "json", "github"]),
+    default="plain",
+    help="Output format: for people, as JSON, or as annotations of GitHub Actions.",
 )
 @click.pass_context
 def verb(
@@ -29,27 +33,31 @@ def verb(
 ) -> None:
     """Check a recipe without running it.
 
-    Every message has a heading in docs/errors.md. Exit code 2 if there is an error; notes are none.
+    docs/errors.md explains every message. Exit code 2 if there is an error; notes are not errors.
     """
     import codaar_core
     from codaar_core.recipe import as_github, as_json
 
     problems = codaar_core.validate(recipe, overrides, plugins, deep)
     if form == "plain":
-        tell(recipe, problems)
+        print_problems(recipe, problems)
     else:
         click.echo({"json": as_json, "github": as_github}[form](problems))
     if any(problem.level == "error" for problem in problems):
         context.exit(2)
 
 
-def tell(recipe: Path, problems: Sequence[Problem]) -> None:
-    """Print problems for people; an error ends the verb."""
+def print_problems(recipe: Path, problems: Sequence[Problem]) -> None:
+    """Print notes for people.
+
+    Raises:
+        RecipeError: One of the problems is an error.
+    """
     from codaar_core.recipe import RecipeError
 
     if any(problem.level == "error" for problem in problems):
         raise RecipeError(problems)
     for note in problems:
-        click.echo("\n".join(map(coloured, str(note).splitlines())) + "\n")
-    remarks = f", with {len(problems)} note{'s' if len(problems) > 1 else ''}" if problems else ""
-    click.echo(f"{recipe} is good{remarks}.")
+        print_problem(note)
+    notes = f", with {len(problems)} note{'s' if len(problems) > 1 else ''}" if problems else ""
+    click.echo(f"{recipe} is valid{notes}.")

@@ -38,8 +38,9 @@ def with_new_names(settings: type, table: Table, path: str, found: list[Problem]
             found.append(_both(path, key, name, table) if name in table.items else _renamed(path, key, name, table))
         if key in former and name in table.items:
             continue
-        nested = _nested(settings, name) if isinstance(node, Table) else None
-        items[name] = with_new_names(nested, node, f"{path}.{name}", found) if nested else node
+        if isinstance(node, Table) and (nested := _nested(settings, name)):
+            node = with_new_names(nested, node, f"{path}.{name}", found)
+        items[name] = node
     return attrs.evolve(table, items=items)
 
 

@@ -1,1 +1,1 @@
-"""The index of known plug-ins: who provides a name that is not installed, and how the index is maintained."""
+"""The index of known plug-ins: which plug-in provides a component that is not installed; maintenance of the index."""

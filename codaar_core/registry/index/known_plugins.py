@@ -1,4 +1,4 @@
-"""The index of known plug-ins: who provides a name that is not installed."""
+"""The index of known plug-ins: which plug-in provides a component that is not installed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ IN_CHECKOUT = Path(__file__).resolve().parents[3] / "registry" / "plugins.toml"
 
 @attrs.frozen
 class Known:
-    """One plug-in that the index lists."""
+    """A plug-in of the index."""
 
     distribution: str
     provider: str
@@ -25,12 +25,12 @@ class Known:
     licence: str
     core: str
     provides: tuple[str, ...]  # "kind:name"
-    data: str = ""  # terms of the data it reads
+    data: str = ""  # terms of use of the data it reads
 
 
 @cache
 def known_plugins() -> tuple[Known, ...]:
-    """All plug-ins of the index; works offline, because the index comes with core."""
+    """All plug-ins of the index, which is shipped with core and needs no network."""
     path = IN_WHEEL if IN_WHEEL.exists() else IN_CHECKOUT
     listed = tomli.loads(path.read_text("utf-8"))["plugins"] if path.exists() else {}
     return tuple(
@@ -40,7 +40,7 @@ def known_plugins() -> tuple[Known, ...]:
 
 
 def plugins_offering(kind: str, name: str, provider: str = "") -> list[Known]:
-    """The listed plug-ins that provide a component."""
+    """The plug-ins of the index that provide a component."""
     return [
         plugin
         for plugin in known_plugins()

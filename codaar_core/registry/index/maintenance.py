@@ -1,4 +1,4 @@
-"""Keeping registry/plugins.toml: checked, in step with the plug-ins of the checkout, and easy to be listed in."""
+"""Maintenance of registry/plugins.toml: checks, updates from the plug-ins of the checkout, entries of new plug-ins."""
 
 from __future__ import annotations
 
@@ -25,33 +25,36 @@ from codaar_core.registry.installed import installed_plugins
 Fields = Mapping[str, Any]
 
 HEADING = """\
-# The index of known plug-ins: who provides which name, also when it is not installed. `codaar registry sync` writes
-# what follows from the plug-ins in this repository, `codaar registry verify` checks it all.
+# The index of known plug-ins: which plug-in provides which component. `codaar registry sync` updates the entries of the
+# plug-ins in this repository, `codaar registry verify` checks all entries.
 """
 DERIVED = ("provider", "source", "licence", "core", "provides")
-"""What a pyproject.toml says; the rest is written by hand."""
+"""Fields that follow from pyproject.toml; the others are written by hand."""
 
 
 def verify_index(root: Path | str = ".") -> list[Finding]:
-    """Check the index of a checkout; nothing is imported but jsonschema.
+    """Check the index of a checkout against its schema and against the plug-ins of the checkout.
 
     Raises:
         CodaarError: There is no index, or jsonschema is not installed.
     """
     index = _read(Path(root))
-    malformed = list(_malformed(Path(root), index))
-    if malformed:
-        return malformed
+    schema_errors = list(_schema_errors(Path(root), index))
+    if schema_errors:
+        return schema_errors
     listed = index["plugins"]
     return [
-        *(finding for distribution, fields in listed.items() for finding in _misnamed(distribution, fields)),
-        *_twice(listed),
-        *_out_of_step(Path(root), listed),
+        *(finding for distribution, fields in listed.items() for finding in _invalid_fields(distribution, fields)),
+        *_duplicate_names(listed),
+        *_differences_from_checkout(Path(root), listed),
     ]
 
 
 def sync_index(root: Path | str = ".") -> Path:
-    """Write what can be derived from the plug-ins of a checkout; what people wrote is kept.
+    """Update the index from the plug-ins of a checkout; fields written by hand are kept.
+
+    Returns:
+        The path of the index.
 
     Raises:
         CodaarError: There is no index.
@@ -67,7 +70,7 @@ def sync_index(root: Path | str = ".") -> Path:
 
 
 def index_entry(name: str) -> str:
-    """The block of an installed plug-in, to be added to the index.
+    """The TOML entry of an installed plug-in, to be added to the index.
 
     Args:
         name: Its distribution, with or without "codaar-plugin-".
@@ -79,7 +82,7 @@ def index_entry(name: str) -> str:
     plugin = plugins.get(canonicalize_name(name)) or plugins.get(PREFIX + canonicalize_name(name))
     if plugin is None:
         raise CodaarError(
-            f"no plug-in {name!r} with components is installed", "`codaar list plugins` shows those that are"
+            f"no plug-in {name!r} with components is installed", "`codaar list plugins` lists the installed ones"
         )
     about = metadata.metadata(plugin.distribution)
     block = {
@@ -102,18 +105,18 @@ def _read(root: Path) -> dict[str, Any]:
     try:
         return tomli.loads(_path(root).read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise CodaarError(f"{_path(root)} cannot be read: {error}", "do this in the root of a checkout") from error
+        raise CodaarError(f"{_path(root)} cannot be read: {error}", "run this in the root of a checkout") from error
 
 
 def _address(urls: list[str]) -> str:
-    """The source repository among "Label, address" lines of metadata."""
+    """The source repository among the "Label, address" lines of package metadata."""
     addresses = {label.strip().lower(): address.strip() for label, _, address in (url.partition(",") for url in urls)}
     known = [addresses[label] for label in ("source", "repository", "homepage") if label in addresses]
     return (known or ["https://..."])[0]
 
 
 def _block(project: Project, source: str, before: Fields) -> dict[str, Any]:
-    """The fields of a plug-in of the checkout: derived ones anew, the others as they were."""
+    """The fields of a plug-in of the checkout: derived fields are computed, the others are kept."""
     written = {
         "provider": provider_of(project["name"]),
         "summary": before.get("summary", project.get("description", "")),
@@ -129,13 +132,13 @@ def _block(project: Project, source: str, before: Fields) -> dict[str, Any]:
 # Checks
 
 
-def _malformed(root: Path, index: Fields) -> Iterator[Finding]:
-    """What registry/schema.json says."""
+def _schema_errors(root: Path, index: Fields) -> Iterator[Finding]:
+    """Violations of registry/schema.json."""
     try:
         import jsonschema  # type: ignore[import-untyped]  # its stubs are another package
     except ImportError as error:
         raise CodaarError(
-            "the index is checked by jsonschema, which is not installed", "pip install jsonschema"
+            "checking the index needs jsonschema, which is not installed", "pip install jsonschema"
         ) from error
     schema = json.loads((root / "registry" / "schema.json").read_text("utf-8"))
     for wrong in jsonschema.Draft4Validator(schema).iter_errors(index):
@@ -143,34 +146,40 @@ def _malformed(root: Path, index: Fields) -> Iterator[Finding]:
         yield Finding("broken", f"{place}: {wrong.message}", "see registry/README.md")
 
 
-def _misnamed(distribution: str, fields: Fields) -> Iterator[Finding]:
+def _invalid_fields(distribution: str, fields: Fields) -> Iterator[Finding]:
     if canonicalize_name(distribution) != distribution:
         yield Finding("broken", f"{distribution} is not normalised", f"write {canonicalize_name(distribution)}")
     if fields["provider"] != provider_of(distribution):
-        yield Finding("broken", f"{distribution}.provider", f'write "{provider_of(distribution)}"')
+        yield Finding(
+            "broken",
+            f"{distribution}.provider {fields['provider']!r} is not its provider",
+            f'write "{provider_of(distribution)}"',
+        )
     try:
         canonicalize_license_expression(fields["licence"])
     except InvalidLicenseExpression:
         yield Finding(
-            "broken", f"{distribution}.licence {fields['licence']!r} is no SPDX expression", 'for example "MIT"'
+            "broken", f"{distribution}.licence {fields['licence']!r} is not an SPDX expression", 'for example "MIT"'
         )
     try:
         SpecifierSet(fields["core"])
     except InvalidSpecifier:
-        yield Finding("broken", f"{distribution}.core {fields['core']!r} is no version range", 'for example ">=0.1,<1"')
+        yield Finding(
+            "broken", f"{distribution}.core {fields['core']!r} is not a version range", 'for example ">=0.1,<1"'
+        )
 
 
-def _twice(listed: Mapping[str, Fields]) -> Iterator[Finding]:
-    """Names that several plug-ins offer: allowed, and worth knowing."""
+def _duplicate_names(listed: Mapping[str, Fields]) -> Iterator[Finding]:
+    """Names that several plug-ins provide, which is allowed: a recipe then writes ``provider:name``."""
     count = Counter(name for fields in listed.values() for name in fields["provides"])
     for name, times in count.items():
         if times > 1:
             offering = [distribution for distribution, fields in listed.items() if name in fields["provides"]]
-            yield Finding("note", f"{name} is offered by {' and '.join(offering)}")
+            yield Finding("note", f"{name} is provided by {' and '.join(offering)}")
 
 
-def _out_of_step(root: Path, listed: Mapping[str, Fields]) -> Iterator[Finding]:
-    """The plug-ins of the checkout against what is listed."""
+def _differences_from_checkout(root: Path, listed: Mapping[str, Fields]) -> Iterator[Finding]:
+    """Plug-ins of the checkout that the index lacks, or describes differently; entries without a folder."""
     for folder, project in projects(root):
         name, source = project["name"], folder.relative_to(root).as_posix()
         if name not in listed:
@@ -184,4 +193,8 @@ def _out_of_step(root: Path, listed: Mapping[str, Fields]) -> Iterator[Finding]:
             )
     for name, fields in listed.items():
         if fields["source"].startswith("plugins/") and not (root / fields["source"]).is_dir():
-            yield Finding("broken", f"{name}: there is no folder {fields['source']}", "remove it, or give an address")
+            yield Finding(
+                "broken",
+                f"{name}: there is no folder {fields['source']}",
+                "remove the entry, or give an address",
+            )

@@ -1,4 +1,4 @@
-"""What the pyproject.toml of a plug-in says about its components."""
+"""Components of a plug-in, as its pyproject.toml declares them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Project = Mapping[str, Any]
 
 
 def projects(root: Path) -> Iterator[tuple[Path, Project]]:
-    """The plug-ins with components below ``root/plugins``: folder and [project]."""
+    """The plug-ins with components below ``root/plugins``: folder and [project] table of each."""
     for path in sorted(root.glob("plugins/*/pyproject.toml")):
         project = tomli.loads(path.read_text("utf-8"))["project"]
         if offered(project):
@@ -26,13 +26,13 @@ def projects(root: Path) -> Iterator[tuple[Path, Project]]:
 
 
 def offered(project: Project) -> list[str]:
-    """``kind:name`` of every component, in the order of the kinds."""
+    """``kind:name`` of every component of a project, in the order of the kinds."""
     groups = project.get("entry-points", {})
     return [f"{kind.name}:{name}" for kind in KINDS.values() for name in groups.get(kind.group, {})]
 
 
 def versions_of_core(dependencies: list[str]) -> str:
-    """The versions of core that a plug-in works with, the lower bound first."""
+    """The versions of core that a plug-in requires, the lower bound first; empty if it does not depend on core."""
     for requirement in map(Requirement, dependencies):
         if canonicalize_name(requirement.name) == CORE:
             return ",".join(sorted(map(str, requirement.specifier), reverse=True))

@@ -1,1 +1,1 @@
-"""What can be known of a component from its source file, without importing it."""
+"""Facts about a component that are read from its source file, without importing it."""

@@ -1,4 +1,4 @@
-"""Where a component is written and what its first line says, found without importing anything."""
+"""The source file of a component and its summary, found without importing anything."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from codaar_core.registry.entry import Entry
 
 
 def summary(entry: Entry) -> str:
-    """First line of the class docstring; empty where the file or the class is not found."""
+    """First line of the class docstring; empty if the file or the class is not found."""
     definition = _definition(entry)
     written = ast.get_docstring(definition) if definition else None
     return written.partition("\n")[0] if written else ""
@@ -29,7 +29,7 @@ def _definition(entry: Entry) -> ast.ClassDef | None:
 
 
 def file_of(module: str) -> Path | None:
-    """The file of a module. Only the top package is looked up; its submodules are found by their paths."""
+    """The file of a module, or None. Only the top package is looked up; submodules are found by their paths."""
     if module.endswith(".py"):
         return Path(module)
     package, *parts = module.split(".")

@@ -1,4 +1,4 @@
-"""The one place where an error becomes words and an exit code."""
+"""Runs a command, and turns every error into a message and an exit code."""
 
 from __future__ import annotations
 
@@ -21,12 +21,18 @@ STYLES: dict[str, dict[str, Any]] = {
 }
 
 TRACEBACK = click.Option(
-    ["--traceback"], is_flag=True, expose_value=False, help="Show Python's traceback of an error, for bug reports."
+    ["--traceback"], is_flag=True, expose_value=False, help="Print the Python traceback of an error, for bug reports."
 )
 
 
-def guarded(command: click.Command, arguments: list[str] | None = None, name: str | None = None) -> int:
-    """Run a command; gives the exit code. No error of a user ends in a traceback."""
+def run_command(command: click.Command, arguments: list[str] | None = None, name: str | None = None) -> int:
+    """Run a command and return its exit code; errors are printed without a traceback.
+
+    Args:
+        command: The command.
+        arguments: Its arguments; None: those of the process.
+        name: Its name in help texts; None: its own.
+    """
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
         code = command.main(arguments, prog_name=name or command.name, standalone_mode=False)
@@ -34,22 +40,22 @@ def guarded(command: click.Command, arguments: list[str] | None = None, name: st
         error.show()
         return error.exit_code
     except click.Abort:
-        return _say("error: interrupted", INTERRUPTED)
+        return _print_error("error: interrupted", INTERRUPTED)
     except Exception as error:
         if "--traceback" in arguments:
             traceback.print_exc()
-        return _say(*_told(error))
-    return code if isinstance(code, int) else 0  # what a verb gave to context.exit
+        return _print_error(*_message_and_exit_code(error))
+    return code if isinstance(code, int) else 0  # the argument of context.exit, if a verb called it
 
 
-def _told(error: Exception) -> tuple[str, int]:
+def _message_and_exit_code(error: Exception) -> tuple[str, int]:
     if isinstance(error, CodaarError):
-        said = str(error)
-        return said if said.startswith("error[") else f"{_heading(error)}: {said}", error.exit_code
+        message = str(error)
+        return message if message.startswith("error[") else f"{_heading(error)}: {message}", error.exit_code
     if isinstance(error, OSError) and error.filename:
         return f"error: {error.filename}: {error.strerror}", 1
-    said = " ".join(f"{type(error).__name__}: {error}".split())
-    return f"error: unexpected {said}\n   = help: `--traceback` shows where; please report it", 1
+    one_line = " ".join(f"{type(error).__name__}: {error}".split())
+    return f"error: unexpected {one_line}\n   = help: `--traceback` shows the source line; please report it", 1
 
 
 def _heading(error: CodaarError) -> str:
@@ -57,13 +63,13 @@ def _heading(error: CodaarError) -> str:
     return f"error[{code}]" if code else "error"
 
 
-def _say(message: str, code: int) -> int:
+def _print_error(message: str, code: int) -> int:
     click.echo("\n".join(map(coloured, message.splitlines())), err=True)
     return code
 
 
 def coloured(line: str) -> str:
-    """A line of a message; click takes the colours out where nobody would see them."""
+    """A line of a message in colour; click removes the colours if the output is not a terminal."""
     for start, style in STYLES.items():
         found = re.match(start, line)
         if found:

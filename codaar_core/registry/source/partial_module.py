@@ -1,4 +1,4 @@
-"""Excerpt: single definitions of a source file, run with what they mention and without the rest of the file."""
+"""PartialModule: executes single definitions of a source file, with the names they use, and nothing else of it."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from typing import Any
 
 from codaar_core.registry.source.definition import file_of
 
-LIGHT = {*sys.stdlib_module_names, "attr", "attrs", "codaar_core.api"}
-"""What definitions may import. Files of their package, of plug-ins and of codaar_core.nn are read as this one is."""
-READ = "codaar_core.nn"
+EXECUTED_IMPORTS = {*sys.stdlib_module_names, "attr", "attrs", "codaar_core.api"}
+"""Packages that definitions may import. Plug-ins, ``READ_PACKAGES`` and the own package are read as partial modules."""
+READ_PACKAGES = {"codaar_core.features", "codaar_core.nn"}
 PLUGIN = "codaar_plugin_"
 
 
-class Entangled(Exception):
-    """A definition cannot be run without the rest of its file."""
+class NotSeparable(Exception):
+    """A definition cannot be executed without the rest of its file."""
 
 
-class Excerpt:
-    """A file of which nothing is run but what is asked for.
+class PartialModule:
+    """A module of which only requested definitions are executed.
 
     Args:
-        module: Name of its module.
-        files: The other files read so far, by module.
+        module: Name of the module.
+        files: The modules read so far, by name; shared by all of them.
     """
 
-    def __init__(self, module: str, files: dict[str, Excerpt] | None = None) -> None:
+    def __init__(self, module: str, files: dict[str, PartialModule] | None = None) -> None:
         self.module = module
         self.files = {} if files is None else files
         self.namespace: dict[str, Any] = {"__name__": module}
@@ -37,15 +37,18 @@ class Excerpt:
 
     @cached_property
     def body(self) -> list[ast.stmt]:
-        """The statements of the file."""
+        """The statements of the file; of its stub where a package imports its names on first use."""
         path = file_of(self.module)
         if path is None:
-            raise Entangled(f"there is no file of {self.module}")
+            raise NotSeparable(f"there is no file of {self.module}")
+        stub = path.with_suffix(".pyi")
+        if stub.is_file():
+            return [_absolute(statement, self.module) for statement in ast.parse(stub.read_bytes()).body]
         return ast.parse(path.read_bytes()).body
 
     @cached_property
     def bindings(self) -> dict[str, list[ast.stmt]]:
-        """The statements that give each name its meaning."""
+        """The statements that bind each name."""
         found: dict[str, list[ast.stmt]] = {}
         for statement in self.body:
             for name, binding in bound(statement):
@@ -53,35 +56,39 @@ class Excerpt:
         return found
 
     @cached_property
-    def touched(self) -> set[str]:
-        """Names that are used while the file is run: what they stand for may be changed by it."""
-        return {name for statement in self.body for part in _active(statement) for name in _mentioned(part)}
+    def possibly_changed(self) -> set[str]:
+        """Names that the module uses when it is executed, and whose values it may therefore change."""
+        return {name for statement in self.body for part in _effects(statement) for name in _used_names(part)}
 
     def binding(self, name: str) -> ast.stmt:
-        """The one statement that binds a name."""
+        """The only statement that binds a name.
+
+        Raises:
+            NotSeparable: No statement binds it, or several do.
+        """
         bindings = self.bindings.get(name, [])
         if len(bindings) != 1:
-            raise Entangled(f"{name} is bound {len(bindings)} times")
+            raise NotSeparable(f"{name} is bound {len(bindings)} times")
         return bindings[0]
 
     def value(self, name: str) -> Any:
-        """What a name stands for."""
+        """The value of a name; its definition is executed first if necessary."""
         if name not in self.namespace:
             self._define(name, self.binding(name))
         return self.namespace[name]
 
-    def source(self, binding: ast.ImportFrom) -> tuple[Excerpt, str]:
-        """The file that a name is imported from, and how it is called there."""
+    def source(self, binding: ast.ImportFrom) -> tuple[PartialModule, str]:
+        """The module that a name is imported from, and its name there."""
         module = imported_module(binding, self.module)
-        readable = module.startswith(PLUGIN) or is_in(module, {READ, self.module.partition(".")[0]})
+        readable = module.startswith(PLUGIN) or is_in(module, {*READ_PACKAGES, self.module.partition(".")[0]})
         if not readable:
-            raise Entangled(f"{module} is not read")
-        return self.files.setdefault(module, Excerpt(module, self.files)), binding.names[0].name
+            raise NotSeparable(f"{module} is neither imported nor read")
+        return self.files.setdefault(module, PartialModule(module, self.files)), binding.names[0].name
 
     def run(self, definition: ast.stmt) -> None:
-        """Run a definition, and before it what it mentions."""
-        bare = _Bare().visit(deepcopy(definition))
-        for name in sorted(_mentioned(bare) & self.bindings.keys() - self._running):
+        """Execute a definition, after the definitions of the names that it uses."""
+        bare = _WithoutBodies().visit(deepcopy(definition))
+        for name in sorted(_used_names(bare) & self.bindings.keys() - self._running):
             self.value(name)
         document = ast.fix_missing_locations(ast.Module([bare], []))
         exec(compile(document, self.module, "exec", dont_inherit=True), self.namespace)
@@ -89,27 +96,27 @@ class Excerpt:
     def _define(self, name: str, binding: ast.stmt) -> None:
         if isinstance(binding, (ast.Import, ast.ImportFrom)):
             self._import(name, binding)
-        elif isinstance(binding, DEFINITIONS) and name not in self.touched:
+        elif isinstance(binding, DEFINITIONS) and name not in self.possibly_changed:
             self._running.add(name)
             self.run(binding)
         else:
-            raise Entangled(f"{name} may be changed after its definition")
+            raise NotSeparable(f"{name} may be changed after its definition")
 
     def _import(self, name: str, binding: ast.Import | ast.ImportFrom) -> None:
-        if is_in(imported_module(binding, self.module), LIGHT):
+        if is_in(imported_module(binding, self.module), EXECUTED_IMPORTS):
             self.run(binding)
         elif isinstance(binding, ast.ImportFrom):
             file, original = self.source(binding)
             self.namespace[name] = file.value(original)
         else:
-            raise Entangled(f"{name} is not imported")
+            raise NotSeparable(f"{name} is not imported")
 
 
 DEFINITIONS = (ast.FunctionDef, ast.ClassDef, ast.Assign, ast.AnnAssign)
 
 
 def bound(statement: ast.stmt) -> Iterator[tuple[str, ast.stmt]]:
-    """The names that a statement binds, and what binds them: of an import, the part for that name."""
+    """The names that a statement binds, each with its binding: the statement, or the part of an import for the name."""
     if isinstance(statement, ast.Import):
         yield from ((alias.asname or alias.name.partition(".")[0], ast.Import([alias])) for alias in statement.names)
     elif isinstance(statement, ast.ImportFrom):
@@ -117,14 +124,14 @@ def bound(statement: ast.stmt) -> Iterator[tuple[str, ast.stmt]]:
             yield alias.asname or alias.name, ast.ImportFrom(statement.module, [alias], statement.level)
     elif isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
         yield statement.name, statement
-    else:  # in a branch or a loop, a name may be bound or not: `_define` refuses that
+    else:  # a branch or loop may bind a name or not: `_define` refuses it
         parts: list[ast.expr] | list[ast.stmt] = _targets(statement) or [statement]
         for part in parts:
             yield from ((name, statement) for node in ast.walk(part) for name in _bound_by(node))
 
 
 def _targets(statement: ast.stmt) -> list[ast.expr]:
-    """What an assignment assigns to."""
+    """The targets of an assignment."""
     if isinstance(statement, (ast.AnnAssign, ast.AugAssign)):
         return [statement.target]
     return statement.targets if isinstance(statement, ast.Assign) else []
@@ -139,21 +146,28 @@ def _bound_by(node: ast.AST) -> list[str]:
 
 
 def imported_module(binding: ast.Import | ast.ImportFrom, inside: str) -> str:
-    """The module that a part of an import imports, or imports from."""
+    """The module that a part of an import names."""
     if isinstance(binding, ast.Import):
         return binding.names[0].name
     if not binding.level:
         return binding.module or ""
-    raise Entangled(f"{inside} imports relatively")
+    raise NotSeparable(f"{inside} has a relative import")
+
+
+def _absolute(statement: ast.stmt, package: str) -> ast.stmt:
+    """Turn ``from .module import name`` in the stub of a package into an absolute import."""
+    if isinstance(statement, ast.ImportFrom) and statement.level == 1:
+        return ast.ImportFrom(f"{package}.{statement.module}", statement.names, 0)
+    return statement
 
 
 def is_in(module: str, packages: set[str]) -> bool:
-    """Whether a module is one of these packages or in one."""
+    """Whether a module is one of these packages or inside one."""
     return any(module == package or module.startswith(f"{package}.") for package in packages)
 
 
-def _active(statement: ast.stmt) -> list[ast.AST]:
-    """The parts of a statement that may change what a name stands for."""
+def _effects(statement: ast.stmt) -> list[ast.AST]:
+    """The parts of a statement that may change the value of a name."""
     if isinstance(statement, (ast.Import, ast.ImportFrom)):
         return []
     if isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
@@ -163,12 +177,12 @@ def _active(statement: ast.stmt) -> list[ast.AST]:
     return [statement]
 
 
-def _mentioned(node: ast.AST) -> set[str]:
+def _used_names(node: ast.AST) -> set[str]:
     return {each.id for each in ast.walk(node) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Load)}
 
 
-class _Bare(ast.NodeTransformer):
-    """Leaves out what is not needed to make a class or constant: annotations of functions, methods nobody calls yet."""
+class _WithoutBodies(ast.NodeTransformer):
+    """Removes what a class or constant does not need: annotations of functions, and methods without decorator."""
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         node.returns = None

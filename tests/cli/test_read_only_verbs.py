@@ -1,4 +1,4 @@
-"""Other verbs that look and run nothing: explain, diff, schema, data, lock, doctor, registry; and completion."""
+"""Verbs that run nothing: explain, diff, schema, data, lock, doctor, registry; and shell completion."""
 
 from __future__ import annotations
 
@@ -146,10 +146,10 @@ def test_doctor(call, site):
 
 def test_registry(call, root):
     code, _, error = call("registry", "verify")
-    assert code == 1 and "do this in the root of a checkout" in error
+    assert code == 1 and "run this in the root of a checkout" in error
     for folder in ("registry", "plugins"):
         shutil.copytree(root / folder, folder, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
-    assert call("registry", "verify")[1].endswith("registry/plugins.toml is good.\n")
+    assert call("registry", "verify")[1].endswith("registry/plugins.toml is valid.\n")
     index = Path("registry/plugins.toml")
     index.write_text(index.read_text().replace('licence = "MIT"', 'licence = "Apache-2.0"', 1))
     code, out, _ = call("registry", "verify")

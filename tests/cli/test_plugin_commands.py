@@ -7,7 +7,7 @@ from importlib import metadata
 import pytest
 
 from codaar_core.cli.commands import VERBS
-from codaar_core.registry import commands
+from codaar_core.registry import installed
 
 POINTS = {
     "greet": "offered_greeting:greet",
@@ -24,8 +24,8 @@ def offered(monkeypatch, tmp_path):
         "def greet(whom):\n    'Say hello.'\n    click.echo(f'hello {whom}')\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
-    points = [metadata.EntryPoint(name, value, commands.GROUP) for name, value in POINTS.items()]
-    monkeypatch.setattr(commands.metadata, "entry_points", lambda group: points)
+    points = [metadata.EntryPoint(name, value, installed.COMMANDS) for name, value in POINTS.items()]
+    monkeypatch.setattr(installed.metadata, "entry_points", lambda group: points)
 
 
 def test_help_lists_commands_of_plugins_even_broken_ones(call):
@@ -42,7 +42,7 @@ def test_a_command_of_a_plugin_is_called(call):
 
 @pytest.mark.parametrize(
     ("name", "reason"),
-    [("absent", "No module named 'no_such_module'"), ("number", "offered_greeting:number is no click command")],
+    [("absent", "No module named 'no_such_module'"), ("number", "offered_greeting:number is not a click command")],
 )
 def test_a_broken_command_says_why_when_it_is_called(call, name, reason):
     code, _, err = call(name, "--some", "thing")

@@ -1,4 +1,4 @@
-"""What can be wrong with the name of a component, and with the component behind it."""
+"""Errors of looking up and importing a component."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ from codaar_core.api.errors import CodaarError
 
 
 class RegistryError(CodaarError):
-    """A recipe names a component that cannot be used; the recipe's line is added by the framework."""
+    """A component cannot be used; the framework adds the line of the recipe that names it."""
 
     exit_code = 2
     code = "unknown-name"  # its heading in docs/errors.md
 
 
 class UnknownName(RegistryError):
-    """Nobody offers this name."""
+    """No installed or known plug-in has a component of this name."""
 
 
 class NotInstalled(RegistryError):
-    """A known plug-in offers this name, but it is not installed."""
+    """A plug-in of the index has this component, but it is not installed."""
 
     code = "not-installed"
 
 
-class Clash(RegistryError):
-    """Several installed packages offer this name."""
+class NameClash(RegistryError):
+    """Several installed packages have a component of this name."""
 
     code = "name-clash"
 
@@ -35,6 +35,6 @@ class LoadProblem(RegistryError):
 
 
 class Incompatible(LoadProblem):
-    """The component's package wants another version of core."""
+    """The package of the component requires another version of codaar-core."""
 
     code = "incompatible-plugin"

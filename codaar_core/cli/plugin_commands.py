@@ -1,4 +1,4 @@
-"""Commands that packages offer, loaded when they are called."""
+"""Commands that plug-ins add to the command line, imported when they are called."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from codaar_core.api.errors import CodaarError
 from codaar_core.registry.loading import cause
 
 
-def load_offered(point: metadata.EntryPoint) -> click.Command:
-    """Import a command; a broken one says so only when it is called."""
+def load_plugin_command(point: metadata.EntryPoint) -> click.Command:
+    """Import a command; if the import fails, the command raises an error when it is called."""
     try:
         command = point.load()
     except (Exception, SystemExit) as error:
         return _broken(point, cause(error))
-    return command if isinstance(command, click.Command) else _broken(point, f"{point.value} is no click command")
+    return command if isinstance(command, click.Command) else _broken(point, f"{point.value} is not a click command")
 
 
 def _broken(point: metadata.EntryPoint, reason: str) -> click.Command:
-    def complain(**_: object) -> None:
+    def raise_error(**_: object) -> None:
         package = point.dist.name if point.dist else point.value
         raise CodaarError(f"the command {point.name} of {package} could not be loaded: {reason}")
 
@@ -28,5 +28,5 @@ def _broken(point: metadata.EntryPoint, reason: str) -> click.Command:
     settings = {"ignore_unknown_options": True}
     short = "Could not be loaded."
     return click.Command(
-        point.name, context_settings=settings, callback=complain, params=[everything], short_help=short
+        point.name, context_settings=settings, callback=raise_error, params=[everything], short_help=short
     )

@@ -51,7 +51,7 @@ def change(checkout: Path, distribution: str = "codaar-plugin-one", **fields: ob
     return [str(found) for found in verify_index(checkout) if found.state == "broken"]
 
 
-def test_the_index_of_this_repository_is_good_and_in_step(tmp_path):
+def test_the_index_of_this_repository_is_valid_and_up_to_date(tmp_path):
     assert [found for found in verify_index(ROOT) if found.state == "broken"] == []
     (tmp_path / "registry").mkdir()
     shutil.copy(ROOT / "registry" / "plugins.toml", tmp_path / "registry")
@@ -66,7 +66,7 @@ def test_the_schema_knows_every_kind():
     assert pattern.partition(":")[0].strip("^()").split("|") == list(KINDS)
 
 
-def test_sync_writes_what_a_plugin_says(checkout):
+def test_sync_writes_the_fields_of_pyproject(checkout):
     assert [str(found) for found in verify_index(checkout)] == [
         "codaar-plugin-one (plugins/one) is not listed; codaar registry sync"
     ]
@@ -85,7 +85,7 @@ def test_sync_writes_what_a_plugin_says(checkout):
     assert verify_index(checkout) == []
 
 
-def test_sync_keeps_what_people_wrote(checkout):
+def test_sync_keeps_fields_written_by_hand(checkout):
     change(checkout, summary="Said better than there", status="incubating", data="CC0-1.0", provides=["loss:old"])
     sync_index(checkout)
     block = listed(checkout)["codaar-plugin-one"]
@@ -100,10 +100,10 @@ def test_sync_keeps_what_people_wrote(checkout):
     ("fields", "said"),
     [
         ({"provides": ["loss:other"]}, "provides differ from plugins/one/pyproject.toml; codaar registry sync"),
-        ({"licence": "MIT-ish"}, "licence 'MIT-ish' is no SPDX expression"),
+        ({"licence": "MIT-ish"}, "licence 'MIT-ish' is not an SPDX expression"),
         ({"licence": "Apache-2.0"}, "licence differ from plugins/one/pyproject.toml"),
-        ({"core": "about 1"}, "core 'about 1' is no version range"),
-        ({"provider": "two"}, 'codaar-plugin-one.provider; write "one"'),
+        ({"core": "about 1"}, "core 'about 1' is not a version range"),
+        ({"provider": "two"}, "codaar-plugin-one.provider 'two' is not its provider; write \"one\""),
         ({"status": "great"}, "plugins.codaar-plugin-one.status: 'great' is not one of"),
         ({"licence": None}, "'licence' is a required property"),
         ({"colour": "red"}, "'colour' was unexpected"),
@@ -117,17 +117,17 @@ def test_what_verify_finds(checkout, fields, said):
     assert any(said in each for each in found), found
 
 
-def test_a_name_that_two_offer_is_allowed_and_told(checkout):
+def test_a_name_of_two_plugins_is_a_note(checkout):
     assert change(checkout, "codaar-plugin-two", provider="two", source="https://example.org/two") == []
     assert [str(found) for found in verify_index(checkout)] == [
-        "loss:first is offered by codaar-plugin-one and codaar-plugin-two"
+        "loss:first is provided by codaar-plugin-one and codaar-plugin-two"
     ]
 
 
 def test_outside_of_a_checkout(tmp_path):
     with pytest.raises(CodaarError) as caught:
         verify_index(tmp_path)
-    assert caught.value.help == "do this in the root of a checkout"
+    assert caught.value.help == "run this in the root of a checkout"
 
 
 def test_the_entry_of_an_installed_plugin_can_be_added_to_the_index(site, checkout):
