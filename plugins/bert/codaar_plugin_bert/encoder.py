@@ -29,9 +29,7 @@ class BertEncoder(Encoder):
         {"private": 0, "whole_clips": "training"},
         {"private": 0, "whole_clips": "always"},
     )
-    expected_failures: ClassVar = {
-        "[padding=read]:mask-passed-on": "padding counts like real steps, as in the released code"
-    }
+    expected_failures: ClassVar = {"[padding=read]:mask-passed-on": "padding counts like real steps (released code)"}
 
     @attrs.frozen(kw_only=True)
     class Config(VectorSettings):

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from codaar_core.api import ComponentError, Loss, LossContext, Quantized, StepView, setting
+from codaar_core.nn import ContrastSettings
 
 LOGARITHM_FLOOR = 1e-10
 DENOMINATOR_FLOOR = 1e-5
@@ -33,7 +34,7 @@ class Cmcm(Loss):
     expected_failures: ClassVar = {"settings-matter": "negatives has an effect with several processes only"}
 
     @attrs.frozen(kw_only=True)
-    class Config:
+    class Config(ContrastSettings):
         """Settings of CMCM."""
 
         denominator: Literal["released", "paper"] = setting(
@@ -41,9 +42,6 @@ class Cmcm(Loss):
         )
         shift: Literal["minimum", "logsumexp"] = setting(
             "minimum", "minimum: 1e-5 is added to the sum of exp(score - lowest score), as released; logsumexp: nothing"
-        )
-        negatives: Literal["gathered", "local"] = setting(
-            "gathered", "with several processes, tell a clip from those of all of them, or from the own ones only"
         )
 
     def __init__(self, config: Config, context: LossContext) -> None:
@@ -54,7 +52,7 @@ class Cmcm(Loss):
 
     def forward(self, view: StepView) -> dict[str, Tensor]:
         """Give one scalar for each unordered pair of modalities, named like "a-b"."""
-        gather = view.ranks.gather if self.config.negatives == "gathered" else _own
+        gather = self.config.gather(view.ranks)
         usages = {modality: gather(usage(codes)) for modality, codes in view.quantized.items()}
         present = {modality: gather(codes.real().any(dim=1)) for modality, codes in view.quantized.items()}
         return {f"{a}-{b}": self._contrast(usages[a], usages[b], present[a] & present[b]) for a, b in self.pairs}
@@ -92,10 +90,6 @@ def euclidean(squared: Tensor) -> Tensor:
     """Square root whose gradient is zero, not infinite, where the distance is zero."""
     positive = squared > 0
     return squared.where(positive, 1).sqrt().where(positive, 0)
-
-
-def _own(value: Tensor) -> Tensor:
-    return value
 
 
 def _floor(scores: Tensor) -> Tensor:
