@@ -1,4 +1,4 @@
-"""Ranks without processes: threads that meet wherever a component asks for the others."""
+"""Simulated ranks: threads of one process that wait for each other at every exchange."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ T = TypeVar("T")
 
 
 class Meeting:
-    """Where the ranks lay down what they bring."""
+    """Exchanges tensors between the threads."""
 
     def __init__(self, size: int) -> None:
         self.brought: list[Tensor] = [torch.empty(0)] * size
         self.barrier = Barrier(size, timeout=30)
 
     def exchange(self, rank: int, value: Tensor) -> list[Tensor]:
-        """Bring a value, and see those of all ranks, in their order."""
+        """Give a value, and get those of all ranks, in their order."""
         self.brought[rank] = value
         self.barrier.wait()
         all_values = list(self.brought)
-        self.barrier.wait()  # nobody brings the next value before everybody has seen this one
+        self.barrier.wait()  # no rank writes its next value before all have read this one
         return all_values
 
 
@@ -46,20 +46,25 @@ class OneOfSeveral:
         return torch.stack(self.meeting.exchange(self.rank, value)).sum(0)
 
     def gather(self, value: Tensor) -> Tensor:
-        """All ranks' tensors; gradients flow into the own part."""
-        others = [each.detach() for each in self.meeting.exchange(self.rank, value)]
-        others[self.rank] = value
-        return torch.cat(others)
+        """All ranks' tensors, concatenated."""
+        return torch.cat(self.meeting.exchange(self.rank, value))
 
 
-def on_ranks(work: Callable[[OneOfSeveral], T], size: int = 2) -> list[T]:
-    """Do ``work`` on every rank at once, without gradient; if one fails, the others stop too."""
+def on_ranks(work: Callable[[OneOfSeveral], T], size: int = 2, gradients: bool = False) -> list[T]:
+    """Do ``work`` on every rank at once; if one fails, the others stop too.
+
+    Args:
+        work: Called on each rank, in a thread of its own.
+        size: Number of ranks.
+        gradients: Whether to record gradients. Results of all ranks are then one graph: the backward pass of their sum
+            sends to each rank what the losses of all ranks send it.
+    """
     meeting = Meeting(size)
 
-    @torch.no_grad()
     def guarded(rank: int) -> T:
         try:
-            return work(OneOfSeveral(rank, meeting))
+            with torch.set_grad_enabled(gradients):
+                return work(OneOfSeveral(rank, meeting))
         except BaseException:
             meeting.barrier.abort()
             raise

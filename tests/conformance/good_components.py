@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from codaar_core import api
 from codaar_core.api import setting
+from codaar_core.testing.ranks import SingleProcess
 
 CLASSES = ("a", "b", "c")
 
@@ -67,6 +68,24 @@ class GoodEncoder(api.Encoder):
 
     def forward(self, features):
         return api.Encoded(self.latents(features.values), self.details(features.values), features.mask)
+
+
+class GoodCentredEncoder(GoodEncoder):
+    """Two linear maps; in training the mean latent of the batch, over all ranks, is subtracted."""
+
+    ranks = SingleProcess()
+
+    def join(self, ranks):
+        self.ranks = ranks
+
+    def forward(self, features):
+        encoded = super().forward(features)
+        if not self.training:
+            return encoded
+        summed = encoded.semantic.masked_fill(~encoded.real()[..., None], 0).sum((0, 1))
+        return encoded._replace(
+            semantic=encoded.semantic - self.ranks.sum(summed) / self.ranks.sum(encoded.real().sum())
+        )
 
 
 class GoodDecoder(api.Decoder):
@@ -203,11 +222,16 @@ class GoodLoss(api.Loss):
         self.scale = nn.Parameter(torch.ones(context.latent.width))
 
     def forward(self, view):
-        return {m: self.term(item) for m, item in view.encoded.items()}
+        return {m: self.term(item, view.ranks) for m, item in view.encoded.items()}
 
-    def term(self, item):
-        squares = (item.semantic * self.scale).square()
-        return squares.mean() if item.mask is None else squares[item.mask].mean()
+    def term(self, item, ranks):
+        return mean_of_real((item.semantic * self.scale).square().mean(-1), item, ranks)
+
+
+def mean_of_real(values, encoded, ranks):
+    """The mean of (B, T) over real steps; its mean over ranks is that of one process with all clips."""
+    real = encoded.real()
+    return values.masked_fill(~real, 0).sum() / ranks.sum(real.sum()) * ranks.size
 
 
 class GoodOwnLoss(api.Loss):
@@ -219,15 +243,14 @@ class GoodOwnLoss(api.Loss):
         self.optimizer = torch.optim.SGD(self.estimator.parameters(), lr=0.1)
 
     def forward(self, view):
-        return {m: self.guess(item.semantic, item.mask) for m, item in view.encoded.items()}
+        return {m: self.guess(item.semantic, item, view.ranks) for m, item in view.encoded.items()}
 
-    def guess(self, latents, mask):
-        found = self.estimator(latents).square()
-        return found.mean() if mask is None else found[mask].mean()
+    def guess(self, latents, item, ranks):
+        return mean_of_real(self.estimator(latents)[..., 0].square(), item, ranks)
 
     def inner_step(self, view):
         self.optimizer.zero_grad()
-        sum(self.guess(item.semantic.detach(), item.mask) for item in view.encoded.values()).backward()
+        sum(self.guess(item.semantic.detach(), item, view.ranks) for item in view.encoded.values()).backward()
         self.optimizer.step()
 
 
@@ -389,6 +412,7 @@ GOOD = {
     "hook": GoodHook,
 }
 VARIANTS = [
+    ("encoder", GoodCentredEncoder),
     ("extractor", GoodSentenceExtractor),
     ("quantizer", GoodTrainedQuantizer),
     ("quantizer", GoodFiniteScalarQuantizer),

@@ -70,23 +70,6 @@ def terms(subject: LossSubject) -> None:
     )
 
 
-@check("loss")
-def two_ranks(subject: LossSubject) -> None:
-    """The mean of its terms over two ranks with half of the clips each is what one rank with all gives."""
-    view, loss = toys.transform(subject.inputs(clips=8), Tensor.detach), subject.build().eval()
-    whole = {name: term.detach() for name, term in subject.outputs(loss, view).items()}
-    halves = [toys.part(view, slice(4)), toys.part(view, slice(4, None))]
-    parts = on_ranks(lambda ranks: subject.outputs(loss, attrs.evolve(halves[ranks.rank], ranks=ranks)))
-    for name, term in whole.items():
-        mean = torch.stack([part[name] for part in parts]).mean(0)
-        expect(
-            torch.allclose(mean, term, rtol=1e-4, atol=1e-5),
-            f"{subject.title}: with the clips on two ranks, {name} is {float(mean):.4g} instead of {float(term):.4g}",
-            "take means over clips; where clips are compared, view.ranks.gather(...) those of all ranks; where a count "
-            "divides, divide by view.ranks.sum(count) / view.ranks.size",
-        )
-
-
 def _described(given: object) -> str:
     if not isinstance(given, Mapping):
         return f"a {type(given).__name__}"

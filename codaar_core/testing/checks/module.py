@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import attrs
 import torch
@@ -10,14 +11,16 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from codaar_core.api import DataError
+from codaar_core.api import DataError, RankAware, Ranks
 from codaar_core.testing import toys
 from codaar_core.testing.check import Violation, check, expect
+from codaar_core.testing.ranks import on_ranks
 from codaar_core.testing.subjects import MODULES, ModuleSubject, Outputs
 
 CLIPWISE = tuple(kind for kind in MODULES if kind != "loss")
 DRAWS = "dropout and noise belong to training: ask self.training; a loss gives generator=view.generator to its draws"
 SAME_CODES = 0.95
+DROPOUTS = (nn.modules.dropout._DropoutNd, nn.MultiheadAttention)  # modules that draw random numbers in training
 
 
 def is_trained(subject: ModuleSubject) -> bool:
@@ -273,6 +276,82 @@ def other_device(subject: ModuleSubject) -> None:
                 f"{subject.title} mixes devices when it is moved: {str(error).splitlines()[0]}",
                 "make constants where the input is: x.new_zeros(...), device=x.device, or self.register_buffer",
             ) from error
+
+
+@check("encoder", "decoder", "quantizer", "loss")
+def training_on_ranks(subject: ModuleSubject) -> None:
+    """In training, two ranks with half of the clips each give the outputs and gradients of one process with all."""
+    module, copies = subject.build(), [subject.build() for _ in range(2)]
+    training = not _draws_in_training(subject)  # ranks draw other numbers than one process does
+    for each in (module, *copies):
+        _set_mode(each, training)
+    inputs = _leaves(subject.inputs(clips=8, masked=True))
+    whole = subject.differentiable(module, inputs)
+    halved = _leaves(inputs)
+    halves = [toys.part(halved, each) for each in (slice(4), slice(4, None))]
+
+    def half(ranks: Ranks) -> Outputs:
+        _join(copies[ranks.rank], ranks)
+        return subject.differentiable(copies[ranks.rank], halves[ranks.rank], ranks)
+
+    parts = subject.joined(on_ranks(half, gradients=True))
+    _compare_ranks(subject, "", whole, parts)
+    expected = _all_gradients(subject, whole, inputs, [module])
+    _compare_ranks(subject, "the gradient of ", expected, _all_gradients(subject, parts, halved, copies))
+    for copy in copies:
+        _compare_ranks(subject, "the buffer ", dict(module.named_buffers()), dict(copy.named_buffers()))
+
+
+def _compare_ranks(subject: ModuleSubject, what: str, expected: Outputs, given: Outputs) -> None:
+    changed = [name for name, value in expected.items() if name not in given or not close(given[name], value, 1e-4)]
+    expect(
+        not changed,
+        f"{subject.title}: with the clips on two ranks, {what}{', '.join(changed)} differs from a single process",
+        "take statistics over the clips of all ranks: ranks.sum(...) and ranks.gather(...), with view.ranks in a loss, "
+        "with the ranks given to join(ranks) in any other module (codaar_core.api.RankAware); divide by "
+        "ranks.sum(count) / ranks.size",
+    )
+
+
+def _draws_in_training(subject: ModuleSubject) -> bool:
+    module = subject.build()
+    _set_mode(module, training=True)
+    return subject.draws(module, subject.inputs(masked=True))
+
+
+def _set_mode(module: nn.Module, training: bool) -> None:
+    """Training without dropout, or evaluation."""
+    module.train(training)
+    for part in module.modules():
+        if isinstance(part, DROPOUTS):
+            part.eval()
+
+
+def _leaves(inputs: Any) -> Any:
+    """A copy of the inputs whose floating-point tensors are leaves that want a gradient."""
+    return toys.transform(inputs, lambda each: each.detach().clone().requires_grad_(each.is_floating_point()))
+
+
+def _join(module: nn.Module, ranks: Ranks) -> None:
+    """What the training loop does with the modules of a model before the first step."""
+    for part in module.modules():
+        if isinstance(part, RankAware):
+            part.join(ranks)
+
+
+def _all_gradients(subject: ModuleSubject, outputs: Outputs, inputs: Any, copies: Sequence[nn.Module]) -> Outputs:
+    """Gradients of inputs and parameters, those of the copies of a module added up."""
+    scalar = subject.scalar(outputs)
+    if not scalar.requires_grad:
+        return {}
+    leaves = {f"input {number}": [each] for number, each in enumerate(toys.tensors(inputs)) if each.requires_grad}
+    around = [named for part in subject.surroundings() for named in part.named_parameters()]
+    leaves.update({f"{name} of the model": [each] for name, each in around if each.requires_grad})
+    for name in subject.trained(copies[0]):
+        leaves[name] = [copy.get_parameter(name) for copy in copies]
+    flat = [each for group in leaves.values() for each in group]
+    found = iter(torch.autograd.grad(scalar, flat, allow_unused=True, materialize_grads=True))
+    return {name: torch.stack([next(found) for _ in group]).sum(0) for name, group in leaves.items()}
 
 
 @check("encoder", "decoder", "loss", "head")

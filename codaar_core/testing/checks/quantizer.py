@@ -323,7 +323,7 @@ def masked_updates(subject: QuantizerSubject) -> None:
 
 
 @check("quantizer", applies=is_updated)
-def two_ranks(subject: QuantizerSubject) -> None:
+def update_on_ranks(subject: QuantizerSubject) -> None:
     """Two ranks with half of the clips each end with the codebooks that one rank with all has."""
     encoded = toys.transform(subject.inputs(clips=8, masked=True), Tensor.detach)
     alone = trained(subject)

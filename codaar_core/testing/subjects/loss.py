@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
 from typing import Any, cast
 
@@ -10,10 +10,10 @@ import attrs
 import torch
 from torch import Tensor, nn
 
-from codaar_core.api import EncoderContext, Loss, LossContext, QuantizerContext, StepView
+from codaar_core.api import EncoderContext, Loss, LossContext, QuantizerContext, Ranks, StepView
 from codaar_core.engine.assembly.model import estimated
 from codaar_core.testing import toy_model, toys
-from codaar_core.testing.subjects.module import ModuleSubject, Outputs
+from codaar_core.testing.subjects.module import SINGLE, ModuleSubject, Outputs
 from codaar_core.testing.toys import CLIPS, LATENT, MODALITIES, STEPS, generator_of
 
 PRIVATE = toy_model.ToyEncoder.Config(private=toys.PRIVATE.shape)
@@ -70,9 +70,25 @@ class LossSubject(ModuleSubject):
         }
         return attrs.evolve(inputs, **changed)
 
-    def objective(self, module: nn.Module, inputs: StepView) -> Tensor:
+    def differentiable(self, module: nn.Module, inputs: StepView, ranks: Ranks = SINGLE) -> Outputs:
+        """The terms on one of several ranks."""
+        return self.outputs(module, attrs.evolve(inputs, ranks=ranks))
+
+    def scalar(self, outputs: Outputs) -> Tensor:
         """The sum of the terms."""
-        return sum(self.outputs(module, inputs).values(), torch.zeros(()))
+        return sum(outputs.values(), torch.zeros(()))
+
+    def joined(self, parts: Sequence[Outputs]) -> Outputs:
+        """The mean over ranks, as the training loop averages gradients."""
+        return {name: torch.stack([part[name] for part in parts]).mean(0) for name in parts[0]}
+
+    def draws(self, module: nn.Module, inputs: StepView) -> bool:
+        """Whether it draws random numbers, be it from the view's generator."""
+        generator = generator_of(self.seed)
+        before = generator.get_state()
+        with torch.random.fork_rng(devices=[]), torch.no_grad():
+            module(attrs.evolve(inputs, generator=generator))
+        return not torch.equal(before, generator.get_state()) or super().draws(module, inputs)
 
     def trained(self, module: nn.Module) -> dict[str, nn.Parameter]:
         """Those that its own optimizer does not hold."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 from itertools import product
 from typing import Any
@@ -11,10 +11,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from codaar_core.api import Ranks
+from codaar_core.testing.ranks import SingleProcess
 from codaar_core.testing.subjects.subject import Subject
 from codaar_core.testing.toys import CLIPS, STEPS, generator_of
 
 Outputs = Mapping[str, Tensor]
+SINGLE = SingleProcess()
 
 
 class ModuleSubject(Subject, ABC):
@@ -37,10 +40,29 @@ class ModuleSubject(Subject, ABC):
         return outputs
 
     def objective(self, module: nn.Module, inputs: Any) -> Tensor:
-        """A scalar that depends on everything that comes out."""
+        """A scalar that depends on all outputs and on all parameters."""
+        return self.scalar(self.differentiable(module, inputs))
+
+    def scalar(self, outputs: Outputs) -> Tensor:
+        """The sum of the outputs with random weights."""
         generator = generator_of(self.seed)
-        values = [each for each in self.outputs(module, inputs).values() if each.is_floating_point()]
+        values = [each for each in outputs.values() if each.is_floating_point()]
         return sum(((each * torch.randn(each.shape, generator=generator)).sum() for each in values), torch.zeros(()))
+
+    def differentiable(self, module: nn.Module, inputs: Any, ranks: Ranks = SINGLE) -> Outputs:
+        """The outputs, with what else is differentiated in training."""
+        return self.outputs(module, inputs)
+
+    def joined(self, parts: Sequence[Outputs]) -> Outputs:
+        """The outputs of one process, made of those of several ranks."""
+        return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+
+    def draws(self, module: nn.Module, inputs: Any) -> bool:
+        """Whether random numbers are drawn on the way from the inputs to the outputs."""
+        with torch.random.fork_rng(devices=[]), torch.no_grad():
+            before = torch.get_rng_state()
+            self.outputs(module, inputs)
+            return not torch.equal(before, torch.get_rng_state())
 
     def sizes(self) -> list[tuple[int, int]]:
         """Numbers of clips and steps to try."""

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from torch import Tensor
-
-from codaar_core.api import Encoded, Quantizer, QuantizerContext
+from codaar_core.api import Encoded, Quantizer, QuantizerContext, Ranks
 from codaar_core.testing import toys
-from codaar_core.testing.subjects.module import ModuleSubject, Outputs
+from codaar_core.testing.subjects.module import SINGLE, ModuleSubject, Outputs
 from codaar_core.testing.toys import CLIPS, MODALITIES, STEPS
 
 
@@ -47,13 +45,12 @@ class QuantizerSubject(ModuleSubject):
             if value is not None and name != "mask"
         }
 
-    def objective(self, module: Any, inputs: Mapping[str, Encoded]) -> Tensor:
-        """Of trained codewords also what is looked up: the codes of ``quantize`` need not have a gradient to them."""
-        scalar = super().objective(module, inputs)
+    def differentiable(self, module: Any, inputs: Mapping[str, Encoded], ranks: Ranks = SINGLE) -> Outputs:
+        """With looked-up codes where codewords are trained: those of ``quantize`` may have no gradient to them."""
+        outputs = self.outputs(module, inputs)
         if not self.trained(module):
-            return scalar
-        codes = module.quantize(inputs)
-        return sum((module.lookup(m, each.indices).own.square().sum() for m, each in codes.items()), scalar)
+            return outputs
+        return {**outputs, **{f"{m}.codeword": module.lookup(m, outputs[f"{m}.indices"]).own for m in inputs}}
 
     def junk(self, inputs: Mapping[str, Encoded]) -> dict[str, Encoded]:
         """Junk latents."""

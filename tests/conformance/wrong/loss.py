@@ -29,7 +29,7 @@ class BareScalar(GoodLoss):
 class TermPerClip(GoodLoss):
     """Forgets to average."""
 
-    def term(self, item):
+    def term(self, item, ranks):
         return item.semantic.square().mean((1, 2)) * self.scale.sum()
 
 
@@ -49,14 +49,6 @@ class DividesByOthers(GoodLoss):
         return {name: term / torch.tensor(len(view.encoded) - 1) for name, term in super().forward(view).items()}
 
 
-@breaks("loss", "two-ranks", "with the clips on two ranks, north is")
-class SumsClips(GoodLoss):
-    """The more clips a rank has, the more they weigh."""
-
-    def forward(self, view):
-        return {name: term * len(view.inputs[name].values) for name, term in super().forward(view).items()}
-
-
 @breaks("loss", "own-optimizer", "has an optimizer but no inner_step")
 class NoInnerStep(GoodOwnLoss):
     """Never uses its optimizer."""
@@ -69,7 +61,7 @@ class TrainsTheModel(GoodOwnLoss):
     """Forgets to detach."""
 
     def inner_step(self, view):
-        sum(self.guess(item.semantic, None) for item in view.encoded.values()).backward()
+        sum(self.guess(item.semantic, item, view.ranks) for item in view.encoded.values()).backward()
 
 
 @breaks("loss", "inner-step-on-ranks", "with the clips on two ranks, inner_step makes another recent")

@@ -5,10 +5,20 @@ from __future__ import annotations
 import random
 
 import torch
-from good_components import GoodDecoder, GoodEncoder, GoodHead, GoodLoss, GoodOwnLoss, GoodQuantizer
+from good_components import (
+    GoodCentredEncoder,
+    GoodDecoder,
+    GoodEncoder,
+    GoodHead,
+    GoodLoss,
+    GoodOwnLoss,
+    GoodQuantizer,
+    GoodTrainedQuantizer,
+)
 from torch import nn
 from torch.nn import functional as F
 
+from codaar_core.testing.ranks import SingleProcess
 from wrong.register import breaks
 
 
@@ -94,8 +104,8 @@ class IgnoresMask(GoodHead):
 class LossIgnoresMask(GoodLoss):
     """Padding counts."""
 
-    def term(self, item):
-        return super().term(item._replace(mask=None))
+    def term(self, item, ranks):
+        return super().term(item._replace(mask=None), ranks)
 
 
 @breaks("encoder", "masked-steps", "change seen")
@@ -154,6 +164,51 @@ class CountsAlways(GoodEncoder):
     def forward(self, features):
         self.seen.add_(1)
         return super().forward(features)
+
+
+@breaks("encoder", "training-on-ranks", "with the clips on two ranks, semantic differs from a single process")
+class CentresOwnClips(GoodCentredEncoder):
+    """Statistics of its own clips."""
+
+    def join(self, ranks):
+        return None
+
+
+@breaks("decoder", "training-on-ranks", "with the clips on two ranks, reconstruction differs")
+class NormalisesOwnClips(GoodDecoder):
+    """Batch normalisation of torch."""
+
+    def __init__(self, config, context):
+        super().__init__(config, context)
+        self.norm = nn.BatchNorm1d(context.output.width)
+
+    def forward(self, encoded, quantized):
+        return self.norm(super().forward(encoded, quantized).movedim(-1, 1)).movedim(1, -1)
+
+
+@breaks("quantizer", "training-on-ranks", "the gradient of words differs")
+class TrainsOnOneRank(GoodTrainedQuantizer):
+    """Scales the gradient of its codewords by the number of clips."""
+
+    def lookup(self, modality, indices):
+        found = super().lookup(modality, indices)
+        return found._replace(own=found.own + (found.own - found.own.detach()) * len(indices))
+
+
+@breaks("loss", "training-on-ranks", "with the clips on two ranks, north, east, south differs")
+class SumsClips(GoodLoss):
+    """The more clips a rank has, the more they weigh."""
+
+    def forward(self, view):
+        return {name: term * len(view.inputs[name].values) for name, term in super().forward(view).items()}
+
+
+@breaks("loss", "training-on-ranks", "differs from a single process")
+class CountsOwnSteps(GoodLoss):
+    """The fewer real steps a rank has, the more they weigh."""
+
+    def term(self, item, ranks):
+        return super().term(item, SingleProcess())
 
 
 @breaks("quantizer", "autocast", "are the same under autocast to bfloat16")
@@ -221,8 +276,8 @@ class SharedTensor(GoodHead):
 class DrawsAlone(GoodLoss):
     """Uses the global generator."""
 
-    def term(self, item):
-        return super().term(item) * torch.rand(())
+    def term(self, item, ranks):
+        return super().term(item, ranks) * torch.rand(())
 
 
 @breaks("loss", "gradients", "no gradient reaches extra")

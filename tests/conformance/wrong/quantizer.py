@@ -158,7 +158,7 @@ class PaddingAttracts(GoodQuantizer):
         super().update(targets, {m: codes._replace(mask=None) for m, codes in assigned.items()}, ranks)
 
 
-@breaks("quantizer", "two-ranks", "is not that of a single rank")
+@breaks("quantizer", "update-on-ranks", "is not that of a single rank")
 class KnowsNoRanks(GoodQuantizer):
     """Each rank goes its own way."""
 

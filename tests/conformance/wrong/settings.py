@@ -84,5 +84,5 @@ class IdleSetting(GoodLoss):
         shifted: bool = setting(False, "add the shift")
         shift: float = setting(1.0, "used where shifted")
 
-    def term(self, item):
-        return super().term(item) + self.config.shifted * self.config.shift
+    def term(self, item, ranks):
+        return super().term(item, ranks) + self.config.shifted * self.config.shift
