@@ -17,7 +17,7 @@ from typing import NamedTuple
 FOLDER = Path(__file__).with_name("pictures")
 WIDTH = 400  # narrow enough to be read on a telephone without scaling
 LANES = {"text": 72, "audio": 200, "video": 328}  # centres
-BAND, GAP, BOOK = 50, 24, 62
+BAND, GAP, BOOK = 46, 20, 45
 ROWS, SELECTED = 5, 2  # of the codebooks that are drawn
 
 STYLE = """
@@ -56,7 +56,7 @@ BANDS = (
     Band("decode", "row and private features → reconstruction"),
     Band("losses", "of each modality, and between modalities (CPC, CMCM)", "one"),
     Band("backward", "clip the gradients; one optimizer step", "nothing"),
-    Band("mix (DTA)", "targets: each z and a share of the others, step by step", "crossing"),
+    Band("mix (DTA)", "targets: z with a share of the others, step by step", "crossing"),
     Band("update", "codewords become moving means of their targets"),
     Band("adjust (CSA)", "the codewords of each row move together", "codebooks"),
     Band("reset", "long unused rows become copies of rows in use", "nothing"),
@@ -77,10 +77,10 @@ def step() -> str:
     for band in BANDS:
         parts += box(band, top)
         top += BAND
-        height = {"codebooks": GAP + BOOK + GAP, "nothing": GAP + 12, "crossing": 2 * GAP}.get(band.below, GAP)
+        height = {"codebooks": GAP + BOOK + GAP, "nothing": GAP + 14, "crossing": 2 * GAP}.get(band.below, GAP)
         parts += between(band.below, top, height)
         if band.name == "backward":
-            parts.append(f'<text class="small" x="{WIDTH / 2}" y="{top + 22}" text-anchor="middle">{UPDATE}</text>')
+            parts.append(f'<text class="small" x="{WIDTH / 2}" y="{top + 21}" text-anchor="middle">{UPDATE}</text>')
         top += height
     height = round(top - GAP)
     return (
@@ -93,8 +93,8 @@ def step() -> str:
 def box(band: Band, top: float) -> Iterator[str]:
     """A box with its name and what happens in it."""
     yield f'<rect class="band" x="10" y="{top}" width="{WIDTH - 20}" height="{BAND}" rx="8"/>'
-    yield f'<text class="name" x="22" y="{top + 20}">{band.name}</text>'
-    yield f'<text x="22" y="{top + 39}">{band.about}</text>'
+    yield f'<text class="name" x="22" y="{top + 19}">{band.name}</text>'
+    yield f'<text x="22" y="{top + 37}">{band.about}</text>'
 
 
 def between(below: str, top: float, height: float) -> Iterator[str]:

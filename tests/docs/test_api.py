@@ -62,7 +62,7 @@ def marked(path: Path):
     return pytest.param(path, id=name, marks=[pytest.mark.slow] * (name in SLOW))
 
 
-@pytest.mark.parametrize("path", map(marked, EXAMPLES))
+@pytest.mark.parametrize("path", [marked(path) for path in EXAMPLES])
 def test_examples_run(path, folder):
     runpy.run_path(str(path))
 
