@@ -1,4 +1,4 @@
-"""A trained model for use outside of a run."""
+"""Trained models outside a run: opening run directories, and making one from weights trained elsewhere."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from codaar_core.engine.assembly.model import Model
 from codaar_core.engine.record.checkpoint import (
     best_checkpoint,
     load_model,
+    load_weights,
     newest_checkpoint,
     save_checkpoint,
-    take_weights,
 )
 from codaar_core.engine.record.run_directory import RunDirectory
 from codaar_core.recipe import Plan, load
@@ -35,10 +35,16 @@ class TrainedModel:
 
     @torch.no_grad()
     def encode(self, features: Mapping[str, Tensor | Features]) -> dict[str, Quantized]:
-        """Give the codes of any non-empty subset of the modalities; each tensor is (B, T, *shape).
+        """Encode features into codes; each modality is encoded independently of the others.
+
+        Args:
+            features: Features (B, T, *shape) of any non-empty subset of the modalities; pass ``Features`` for a mask.
+
+        Returns:
+            The codes by modality.
 
         Raises:
-            CodaarError: A modality is unknown.
+            CodaarError: No features are given, or the model lacks a modality.
         """
         unknown = sorted(set(features) - set(self.model.modalities))
         if unknown or not features:
@@ -52,14 +58,14 @@ class TrainedModel:
 
 
 def open_model(run_directory: Path | str, best: bool = False) -> TrainedModel:
-    """Load the model of a run directory from its newest checkpoint.
+    """Load the model of a run from its newest checkpoint.
 
     Args:
-        run_directory: What a run has left.
-        best: Load the checkpoint that ``run.best`` kept instead.
+        run_directory: The run directory.
+        best: Load the checkpoint with the lowest metric ``run.best`` instead.
 
     Raises:
-        CodaarError: No run directory, no such checkpoint, or a plug-in of the run is not installed.
+        CodaarError: The run directory or checkpoint does not exist, or a plug-in of the run is not installed.
     """
     directory = RunDirectory(Path(run_directory))
     directory.status()
@@ -71,7 +77,9 @@ def open_model(run_directory: Path | str, best: bool = False) -> TrainedModel:
 def _best(directory: RunDirectory) -> Path:
     found = best_checkpoint(directory.checkpoints)
     if found is None:
-        raise CodaarError(f"{directory.path} kept no best checkpoint", 'run it with run.best, e.g. run.best = "total"')
+        raise CodaarError(
+            f"{directory.path} has no best checkpoint", 'set run.best before the run, e.g. run.best = "total"'
+        )
     return found
 
 
@@ -83,15 +91,20 @@ def adopt_model(
     origin: str,
     **details: Any,
 ) -> Path:
-    """Write a run directory around weights that were trained elsewhere, for ``open_model`` and ``run(resume=...)``.
+    """Make a run directory from weights trained elsewhere, for ``open_model`` and ``run(resume=...)``.
 
-    Its recipe has no epochs left, so that a resumed run goes straight to evaluation.
+    Its recipe has ``run.epochs = 0``, so that a resumed run only evaluates.
 
     Args:
         run_directory: A new folder.
-        recipe: What the weights were trained by, with ``overrides``.
-        weights: Every tensor of the assembled model, by name.
-        origin: Where the weights come from; stands in status.json, with ``details``.
+        recipe: The recipe that describes the trained model.
+        overrides: ``path=value``, as ``-o`` takes them.
+        weights: Every tensor of the assembled model's state dict.
+        origin: Where the weights come from; recorded in status.json.
+        **details: Further entries of status.json.
+
+    Returns:
+        The run directory.
 
     Raises:
         CodaarError: The folder exists, the recipe is wrong, or the weights belong to another model.
@@ -99,7 +112,7 @@ def adopt_model(
     directory = RunDirectory(Path(run_directory))
     plan = load(recipe, [*overrides, "run.epochs=0"])
     model = _build(plan)
-    take_weights(model, weights, origin)
+    load_weights(model, weights, origin)
     try:
         directory.path.mkdir(parents=True)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""A run, from a checked plan to the results and the report."""
+"""A run: pretraining, transfer evaluation, results and report of a checked plan."""
 
 from __future__ import annotations
 
@@ -69,7 +69,16 @@ def run(
 
 
 def run_worker_rank(plan: Plan, ranks: DistributedRanks, resume: str | None) -> Path:
-    """Compute as one of the ranks 1, 2, ...: rank zero writes and reports. Returns the run directory."""
+    """Run as one of the ranks 1, 2, ...; only rank zero writes files and reports.
+
+    Args:
+        plan: The plan, the same on all ranks.
+        ranks: The ranks of the run.
+        resume: As in ``run``.
+
+    Returns:
+        The run directory.
+    """
     runtime = make_runtime(plan.device, ranks)
     data = build_data(plan)
     model = build_model(plan, dict(data.spaces)).to(runtime.device, runtime.dtype)
@@ -96,22 +105,22 @@ def _run_first_rank(
     runtime = make_runtime(plan.device, ranks)
     data = build_data(plan)
     with download_hint(data.card):
-        made_of = lock(plan, data, runtime)
+        current_lock = lock(plan, data, runtime)
     if locked is not None:
-        refuse_mismatch(made_of, locked)
+        refuse_mismatch(current_lock, locked)
     model = build_model(plan, dict(data.spaces)).to(runtime.device, runtime.dtype)
     benchmarks = build_benchmarks(plan, data, model.quantizer)
     directory = _directory(plan, resume)
     hook = _hooks(plan, observers).hook
-    with directory.claimed(), Interruption() as interruption, _recorded(directory, hook):
+    with directory.exclusive(), Interruption() as interruption, _recorded(directory, hook):
         session = Session(plan, model, runtime, directory, hook, interruption)
-        directory.write_toml("lock.toml", made_of)
+        directory.write_toml("lock.toml", current_lock)
         _run_phases(session, data, benchmarks, resume is not None, write_report)
     return directory.path
 
 
 def _restored_optimizer(session: Session, resumed: bool) -> tuple[torch.optim.Optimizer, int]:
-    """The optimizer and the number of steps done; a resumed run takes both from its newest checkpoint."""
+    """Return the optimizer and the number of steps done; a resumed run loads its newest checkpoint."""
     optimizer = make_optimizer(session.model, session.plan.optimizer)
     if not resumed:
         return optimizer, 0
@@ -156,14 +165,18 @@ def _run_phases(
 
 
 class Clock:
-    """Seconds by phase."""
+    """Measures the wall time of each phase.
+
+    Attributes:
+        laps: Seconds by phase.
+    """
 
     def __init__(self) -> None:
         self.laps: dict[str, float] = {}
         self._last = time.perf_counter()
 
     def lap(self, phase: str) -> None:
-        """Note the seconds since the last lap."""
+        """Record the seconds since the last lap as the time of ``phase``."""
         now = time.perf_counter()
         self.laps[phase], self._last = now - self._last, now
 
@@ -180,20 +193,20 @@ def _directory(plan: Plan, resume: str | None) -> RunDirectory:
 
 
 def _hooks(plan: Plan, observers: Sequence[object]) -> pluggy.PluginManager:
-    """Register the observers, the hook components that the recipe switches on, and the journal."""
+    """Register the observers, the hook components enabled in the recipe, and the journal."""
     manager = pluggy.PluginManager(PROJECT)
     manager.add_hookspecs(Specification)
     for observer in observers:
         manager.register(observer)
     for block in plan.hooks:
         manager.register(build_component(plan, block, None), name=block.path)
-    manager.register(Journal())  # pluggy calls what is registered last first: values are on disk before others see them
+    manager.register(Journal())  # called first, as pluggy calls the last registered first: others find values on disk
     manager.check_pending()
     return manager
 
 
 def _no_hooks() -> pluggy.HookRelay:
-    """Hooks of the ranks that report nothing."""
+    """Return hooks without implementations, for the ranks that do not report."""
     manager = pluggy.PluginManager(PROJECT)
     manager.add_hookspecs(Specification)
     return manager.hook

@@ -1,4 +1,4 @@
-"""``codaar validate --deep``: build everything and take one step on synthetic data, block by block."""
+"""``codaar validate --deep``: builds all components and runs one training step on synthetic data."""
 
 from __future__ import annotations
 
@@ -17,11 +17,14 @@ CLIPS = 4
 
 
 def run_synthetic_step(plan: Plan) -> None:
-    """Try every block that is on; no file of data is opened, nothing is written.
+    """Build and run every enabled component once; no data file is opened and nothing is written.
+
+    Args:
+        plan: A checked plan.
 
     Raises:
-        RecipeError: The first block that fails.
-        CodaarError: The device of the recipe does not exist here.
+        RecipeError: A component failed; points to its line of the recipe.
+        CodaarError: This machine does not have the device of the recipe.
     """
     runtime = make_runtime(plan.device)
     data = build_data(plan)
@@ -32,13 +35,13 @@ def run_synthetic_step(plan: Plan) -> None:
 
     with errors_at(plan, plan.data):
         batch = runtime.to_device(data.synthetic(CLIPS, plan.run.seed)[range(CLIPS)], model.modalities)
-    encoded = {m: _encoded(plan, model, m, batch.inputs[m]) for m in model.modalities}
+    encoded = {m: _encode(plan, model, m, batch.inputs[m]) for m in model.modalities}
     with errors_at(plan, plan.quantizer):
         quantized = model.quantizer.quantize(encoded)
         codes = model.quantizer.decodable(quantized)
-    decoded = {m: _decoded(plan, model, m, batch.inputs[m], encoded[m], codes[m]) for m in model.decoders}
+    decoded = {m: _decode(plan, model, m, batch.inputs[m], encoded[m], codes[m]) for m in model.decoders}
     generator = generator_of(plan.run.seed, "trial")
-    _try_losses(plan, model, StepView(batch.inputs, encoded, quantized, decoded, 0, 0, generator))
+    _run_losses(plan, model, StepView(batch.inputs, encoded, quantized, decoded, 0, 0, generator))
 
     with errors_at(plan, plan.quantizer):
         update_codebooks(model.quantizer, (), encoded, quantized, generator, runtime.ranks)
@@ -49,33 +52,33 @@ def run_synthetic_step(plan: Plan) -> None:
         head = build_head(plan, bench, benchmarks[bench.name], model.quantizer, seed=0)
         with errors_at(plan, bench.head):
             head.to(runtime.device, runtime.dtype)
-            given = _given(benchmarks[bench.name], runtime)
+            given = _random_given(benchmarks[bench.name], runtime)
             for m, record in quantized.items():
                 head.predict(head(model.quantizer.lookup(m, record.indices), *given))
 
 
-def _encoded(plan: Plan, model: Model, modality: str, features: Features) -> Encoded:
+def _encode(plan: Plan, model: Model, modality: str, features: Features) -> Encoded:
     with errors_at(plan, plan.encoders[modality]):
         encoded = model.encoder(modality)(features)
-        _expect("semantic", encoded.semantic, (*features.values.shape[:2], model.quantizer.latent.width))
+        _require_shape("semantic", encoded.semantic, (*features.values.shape[:2], model.quantizer.latent.width))
         return encoded
 
 
-def _decoded(plan: Plan, model: Model, modality: str, features: Features, encoded: Encoded, codes: Quantized) -> Tensor:
+def _decode(plan: Plan, model: Model, modality: str, features: Features, encoded: Encoded, codes: Quantized) -> Tensor:
     with errors_at(plan, plan.decoders[modality]):
         decoded = model.decoders[modality](encoded, codes)
-        wanted = features.values if encoded.target is None else encoded.target
-        _expect("the reconstruction", decoded, tuple(wanted.shape))
+        target = features.values if encoded.target is None else encoded.target
+        _require_shape("the reconstruction", decoded, tuple(target.shape))
         return decoded
 
 
-def _given(benchmark: Benchmark, runtime: Runtime) -> tuple[Tensor, ...]:
-    """Random numbers in the place of what the benchmark gives to heads."""
+def _random_given(benchmark: Benchmark, runtime: Runtime) -> tuple[Tensor, ...]:
+    """Return a random additional input of heads; empty if the benchmark has none."""
     space = benchmark.given
     return () if space is None else (torch.randn(CLIPS, *space.shape, device=runtime.device, dtype=runtime.dtype),)
 
 
-def _try_losses(plan: Plan, model: Model, view: StepView) -> None:
+def _run_losses(plan: Plan, model: Model, view: StepView) -> None:
     for name, loss in model.named_losses().items():
         with errors_at(plan, plan.losses[name].block):
             loss.inner_step(view)
@@ -86,6 +89,6 @@ def _try_losses(plan: Plan, model: Model, view: StepView) -> None:
                 total.backward(retain_graph=True)
 
 
-def _expect(name: str, tensor: Tensor, shape: tuple[int, ...]) -> None:
+def _require_shape(name: str, tensor: Tensor, shape: tuple[int, ...]) -> None:
     if tuple(tensor.shape) != shape:
         raise ComponentError(f"{name} has the shape {tuple(tensor.shape)}, expected {shape}")

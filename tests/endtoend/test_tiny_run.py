@@ -279,7 +279,7 @@ class Meddles:
     @hook
     def codaar_step_end(self, step):
         if step == 4:
-            with pytest.raises(CodaarError, match=f"process {os.getpid()} is at work in ") as end:
+            with pytest.raises(CodaarError, match=f"process {os.getpid()} is using ") as end:
                 codaar_core.run(self.recipe, overrides=self.overrides, resume="auto")
             self.said = end.value.help
 

@@ -1,3 +1,5 @@
+"""Lock files: comparison, reading, and the git commit recorded in them."""
+
 from __future__ import annotations
 
 import subprocess
@@ -90,7 +92,7 @@ def test_drift_lists_everything_and_has_its_own_exit_code(tmp_path):
         f"2 things differ from {tmp_path / 'lock.toml'}; nothing was run\n"
         "   |  packages.torch: 2.13.0 -> 2.14.0\n"
         "   |  data.origin: made -> found\n"
-        "   = help: install what the lock names, or run without --locked"
+        "   = help: install the versions that the lock states, or run without --locked"
     )
 
 

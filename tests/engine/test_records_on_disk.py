@@ -1,4 +1,4 @@
-"""Run directory, checkpoints and signals: nothing half-written, nothing lost."""
+"""Run directory, checkpoints and signals: files are written atomically, and an interruption loses no state."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_a_damaged_checkpoint_is_named(tmp_path, file, damage):
     damage(path / file)
     with pytest.raises(CodaarError, match=f"{file} cannot be read") as end:
         load_training(path, model, optimizer)
-    assert end.value.help == f"remove {path} to go on from the checkpoint before it"
+    assert end.value.help == f"remove {path} to resume from the previous checkpoint"
 
 
 def test_a_checkpoint_of_a_newer_core_is_refused(tmp_path):

@@ -1,1 +1,1 @@
-"""What a run leaves on disk: directory, checkpoints, journal, lock; and how a run is resumed."""
+"""The files of a run: run directory, checkpoints, journal and lock; and resuming a run."""

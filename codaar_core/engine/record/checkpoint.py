@@ -1,4 +1,4 @@
-"""Checkpoints: weights and optimizer as safetensors, the rest as JSON. Nothing in them can run code."""
+"""Checkpoints: tensors as safetensors and the rest as JSON, so that loading one executes no code."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from codaar_core.engine.assembly.model import Model
 from codaar_core.features.files import writing, written_aside
 
 FORMAT = 2
-EXTRA_STATE = "besides/"
+EXTRA_STATE = "besides/"  # prefix of tensors that belong neither to the model nor to an optimizer
 
 
 class Best(NamedTuple):
-    """What is lowest so far, of the values of an epoch."""
+    """The lowest value of an epoch metric so far."""
 
     name: str
     value: float
@@ -37,16 +37,24 @@ def save_checkpoint(
     extra_state: Mapping[str, Tensor] = MappingProxyType({}),
     keep: int = 2,
 ) -> Path:
-    """Write ``step-N``, and remove all but the newest ``keep``.
+    """Write the checkpoint ``step-N`` and remove all but the newest ``keep``.
 
-    No state of a random generator is kept: every draw of a step follows from the seed and the step's number. For the
-    same reason a ``step-N`` that is there already is this very state, and stays: to replace it would be to risk it.
+    States of random generators are not saved: the random draws of a step depend only on the seed and the step number.
+    For the same reason an existing ``step-N`` contains this state already, and is left in place.
 
     Args:
-        extra_state: What else of the training is to be kept.
+        folder: Folder of the checkpoints.
+        step: Number of steps done.
+        model: The model.
+        optimizer: Its optimizer; those of losses are saved too.
+        extra_state: Further tensors to save.
+        keep: Number of checkpoints to keep.
+
+    Returns:
+        The folder of the checkpoint.
 
     Raises:
-        CodaarError: The disk is full or not writable; earlier checkpoints stay.
+        CodaarError: The disk is full or not writable; earlier checkpoints remain.
     """
     final = folder / f"step-{step}"
     if final not in complete_checkpoints(folder):
@@ -64,16 +72,24 @@ def save_if_best(
     optimizer: torch.optim.Optimizer,
     extra_state: Mapping[str, Tensor],
 ) -> None:
-    """Write ``best-N`` if the value is lower than that of the best so far, which is then removed.
+    """Write the checkpoint ``best-N`` and remove the previous one, if the metric is lower than there.
 
-    A best by another value is no match: the recipe names another one since.
+    A previous one that was selected by another metric is always replaced: the recipe has been changed since.
+
+    Args:
+        folder: Folder of the checkpoints.
+        step: Number of steps done.
+        now: The metric and its current value.
+        model: The model.
+        optimizer: Its optimizer; those of losses are saved too.
+        extra_state: Further tensors to save.
 
     Raises:
-        CodaarError: The disk is full or not writable; the best so far stays.
+        CodaarError: The disk is full or not writable; the previous one remains.
     """
     best = best_checkpoint(folder)
-    before = None if best is None else _state(best)
-    if before is not None and before["of"] == now.name and now.value >= before["value"]:
+    previous = None if best is None else _read_state(best)
+    if previous is not None and previous["of"] == now.name and now.value >= previous["value"]:
         return
     _write(folder / f"best-{step}", {"step": step, "of": now.name, "value": now.value}, model, optimizer, extra_state)
     if best is not None:
@@ -81,16 +97,16 @@ def save_if_best(
 
 
 def best_checkpoint(folder: Path) -> Path | None:
-    """The best so far; a save that was cut off may have left the one before it beside it."""
+    """Return the newest ``best-N``, or None; an interrupted save may have left an older one in place."""
     found = [path for path in folder.glob("best-*") if (path / "state.json").is_file()]
-    return max(found, key=lambda path: _state(path)["step"], default=None)
+    return max(found, key=lambda path: _read_state(path)["step"], default=None)
 
 
-def _state(path: Path) -> dict[str, Any]:
-    """Step and value of a checkpoint.
+def _read_state(path: Path) -> dict[str, Any]:
+    """Read state.json of a checkpoint: its step and, for ``best-N``, the metric and its value.
 
     Raises:
-        CodaarError: The file is damaged, or of a newer codaar-core.
+        CodaarError: The file is damaged, or was written by a newer codaar-core.
     """
     file = path / "state.json"
     try:
@@ -106,7 +122,7 @@ def _state(path: Path) -> dict[str, Any]:
 
 
 def _damaged(file: Path, error: Exception) -> CodaarError:
-    help = f"remove {file.parent} to go on from the checkpoint before it"
+    help = f"remove {file.parent} to resume from the previous checkpoint"
     return CodaarError(f"{file} cannot be read: {error}", help)
 
 
@@ -117,11 +133,11 @@ def _write(
     optimizer: torch.optim.Optimizer,
     extra_state: Mapping[str, Tensor],
 ) -> None:
-    """Write a checkpoint beside its final place, flush it and rename it."""
+    """Write a checkpoint to a temporary folder, flush it to disk and rename it; remove what interrupted saves left."""
     with writing(final.parent):
         final.parent.mkdir(parents=True, exist_ok=True)
-    for cut_off in final.parent.glob(".*.partial"):
-        shutil.rmtree(cut_off, ignore_errors=True)
+    for partial in final.parent.glob(".*.partial"):
+        shutil.rmtree(partial, ignore_errors=True)
     with written_aside(final, "make room and resume the run") as aside:
         aside.mkdir()
         _save(_contiguous(model.state_dict()), aside / "model.safetensors")
@@ -132,36 +148,36 @@ def _write(
 def _save(tensors: Mapping[str, Tensor], path: Path) -> None:
     try:
         save_file(dict(tensors), path)
-    except SafetensorError as error:  # how safetensors reports a full disk
+    except SafetensorError as error:  # safetensors reports a full disk this way
         raise OSError(str(error)) from error
 
 
 def complete_checkpoints(folder: Path) -> list[Path]:
-    """The checkpoints in ``folder``, oldest first."""
+    """Return the complete ``step-N`` checkpoints in ``folder``, oldest first."""
     found = [path for path in folder.glob("step-*") if (path / "state.json").is_file()]
     return sorted(found, key=lambda path: int(path.name.removeprefix("step-")))
 
 
 def newest_checkpoint(folder: Path) -> Path:
-    """The last complete checkpoint.
+    """Return the newest complete ``step-N`` checkpoint.
 
     Raises:
         CodaarError: There is none.
     """
     found = complete_checkpoints(folder)
     if not found:
-        raise CodaarError(f"no checkpoint in {folder}", "start the run anew, without --resume")
+        raise CodaarError(f"no checkpoint in {folder}", "start a new run, without --resume")
     return found[-1]
 
 
 def load_model(path: Path, model: Model) -> None:
-    """Load weights and codebooks.
+    """Load weights and codebooks of the checkpoint ``path``.
 
     Raises:
         CodaarError: The file is damaged or belongs to another model.
     """
     file = path / "model.safetensors"
-    take_weights(model, _tensors(file), str(file))
+    load_weights(model, _tensors(file), str(file))
 
 
 def _tensors(file: Path) -> dict[str, Tensor]:
@@ -171,11 +187,16 @@ def _tensors(file: Path) -> dict[str, Tensor]:
         raise _damaged(file, error) from error
 
 
-def take_weights(model: Model, weights: Mapping[str, Tensor], source: str) -> None:
-    """Load weights and codebooks that were read from ``source``.
+def load_weights(model: Model, weights: Mapping[str, Tensor], source: str) -> None:
+    """Copy weights and codebooks into the model.
+
+    Args:
+        model: The model.
+        weights: Every tensor of its state dict.
+        source: Where the weights were read from, for the error message.
 
     Raises:
-        CodaarError: They belong to another model.
+        CodaarError: The weights belong to another model.
     """
     try:
         model.load_state_dict(weights)
@@ -185,12 +206,15 @@ def take_weights(model: Model, weights: Mapping[str, Tensor], source: str) -> No
 
 
 def load_training(path: Path, model: Model, optimizer: torch.optim.Optimizer) -> tuple[int, dict[str, Tensor]]:
-    """Load model and optimizers; gives the number of steps already done, and what else was kept.
+    """Load the model and all optimizers from the checkpoint ``path``.
+
+    Returns:
+        The number of steps done, and the ``extra_state`` that was saved.
 
     Raises:
-        CodaarError: A file is damaged, of a newer codaar-core, or belongs to another model.
+        CodaarError: A file is damaged, was written by a newer codaar-core, or belongs to another model.
     """
-    step = int(_state(path)["step"])
+    step = int(_read_state(path)["step"])
     load_model(path, model)
     tensors = _tensors(path / "train.safetensors")
     for prefix, each in _optimizers(model, optimizer):
@@ -203,9 +227,9 @@ def load_training(path: Path, model: Model, optimizer: torch.optim.Optimizer) ->
 def _optimizers(model: Model, optimizer: torch.optim.Optimizer) -> Iterator[tuple[str, torch.optim.Optimizer]]:
     yield "model/", optimizer
     for name, loss in model.losses.items():
-        own = cast(Loss, loss).optimizer
-        if own is not None:
-            yield f"{name}/", own
+        loss_optimizer = cast(Loss, loss).optimizer
+        if loss_optimizer is not None:
+            yield f"{name}/", loss_optimizer
 
 
 def _training_tensors(
@@ -228,5 +252,5 @@ def _nested(flat: Mapping[str, Tensor]) -> dict[int, dict[str, Tensor]]:
 
 
 def _contiguous(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Safetensors stores plain row-major tensors only."""
+    """Detach tensors and make them contiguous, as safetensors requires."""
     return {name: tensor.detach().contiguous() for name, tensor in tensors.items()}

@@ -1,4 +1,4 @@
-"""The git commit that a file belongs to."""
+"""Reads the git commit of the checkout that contains a file."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def commit_of(path: Path) -> dict[str, str | bool]:
-    """``commit`` and ``dirty`` (whether the working tree differs) of the checkout around a file; empty without one."""
+    """Return ``commit`` and ``dirty`` (uncommitted changes exist) of a file's checkout; empty if it is in none."""
     try:
         commit = _git(path.parent, "rev-parse", "HEAD")
         return {"commit": commit, "dirty": bool(_git(path.parent, "status", "--porcelain"))}

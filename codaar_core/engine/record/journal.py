@@ -1,4 +1,4 @@
-"""The journal of a run: events.jsonl (one line a logged step) and metrics.csv (one line an epoch)."""
+"""The journal of a run: events.jsonl (one line per logged step) and metrics.csv (one row per epoch)."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ EPOCHS = "metrics.csv"
 
 
 class Journal:
-    """Logger of every run: a hook implementation like those of plug-ins."""
+    """Writes the journal; registered in every run, and a hook implementation like those of plug-ins."""
 
     directory: RunDirectory
 
     @hook
     def codaar_run_start(self, directory: Path, step: int) -> None:
-        """Drop what was logged after the checkpoint that the run is resumed from."""
+        """Remove entries later than the checkpoint that the run is resumed from."""
         self.directory = RunDirectory(directory)
         self.path = directory / EVENTS
         kept = [event for event in read_events(self.directory) if event["step"] <= step]
@@ -33,14 +33,14 @@ class Journal:
 
     @hook
     def codaar_step_logged(self, epoch: int, step: int, values: Mapping[str, float]) -> None:
-        """Append one event."""
+        """Append one line to events.jsonl and update status.json."""
         with writing(self.path), self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"step": step, "epoch": epoch + 1, **values}) + "\n")
         self.directory.set_status("running", phase="pretrain", step=step, epoch=epoch + 1)
 
     @hook
     def codaar_epoch_end(self, epoch: int, step: int, values: Mapping[str, float]) -> None:
-        """Rewrite the table with one more row."""
+        """Rewrite metrics.csv with one more row."""
         self.rows.append({"epoch": epoch + 1, "step": step, **values})
         out = io.StringIO()
         writer = csv.DictWriter(out, fieldnames=list(self.rows[-1]), extrasaction="ignore", lineterminator="\n")
@@ -50,7 +50,7 @@ class Journal:
 
 
 def read_events(directory: RunDirectory) -> list[dict[str, Any]]:
-    """All complete events of a run; a line cut off by a kill is left out."""
+    """Read events.jsonl; a last line cut off by a kill is left out."""
     try:
         lines = (directory.path / EVENTS).read_text("utf-8").splitlines()
     except FileNotFoundError:
@@ -59,6 +59,6 @@ def read_events(directory: RunDirectory) -> list[dict[str, Any]]:
 
 
 def read_epochs(directory: RunDirectory) -> list[dict[str, str]]:
-    """The rows of metrics.csv, one an epoch."""
+    """Read the rows of metrics.csv."""
     path = directory.path / EPOCHS
     return list(csv.DictReader(io.StringIO(path.read_text("utf-8")))) if path.exists() else []

@@ -1,4 +1,4 @@
-"""lock.toml: exactly what a run was made of."""
+"""lock.toml: the versions, files and data that determine the results of a run."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from codaar_core.engine.record.git_commit import commit_of
 from codaar_core.recipe.plan import Plan
 
 FORMAT = 1
-WHERE = "run.directory"  # changes nothing but the place of the files
+LOCATION = "run.directory"  # not locked: it changes only where files are written
 
 
 def lock(plan: Plan, data: DataSource, runtime: Runtime) -> dict[str, Any]:
-    """Versions of packages, hashes of recipe files and component sources, origin of the data, the machine."""
+    """Return the lock: package versions, hashes of recipe files and component sources, origin of the data, machine."""
     return {
         "format": FORMAT,
         "command": command(plan),
@@ -31,7 +31,7 @@ def lock(plan: Plan, data: DataSource, runtime: Runtime) -> dict[str, Any]:
         "git": commit_of(plan.source),
         "packages": versions(plan),
         "recipe": {
-            "files": {_beside(file, plan.source): _sha256(it.encode()) for file, it in plan.recipe.files.items()},
+            "files": {_relative(file, plan.source): _sha256(text.encode()) for file, text in plan.recipe.files.items()},
             "overrides": _overrides(plan),
         },
         "components": {
@@ -54,25 +54,25 @@ def lock(plan: Plan, data: DataSource, runtime: Runtime) -> dict[str, Any]:
 
 
 def command(plan: Plan) -> str:
-    """What to type to run this plan once more."""
+    """Return the shell command that runs this plan."""
     overrides = [word for override in plan.overrides for word in ("-o", override)]
     return shlex.join(["codaar-run", str(plan.source), *overrides])
 
 
 def versions(plan: Plan) -> dict[str, str]:
-    """Versions of core, torch and the distributions of all used components."""
-    named = {block.entry.distribution: block.entry.version for block in plan.blocks()}
-    return {"codaar-core": metadata.version("codaar-core"), "torch": torch.__version__, **dict(sorted(named.items()))}
+    """Return the versions of codaar-core, torch and the distributions of all used components, by name."""
+    plugins = {block.entry.distribution: block.entry.version for block in plan.blocks()}
+    return {"codaar-core": metadata.version("codaar-core"), "torch": torch.__version__, **dict(sorted(plugins.items()))}
 
 
 def _overrides(plan: Plan) -> dict[str, str]:
-    """What the command line set, by path; the last of several wins."""
+    """Return the values of ``-o`` by path; of several for one path the last counts."""
     pairs = [override.partition("=") for override in plan.overrides]
-    return {path.strip(): value.strip() for path, _, value in pairs if path.strip() != WHERE}
+    return {path.strip(): value.strip() for path, _, value in pairs if path.strip() != LOCATION}
 
 
-def _beside(path: Path, recipe: Path) -> str:
-    """A path relative to the recipe: the same wherever the checkout lies."""
+def _relative(path: Path, recipe: Path) -> str:
+    """Return ``path`` relative to the recipe's folder, so that it does not depend on where the checkout is."""
     return Path(os.path.relpath(path, recipe.parent)).as_posix()
 
 

@@ -1,4 +1,4 @@
-"""``--locked``: a run that must be made of the same things as an earlier one."""
+"""``--locked``: a run must match the lock of an earlier one."""
 
 from __future__ import annotations
 
@@ -13,11 +13,15 @@ from codaar_core.engine.record.lock import FORMAT
 from codaar_core.engine.record.settings_paths import flattened
 
 COMPARED = ("packages.", "recipe.", "components.", "data.")
-"""Parts of a lock that shape the numbers. Python, machine and commit are there to be read."""
+"""Parts of a lock that determine the results. Python, machine and commit are recorded but not compared."""
 
 
 class LockMismatch(CodaarError):
-    """Something is not what the lock says; carries every difference."""
+    """The run does not match the lock.
+
+    Attributes:
+        differences: One line per difference.
+    """
 
     exit_code = 3
     code = "drift"
@@ -25,38 +29,39 @@ class LockMismatch(CodaarError):
     def __init__(self, differences: list[str], file: Path) -> None:
         count = f"{len(differences)} thing{'s differ' if len(differences) > 1 else ' differs'}"
         super().__init__(
-            f"{count} from {file}; nothing was run", "install what the lock names, or run without --locked"
+            f"{count} from {file}; nothing was run",
+            "install the versions that the lock states, or run without --locked",
         )
         self.differences = differences
 
     def __str__(self) -> str:
-        listed = "".join(f"\n   |  {each}" for each in self.differences)
-        return f"{self.message}{listed}\n   = help: {self.help}"
+        lines = "".join(f"\n   |  {each}" for each in self.differences)
+        return f"{self.message}{lines}\n   = help: {self.help}"
 
 
 def read_lock(path: Path | str) -> dict[str, Any]:
-    """Read a lock file, or that of a run directory.
+    """Read a lock file; ``path`` is the file or a run directory that contains it.
 
     Raises:
-        CodaarError: There is none, or it has another format.
+        CodaarError: The file is missing or damaged, or has another format.
     """
     file = _lock_file(Path(path))
     try:
         lock = tomli.loads(file.read_text("utf-8"))
     except (OSError, ValueError) as error:
-        advice = "give a lock file or a folder like runs/NAME/STAMP"
-        raise CodaarError(f"{file} cannot be read: {error}", advice) from error
+        help = "give a lock file or a folder like runs/NAME/STAMP"
+        raise CodaarError(f"{file} cannot be read: {error}", help) from error
     if lock.get("format") != FORMAT:
         raise CodaarError(f"{file} has lock format {lock.get('format')!r}, this codaar-core reads format {FORMAT}")
     return lock
 
 
 def refuse_mismatch(now: Mapping[str, Any], path: Path) -> None:
-    """Hold what a run would be made of against a lock.
+    """Compare the lock ``now`` of a run about to start with the lock file ``path``.
 
     Raises:
-        LockMismatch: Something differs.
-        CodaarError: There is no such lock.
+        LockMismatch: They differ.
+        CodaarError: The lock file cannot be read.
     """
     differences = list(compare(read_lock(path), now))
     if differences:
@@ -64,15 +69,15 @@ def refuse_mismatch(now: Mapping[str, Any], path: Path) -> None:
 
 
 def compare(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
-    """Every difference between two locks, one line each."""
-    was, found = _compared(before), _compared(now)
-    for path in dict.fromkeys([*was, *found]):
-        if was.get(path) != found.get(path):
-            yield f"{path}: {shown(was.get(path))} -> {shown(found.get(path))}"
+    """Yield every difference between two locks, one line each."""
+    old, new = _compared(before), _compared(now)
+    for path in dict.fromkeys([*old, *new]):
+        if old.get(path) != new.get(path):
+            yield f"{path}: {shown(old.get(path))} -> {shown(new.get(path))}"
 
 
 def shown(value: Any) -> str:
-    """A value, or the beginning of a hash."""
+    """Format a value of a lock: hashes are shortened to 12 digits, and None is "nothing"."""
     if value is None:
         return "nothing"
     return value[: len("sha256:") + 12] if str(value).startswith("sha256:") else str(value)

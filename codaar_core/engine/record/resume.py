@@ -1,4 +1,4 @@
-"""Going on with a run that ended early: only with the same recipe."""
+"""Resumes a run that ended early, with the same recipe only."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from codaar_core.engine.record.run_directory import RunDirectory
 from codaar_core.engine.record.settings_paths import flattened
 from codaar_core.recipe.plan import Plan
 
-HARMLESS = (
+CHANGEABLE = (
     "run.directory",
     "run.log_every",
     "run.keep",
@@ -27,32 +27,36 @@ HARMLESS = (
     "evaluate.",
     "bench.",
 )
-"""Settings that may change on a resume: none of them touches the trained weights."""
+"""Settings that may change when a run is resumed: they do not affect the trained weights."""
 
-INVISIBLE = tuple(path for path in HARMLESS if path not in ("evaluate.", "bench."))
-"""Settings that change no result."""
+WITHOUT_EFFECT = tuple(path for path in CHANGEABLE if path not in ("evaluate.", "bench."))
+"""Settings that do not affect any result."""
 
 
 def find_run(plan: Plan, resume: str) -> RunDirectory:
-    """The run directory to go on with.
+    """Return the run directory to resume.
+
+    Args:
+        plan: The plan.
+        resume: A run directory, or "auto" for the newest unfinished run of the plan.
 
     Raises:
-        CodaarError: There is none, or it has no checkpoint.
+        CodaarError: ``resume`` is not a run directory, or there is no unfinished run with a checkpoint.
     """
     if resume != "auto":
         directory = RunDirectory(Path(resume))
         directory.status()
         return directory
-    begun = unfinished_run(plan)
-    if begun is None:
+    unfinished = unfinished_run(plan)
+    if unfinished is None:
         raise CodaarError(
             f"no unfinished run of this recipe with a checkpoint in {_folder(plan)}", "start it without --resume"
         )
-    return RunDirectory(begun)
+    return RunDirectory(unfinished)
 
 
 def unfinished_run(plan: Plan) -> Path | None:
-    """The newest run of a plan that ended early and left a checkpoint."""
+    """Return the newest run of a plan that ended early and has a checkpoint, or None."""
     for directory, status in _runs(plan):
         if status != "finished" and complete_checkpoints(directory.checkpoints) and not list(changes(plan, directory)):
             return directory.path
@@ -60,9 +64,9 @@ def unfinished_run(plan: Plan) -> Path | None:
 
 
 def finished_run(plan: Plan) -> Path | None:
-    """The newest finished run of exactly this plan."""
+    """Return the newest finished run of this plan, or None; settings without effect on results may differ."""
     for directory, status in _runs(plan):
-        if status == "finished" and not list(changes(plan, directory, INVISIBLE)):
+        if status == "finished" and not list(changes(plan, directory, WITHOUT_EFFECT)):
             return directory.path
     return None
 
@@ -72,37 +76,37 @@ def _folder(plan: Plan) -> Path:
 
 
 def _runs(plan: Plan) -> Iterator[tuple[RunDirectory, str]]:
-    """Run directories under the name of a plan, the newest first."""
+    """Yield the run directories of a plan's name with their status, newest first."""
     for path in sorted(_folder(plan).glob("*/status.json"), reverse=True):
         directory = RunDirectory(path.parent)
         yield directory, directory.status()["status"]
 
 
 def refuse_changes(plan: Plan, directory: RunDirectory) -> None:
-    """A run goes on only as it began.
+    """Refuse to resume a run with other settings than it was started with.
 
     Raises:
-        CodaarError: Settings that shape the weights differ; all are listed. Or it is not known how it began.
+        CodaarError: Settings that affect the weights differ (all are listed), or resolved.toml cannot be read.
     """
-    found = list(changes(plan, directory))
-    if found:
-        listed = "; ".join(found)
+    changed = list(changes(plan, directory))
+    if changed:
         raise CodaarError(
-            f"the recipe has changed since {directory.path} began: {listed}", "undo the changes or start a new run"
+            f"the recipe has changed since {directory.path} began: {'; '.join(changed)}",
+            "undo the changes or start a new run",
         )
 
 
-def changes(plan: Plan, directory: RunDirectory, harmless: tuple[str, ...] = HARMLESS) -> Iterator[str]:
-    """Settings that differ between a plan and a run directory, but for harmless ones."""
-    before = dict(flattened(_begun_with(directory.path / "resolved.toml")))
+def changes(plan: Plan, directory: RunDirectory, ignored: tuple[str, ...] = CHANGEABLE) -> Iterator[str]:
+    """Yield the settings that differ between a plan and a run directory, except ``ignored`` paths and prefixes."""
+    before = dict(flattened(_read_resolved(directory.path / "resolved.toml")))
     now = dict(flattened(plan.resolved))
     for path in sorted(before.keys() | now.keys()):
-        if before.get(path) != now.get(path) and not path.startswith(harmless):
+        if before.get(path) != now.get(path) and not path.startswith(ignored):
             yield f"{path} was {before.get(path, 'not given')!r}, is {now.get(path, 'not given')!r}"
 
 
-def _begun_with(file: Path) -> dict[str, Any]:
+def _read_resolved(file: Path) -> dict[str, Any]:
     try:
         return tomli.loads(file.read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise CodaarError(f"{file} cannot be read: {error}", "this run cannot go on; start a new one") from error
+        raise CodaarError(f"{file} cannot be read: {error}", "this run cannot be resumed; start a new one") from error

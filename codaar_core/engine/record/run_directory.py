@@ -1,4 +1,4 @@
-"""The run directory: every file of a run, written whole or not at all."""
+"""The run directory. Its files are written atomically: completely or not at all."""
 
 from __future__ import annotations
 
@@ -20,13 +20,17 @@ from codaar_core.features.files import write_whole
 
 @attrs.frozen
 class RunDirectory:
-    """``runs/NAME/STAMP``; see docs/runs.md for what lies where."""
+    """The folder ``runs/NAME/STAMP`` of a run; docs/runs.md lists its files."""
 
     path: Path
 
     @classmethod
     def create(cls, root: Path, name: str) -> RunDirectory:
-        """Make a new directory, named by the time of day in UTC."""
+        """Make a new directory below ``root/name``, named by date and time in UTC.
+
+        Raises:
+            CodaarError: It cannot be made.
+        """
         stamp = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H-%M-%S")
         for suffix in ("", *(f"-{n}" for n in range(2, 100))):
             path = root / name / f"{stamp}{suffix}"
@@ -40,56 +44,62 @@ class RunDirectory:
         raise CodaarError(f"cannot make a run directory beside {path}: a hundred runs started in one second")
 
     @contextmanager
-    def claimed(self) -> Iterator[None]:
-        """Keep other processes out of this run meanwhile; the system lets go of it when this one ends, however it does.
+    def exclusive(self) -> Iterator[None]:
+        """Lock the run directory against other processes inside the context.
+
+        The operating system releases the lock when the process ends, also after a kill.
 
         Raises:
-            CodaarError: Another process is at work in it.
+            CodaarError: Another process has locked it.
         """
         with (self.path / "resolved.toml").open("a") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 pid = self.status().get("pid")
-                raise CodaarError(f"process {pid} is at work in {self.path}", "wait for its end, or stop it") from None
+                raise CodaarError(f"process {pid} is using {self.path}", "wait until it ends, or stop it") from None
             except OSError:
-                pass  # some network file systems know no locks
+                pass  # some network file systems do not support locks
             yield
 
     @property
     def checkpoints(self) -> Path:
-        """Folder of the checkpoints, one folder ``step-N`` each."""
+        """Folder of the checkpoints; each is a folder ``step-N`` or ``best-N``."""
         return self.path / "checkpoints"
 
     def bench(self, benchmark: str, seed: int) -> Path:
-        """Folder of one benchmark under one head seed; made on first use."""
+        """Return the folder of one benchmark and head seed; it is made if it does not exist."""
         folder = self.path / "bench" / benchmark / f"seed-{seed}"
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
     def write_toml(self, name: str, values: Mapping[str, Any]) -> None:
-        """Write a TOML file."""
+        """Write a TOML file of the run directory."""
         write_whole(self.path / name, tomli_w.dumps(values))
 
     def write_json(self, name: str, values: Mapping[str, Any]) -> None:
-        """Write a JSON file; floating-point numbers that are no numbers become null."""
+        """Write a JSON file of the run directory; NaN and infinity become null."""
         write_whole(self.path / name, json.dumps(_finite(values), indent=1) + "\n")
 
     def set_status(self, status: str, **details: Any) -> None:
-        """Record how the run stands: running, finished, failed or interrupted."""
+        """Write status.json; ``status`` is "running", "finished", "failed", "interrupted" or "imported"."""
         now = datetime.now(timezone.utc).isoformat(timespec="seconds")
         self.write_json("status.json", {"status": status, "updated": now, "pid": os.getpid(), **details})
 
     def status(self) -> dict[str, Any]:
-        """Read the last status."""
+        """Read status.json.
+
+        Raises:
+            CodaarError: The file is missing or damaged.
+        """
         try:
             return json.loads((self.path / "status.json").read_text("utf-8"))
         except (OSError, ValueError) as error:
-            raise CodaarError(f"{self.path} is no run directory: status.json cannot be read ({error})") from error
+            raise CodaarError(f"{self.path} is not a run directory: status.json cannot be read ({error})") from error
 
 
 def _finite(value: Any) -> Any:
-    """JSON has no NaN."""
+    """Replace NaN and infinity, which JSON does not have, by None."""
     if isinstance(value, float):
         return value if value == value and abs(value) != float("inf") else None
     if isinstance(value, Mapping):

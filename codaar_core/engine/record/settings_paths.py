@@ -1,4 +1,4 @@
-"""Nested tables as dotted paths, to compare them setting by setting."""
+"""Flattens nested tables to dotted paths, so that they can be compared setting by setting."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def flattened(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Each value that is not a table, with its dotted path; tuples become lists, as TOML has them."""
+    """Yield the dotted path and value of each entry that is not a table; tuples become lists, as in TOML."""
     for key, value in table.items():
         if isinstance(value, Mapping):
             yield from flattened(value, f"{prefix}{key}.")
