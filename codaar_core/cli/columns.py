@@ -31,7 +31,8 @@ def print_columns(rows: Sequence[Sequence[str | Text]], indent: str = "", wrap: 
     table = Table.grid(padding=(0, 2, 0, 0))
     for row in rows:
         table.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in row))
-    for line in console.render_lines(table, console.options.update_width(room if wrap else UNLIMITED)):
+    options = console.options.update_width(room if wrap else UNLIMITED)
+    for line in console.render_lines(table, options, pad=False):
         text = Text.assemble(*((segment.text, segment.style or "") for segment in line))
         text.rstrip()
         text.truncate(room, overflow="ellipsis")
