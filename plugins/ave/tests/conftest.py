@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -11,15 +10,11 @@ from codaar_plugin_ave.classification import AveClassification
 from codaar_plugin_ave.example_files import write_example
 
 from codaar_core.api import BenchmarkContext, DataContext, Space
+from codaar_core.testing.data_plugins import RandomFeatures
+from codaar_core.testing.released_numbers import shared  # noqa: F401
 
 SHAPES = {"audio": (4,), "video": (2, 2, 3)}
-SHARED = Path(os.environ.get("CODAAR_SHARED", Path(__file__).resolve().parents[4] / "shared"))
-
-
-class Pretrained:
-    """All that a benchmark asks of the pretraining data."""
-
-    spaces = {modality: Space(shape, 10) for modality, shape in SHAPES.items()}
+SPACES = {modality: Space(shape, 10) for modality, shape in SHAPES.items()}
 
 
 @pytest.fixture(scope="session")
@@ -38,7 +33,7 @@ def folder(written: Path, tmp_path: Path) -> Path:
 def make_benchmark() -> Callable[..., AveClassification]:
     def make(root: Path | None, mode: str = "strict", modalities=("audio", "video"), **settings) -> AveClassification:
         config = AveClassification.Config(root=None if root is None else str(root), **settings)
-        return AveClassification(config, BenchmarkContext(modalities, Pretrained(), mode))
+        return AveClassification(config, BenchmarkContext(modalities, RandomFeatures(SPACES), mode))
 
     return make
 
@@ -52,9 +47,9 @@ def make_data() -> Callable[..., Ave]:
 
 
 @pytest.fixture(scope="session")
-def real() -> Path:
+def real(shared: Path) -> Path:  # noqa: F811
     """The released annotations, orders and labels of segments."""
-    path = SHARED / "datasets" / "ave"
+    path = shared / "datasets" / "ave"
     if not path.is_dir():
-        pytest.skip(f"AVE's annotations are not in {path} (set CODAAR_SHARED)")
+        pytest.skip(f"AVE's annotations are not in {path}")
     return path

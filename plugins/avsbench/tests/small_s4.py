@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import csv
-import pickle
-import zipfile
 from pathlib import Path
 
 import numpy as np
-import torch
+from codaar_plugin_cmg.example_files import write_random_bert
 from PIL import Image
+
+from codaar_core.testing.data_plugins import write_zipped_pickle
 
 PROMPTS = {
     "dog_barking": "The repetitive staccato barking of an excited dog",
@@ -55,28 +55,10 @@ def write_clip(root: Path, place: Path, side: int, masks: int, draw: np.random.G
 
 def write_sound(root: Path, split: str, category: str, name: str, draw: np.random.Generator) -> None:
     """Write features (5, 128) as a pickle in a zip file."""
-    folder = root / "feature" / "audio" / split / "zip" / category
-    folder.mkdir(parents=True, exist_ok=True)
     features = np.abs(draw.normal(list(PROMPTS).index(category), 0.3, (5, 128)))
-    with zipfile.ZipFile(folder / f"{name}.zip", "w") as archive:
-        archive.writestr(f"{name}.pkl", pickle.dumps(features))
+    write_zipped_pickle(root / "feature" / "audio" / split / "zip" / category / f"{name}.zip", features)
 
 
 def write_bert(folder: Path, width: int) -> Path:
     """Write a random BERT that knows the words of the prompts."""
-    from transformers import BertConfig, BertModel
-
-    folder.mkdir(parents=True)
-    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS]
-    (folder / "vocab.txt").write_text("\n".join(vocabulary))
-    config = BertConfig(
-        vocab_size=len(vocabulary),
-        hidden_size=width,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        intermediate_size=16,
-        max_position_embeddings=32,
-    )
-    torch.manual_seed(0)
-    BertModel(config).save_pretrained(folder)
-    return folder
+    return write_random_bert(folder, WORDS, width)

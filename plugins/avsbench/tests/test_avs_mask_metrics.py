@@ -13,8 +13,8 @@ THRESHOLDS = np.linspace(0, 1 - 1e-10, 255)
 
 
 @pytest.mark.parametrize("case", range(5))
-def test_released_numbers(released, case):
-    numbers = released("avs_metrics_loss")
+def test_released_numbers(released_numbers, case):
+    numbers = released_numbers("avs_metrics_loss")
     prediction = levels(numbers[f"pred{case}"].sigmoid())[None]
     mask = numbers[f"mask{case}"][None] * 255
     assert mean_iou(prediction, mask) == pytest.approx(float(numbers[f"miou{case}"]), abs=2e-6)

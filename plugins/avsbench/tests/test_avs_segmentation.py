@@ -28,8 +28,8 @@ def codes_of(clips: int, steps: int = 5, seed: int = 0) -> Quantized:
     return Quantized(torch.zeros(clips, steps, dtype=torch.int64), own, full)
 
 
-def test_tpavi_gives_the_released_numbers(released):
-    numbers = released("avs_tpavi_eval")
+def test_tpavi_gives_the_released_numbers(released_numbers):
+    numbers = released_numbers("avs_tpavi_eval")
     fusion = Tpavi(8, 768).double().eval()
     fusion.load_state_dict({name[2:]: value for name, value in numbers.items() if name.startswith("w_")})
     maps, codes = numbers["in_x"].requires_grad_(), numbers["in_a"].requires_grad_()
@@ -63,8 +63,8 @@ def test_a_fresh_tpavi_changes_nothing_but_the_scale():
 
 
 @pytest.mark.parametrize(("case", "clips"), [(1, 1), (3, 3)])
-def test_the_loss_is_the_released_one(released, case, clips):
-    numbers = released("avs_metrics_loss")
+def test_the_loss_is_the_released_one(released_numbers, case, clips):
+    numbers = released_numbers("avs_metrics_loss")
     logits = numbers[f"bce_in{case}"].squeeze(1).unflatten(0, (clips, 5)).requires_grad_()
     loss = make_head().loss(logits, numbers[f"bce_gt{case}"].squeeze(2).to(torch.uint8) * 255)
     assert float(loss.detach()) == pytest.approx(float(numbers[f"bce{case}"]), rel=1e-12)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import pickle
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+
+from codaar_core.testing.data_plugins import write_h5, write_zipped_pickle
 
 RECORDINGS = 40
 SHARED = 3  # recordings that LLP and AVE both have
@@ -23,20 +23,14 @@ def id_of(recording: int) -> str:
     return f"{'-_x'[recording % 3]}rec{recording:07d}"
 
 
-def zipped(path: Path, values: np.ndarray) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("feature.pkl", pickle.dumps(values, protocol=2))
-
-
 def write_llp(folder: Path, table: str = "AVVP", events: Sequence[str] = ("Speech", "Dog", "Car"), channels: int = 8):
     """Features of all recordings and the combined tables; recordings 4, 8, ... are not in the table of what is seen."""
     random = np.random.default_rng(0)
     for recording in range(RECORDINGS):
         seconds = 10 if recording % 5 else 8
         audio, video = random.random((seconds, 128)), random.random((10, 7, 7, channels))
-        zipped(folder / f"feature/audio/zip/{id_of(recording)}.zip", audio)
-        zipped(folder / f"feature/video/zip/{id_of(recording)}.zip", video.astype(np.float32))
+        write_zipped_pickle(folder / f"feature/audio/zip/{id_of(recording)}.zip", audio)
+        write_zipped_pickle(folder / f"feature/video/zip/{id_of(recording)}.zip", video.astype(np.float32))
     for modality, word in WORDS.items():
         rows = [
             combined_row(random, recording, events)
@@ -64,8 +58,6 @@ def write_table(path: Path, rows: Sequence[str], header: str = HEADER) -> Path:
 
 def write_ave(folder: Path, tables: Path, channels: int = 8) -> Path:
     """AVE's files, and the released labels of the shared classes, made here second by second."""
-    import h5py
-
     random = np.random.default_rng(1)
     names = ["Church bell", *IN_AVE.values()] * 12
     starts = random.integers(0, 5, len(names))
@@ -74,24 +66,18 @@ def write_ave(folder: Path, tables: Path, channels: int = 8) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     lines = [f"{name}&{id}&good&{s}&{e}" for name, id, s, e in zip(names, ids, starts, ends, strict=True)]
     (folder / "Annotations.txt").write_text("\n".join(["Category&VideoID&Quality&StartTime&EndTime", *lines]))
-    _h5(h5py, folder / "audio_feature.h5", avadataset=random.random((len(names), 10, 128)))
-    _h5(h5py, folder / "visual_feature.h5", avadataset=random.random((len(names), 10, 7, 7, channels)))
+    write_h5(folder / "audio_feature.h5", avadataset=random.random((len(names), 10, 128)))
+    write_h5(folder / "visual_feature.h5", avadataset=random.random((len(names), 10, 7, 7, channels)))
     labels = np.zeros((len(names), 10, 13), np.float32)
     for clip, name in enumerate(names):
         for second in range(10):
             inside = starts[clip] <= second < ends[clip]
             event = next((event for event, theirs in IN_AVE.items() if theirs == name), None)
             labels[clip, second, COLUMNS.index(event) if inside and event else 12] = 1
-    _h5(h5py, tables / "ave_avvp_labels.h5", avadataset=labels)
+    write_h5(tables / "ave_avvp_labels.h5", avadataset=labels)
     order = [clip for clip, name in enumerate(names) if name != "Church bell"]
-    _h5(h5py, tables / "ave_avvp_order.h5", order=np.array(order))
+    write_h5(tables / "ave_avvp_order.h5", order=np.array(order))
     return folder
-
-
-def _h5(h5py, path: Path, **arrays: np.ndarray) -> None:
-    with h5py.File(path, "w") as file:
-        for key, values in arrays.items():
-            file[key] = values
 
 
 def labels_by_hand(row: str, classes: Sequence[str]) -> list[list[int]]:

@@ -2,28 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
+from codaar_plugin_avvp.ave_to_avvp import AveAvvp
+from codaar_plugin_avvp.localization import AvvpLocalization
 
 from codaar_core.testing import codaar_checks
-from codaar_core.testing.catalogue import checks_of
-from codaar_core.testing.subjects import BenchmarkSubject
+from codaar_core.testing.data_plugins import benchmark_checks
 
 test_conformance = codaar_checks("codaar-plugin-avvp")
-CHECKS = [check for check in checks_of("benchmark") if check.name != "evaluates"]  # tests/endtoend has whole runs
-
-
-@pytest.mark.parametrize("mode", ["strict", "as-published"])
-@pytest.mark.parametrize("benchmark", ["avvp-localization", "ave-avvp"])
-@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.name)
-def test_benchmark(check, benchmark, mode, make):
-    class Subject(BenchmarkSubject):
-        def build(self, context=None):
-            return make(benchmark, mode)
-
-        @property
-        def context(self):
-            return make(benchmark, mode)  # has modalities
-
-    subject = Subject("benchmark", benchmark, type(make(benchmark)))
-    if check.applies(subject):
-        check(subject)
+test_localization = benchmark_checks(AvvpLocalization, "avvp-localization", "make")
+test_ave_avvp = benchmark_checks(AveAvvp, "ave-avvp", "make_ave_avvp")

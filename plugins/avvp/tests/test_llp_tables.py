@@ -149,11 +149,11 @@ def test_counts_of_the_true_tables(shared, name):
     assert found == odd
 
 
-def test_labels_of_the_true_tables_are_the_released_ones(shared, released_labels):
+def test_labels_of_the_true_tables_are_the_released_ones(shared, released_numbers):
     folder = annotations(shared)
     for word in ("audio", "visual"):
         table = read_events(folder / f"AVVP/AVVP_eval_{word}_checked_combined.csv", AVVP)
-        assert (segment_labels(table.rows, AVVP) == released_labels[f"avvp_{word}"]).all()
+        assert (segment_labels(table.rows, AVVP) == released_numbers("labels").arrays[f"avvp_{word}"]).all()
 
 
 def test_all_forms_of_the_true_tables_agree(shared):

@@ -104,8 +104,8 @@ NAMES = {"mix": "linear", "narrow": "fusion_layer", "mix_again": "linear1", "cla
     ("file", "kind"),
     [("head_ave", ClipClassifier), ("head_aveavvp", AveAvvpClassifier), ("head_avvp1", AvvpClassifier)],
 )
-def test_heads_give_what_the_released_ones_give(file, kind, released):
-    numbers = released(file)
+def test_heads_give_what_the_released_ones_give(file, kind, released_numbers):
+    numbers = released_numbers(file)
     ours = kind(kind.Config(), HeadContext(Space((24,)), Space((8,)), tuple("abcde"))).double()
     with torch.no_grad():
         for name, parameter in layers(ours):
@@ -126,8 +126,8 @@ def layers(model) -> list[tuple[str, Tensor]]:
 
 
 @pytest.mark.parametrize("batch", range(4))
-def test_the_losses_are_the_released_ones(batch, released):
-    numbers = released("metrics")
+def test_the_losses_are_the_released_ones(batch, released_numbers):
+    numbers = released_numbers("metrics")
     logits, target = numbers[f"el_logits{batch}"], numbers[f"ml_labels{batch}"]
     model = AvvpClassifier(
         AvvpClassifier.Config(), HeadContext(Space((4,)), Space((4,)), tuple(map(str, range(26))))

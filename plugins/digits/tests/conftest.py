@@ -1,14 +1,14 @@
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
-import torch
 from codaar_plugin_digits.digits import Digits
 from codaar_plugin_digits.speech import OneVoice
 
 from codaar_core.api import DataContext
+from codaar_core.testing.data_plugins import one_thread  # noqa: F401
+from codaar_core.testing.released_numbers import shared  # noqa: F401
 
 MODALITIES = ("audio", "video", "text")
 SMALL = {"pretrain": 60, "classification": (80, 60), "localization": (50, 40), "retrieval": 30}
@@ -16,8 +16,7 @@ SMALL = {"pretrain": 60, "classification": (80, 60), "localization": (50, 40), "
 
 @pytest.fixture(scope="session", autouse=True)
 def quick():
-    """Render few voices, on one core."""
-    torch.set_num_threads(1)
+    """Render few voices."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(OneVoice, "variations", 30)
         yield
@@ -37,8 +36,7 @@ def digits(make_digits) -> Digits:
 
 
 @pytest.fixture(scope="session")
-def fsdd_root() -> str:
-    shared = Path(os.environ.get("CODAAR_SHARED", Path(__file__).resolve().parents[4] / "shared"))
+def fsdd_root(shared: Path) -> str:  # noqa: F811
     root = shared / "datasets" / "fsdd"
     if not root.is_dir():
         pytest.skip(f"the Free Spoken Digit Dataset is not in {root}")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from importlib import util
 from pathlib import Path
 
 import pytest
 
-_spec = util.spec_from_file_location("small_copies", Path(__file__).with_name("small_copies.py"))
-small_copies = util.module_from_spec(_spec)
-_spec.loader.exec_module(small_copies)
+from codaar_core.testing.data_plugins import module_beside
+
+small_copies = module_beside(__file__, "small_copies")
 
 
 @pytest.fixture(scope="session")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import pickle
-import zipfile
 from pathlib import Path
 
 import numpy as np
-import torch
+from codaar_plugin_cmg.example_files import write_random_bert
+
+from codaar_core.testing.data_plugins import write_zipped_pickle
 
 NUMBERS = ["zero", "one", "two", "three", "four", "five", "six"]
 WORDS = ["a", "dog", "cat", "and", ",", *NUMBERS]
@@ -17,17 +17,8 @@ RECORDINGS = {"Rain, heavy": 15, "dog 01.v2": 30, "cat": 21}  # seconds of each
 
 
 def write_bert(folder: Path, width: int) -> Path:
-    """Laid out as Hugging Face does."""
-    import transformers
-
-    folder.mkdir(parents=True)
-    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS]
-    (folder / "vocab.txt").write_text("\n".join(vocabulary))
-    torch.manual_seed(0)
-    sizes = {"hidden_size": width, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": width}
-    config = transformers.BertConfig(vocab_size=len(vocabulary), max_position_embeddings=40, **sizes)
-    transformers.BertModel(config).save_pretrained(folder)
-    return folder
+    """Write a random BERT that knows the words of the captions."""
+    return write_random_bert(folder, WORDS, width)
 
 
 def write_coco(folder: Path) -> Path:
@@ -42,7 +33,7 @@ def write_coco(folder: Path) -> Path:
     generator = np.random.default_rng(0)
     for picture in PICTURES:
         values = generator.random((7, 7, 512), dtype=np.float32)
-        write_zip(folder / "feature" / "video" / "zip" / f"{picture:012d}.zip", values)
+        write_zipped_pickle(folder / "feature" / "video" / "zip" / f"{picture:012d}.zip", values)
     return folder
 
 
@@ -53,13 +44,6 @@ def write_clotho(folder: Path) -> Path:
     generator = np.random.default_rng(0)
     for name, seconds in RECORDINGS.items():
         lines.append(",".join([f'"{name}.wav"', *(f'"a {number} dog, and a cat"' for number in NUMBERS[:5])]))
-        write_zip(folder / "feature" / "audio" / "zip" / f"{name}.zip", generator.random((seconds, 128)))
+        write_zipped_pickle(folder / "feature" / "audio" / "zip" / f"{name}.zip", generator.random((seconds, 128)))
     (folder / "clotho_captions_evaluation.csv").write_text("\r\n".join(lines) + "\r\n", "utf-8")
     return folder
-
-
-def write_zip(path: Path, values: np.ndarray) -> None:
-    """One pickled array."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("feature.pkl", pickle.dumps(values))

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import pickle
-import zipfile
 from pathlib import Path
 
 import numpy as np
 
+from codaar_core.testing.data_plugins import write_zipped_pickle
+
 SEEN = ("PlayingGuitar", "Skiing", "FrisbeeCatch")
 HEARD = ("playing acoustic guitar", "skiing", "bowling impact")
-
-
-def zipped(path: Path, values: np.ndarray) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("feature.pkl", pickle.dumps(values, protocol=2))
 
 
 def write_both(folder: Path, channels: int = 8) -> Path:
@@ -25,9 +19,9 @@ def write_both(folder: Path, channels: int = 8) -> Path:
     heard = [(name, f"-{index}_{number:08d}") for index, name in enumerate(HEARD) for number in range(10)]
     for _, id in seen:
         video = random.random((7 if id.endswith("c02") else 12, 7, 7, channels))
-        zipped(folder / f"UCF101/feature/video/zip/{id}.zip", video.astype(np.float32))
+        write_zipped_pickle(folder / f"UCF101/feature/video/zip/{id}.zip", video.astype(np.float32))
     for _, id in heard:
-        zipped(folder / f"feature/audio/zip/{id}.zip", random.random((10, 128)))
+        write_zipped_pickle(folder / f"feature/audio/zip/{id}.zip", random.random((10, 128)))
     lines = [f"{name},{id}" for name, id in seen]
     (folder / "ucf2vggsound.csv").write_text("\n".join(["category,video_id", *lines]) + "\n")
     lines = [f"{name},{id},train" for name, id in heard]

@@ -123,10 +123,10 @@ def test_damage_is_named(make, own):
     ("name", "classes", "clips", "empty"),
     [("vggsound2ucf", HEARD, 4813, "playing frisbee"), ("ucf2vggsound", SEEN, 2003, "Bowling")],
 )
-def test_the_true_lists(shared, released_labels, name, classes, clips, empty):
+def test_the_true_lists(shared, released_numbers, name, classes, clips, empty):
     found = read_list(shared / "datasets/codaar_annotations/UCF101" / f"{name}.csv", classes)
     assert len(found.ids) == len(set(found.ids)) == clips
-    assert (found.labels == released_labels[name]).all()
+    assert (found.labels == released_numbers("labels").arrays[name]).all()
     assert len(np.unique(found.labels)) == 15
     assert [(defect.what, defect.detail) for defect in found.defects] == [("class without a clip", empty)]
 

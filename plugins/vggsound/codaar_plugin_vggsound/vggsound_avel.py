@@ -44,9 +44,7 @@ class VggsoundAvel(DataSource):
 
         size: Literal["40k", "90k"] = setting("40k", "list of clips: 40k has 40,801, 90k has 87,323")
         rows: Literal["all", "train"] = setting("all", "parts to pretrain on: all (released), or the training part")
-        clips: str | None = setting(
-            None, "other table category,video_id,split in `root`; none: that of `size`"
-        )
+        clips: str | None = setting(None, "other table category,video_id,split in `root`; none: that of `size`")
         classes: str = setting(CLASSES, "file of class names, one per line; relative to `root`")
         prompts: str = setting(PROMPTS, "table label,prompt; relative to `root`")
         labels: str = setting("label/zip", "folder of the labels ID.zip; relative to `root`")

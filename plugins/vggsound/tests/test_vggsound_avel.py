@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 import sys
 import types
@@ -16,6 +15,8 @@ from codaar_plugin_vggsound.vggsound_avel import VggsoundAvel
 
 from codaar_core.api import DataContext, DataError
 from codaar_core.features import Header, PackedSplit, pack_split
+from codaar_core.testing.data_plugins import write_zipped_pickle
+from codaar_core.testing.released_numbers import shared  # noqa: F401
 
 # A made-up release: six clips in the formats of the real ones
 
@@ -30,13 +31,11 @@ LABEL_SHAPES = ((10,), (1, 10), (10, 1))
 
 
 @pytest.fixture(scope="session")
-def annotations() -> Path:
+def annotations(shared: Path) -> Path:  # noqa: F811
     """The annotation tables of the CoDAAR release, beside the checkout."""
-    root = Path(__file__).resolve().parents[3]
-    shared = Path(os.environ.get("CODAAR_SHARED", root.parent / "shared"))
     folder = shared / "datasets" / "codaar_annotations" / "Vggsound"
     if not folder.is_dir():
-        pytest.skip(f"needs the annotation tables in {folder} (set CODAAR_SHARED)")
+        pytest.skip(f"needs the annotation tables in {folder}")
     return folder
 
 
@@ -62,9 +61,7 @@ def write_list(folder: Path, rows) -> None:
 
 
 def write_zip(folder: Path, name: str, values: np.ndarray) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    with zipfile.ZipFile(folder / f"{name}.zip", "w") as archive:
-        archive.writestr(f"{name}.pkl", pickle.dumps(values))
+    write_zipped_pickle(folder / f"{name}.zip", values, protocol=4)
 
 
 @pytest.fixture
@@ -178,7 +175,7 @@ def test_channels_first(source, root):
 
 def frames(root, name):
     with zipfile.ZipFile(root / "feature/video/zip" / f"{name}.zip") as archive:
-        return pickle.loads(archive.read(f"{name}.pkl"))
+        return pickle.loads(archive.read("feature.pkl"))
 
 
 def test_what_is_recorded(source):
