@@ -97,7 +97,7 @@ def test_published_rows():
 
 
 def test_a_sweep_is_not_one_run():
-    with pytest.raises(RecipeError, match="stands for several runs") as caught:
+    with pytest.raises(RecipeError, match="is a sweep of several runs") as caught:
         load(written())
     assert "codaar sweep toys.toml" in str(caught.value)
 
@@ -120,9 +120,9 @@ def test_validate_checks_every_arm():
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ('"judge/north->south/accuracy"', '"accuracy"', "names no score"),
-        ('"judge/north->south/accuracy"', "3", "names no score"),
-        ('"judge/north->south/accuracy"', '"pretraining/"', "names no score"),
+        ('"judge/north->south/accuracy"', '"accuracy"', "is not a valid column"),
+        ('"judge/north->south/accuracy"', "3", "is not a valid column"),
+        ('"judge/north->south/accuracy"', '"pretraining/"', "is not a valid column"),
         ("[1, 2]\n\n[sweep.columns]", "[-1]\n\n[sweep.columns]", "seeds"),
         ("title =", "titel =", "titel"),
         ("full = [95.5", "full = [true", "needs 2 numbers"),
@@ -136,4 +136,4 @@ def test_a_slip_in_the_sweep_is_one_problem(old, new, message):
 
 
 def test_a_sweep_without_arms():
-    assert "needs arms" in complaint("[sweep]\n")
+    assert "has no arms" in complaint("[sweep]\n")

@@ -85,13 +85,10 @@ def test_what_is_finished_is_not_run_again(sweep, measured):
 
 def test_the_table_holds_the_mean_of_the_results(sweep, measured):
     published, aligned, *_, nobody = rows(sweep, measured)
-    entry = next(
-        each
-        for each in measured[0].results[0]["transfers"]
-        if (each["train"], each["test"], each["metric"]) == ("audio", "video", "R@1")
-    )
-    took = measured[0].results[0]["pretraining"]
-    values = (100 * entry["mean"], took["epoch_minutes"], took["perplexity.audio"])
+    results = measured[0].results[0]
+    entry = next(each for each in results.transfers if each.key == ("retrieval", "audio", "video", "R@1"))
+    took = results.pretraining
+    values = (100 * entry.mean, took.epoch_minutes, took.last_epoch["perplexity.audio"])
     assert published.cells == ("12.5", "–", "–") and not published.measured
     assert aligned.cells == tuple(f"{value:.1f}" for value in values) and "1 run)" in aligned.name
     assert nobody.cells == ("18.95", "–", "3.25")
@@ -100,7 +97,7 @@ def test_the_table_holds_the_mean_of_the_results(sweep, measured):
 
 def test_a_run_that_was_stopped_goes_on(sweep, measured):
     """Its checkpoint is complete, its results are not."""
-    directory = Path(measured[0].results[0]["directory"])
+    directory = Path(measured[0].results[0].directory)
     status = directory / "status.json"
     finished = status.read_text()
     status.write_text(json.dumps({**json.loads(finished), "status": "interrupted"}))
@@ -108,7 +105,7 @@ def test_a_run_that_was_stopped_goes_on(sweep, measured):
     again = run_sweep(sweep, only=["aligned"])
     assert runs(sweep) == before, "no new folder"
     assert json.loads(status.read_text())["status"] == "finished"
-    assert again[0].results[0]["transfers"] == measured[0].results[0]["transfers"]
+    assert again[0].results[0].transfers == measured[0].results[0].transfers
 
 
 def test_only_known_arms(sweep):

@@ -1,0 +1,62 @@
+"""The table of a sweep on results that were not run here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from sample_results import sample_results, score
+
+from codaar_core.engine.results import Pretraining
+from codaar_core.recipe.sweep import Sweep
+from codaar_core.sweep import as_markdown, rows
+from codaar_core.sweep.running import Measured
+
+COLUMNS = {
+    "force": "reach/touch->sight/RMSE",
+    "fit": "reach/touch->sight/R2",
+    "hits": "judge/north->south/accuracy",
+    "minutes": "pretraining/epoch_minutes",
+    "perplexity": "pretraining/perplexity.sight",
+}
+REACH = {"benchmark": "reach", "train": "touch", "test": "sight"}
+
+
+def run(rmse: float, hits: float, minutes: float | None = None):
+    transfers = (
+        score(**REACH, metric="RMSE", unit="N", higher_is_better=False, mean=rmse),
+        score(**REACH, metric="R2", unit="", mean=0.75),
+        score(mean=hits),
+    )
+    pretraining = Pretraining(epoch_minutes=minutes, last_epoch={"perplexity.sight": 12.5})
+    return sample_results(transfers=transfers, pretraining=pretraining)
+
+
+@pytest.fixture
+def sweep() -> Sweep:
+    published = {"aligned": (0.1, None, 55.4, None, None)}
+    return Sweep("toys", "Toys", Path("runs/toys"), (), COLUMNS, published)
+
+
+def test_only_fractions_are_percentages(sweep):
+    measured = [Measured("aligned", (run(0.0625, 0.5, 2.0), run(0.1875, 0.75, None))), Measured("missing", ())]
+    published, aligned, missing = rows(sweep, measured)
+    assert published.cells == ("0.1", "–", "55.4", "–", "–")
+    assert aligned.cells == ("0.125 ± 0.0884", "0.75 ± 0", "62.5 ± 17.7", "2.0", "12.5 ± 0.0")
+    assert missing.cells == ("–",) * 5 and "0 runs" in missing.name
+
+
+def test_the_note_names_units_and_directions(sweep):
+    note = as_markdown(sweep, [Measured("aligned", (run(0.1, 0.5),))]).splitlines()[-1]
+    assert note == (
+        "mode: strict; transfers in %, force in N (lower is better), fit without unit; "
+        "mean ± standard deviation over pretraining seeds"
+    )
+    plain = Sweep("toys", "Toys", Path("runs/toys"), (), {"hits": COLUMNS["hits"]}, {})
+    assert "; transfers in %; mean" in as_markdown(plain, [Measured("aligned", (run(0.1, 0.5),))])
+    assert "mode" not in as_markdown(plain, [Measured("aligned", ())])
+
+
+def test_a_missing_number_is_a_dash(sweep):
+    (row,) = [each for each in rows(sweep, [Measured("aligned", (run(float("nan"), float("nan")),))]) if each.measured]
+    assert row.cells == ("–", "0.75", "–", "–", "12.5")
