@@ -11,10 +11,10 @@ from codaar_core.nn import PreciseLstm
 
 
 class BidirectionalLstm(nn.Module):
-    """Runs over the real steps of each clip as if the masked ones were not there; zero where masked.
+    """Runs over the real steps of each clip as if the masked steps were absent; the output is zero where masked.
 
-    Nothing is packed: the host would have to wait for the lengths. Masked steps come last in both directions instead,
-    where they influence no real one.
+    Sequences are not packed, because the host would wait for their lengths. Instead, masked steps are moved behind the
+    real ones in both directions, where they have no influence on them.
 
     Args:
         input: Width F of the features.
@@ -31,7 +31,7 @@ class BidirectionalLstm(nn.Module):
         )
 
     def forward(self, features: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Turn (B, T, F) into (B, T, 2 hidden); without ``mask`` (B, T) every step is read, padding too."""
+        """Map (B, T, F) to (B, T, 2 hidden); without ``mask`` (B, T) every step is read, including padding."""
         if mask is None:
             return self._read(features, lambda steps: steps.flip(1))
         real_first = (~mask).byte().argsort(dim=1, stable=True)
@@ -40,14 +40,14 @@ class BidirectionalLstm(nn.Module):
         output = self._read(_take(real, real_first), lambda steps: _take(steps, reverse))
         return _take(output, real_first.argsort(dim=1)) * mask.unsqueeze(-1)
 
-    def _read(self, steps: Tensor, turned: Callable[[Tensor], Tensor]) -> Tensor:
+    def _read(self, steps: Tensor, reversed_: Callable[[Tensor], Tensor]) -> Tensor:
         for layer in self.layers:
-            steps = torch.cat([layer["forth"](steps)[0], turned(layer["back"](turned(steps))[0])], dim=2)
+            steps = torch.cat([layer["forth"](steps)[0], reversed_(layer["back"](reversed_(steps))[0])], dim=2)
         return steps
 
 
 def _reverse(mask: Tensor) -> Tensor:
-    """The order (B, T) that turns the real steps round, which come first, and leaves the others behind them."""
+    """The order (B, T) that reverses the real steps, which come first, and keeps the others behind them."""
     position, length = torch.arange(mask.shape[1], device=mask.device), mask.sum(dim=1, keepdim=True)
     return (length - 1 - position).where(position < length, position)
 

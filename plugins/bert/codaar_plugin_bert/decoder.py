@@ -1,4 +1,4 @@
-"""Decoder of text: full code and private features -> what the encoder made of each word piece (F,)."""
+"""Decoder of text: full code and private features -> reconstruction target of the encoder (F,)."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ from codaar_core.nn import VectorDecoder
 
 
 class BertDecoder(VectorDecoder):
-    """Linear maps of the code, joined with the private features of the word pieces (code of arXiv 2605.12145)."""
+    """Linear maps of the code, concatenated with the private features (released code of arXiv 2605.12145)."""

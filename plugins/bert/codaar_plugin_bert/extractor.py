@@ -16,10 +16,10 @@ from codaar_plugin_bert.word_pieces import WordPieces
 
 
 class BertExtractor(Extractor):
-    """Last hidden state of bert-base-uncased for the first word pieces: (768,) each (code of arXiv 2605.12145).
+    """Last hidden state (768,) of bert-base-uncased for each of the first word pieces (code of arXiv 2605.12145).
 
     Raises:
-        DataError: On first use, where BERT is not on this machine; nothing is downloaded.
+        DataError: On first use, if the files of BERT are not on this machine; nothing is downloaded.
     """
 
     @attrs.frozen(kw_only=True)
@@ -27,12 +27,12 @@ class BertExtractor(Extractor):
         """Settings of the bert extractor."""
 
         weights: str | None = setting(
-            None, "folder of BERT; without it, bert-base-uncased in the Hugging Face cache of this machine"
+            None, "folder with the files of BERT; default: bert-base-uncased in the Hugging Face cache"
         )
-        cache: str | None = setting(None, "folder that keeps the vectors of every sentence for the next run")
-        tokens: int = setting(10, "word pieces of a sentence, at most", ge(1))
-        keep: str | None = setting(None, "table with a column token_id: other pieces are dropped (released filter)")
-        made_by: str = setting("bert-base-uncased", "what the weights are; data sources state it of their features")
+        cache: str | None = setting(None, "folder that caches the vectors of sentences between runs")
+        tokens: int = setting(10, "maximal number of word pieces of a sentence", ge(1))
+        keep: str | None = setting(None, "table with a column token_id of the pieces to keep (released filter)")
+        made_by: str = setting("bert-base-uncased", "name of the weights, as data sources declare it of their features")
 
     @property
     def output(self) -> Space:
@@ -41,12 +41,12 @@ class BertExtractor(Extractor):
 
     @property
     def made_by(self) -> str:
-        """As the settings say."""
+        """The setting ``made_by``."""
         return self.config.made_by
 
     @property
     def weights(self) -> Sequence[Path]:
-        """Weights, vocabulary and settings of BERT."""
+        """Files of weights, vocabulary and settings of BERT."""
         return self.words.bert.files
 
     def prepare(self) -> None:
@@ -54,11 +54,11 @@ class BertExtractor(Extractor):
         self.words.bert.encode([])
 
     def extract(self, source: Path | str) -> Tensor:
-        """Turn a sentence into (T, 768); T is the number of its word pieces, at most ``tokens``."""
+        """Turn a sentence into (T, 768), with T its number of word pieces, at most ``tokens``."""
         return torch.from_numpy(self.words.pieces([str(source)])[0].vectors)
 
     @cached_property
     def words(self) -> WordPieces:
-        """Reader of sentences; BERT is looked for on first use."""
+        """Reader of sentences; it looks for BERT on first use."""
         config = self.config
         return WordPieces(config.weights, config.cache, config.tokens, config.keep)

@@ -25,8 +25,8 @@ WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 VOCABULARY = ("tokenizer.json", "vocab.txt")
 OPTIONAL = ("tokenizer_config.json", "special_tokens_map.json")
 GET_IT = (
-    "download it once, where there is a network: hf download bert-base-uncased --include config.json '*.txt' '*.json' "
-    "model.safetensors; or name a folder with config.json, vocab.txt and model.safetensors as weights"
+    "download it once: hf download bert-base-uncased --include config.json '*.txt' '*.json' model.safetensors; or name "
+    "a folder with config.json, vocab.txt and model.safetensors as weights"
 )
 BATCH = 64
 
@@ -39,17 +39,17 @@ class Pieces(NamedTuple):
 
 
 class FrozenBert:
-    """BERT as a pure function of sentences; its files are read on first use, in each process.
+    """BERT as a function of sentences; each process reads the files on first use.
 
     Args:
-        folder: With config.json, vocabulary and weights, as Hugging Face lays them out.
+        folder: With config.json, vocabulary and weights in the layout of Hugging Face.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def __reduce__(self) -> tuple[type[FrozenBert], tuple[Path]]:
-        """Other processes read the files themselves."""
+        """Pickle the folder only: other processes read the files themselves."""
         return FrozenBert, (self.folder,)
 
     @cached_property
@@ -59,11 +59,11 @@ class FrozenBert:
         try:
             return int(json.loads(config.read_text("utf-8"))["hidden_size"])
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise DataError(f"{config} describes no BERT: {error}", GET_IT) from error
+            raise DataError(f"{config} is not a configuration of BERT: {error}", GET_IT) from error
 
     @property
     def files(self) -> list[Path]:
-        """All files that the vectors depend on.
+        """The files that the vectors depend on.
 
         Raises:
             DataError: Weights or vocabulary are missing.
@@ -72,7 +72,7 @@ class FrozenBert:
 
     @cached_property
     def identity(self) -> str:
-        """Hash of weights, vocabulary and settings: the same for the same vectors."""
+        """SHA-256 of weights, vocabulary and settings: equal hashes mean equal vectors."""
         digest = hashlib.sha256()
         for path in self.files:
             digest.update(path.name.encode())
@@ -82,7 +82,7 @@ class FrozenBert:
 
     @torch.inference_mode()
     def encode(self, texts: Sequence[str]) -> list[Pieces]:
-        """Give the pieces of each text. Only texts of equal length share a batch, so that nothing is ever padded."""
+        """Give the pieces of each text; only texts of equal length share a batch, so that there is no padding."""
         tokenizer, model = self._loaded
         tokens = [tokenizer(text, truncation=True)["input_ids"] for text in texts]
         found: dict[int, Pieces] = {}
@@ -105,9 +105,9 @@ class FrozenBert:
                 loaded: Any = BertModel.from_pretrained(
                     self.folder, local_files_only=True, add_pooling_layer=False, output_loading_info=True
                 )
-        except Exception as error:  # transformers and its readers fail in many ways
+        except Exception as error:  # transformers and its readers raise many types
             told = " ".join(str(error).split())[:200]
-            raise DataError(f"{self.folder} is no BERT that transformers can read: {told}", GET_IT) from error
+            raise DataError(f"transformers cannot read {self.folder} as BERT: {told}", GET_IT) from error
         model, report = loaded
         if report["missing_keys"]:
             missing = sorted(report["missing_keys"])
@@ -117,15 +117,15 @@ class FrozenBert:
 
 
 def find_bert(weights: str | None) -> Path:
-    """Give the folder that ``weights`` names; without it, bert-base-uncased in the user's Hugging Face cache.
+    """Give the folder that ``weights`` names; for None, bert-base-uncased in the user's Hugging Face cache.
 
     Raises:
-        DataError: It is not there; nothing is ever downloaded.
+        DataError: The folder does not exist; nothing is downloaded.
     """
     if weights is not None:
         folder = Path(weights).expanduser()
         if not folder.is_dir():
-            raise DataError(f"there is no folder {folder} with the weights of BERT", GET_IT)
+            raise DataError(f"the folder {folder} for the weights of BERT does not exist", GET_IT)
         return folder
     try:
         from huggingface_hub import try_to_load_from_cache
@@ -139,17 +139,17 @@ def find_bert(weights: str | None) -> Path:
 
 
 def made_by(weights: str | None) -> str:
-    """Name the BERT that ``weights`` names, so that vectors of two are not mixed: other weights have another name.
+    """Name of the weights, so that vectors of different weights are not mixed: "bert-base-uncased", or with a checksum.
 
-    The published weights have one name, in the Hugging Face cache and in a folder. So has a folder without weights:
-    that nothing is there is said when sentences are read.
+    Published weights have the plain name, whether in the Hugging Face cache or in a folder. So has a folder without
+    weights: the error is raised when sentences are read.
     """
     named = None if weights is None else _checksum(weights)
     return NAME if named in (None, _checksum(None)) else f"{NAME}-{named}"
 
 
 def _checksum(weights: str | None) -> str | None:
-    """Of the file of weights; None where there is none."""
+    """Checksum of the file of weights; None if there is none."""
     try:
         folder = find_bert(weights)
         path = next(folder / name for name in WEIGHTS if (folder / name).is_file())
@@ -161,7 +161,7 @@ def _checksum(weights: str | None) -> str | None:
 
 @lru_cache
 def _checksum_of_file(path: Path, size: int, changed: int) -> str:
-    """First digits of SHA-256; a file of the same size and time is not read again."""
+    """First digits of SHA-256; cached by size and time of the file."""
     digest = hashlib.sha256()
     for block in _blocks(path):
         digest.update(block)
@@ -176,7 +176,7 @@ def _blocks(path: Path) -> Iterator[bytes]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Let transformers load without a progress bar and without listing the heads that the file has besides."""
+    """Suppress progress bars of transformers and its list of unused heads."""
     from transformers.utils import logging
 
     verbosity, bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
@@ -191,7 +191,7 @@ def _quiet() -> Iterator[None]:
 
 
 def _files(folder: Path) -> list[Path]:
-    """All files that the vectors depend on."""
+    """The files that the vectors depend on."""
     files = [folder / "config.json"]
     for names, what in ((WEIGHTS, "weights"), (VOCABULARY, "vocabulary")):
         there = [folder / name for name in names if (folder / name).is_file()]
@@ -202,7 +202,7 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _of_equal_length(lengths: Sequence[int]) -> Iterator[list[int]]:
-    """Positions in batches of equal length."""
+    """Positions in batches of texts of equal length."""
     order = sorted(range(len(lengths)), key=lengths.__getitem__)
     for _, group in groupby(order, key=lengths.__getitem__):
         rows = list(group)

@@ -1,4 +1,4 @@
-"""Where word pieces are kept once they were computed: in memory, or in files that several processes may share."""
+"""Caches of computed word pieces: in memory, or in files that several processes may share."""
 
 from __future__ import annotations
 
@@ -20,39 +20,39 @@ if TYPE_CHECKING:
 
 
 class PieceStore(Protocol):
-    """Pieces by text."""
+    """A cache of the pieces of texts."""
 
     def missing(self, texts: Sequence[str]) -> list[str]:
-        """The distinct texts that are not kept, in order."""
+        """The distinct texts that are not stored, in order."""
 
     def add(self, pieces: Mapping[str, Pieces]) -> None:
-        """Keep the pieces of some texts."""
+        """Store the pieces of some texts."""
 
     def read(self, texts: Sequence[str]) -> list[Pieces]:
-        """Give the pieces of texts that are kept."""
+        """Give the pieces of stored texts."""
 
 
 class Memory:
-    """Keeps pieces as long as the process lives."""
+    """Stores pieces in memory."""
 
     def __init__(self) -> None:
         self.pieces: dict[str, Pieces] = {}
 
     def missing(self, texts: Sequence[str]) -> list[str]:
-        """The distinct texts that are not kept, in order."""
+        """The distinct texts that are not stored, in order."""
         return [text for text in dict.fromkeys(texts) if text not in self.pieces]
 
     def add(self, pieces: Mapping[str, Pieces]) -> None:
-        """Keep the pieces of some texts."""
+        """Store the pieces of some texts."""
         self.pieces |= pieces
 
     def read(self, texts: Sequence[str]) -> list[Pieces]:
-        """Give the pieces of texts that are kept."""
+        """Give the pieces of stored texts."""
         return [self.pieces[text] for text in texts]
 
 
 class PieceRange(NamedTuple):
-    """Where the pieces of a text stand."""
+    """Rows of one text in a file of pieces, ``start`` to ``stop``."""
 
     shard: Path
     start: int
@@ -60,28 +60,28 @@ class PieceRange(NamedTuple):
 
 
 class Shards:
-    """Keeps pieces in files that are written once, under a name that follows from the texts in them.
+    """Stores pieces in HDF5 files whose names are hashes of their texts.
 
-    A file appears whole or not at all, and is never changed: processes that compute the same texts at the same time
-    write the same file, and need no lock. Texts are known by their hashes.
+    A file is written aside and renamed, and never changed: processes that compute the same texts at the same time write
+    the same file and need no lock. Texts are identified by their hashes.
 
     Args:
-        folder: Made on first writing. What the vectors depend on besides the text must be in its name.
+        folder: Created on first writing. Its name must identify everything else that the vectors depend on.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.places: dict[bytes, PieceRange] = {}
+        self.ranges: dict[bytes, PieceRange] = {}
         self.known: set[Path] = set()
 
     def missing(self, texts: Sequence[str]) -> list[str]:
-        """The distinct texts that are not kept, in order; sees what other processes have written."""
-        if any(_hash(text) not in self.places for text in texts):
-            self._look_around()
-        return [text for text in dict.fromkeys(texts) if _hash(text) not in self.places]
+        """The distinct texts that are not stored, in order; finds files that other processes have written."""
+        if any(_hash(text) not in self.ranges for text in texts):
+            self._find_new_files()
+        return [text for text in dict.fromkeys(texts) if _hash(text) not in self.ranges]
 
     def add(self, pieces: Mapping[str, Pieces]) -> None:
-        """Write a new file."""
+        """Write a new file of pieces."""
         hashes = [_hash(text) for text in pieces]
         name = hashlib.sha256(b"".join(hashes)).hexdigest()
         with _appearing(self.folder / f"{name}.h5") as file:
@@ -89,26 +89,26 @@ class Shards:
             file["lengths"] = [len(each.tokens) for each in pieces.values()]
             file["tokens"] = np.concatenate([each.tokens for each in pieces.values()])
             file["vectors"] = np.concatenate([each.vectors for each in pieces.values()])
-        self._look_around()
+        self._find_new_files()
 
     def read(self, texts: Sequence[str]) -> list[Pieces]:
-        """Give the pieces of texts that are kept; each file is opened once."""
-        places = [self.places[_hash(text)] for text in texts]
+        """Give the pieces of stored texts; each file is opened once."""
+        ranges = [self.ranges[_hash(text)] for text in texts]
         found: dict[PieceRange, Pieces] = {}
-        for shard in {place.shard for place in places}:
+        for shard in {each.shard for each in ranges}:
             with _opened(shard) as file:
-                for place in {each for each in places if each.shard == shard}:
+                for place in {each for each in ranges if each.shard == shard}:
                     rows = slice(place.start, place.stop)
                     found[place] = Pieces(file["tokens"][rows], file["vectors"][rows])
-        return [found[place] for place in places]
+        return [found[each] for each in ranges]
 
-    def _look_around(self) -> None:
+    def _find_new_files(self) -> None:
         for shard in sorted(set(self.folder.glob("*.h5")) - self.known):
             with _opened(shard) as file:
                 hashes, stops = file["hashes"][()], np.cumsum(file["lengths"][()])
             starts = [0, *stops[:-1]]
             for each, start, stop in zip(hashes, starts, stops, strict=True):
-                self.places[each.tobytes()] = PieceRange(shard, int(start), int(stop))
+                self.ranges[each.tobytes()] = PieceRange(shard, int(start), int(stop))
             self.known.add(shard)
 
 
@@ -118,7 +118,7 @@ def _hash(text: str) -> bytes:
 
 @contextmanager
 def _appearing(path: Path) -> Iterator[h5py.File]:
-    """Write aside, and rename when it is whole."""
+    """Write aside, and rename when complete."""
     import h5py
 
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -129,7 +129,9 @@ def _appearing(path: Path) -> Iterator[h5py.File]:
             yield file
         os.replace(aside, path)
     except OSError as error:
-        raise DataError(f"{path} cannot be written: {error}", "make room, or name another folder as cache") from error
+        raise DataError(
+            f"{path} cannot be written: {error}", "free disk space, or name another folder as cache"
+        ) from error
     finally:
         Path(aside).unlink(missing_ok=True)
 
@@ -142,4 +144,4 @@ def _opened(shard: Path) -> Iterator[h5py.File]:
         with h5py.File(shard) as file:
             yield file
     except (OSError, KeyError, ValueError) as error:
-        raise DataError(f"{shard} is damaged: {error}", "delete this file: it will be computed anew") from error
+        raise DataError(f"{shard} is damaged: {error}", "delete this file: it will be computed again") from error

@@ -14,19 +14,19 @@ from codaar_core.api import DataError
 from codaar_plugin_bert.frozen_bert import FrozenBert, Pieces, find_bert
 from codaar_plugin_bert.piece_store import Memory, PieceStore, Shards
 
-VERSION = 1  # of how vectors are computed; another one never reads what this one kept
-SHARD = 1024  # texts: what an interruption may cost
+VERSION = 1  # of the computation; caches of other versions are not read
+SHARD = 1024  # texts computed between two writes to the cache
 
 
 class Words(NamedTuple):
-    """Vectors of word pieces, zero where a sentence has no more."""
+    """Vectors of word pieces, padded with zeros."""
 
     values: np.ndarray  # (N, tokens, F) float32
-    lengths: np.ndarray  # (N,) int64: real pieces
+    lengths: np.ndarray  # (N,) int64: number of real pieces
 
     @property
     def mask(self) -> np.ndarray:
-        """(N, tokens), True where the piece is real."""
+        """(N, tokens), True for real pieces."""
         return np.arange(self.values.shape[1]) < self.lengths[:, None]
 
 
@@ -35,12 +35,12 @@ class WordPieces:
 
     Args:
         weights: Folder with config.json, vocabulary and weights; None: bert-base-uncased in the Hugging Face cache.
-        cache: Folder for the vectors of all texts seen so far; None: they are kept in memory.
-        tokens: Word pieces of a sentence, at most.
-        keep: Table with a column ``token_id``: pieces of other ids are dropped, and those of id 0; None: all are kept.
+        cache: Folder that stores the vectors of texts; None: they are stored in memory.
+        tokens: Maximal number of word pieces of a sentence.
+        keep: Table with a column ``token_id`` of the pieces to keep, except id 0; None: all are kept.
 
     Raises:
-        DataError: BERT or the table is not there; the message says what to download.
+        DataError: BERT or the table is missing; the help says what to download.
     """
 
     def __init__(self, weights: str | None, cache: str | None, tokens: int = 10, keep: str | None = None) -> None:
@@ -55,11 +55,11 @@ class WordPieces:
         return self.bert.width
 
     def features(self, texts: Sequence[str]) -> np.ndarray:
-        """Give (N, tokens, F) float32, zero where a sentence has no more pieces: all that the released code sees."""
+        """Give (N, tokens, F) float32, padded with zeros, as the released code reads it."""
         return self.words(texts).values
 
     def words(self, texts: Sequence[str]) -> Words:
-        """Give the vectors, and how many of them are real.
+        """Give the vectors and the number of real pieces.
 
         Raises:
             DataError: No word piece of a text is kept.
@@ -67,12 +67,12 @@ class WordPieces:
         return padded(self.pieces(texts), self.tokens, self.width)
 
     def pieces(self, texts: Sequence[str]) -> list[Pieces]:
-        """Give what is kept of each text, not padded."""
+        """Give the kept pieces of each text, without padding."""
         self.compute(texts)
         return [self._kept(text, pieces) for text, pieces in zip(texts, self._store.read(texts), strict=True)]
 
     def compute(self, texts: Sequence[str]) -> None:
-        """Run BERT on the texts that it has not seen yet, so that reading them later is fast."""
+        """Run BERT on the texts that are not in the cache, so that reading them later is fast."""
         missing = self._store.missing(texts)
         for start in range(0, len(missing), SHARD):
             new = missing[start : start + SHARD]
@@ -85,18 +85,18 @@ class WordPieces:
     def _kept(self, text: str, pieces: Pieces) -> Pieces:
         kept = first_kept(pieces, self.tokens, self.kept)
         if not len(kept.tokens):
-            raise DataError(f"no word piece of {text!r} is left", "keep more token ids, or leave this text out")
+            raise DataError(f"no word piece of {text!r} is kept", "keep more token ids, or leave this text out")
         return kept
 
 
 def first_kept(pieces: Pieces, tokens: int, kept: np.ndarray | None) -> Pieces:
-    """The first ``tokens`` of the pieces whose id is in ``kept``; None: of all."""
+    """The first ``tokens`` of the pieces whose id is in ``kept``, or of all pieces if it is None."""
     chosen = np.arange(len(pieces.tokens)) if kept is None else np.flatnonzero(np.isin(pieces.tokens, kept))
     return Pieces(pieces.tokens[chosen[:tokens]], pieces.vectors[chosen[:tokens]])
 
 
 def padded(sentences: Sequence[Pieces], tokens: int, width: int) -> Words:
-    """Fill sentences of at most ``tokens`` pieces up with zeros."""
+    """Pad sentences of at most ``tokens`` pieces with zeros."""
     values = np.zeros((len(sentences), tokens, width), np.float32)
     for row, pieces in zip(values, sentences, strict=True):
         row[: len(pieces.vectors)] = pieces.vectors
@@ -104,12 +104,18 @@ def padded(sentences: Sequence[Pieces], tokens: int, width: int) -> Words:
 
 
 def read_kept_tokens(path: Path) -> np.ndarray:
-    """Read the ids of a table with a column ``token_id``; 0, the padding, is never kept."""
+    """Read the ids of a table with a column ``token_id``; 0 is the padding and left out.
+
+    Raises:
+        DataError: The file cannot be read, or has no such column of numbers.
+    """
     try:
         with path.open(encoding="utf-8", newline="") as file:
             ids = {int(row["token_id"]) for row in csv.DictReader(file)}
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}") from error
     except (KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{path} is no table of token ids: {error}", "expected a column token_id of numbers") from error
+        raise DataError(
+            f"{path} is not a table of token ids: {error}", "write a CSV file with a column token_id of numbers"
+        ) from error
     return np.array(sorted(ids - {0}), np.int64)

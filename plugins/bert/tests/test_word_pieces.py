@@ -101,7 +101,7 @@ def test_other_word_pieces_are_dropped(weights, tmp_path):
     read = words(weights, keep=str(table)).words(TEXTS[:1] + TEXTS[2:])
     assert read.lengths.tolist() == [2, 3, 2]
     np.testing.assert_allclose(read.values[0, :2], alone(weights, TEXTS[0])[[1, 3]], atol=1e-6)
-    with pytest.raises(DataError, match="no word piece of 'the cat sings' is left"):
+    with pytest.raises(DataError, match="no word piece of 'the cat sings' is kept"):
         words(weights, keep=str(table)).features(TEXTS)
 
 
@@ -236,7 +236,7 @@ def test_without_bert_it_says_what_to_download(tmp_path, monkeypatch):
     with pytest.raises(DataError, match="bert-base-uncased is not in the Hugging Face cache") as caught:
         WordPieces(None, None)
     assert "hf download bert-base-uncased" in caught.value.help
-    with pytest.raises(DataError, match="there is no folder .*nowhere"):
+    with pytest.raises(DataError, match="the folder .*nowhere for the weights of BERT does not exist"):
         WordPieces(str(tmp_path / "nowhere"), None)
     with pytest.raises(DataError, match="has no weights of BERT: neither model.safetensors nor pytorch_model.bin"):
         WordPieces(str(tmp_path), None).features(TEXTS)
@@ -282,7 +282,7 @@ def test_weights_are_read_once_to_name_them(weights, monkeypatch):
 @pytest.mark.parametrize("content", ["token,index\n1,1\n", "token_id,index\ndog,1\n"])
 def test_a_table_of_something_else_is_refused(weights, tmp_path, content):
     (tmp_path / "kept.csv").write_text(content)
-    with pytest.raises(DataError, match="is no table of token ids"):
+    with pytest.raises(DataError, match="is not a table of token ids"):
         words(weights, keep=str(tmp_path / "kept.csv"))
 
 

@@ -1,1 +1,1 @@
-"""CODIS: one modality predicts the prototypes that another is assigned."""
+"""CODIS: one modality predicts the prototypes to which another is assigned."""

@@ -1,4 +1,4 @@
-"""Optimal transport to prototypes: what teachers assign in one modality, the encoder of another must predict."""
+"""Optimal transport to prototypes: encoders predict the assignments of teachers of the other modalities."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from codaar_core.api import ComponentError, Encoded, Loss, LossContext, StepView
 class Transport(Loss):
     """Alignment by prototypes (CODIS: Duan et al., arXiv 2203.00048), of clips or of steps.
 
-    A teacher, the slow moving average of an encoder, gives targets: the plan that carries all of its latents to all
-    prototypes, each used equally, at the least sum of cosine distances. Three terms: "code", cross-entropy of what the
-    latents of the other modalities predict against it; "transport", the cost of the modality's own latents under its
-    plan, which also moves the prototypes; "contrast", each latent against the teachers' latents of all modalities, told
-    apart from the rest of the batch and from a queue of earlier ones.
+    A teacher, the exponential moving average of an encoder, gives targets: the transport plan of its latents to the
+    prototypes, all used equally, with the least sum of cosine distances. Three terms: "code", cross-entropy between the
+    plan and the prediction by the latents of the other modalities; "transport", the cost of the modality's own latents
+    under its plan, which also trains the prototypes; "contrast", InfoNCE of each latent with the teachers' latents of
+    all modalities, against the rest of the batch and a queue of earlier latents.
 
     Raises:
-        ComponentError: There are no encoders, no prototypes that are parameters, or one modality only.
+        ComponentError: There are no encoders, no trained prototypes, or only one modality.
     """
 
     teachers: nn.ModuleDict
@@ -36,21 +36,23 @@ class Transport(Loss):
     class Config:
         """Settings; the sources give no values for this use: see docs/methods.md."""
 
-        of: Literal["clips", "steps"] = setting("steps", "what is carried: mean latents of clips, or single steps")
-        temperature: float = setting(0.1, "of the predicted prototypes", gt(0.0))
-        contrast_temperature: float = setting(0.07, "of the contrast", gt(0.0))
-        momentum: float = setting(0.995, "share of a teacher that stays in a step", and_(ge(0.0), lt(1.0)))
-        queue: int = setting(8192, "earlier latents of each teacher that are remembered", ge(1))
-        smoothness: float = setting(0.05, "entropy of the plan: the larger, the more evenly it spreads", gt(0.0))
-        rounds: int = setting(3, "rounds of Sinkhorn's scaling of rows and columns", ge(1))
+        of: Literal["clips", "steps"] = setting("steps", "what is assigned: mean latents of clips, or single steps")
+        temperature: float = setting(0.1, "temperature of the softmax over prototypes", gt(0.0))
+        contrast_temperature: float = setting(0.07, "temperature of the contrast", gt(0.0))
+        momentum: float = setting(0.995, "decay of the moving average that makes the teachers", and_(ge(0.0), lt(1.0)))
+        queue: int = setting(8192, "number of earlier latents of each teacher in its queue", ge(1))
+        smoothness: float = setting(
+            0.05, "weight of the entropy of the plan: larger values spread it more evenly", gt(0.0)
+        )
+        rounds: int = setting(3, "rounds of Sinkhorn scaling of rows and columns", ge(1))
 
     def __init__(self, config: Config, context: LossContext) -> None:
         super().__init__(config, context)
         if len(context.modalities) < 2 or not context.encoders:
-            raise ComponentError("transport compares modalities, but there is only one", "leave it out of losses")
+            raise ComponentError("transport compares modalities, but the model has only one", "leave it out of losses")
         if context.quantizer is None or not any(True for _ in context.quantizer.parameters()):
             raise ComponentError(
-                "transport needs prototypes that are parameters", 'write quantizer.use = "learned-codebook"'
+                "transport needs prototypes that are trained by gradient", 'write quantizer.use = "learned-codebook"'
             )
         self.modalities = context.modalities
         self.context = context
@@ -60,14 +62,14 @@ class Transport(Loss):
             self.register_buffer(f"queued_{modality}", torch.zeros(config.queue, dtype=torch.bool))
 
     def train(self, mode: bool = True) -> Transport:
-        """Teachers stay in evaluation mode."""
+        """Set the mode; teachers stay in evaluation mode."""
         super().train(mode)
         self.teachers.eval()
         return self
 
     @torch.no_grad()
     def inner_step(self, view: StepView) -> None:
-        """Let the teachers follow the encoders, and queue what they say of this batch."""
+        """Update the teachers, and put their latents of this batch into the queues."""
         for modality in self.modalities:
             teacher, student = self.teachers[modality], self.context.encoders[modality]
             for slow, fast in zip(teacher.parameters(), student.parameters(), strict=True):
@@ -84,7 +86,7 @@ class Transport(Loss):
         taught = self._taught(view)
         with torch.autocast(
             view.inputs[self.modalities[0]].values.device.type, enabled=False
-        ):  # cosines differ by little
+        ):  # differences of cosines are small
             return self._terms(self._items(view, view.encoded), taught)
 
     def _terms(self, students: dict[str, Items], taught: dict[str, Items]) -> dict[str, Tensor]:
@@ -102,17 +104,17 @@ class Transport(Loss):
         return {name: torch.stack(term).sum() for name, term in terms.items()}
 
     def _prototypes(self) -> dict[str, Tensor]:
-        """Their directions (K, D), with gradient."""
+        """Unit vectors (K, D) of the prototypes, with gradient."""
         codebooks = self.context.quantizer.codebooks()
         return {modality: F.normalize(codebooks[modality], dim=-1) for modality in self.modalities}
 
     @torch.no_grad()
     def _taught(self, view: StepView) -> dict[str, Items]:
-        """What the teachers make of the batch."""
+        """Latents of the batch by the teachers."""
         return self._items(view, {m: self.teachers[m](view.inputs[m]) for m in self.modalities})
 
     def _items(self, view: StepView, encoded: dict[str, Encoded]) -> dict[str, Items]:
-        """Clips or steps of all ranks; only where all modalities are real."""
+        """Clips or steps of all ranks; real where all modalities are."""
         shared = min(encoded[m].semantic.shape[1] for m in self.modalities)
         real = torch.stack([encoded[m].real()[:, :shared] for m in self.modalities]).all(dim=0)
         if self.config.of == "clips":
@@ -123,7 +125,7 @@ class Transport(Loss):
         return {m: Items(F.normalize(gather(each).flatten(0, 1), dim=-1), real) for m, each in latents.items()}
 
     def _with_queue(self, modality: str, items: Items) -> Items:
-        """The batch first, then what was queued before it: the queue begins with the batch itself."""
+        """The batch, then the earlier part of the queue, which begins with the batch itself."""
         earlier = slice(len(items.real), None)
         queue, queued = (getattr(self, f"{name}_{modality}")[earlier] for name in ("queue", "queued"))
         return Items(torch.cat([items.directions, queue]), torch.cat([items.real, queued]))
@@ -146,12 +148,12 @@ class Transport(Loss):
 
 
 class Items(NamedTuple):
-    """Clips or steps: unit vectors (N, D), and which of them are real (N,)."""
+    """Clips or steps: unit vectors (N, D), and which of them are real, (N,)."""
 
     directions: Tensor
     real: Tensor
 
 
 def mean(losses: Tensor, real: Tensor) -> Tensor:
-    """Mean (N,) over what is real."""
+    """Mean of losses (N,) over the real items."""
     return losses.masked_fill(~real, 0).sum() / real.sum().clamp_min(1)

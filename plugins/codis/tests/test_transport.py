@@ -169,7 +169,7 @@ def test_encoders_and_prototypes_learn_and_teachers_do_not() -> None:
 def test_without_prototypes_to_learn_it_is_refused() -> None:
     loss = transport()
     loss.context.quantizer.requires_grad_(False)
-    with pytest.raises(ComponentError, match="parameters"):
+    with pytest.raises(ComponentError, match="trained by gradient"):
         Transport(loss.config, LossContext(NAMES, Space((4,)), Space((4,)), {}, loss.context.encoders, None))
     with pytest.raises(ComponentError, match="only one"):
         Transport(loss.config, LossContext(("a",), Space((4,)), Space((4,)), {}, loss.context.encoders))

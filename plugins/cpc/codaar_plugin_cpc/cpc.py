@@ -17,9 +17,9 @@ from codaar_core.nn import ContrastSettings, PreciseLstm
 class Cpc(Loss):
     """An LSTM over steps 0..t of one modality predicts the latents t+1..t+horizon of every modality.
 
-    Predictions are told apart from those of the other clips of the batch (arXiv 2605.12145, Eq. 2); t is drawn
-    once a batch, from 1 to T - 1 - horizon. A pair is a target and a predicting modality; a clip whose steps
-    0..t+horizon are not all real in both is left out of the pair.
+    The contrast is with the predictions of the other clips of the batch (arXiv 2605.12145, Eq. 2); t is drawn once a
+    batch, from 1 to T - 1 - horizon. A pair is a target and a predicting modality; a clip is left out of the pair
+    unless its steps 0..t+horizon are real in both.
 
     Raises:
         ComponentError: No pair has a positive weight.
@@ -33,18 +33,19 @@ class Cpc(Loss):
 
     @attrs.frozen(kw_only=True)
     class Config(ContrastSettings):
-        """Settings of CPC; the paper describes horizon 2, one layer, within 0, targets, no bias and mean."""
+        """Settings of CPC; defaults: released code. Paper: horizon 2, layers 1, within 0, targets, no bias, mean."""
 
-        horizon: int = setting(1, "steps predicted into the future", ge(1))
+        horizon: int = setting(1, "number of future steps that are predicted", ge(1))
         layers: int = setting(2, "layers of each LSTM", ge(1))
         cross: float = setting(1.0, "weight of a pair of different modalities", ge(0.0))
         within: float = setting(0.1, "weight of a modality with itself", ge(0.0))
         normalise: Literal["predictions", "targets"] = setting(
-            "predictions", "softmax over all predictions for one target (released), or over all targets (paper)"
+            "predictions",
+            "softmax over predictions for a target (released), or over targets of a prediction (paper)",
         )
-        bias: bool = setting(True, "give the predictors a bias (released: yes, paper: no)")
+        bias: bool = setting(True, "whether predictors have a bias (released: yes, paper: no)")
         reduction: Literal["sum", "mean"] = setting(
-            "sum", "weighted sum of the pairs (released), or their weighted mean (paper)"
+            "sum", "weighted sum over the pairs (released), or weighted mean (paper)"
         )
 
     def __init__(self, config: Config, context: LossContext) -> None:
@@ -54,7 +55,7 @@ class Cpc(Loss):
         self.total_weight = modalities * ((modalities - 1) * config.cross + config.within)
         if not self.total_weight:
             raise ComponentError(
-                f"cpc has no pair to predict: {modalities} modalities, cross {config.cross}, within {config.within}",
+                f"no pair of cpc has a weight: {modalities} modalities, cross {config.cross}, within {config.within}",
                 "make cross (or, with one modality, within) positive, or leave cpc out of losses",
             )
         width = context.latent.width
@@ -77,7 +78,7 @@ class Cpc(Loss):
         return {"nce": self._contrast(*(_by_clip(each, gather) for each in (targets, predictions, real)))}
 
     def _draw_time(self, encoded: list[Encoded], generator: torch.Generator) -> int:
-        """The last step that predictors see; the same for all clips and modalities."""
+        """Draw the last step that predictors read; the same for all clips and modalities."""
         lengths = [item.semantic.shape[1] for item in encoded]
         choices = min(lengths) - 1 - self.config.horizon
         if choices < 1:
@@ -108,7 +109,7 @@ class Cpc(Loss):
         return self._weigh(pairs)
 
     def _weigh(self, pairs: Tensor) -> Tensor:
-        """Sum or mean of the losses (M, M) of the pairs."""
+        """Weighted sum or mean of the losses (M, M) of the pairs."""
         within = pairs.diagonal().sum()
         total = self.config.cross * (pairs.sum() - within) + self.config.within * within
         return total / self.total_weight if self.config.reduction == "mean" else total
@@ -120,12 +121,12 @@ def _by_clip(by_modality: list[Tensor], gather: Callable[[Tensor], Tensor]) -> T
 
 
 def draw(choices: int, generator: torch.Generator) -> int:
-    """A number below ``choices``, from a generator on the host."""
+    """Draw a number below ``choices`` from a generator on the host."""
     return int(torch.randint(choices, (1,), generator=generator))
 
 
 def _real_clips(encoded: Encoded, steps: int) -> Tensor:
-    """Which clips (B,) are real in the first ``steps`` steps."""
+    """Clips (B,) whose first ``steps`` steps are all real."""
     if encoded.mask is None:
         return encoded.semantic.new_ones(len(encoded.semantic), dtype=torch.bool)
     return encoded.mask[:, :steps].all(dim=1)

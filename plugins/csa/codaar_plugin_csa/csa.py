@@ -13,11 +13,11 @@ from codaar_core.api import AlignmentContext, AlignmentStep, ComponentError, set
 
 
 class Csa(AlignmentStep):
-    """Along an order, each codebook becomes the mean of all, with the codebooks before it already replaced.
+    """In a given order, each codebook becomes the mean of all, with the codebooks before it already replaced.
 
     CSA of arXiv 2605.12145. Three modalities in order give the rows 1/3 1/3 1/3, 1/9 4/9 4/9 and 4/27 7/27 16/27;
-    two give 1/2 1/2 and 1/4 3/4. The EMA behind the codebooks is left alone, so the step is a fixed mixture of the
-    centroids and does not accumulate over training.
+    two give 1/2 1/2 and 1/4 3/4. The moving sums of the codebooks do not change, so that the step is a fixed mixture of
+    the centroids and does not accumulate over training.
 
     Raises:
         ComponentError: ``order`` is not a permutation of the model's modalities.
@@ -29,7 +29,7 @@ class Csa(AlignmentStep):
     class Config:
         """Settings of CSA."""
 
-        order: tuple[str, ...] = setting((), "modalities, the first replaced first; empty: the order of the model")
+        order: tuple[str, ...] = setting((), "modalities in the order of replacement; []: the order of the model")
 
     def __init__(self, config: Config, context: AlignmentContext) -> None:
         super().__init__(config, context)
@@ -44,7 +44,7 @@ class Csa(AlignmentStep):
         return adjusted
 
     def matrix(self, modalities: tuple[str, ...]) -> Tensor:
-        """The closed form, (M, M) float64: row m makes the codebook of m."""
+        """The closed form, (M, M) float64: row m has the shares of the codebook of m."""
         units = torch.eye(len(modalities), dtype=torch.float64)
         adjusted = self.adjust(dict(zip(modalities, units, strict=True)))
         return torch.stack([adjusted[modality] for modality in modalities])
@@ -54,11 +54,11 @@ def _check_permutation(order: tuple[str, ...], modalities: tuple[str, ...]) -> N
     extra = [modality for modality in order if modality not in modalities]
     if extra:
         raise ComponentError(
-            f"order names {', '.join(extra)}, but the model has only {', '.join(modalities)}",
+            f"order has {', '.join(extra)}, but the model has only {', '.join(modalities)}",
             "remove it from order, or add it to modalities in [model]",
         )
     if sorted(order) != sorted(modalities):
         raise ComponentError(
-            f"order is {', '.join(order)}, but must name each of {', '.join(modalities)} once",
+            f"order is {', '.join(order)}, but must have each of {', '.join(modalities)} once",
             f"write order = [{', '.join(repr(modality) for modality in modalities)}], in the order you want",
         )

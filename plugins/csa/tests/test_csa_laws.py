@@ -112,9 +112,9 @@ def test_one_modality_alone_stays() -> None:
 @pytest.mark.parametrize(
     ("order", "message"),
     [
-        (("a", "b", "x"), "order names x, but the model has only a, b"),
-        (("a",), "order is a, but must name each of a, b once"),
-        (("a", "b", "a"), "order is a, b, a, but must name each of a, b once"),
+        (("a", "b", "x"), "order has x, but the model has only a, b"),
+        (("a",), "order is a, but must have each of a, b once"),
+        (("a", "b", "a"), "order is a, b, a, but must have each of a, b once"),
     ],
 )
 def test_an_order_that_is_no_permutation_is_refused(order: tuple[str, ...], message: str) -> None:

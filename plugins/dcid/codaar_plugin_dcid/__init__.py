@@ -1,1 +1,1 @@
-"""DCID: codes and private features must not tell of each other."""
+"""DCID: small mutual information of codes and private features."""

@@ -1,4 +1,4 @@
-"""CLUB: an upper bound of what codes and private features tell of each other, to be made small."""
+"""CLUB: minimises an upper bound of the mutual information of codes and private features."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from codaar_core.api import ComponentError, Encoded, Loss, LossContext, Space, S
 class Club(Loss):
     """Mutual information of a modality's codes x and private features y, bounded from above (arXiv 2006.12013).
 
-    For each modality an estimator learns a normal distribution of y given x, in steps of its own. The bound is how much
-    likelier y is under it than y of another clip of the batch; the model makes that small, and so keeps apart what all
-    modalities share and what is a modality's own (DCID, released code). Private maps become vectors first: mean over
-    the cells and two linear maps, trained with the model, which decoders do not read.
+    For each modality an estimator learns a normal distribution of y given x, in optimizer steps of its own. The bound
+    is the log-likelihood of y minus that of the y of another clip of the batch; the model minimises it, so that shared
+    and private information are separated (DCID, released code). Private maps are first turned into vectors by a mean
+    over the cells and two linear maps; these are trained with the model, and decoders do not read them.
 
     Raises:
-        ComponentError: No encoder gives private features.
+        ComponentError: No encoder has private features.
     """
 
     examples: ClassVar = ({"of": "latents"},)
@@ -34,7 +34,7 @@ class Club(Loss):
         """Settings of CLUB; the defaults are those of the released code of DCID."""
 
         of: Literal["codes", "latents"] = setting("codes", "x: straight-through codes (released), or latents (paper)")
-        side: int = setting(512, "width of the vector that a private map is turned into", ge(1))
+        side: int = setting(512, "width of the vector made of a private map", ge(1))
         hidden: int = setting(128, "width of the estimators' hidden layers", ge(1))
         inner_steps: int = setting(5, "steps of the estimators for each step of the model", ge(1))
         lr: float = setting(1e-3, "learning rate of the estimators (Adam)", gt(0.0))
@@ -43,7 +43,7 @@ class Club(Loss):
         super().__init__(config, context)
         privates = {m: encoder.private for m, encoder in context.encoders.items() if encoder.private is not None}
         if not privates:
-            raise ComponentError("club needs private features, and no encoder gives any", "leave club out of losses")
+            raise ComponentError("club needs private features, and no encoder has any", "leave club out of losses")
         self.sides = nn.ModuleDict({m: SideHead(s, config.side) for m, s in privates.items() if len(s.shape) > 1})
         widths = {m: config.side if m in self.sides else space.width for m, space in privates.items()}
         self.estimators = nn.ModuleDict(
@@ -52,17 +52,17 @@ class Club(Loss):
         self.optimizer = torch.optim.Adam(self.estimators.parameters(), lr=config.lr, fused=True)
 
     def inner_step(self, view: StepView) -> None:
-        """Teach the estimators what codes tell of private features."""
-        seen = [(self.estimators[m], *(each.detach() for each in pair)) for m, *pair in self._pairs(view)]
+        """Train the estimators on detached codes and private features."""
+        pairs = [(self.estimators[m], *(each.detach() for each in pair)) for m, *pair in self._pairs(view)]
         for _ in range(self.config.inner_steps):
             self.optimizer.zero_grad()
-            losses = [estimator.surprise(x, y, real, view) for estimator, x, y, real in seen]
+            losses = [estimator.surprise(x, y, real, view) for estimator, x, y, real in pairs]
             torch.stack(losses).sum().backward()
             self.optimizer.step()
         self.optimizer.zero_grad()
 
     def forward(self, view: StepView) -> dict[str, Tensor]:
-        """Give the bound, one scalar for each modality with private features."""
+        """Give the bound of each modality with private features, a scalar."""
         return {m: self._bound(view, m, *pair) for m, *pair in self._pairs(view)}
 
     def _pairs(self, view: StepView) -> Iterator[tuple[str, Tensor, Tensor, Tensor]]:
@@ -74,7 +74,7 @@ class Club(Loss):
             yield modality, x, y, encoded.real()
 
     def _bound(self, view: StepView, modality: str, x: Tensor, y: Tensor, real: Tensor) -> Tensor:
-        """Mean over clips of half the squared errors of another clip's y less those of the own, by the variance."""
+        """Mean over clips of (squared error of another clip's y - squared error of the own y) / (2 variance)."""
         x, y, real = (view.ranks.gather(each) for each in (x, y, real))
         frozen = {name: each.detach() for name, each in self.estimators[modality].named_parameters()}
         mean, log_variance = functional_call(self.estimators[modality], frozen, (x,))
@@ -93,12 +93,12 @@ class SideHead(nn.Module):
         self.layers = nn.Sequential(nn.Linear(private.width, 2 * width), nn.ReLU(), nn.Linear(2 * width, width))
 
     def forward(self, private: Tensor) -> Tensor:
-        """Average over all cells first."""
+        """Map (B, T, H, W, C) to (B, T, S), after a mean over the cells."""
         return self.layers(private.flatten(2, -2).mean(dim=2))
 
 
 class Estimator(nn.Module):
-    """Mean and logarithm of the variance, within -1 and 1, of y (Y,) given x (D,)."""
+    """Mean and logarithm of the variance, between -1 and 1, of y (Y,) given x (D,)."""
 
     def __init__(self, x: int, y: int, hidden: int) -> None:
         super().__init__()
@@ -106,13 +106,13 @@ class Estimator(nn.Module):
         self.log_variance = nn.Sequential(_perceptron(x, hidden, y), nn.Tanh())
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """For (..., D), both (..., Y)."""
+        """Map (..., D) to mean and log-variance, both (..., Y)."""
         with torch.autocast(x.device.type, enabled=False):
             x = x.to(self.mean[0].weight.dtype)
             return self.mean(x), self.log_variance(x)
 
     def surprise(self, x: Tensor, y: Tensor, real: Tensor, view: StepView) -> Tensor:
-        """Minus the log-likelihood but for a constant, summed over Y, mean over the real steps of all ranks."""
+        """Negative log-likelihood up to a constant: sum over Y, mean over the real steps of all ranks."""
         mean, log_variance = self(x)
         steps = ((mean - y).square() / log_variance.exp() + log_variance).sum(dim=-1) / 2
         count = view.ranks.sum(real.sum()).clamp_min(1) / view.ranks.size

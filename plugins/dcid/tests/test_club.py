@@ -111,6 +111,6 @@ def test_the_model_learns_by_the_bound_and_the_estimators_by_their_own_steps_onl
 
 
 def test_a_model_without_private_features_is_refused_and_a_modality_without_is_left_out() -> None:
-    with pytest.raises(ComponentError, match="no encoder gives any"):
+    with pytest.raises(ComponentError, match="no encoder has any"):
         club(None, None)
     assert list(club(Space((PRIVATE,)), None).estimators) == ["a"]

@@ -16,7 +16,7 @@ from codaar_core.api import AlignmentContext, AlignmentStep, setting
 class Dta(AlignmentStep):
     """target_m = own z_m + (1 - own) / (M - 1) sum of the other z_n, for any M modalities.
 
-    The quantizer sums these targets under m's own indices: arXiv 2605.12145, Eq. 4. One modality alone is not mixed.
+    The quantizer sums these targets under m's own indices: arXiv 2605.12145, Eq. 4. A single modality is not mixed.
     """
 
     examples: ClassVar = ({"own": 0.5}, {"own": 1.0})
@@ -27,7 +27,7 @@ class Dta(AlignmentStep):
 
         own: float = setting(
             0.6,
-            "share of a modality's own latents, the others share the rest; released: 0.6 with three, 0.75 with two",
+            "share of the own latents; the others share the rest (released: 0.6 of three modalities, 0.75 of two)",
             and_(ge(0.0), le(1.0)),
         )
 
@@ -42,13 +42,13 @@ class Dta(AlignmentStep):
         return {modality: (own - other) * latents + other * total for modality, latents in features.items()}
 
     def matrix(self, modalities: tuple[str, ...]) -> Tensor:
-        """The shares, (M, M) float64: row m makes the target of m."""
+        """The shares, (M, M) float64: row m has those of the target of m."""
         own, other = self._shares(len(modalities))
         shares = torch.full((len(modalities), len(modalities)), other, dtype=torch.float64)
         return shares.fill_diagonal_(own)
 
     def _shares(self, modalities: int) -> tuple[float, float]:
-        """Shares of the own and of each other modality."""
+        """Share of the own modality and of each other modality."""
         if modalities == 1:
             return 1.0, 0.0
         return self.own, (1 - self.own) / (modalities - 1)

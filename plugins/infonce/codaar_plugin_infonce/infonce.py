@@ -17,15 +17,15 @@ from codaar_core.nn import ContrastSettings
 
 
 class InfoNce(Loss):
-    """An anchor of one modality must be nearest, by cosine, to what belongs to it in another.
+    """Cosine contrast: an anchor of one modality against its key and other keys of another modality.
 
-    The term "clips" tells the mean latent of a clip from those of the other clips (van den Oord et al., arXiv
-    1807.03748); "steps" tells a step from the other steps of its clip, over the steps that both modalities have. Each
-    is the mean of -log softmax, over all ordered pairs of modalities. Anchors may be masked, the keys never are: the
-    fine and coarse masked contrast of MICU. A masked anchor is zero, as near to one key as to another.
+    The term "clips" contrasts the mean latent of a clip with those of the other clips (van den Oord et al., arXiv
+    1807.03748); "steps" contrasts a step with the other steps of its clip, over the steps that both modalities have.
+    Each is the mean of -log softmax over all ordered pairs of modalities. Anchors may be masked, keys are not: the fine
+    and coarse masked contrast of MICU. A masked anchor is zero, so that all its cosines are zero.
 
     Raises:
-        ComponentError: There is nothing to contrast.
+        ComponentError: There is no pair of modalities, or both weights are zero.
     """
 
     examples: ClassVar = (
@@ -40,9 +40,9 @@ class InfoNce(Loss):
 
         clips: float = setting(1.0, "weight of the contrast between clips", ge(0.0))
         steps: float = setting(0.0, "weight of the contrast between the steps of a clip", ge(0.0))
-        temperature: float = setting(0.1, "cosines are divided by it", gt(0.0))
-        keep: float = setting(1.0, "share of the steps kept in anchors, drawn for each clip", and_(gt(0.0), le(1.0)))
-        within: bool = setting(False, "contrast each modality with itself too")
+        temperature: float = setting(0.1, "divisor of the cosines", gt(0.0))
+        keep: float = setting(1.0, "share of the steps that anchors keep, drawn for each clip", and_(gt(0.0), le(1.0)))
+        within: bool = setting(False, "whether each modality is contrasted with itself too")
         reduction: Literal["mean", "sum"] = setting("mean", "mean or sum over the ordered pairs of modalities")
 
     def __init__(self, config: Config, context: LossContext) -> None:
@@ -54,10 +54,10 @@ class InfoNce(Loss):
                 "infonce compares modalities, but the model has only one", "leave infonce out of losses, or set within"
             )
         if not config.clips + config.steps:
-            raise ComponentError("infonce contrasts neither clips nor steps", "make clips or steps positive")
+            raise ComponentError("infonce contrasts neither clips nor steps", "set clips or steps to a positive weight")
 
     def forward(self, view: StepView) -> dict[str, Tensor]:
-        """Give the terms "clips" and "steps", those that have a weight."""
+        """Give the terms "clips" and "steps", if their weight is positive."""
         gather = self.config.gather(view.ranks)
         keys = {m: Latents(gather(item.semantic), gather(item.real())) for m, item in view.encoded.items()}
         anchors = self._masked(keys, view.generator)
@@ -70,7 +70,7 @@ class InfoNce(Loss):
         }
 
     def _masked(self, latents: dict[str, Latents], generator: torch.Generator) -> dict[str, Latents]:
-        """The anchors: each clip loses the same steps in all modalities."""
+        """The anchors: of each clip the same steps are masked in all modalities."""
         if self.config.keep == 1.0:
             return latents
         first = next(iter(latents.values())).values
@@ -92,18 +92,18 @@ class InfoNce(Loss):
 
 
 class Latents(NamedTuple):
-    """Groups of what is told apart: (G, N, D), and which of it is real (G, N)."""
+    """Groups of latents that are contrasted, (G, N, D), and which of them are real, (G, N)."""
 
     values: Tensor
     real: Tensor
 
     def cut(self, steps: int) -> Latents:
-        """The first steps of each clip: a group is a clip."""
+        """The first steps of each clip; a group is a clip."""
         return Latents(self.values[:, :steps], self.real[:, :steps])
 
 
 def whole_clips(latents: Latents, _: int) -> Latents:
-    """The mean latents of all clips: one group."""
+    """The mean latents of all clips, as one group."""
     means = Encoded(latents.values, mask=latents.real).mean()
     return Latents(means[None], latents.real.any(dim=1)[None])
 

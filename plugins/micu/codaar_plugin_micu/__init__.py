@@ -1,1 +1,1 @@
-"""MICU: pieces of codes of all modalities fit together."""
+"""MICU: a jigsaw of pieces of codes of all modalities."""

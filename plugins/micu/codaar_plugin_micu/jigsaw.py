@@ -1,4 +1,4 @@
-"""A jigsaw of codes: pieces of all modalities are laid in some order, and a classifier says in which."""
+"""Jigsaw of codes: a classifier predicts in which order pieces of codes of all modalities are concatenated."""
 
 from __future__ import annotations
 
@@ -17,25 +17,27 @@ from codaar_core.api import ComponentError, Loss, LossContext, StepView, setting
 class Jigsaw(Loss):
     """Codes are cut along their width; each piece is of a modality drawn once a batch (MICU, ICCV 2025, released code).
 
-    The pieces of every step are laid in all their orders, and a classifier must tell which order it is. It can do so
-    only if a piece looks alike whatever modality it comes from.
+    The pieces of each step are concatenated in all their orders, and a classifier predicts the order. That is possible
+    only if pieces look alike in all modalities.
 
     Raises:
-        ComponentError: The pieces do not divide the codes' width.
+        ComponentError: The number of pieces does not divide the width of the codes.
     """
 
     @attrs.frozen(kw_only=True)
     class Config:
         """Settings of the jigsaw; the defaults are those of the released code."""
 
-        pieces: int = setting(2, "pieces of a code; there are pieces! orders", and_(ge(2), le(5)))
+        pieces: int = setting(2, "number of pieces of a code; there are pieces! orders", and_(ge(2), le(5)))
         hidden: int = setting(512, "width of the classifier's hidden layer", ge(1))
 
     def __init__(self, config: Config, context: LossContext) -> None:
         super().__init__(config, context)
         width = context.latent.width
         if width % config.pieces:
-            raise ComponentError(f"{config.pieces} pieces do not divide codes {width} wide", "change pieces")
+            raise ComponentError(
+                f"{config.pieces} pieces do not divide the width {width} of the codes", "change pieces or quantizer.dim"
+            )
         self.modalities = context.modalities
         orders = list(permutations(range(config.pieces)))
         self.register_buffer("orders", torch.tensor(orders), persistent=False)  # (O, pieces)

@@ -84,5 +84,5 @@ def test_codes_learn_through_the_straight_through_gradient() -> None:
 
 
 def test_pieces_that_do_not_divide_the_codes_are_refused() -> None:
-    with pytest.raises(ComponentError, match="do not divide codes 6 wide"):
+    with pytest.raises(ComponentError, match="do not divide the width 6 of the codes"):
         jigsaw(4)

@@ -1,1 +1,1 @@
-"""TURN: masked steps of one modality are restored from another's codes."""
+"""TURN: masked steps of one modality are reconstructed from the codes of another."""

@@ -1,4 +1,4 @@
-"""Masked steps of one modality are restored from the codes of another."""
+"""Masked steps of one modality are reconstructed from the codes of another."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from codaar_core.nn import ignored_steps
 
 
 class MaskedReconstruction(Loss):
-    """Self-cross-reconstruction (TURN: Zhao et al., NeurIPS 2022): what codes of one modality tell of another's input.
+    """Self-cross-reconstruction (TURN: Zhao et al., NeurIPS 2022): the input of a modality from the codes of another.
 
     A share of the steps is replaced by a learned token; a transformer decoder sees the rest, attends to the codes of
-    one other modality, and restores the input: mean absolute error at the replaced steps, one term for each ordered
+    one other modality, and reconstructs the input: mean absolute error at the replaced steps, one term for each ordered
     pair. Maps are averaged over their cells first.
 
     Raises:
-        ComponentError: There is one modality only, or the heads do not divide the latent width.
+        ComponentError: There is only one modality, or the heads do not divide the latent width.
     """
 
     @attrs.frozen(kw_only=True)
     class Config:
         """Settings; TURN gives none of them: see docs/methods.md."""
 
-        mask: float = setting(0.5, "probability that a step is replaced, drawn for each clip", and_(gt(0.0), lt(1.0)))
+        mask: float = setting(0.5, "probability that a step is masked", and_(gt(0.0), lt(1.0)))
         layers: int = setting(2, "layers of the decoders", ge(1))
         heads: int = setting(4, "attention heads of each layer", ge(1))
         feedforward: int = setting(1024, "hidden width of each layer's feed-forward part", ge(1))
@@ -38,10 +38,15 @@ class MaskedReconstruction(Loss):
     def __init__(self, config: Config, context: LossContext) -> None:
         super().__init__(config, context)
         if len(context.modalities) < 2 or not context.inputs:
-            raise ComponentError("masked-reconstruction needs another modality to look at", "leave it out of losses")
+            raise ComponentError(
+                "masked-reconstruction needs two modalities",
+                "leave it out of losses",
+            )
         width = context.latent.width
         if width % config.heads:
-            raise ComponentError(f"{config.heads} heads do not divide the latent width {width}", "change heads")
+            raise ComponentError(
+                f"{config.heads} heads do not divide the latent width {width}", "change heads or quantizer.dim"
+            )
         self.pairs = tuple(permutations(context.modalities, 2))
         self.decoders = nn.ModuleDict(
             {m: MaskedDecoder(context.inputs[m].width, width, config) for m in context.modalities}
@@ -54,12 +59,12 @@ class MaskedReconstruction(Loss):
         return {f"{m} from {n}": self._error(view, m, inputs[m], replaced[m], view.quantized[n]) for m, n in self.pairs}
 
     def _replaced(self, view: StepView, features: Features) -> Tensor:
-        """Which steps (B, T) are replaced; drawn for all ranks, of which each takes its own."""
+        """Draw which steps (B, T) are replaced, for the clips of all ranks; each rank takes its own."""
         values, generator = features.values, view.generator
         owners = view.ranks.gather(torch.full((len(values),), view.ranks.rank, device=values.device))
         draws = torch.rand(len(owners), values.shape[1], generator=generator, device=generator.device)
         replaced = draws.to(values.device) < self.config.mask
-        return replaced if view.ranks.size == 1 else replaced[owners == view.ranks.rank]  # which waits for the device
+        return replaced if view.ranks.size == 1 else replaced[owners == view.ranks.rank]  # synchronises with the device
 
     def _error(self, view: StepView, modality: str, features: Features, replaced: Tensor, other: Quantized) -> Tensor:
         values, mask = features
@@ -70,7 +75,7 @@ class MaskedReconstruction(Loss):
 
 
 class MaskedDecoder(nn.Module):
-    """Restores (B, T, F) from the steps that are left and the codes (B, T', D) of another modality."""
+    """Reconstructs (B, T, F) from the unmasked steps and the codes (B, T', D) of another modality."""
 
     def __init__(self, input: int, width: int, config: MaskedReconstruction.Config) -> None:
         super().__init__()
@@ -83,7 +88,7 @@ class MaskedDecoder(nn.Module):
         self.widen = nn.Linear(width, input)
 
     def forward(self, values: Tensor, mask: Tensor | None, replaced: Tensor, other: Quantized) -> Tensor:
-        """Only the real steps of both are attended to."""
+        """Attend to the real steps of both only."""
         steps = torch.where(replaced[..., None], self.token, self.narrow(values))
         hidden = steps + positions(steps)
         for layer in self.layers:
@@ -103,7 +108,7 @@ def averaged(features: Features) -> Features:
 
 
 def positions(steps: Tensor) -> Tensor:
-    """Sines and cosines (T, D) of the time at wave lengths from 2 pi to 20,000 pi (arXiv 1706.03762)."""
+    """Sines and cosines (T, D) of the time with wavelengths from 2 pi to 20,000 pi (arXiv 1706.03762)."""
     length, width = steps.shape[1:]
     time = torch.arange(length, device=steps.device, dtype=steps.dtype)
     exponents = torch.arange(0, width, 2, device=steps.device, dtype=steps.dtype) / width

@@ -95,5 +95,5 @@ def test_maps_are_averaged_over_their_cells() -> None:
 def test_what_cannot_work_is_refused() -> None:
     with pytest.raises(ComponentError, match="3 heads do not divide"):
         loss_of(heads=3)
-    with pytest.raises(ComponentError, match="another modality"):
+    with pytest.raises(ComponentError, match="needs two modalities"):
         MaskedReconstruction(MaskedReconstruction.Config(), LossContext(("a",), Space((4,)), Space((4,))))

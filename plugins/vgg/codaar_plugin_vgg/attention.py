@@ -26,7 +26,7 @@ class ChannelAttention(nn.Module):
         )
 
     def forward(self, maps: Tensor, mean: Tensor) -> Tensor:
-        """Weight the channels of (N, H, W, C), given their mean (N, C) over cells."""
+        """Scale the channels of (N, H, W, C), given their mean (N, C) over cells."""
         return maps * (1 + self.strength(mean))[:, None, None]
 
 
@@ -47,13 +47,13 @@ class SpatialAttention(nn.Module):
     def forward(self, maps: Tensor, mean: Tensor) -> Tensor:
         """Pool (N, H, W, C) to (N, C); ``mean`` (N, C) is that of the maps before channel attention."""
         cells = maps.flatten(1, 2)
-        # Hidden values are half as large as the features, and quickly computed anew when the gradient needs them.
+        # Hidden values take half the memory of the features and are cheap to recompute in the backward pass.
         scores = checkpoint(self._scores, cells, mean, use_reentrant=False, preserve_rng_state=False)
         weights = scores.tanh().softmax(dim=1)
         return (weights.transpose(1, 2) @ cells).squeeze(1)
 
     def _scores(self, cells: Tensor, mean: Tensor) -> Tensor:
-        """w q of (N, cells, C) as (N, cells, 1), without q."""
+        """Compute w q of (N, cells, C) as (N, cells, 1) without materialising q."""
         direction = self.mean(mean).relu() * self.score.weight
         return self.cell(cells).relu() @ direction[..., None] + self.score.bias
 
@@ -61,9 +61,9 @@ class SpatialAttention(nn.Module):
 class ConstantAttention(nn.Module):
     """Pools cells by their sum.
 
-    This is what spatial attention is in the released code: its softmax runs over an axis of size one.
+    The spatial attention of the released code is equal to it: its softmax runs over an axis of size one.
     """
 
     def forward(self, maps: Tensor, mean: Tensor) -> Tensor:
-        """Pool (N, H, W, C) to (N, C); the mean is not needed."""
+        """Pool (N, H, W, C) to (N, C); the mean is not used."""
         return torch.sum(maps, dim=(1, 2))

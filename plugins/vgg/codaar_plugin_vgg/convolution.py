@@ -1,4 +1,4 @@
-"""A 3x3 convolution that takes the fastest way."""
+"""3x3 convolution that uses Winograd's algorithm where it is faster."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from codaar_plugin_vgg import winograd
 
 
 class Convolution3x3(nn.Conv2d):
-    """``Conv2d`` with 3x3 taps; wide ones of small maps go by Winograd's products on the CPU.
+    """``Conv2d`` with 3x3 kernels; wide convolutions of small maps use Winograd's algorithm on the CPU.
 
     Args:
         inputs: Channels C of the maps.
         outputs: Channels O of the result.
-        padding: Cells of zeros around the maps.
-        bias: Whether the result has one.
+        padding: Width of the border of zeros around the maps.
+        bias: Whether a bias is added.
     """
 
     padding: tuple[int, int]

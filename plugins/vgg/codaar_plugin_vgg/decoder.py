@@ -17,10 +17,10 @@ from codaar_plugin_vgg.transposed_convolution import TransposedConvolution
 class VggDecoder(Decoder):
     """Two linear maps of the code, copied to every cell of the private map, then transposed convolutions.
 
-    No non-linearity lies between the linear maps, as in the released code of arXiv 2605.12145.
+    There is no non-linearity between the linear maps, as in the released code of arXiv 2605.12145.
 
     Raises:
-        ComponentError: The private features are no map, or not four cells smaller than the output.
+        ComponentError: The private features are not a map, or the map is not four cells smaller than the output.
     """
 
     example: ClassVar = {"code": 8, "hidden": 8, "output_hidden": 8}
@@ -34,7 +34,7 @@ class VggDecoder(Decoder):
         hidden: int = setting(1024, "channels after the first transposed convolution", ge(1))
         residual_layers: int = setting(1, "layers of the residual stack", ge(1))
         skip: Literal["activated", "plain"] = setting(
-            "activated", 'what a residual layer adds: "activated" relu(x) (released code), "plain" x'
+            "activated", 'skip of a residual layer: "activated" relu(x) (released code), "plain" x (paper)'
         )
         output_hidden: int = setting(512, "channels after the second transposed convolution", ge(1))
 
@@ -74,6 +74,6 @@ def _check_output(context: DecoderContext, private: Space) -> None:
     shape = context.output.shape
     if len(shape) != 3 or shape[:2] != cells:
         raise ComponentError(
-            f"the vgg decoder of {context.modality} makes maps of {cells} cells from its private map, not {shape}",
+            f"from its private map, the vgg decoder of {context.modality} makes maps of {cells} cells, not {shape}",
             'use = "vgg" for the encoder too, or another decoder',
         )

@@ -16,18 +16,18 @@ from codaar_plugin_vgg.private_map import SHRINK, PrivateMap
 
 
 def two_or_none(_: object, field: attrs.Attribute[tuple[int, ...]], value: tuple[int, ...]) -> None:
-    """Check a pair of widths that may be missing."""
+    """Check that a tuple has two widths or is empty."""
     if len(value) not in (0, 2):
         raise ValueError(f"{field.name} must be two widths, or none: []")
 
 
 class VggEncoder(Encoder):
-    """Channel attention, pooling of cells, attention over time; two convolutions beside it (arXiv 2605.12145).
+    """Channel attention, pooling of cells, attention over time; two private convolutions (arXiv 2605.12145).
 
     ``private`` is (H - 4, W - 4, P).
 
     Raises:
-        ComponentError: The features are no maps of at least 5x5 cells, or a setting does not fit their width.
+        ComponentError: The features are not maps of at least 5x5 cells, or a setting does not fit their width.
     """
 
     example: ClassVar = {"channels": (4, 8), "feedforward": 16}
@@ -43,14 +43,14 @@ class VggEncoder(Encoder):
 
         channels: tuple[int, ...] = setting(
             (1024, 2048),
-            "widths of the two private convolutions; none: no private features",
+            "widths of the two private convolutions; [] for no private features",
             and_(deep_iterable(ge(1)), two_or_none),
         )
-        reduction: int = setting(8, "channel attention squeezes the features' width by this factor", ge(1))
+        reduction: int = setting(8, "factor by which channel attention reduces the width of the features", ge(1))
         spatial: Literal["constant", "softmax"] = setting(
             "constant", 'pooling of cells: "constant" sums them (released code), "softmax" weights them (paper)'
         )
-        attention: int = setting(256, 'hidden width of spatial attention; unused when spatial = "constant"', ge(1))
+        attention: int = setting(256, 'hidden width of spatial attention, used with spatial = "softmax"', ge(1))
 
     def __init__(self, config: Config, context: EncoderContext) -> None:
         super().__init__(config, context)
@@ -83,8 +83,8 @@ class VggEncoder(Encoder):
         return Encoded(latents, private.unflatten(0, clips_and_steps), mask)
 
     def _attend(self, frames: Tensor) -> tuple[Tensor, Tensor]:
-        """Weight the channels of frames (N, H, W, C), and pool their cells to (N, C)."""
-        with torch.autocast(frames.device.type, enabled=False):  # as in the transformer: codes hang on little
+        """Scale the channels of frames (N, H, W, C), and pool their cells to (N, C)."""
+        with torch.autocast(frames.device.type, enabled=False):  # code assignment is precision-sensitive
             mean = frames.mean(dim=(1, 2))
             attended = self.channel_attention(frames, mean)
             return attended, self.pool(attended, mean)

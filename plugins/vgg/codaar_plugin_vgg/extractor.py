@@ -22,15 +22,15 @@ PICTURES = (".jpeg", ".jpg", ".png")
 RECORDINGS = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".webm")
 MadeBy = Literal["torchvision-vgg19-pool5", "keras-vgg19-pool5"]
 GET_IT = (
-    "vgg19-dcbb9e9d.pth (575 MB) is published with torchvision (download.pytorch.org/models); weights of Keras must "
-    "be renamed to features.N.weight and features.N.bias; nothing is downloaded here: name your copy as weights"
+    "download vgg19-dcbb9e9d.pth (575 MB) of torchvision from download.pytorch.org/models and name it as weights; "
+    "tensors of Keras must be renamed to features.N.weight and features.N.bias"
 )
 
 
 class VggExtractor(NetworkExtractor):
-    """Map (7, 7, 512) after the fifth pooling of VGG-19, the mean of sixteen frames of each second (code of AVE).
+    """VGG-19 maps (7, 7, 512) after the fifth pooling, averaged over sixteen frames of each second (code of AVE).
 
-    A recording is cut into ``seconds`` parts of equal length, whatever its own; a picture is one step.
+    A recording of any length is cut into ``seconds`` parts of equal length; a picture is one step.
     """
 
     suffixes = PICTURES + RECORDINGS
@@ -44,11 +44,11 @@ class VggExtractor(NetworkExtractor):
     class Config:
         """Settings of the vgg extractor."""
 
-        weights: str = setting(help="file of weights, named like those of vgg19-dcbb9e9d.pth; or .safetensors")
+        weights: str = setting(help="file of weights with the tensor names of vgg19-dcbb9e9d.pth, or .safetensors")
         made_by: MadeBy = setting(
-            "torchvision-vgg19-pool5", "whose weights these are: pictures are prepared as for their training"
+            "torchvision-vgg19-pool5", "origin of the weights, which decides how pictures are normalised"
         )
-        seconds: int = setting(10, "steps of a recording: parts of equal length", ge(1))
+        seconds: int = setting(10, "number of steps (parts of equal length) of a recording", ge(1))
 
     @property
     def output(self) -> Space:
@@ -57,7 +57,7 @@ class VggExtractor(NetworkExtractor):
 
     @property
     def made_by(self) -> str:
-        """As the settings say."""
+        """The setting ``made_by``."""
         return self.config.made_by
 
     def prepare(self) -> None:
@@ -78,9 +78,9 @@ class VggExtractor(NetworkExtractor):
 
 
 def prepared(frames: Tensor, made_by: MadeBy) -> Tensor:
-    """Turn RGB (N, 3, H, W) in 0..255 into what the network was trained on.
+    """Normalise RGB (N, 3, H, W) in 0..255 as for the training of the network.
 
-    torchvision: 0..1, minus the means of ImageNet, over its deviations. Keras: BGR minus the means, not scaled.
+    torchvision: scaled to 0..1, minus the means of ImageNet, divided by its deviations. Keras: BGR minus the means.
     """
     if made_by == "keras-vgg19-pool5":
         return frames.flip(1).float() - _of_channels(frames, 103.939, 116.779, 123.68)
@@ -101,6 +101,6 @@ def _wanted(path: Path, seconds: int) -> list[int]:
 
 
 def _batches(frames: Iterator[Tensor]) -> Iterator[Tensor]:
-    """The frames of one second after the other: at most sixteen are held."""
+    """Give the frames of one second after the other; at most sixteen are in memory."""
     while second := list(islice(frames, SAMPLES)):
         yield torch.stack(second)

@@ -1,4 +1,4 @@
-"""The frames of a recording, in order and squashed to the size that VGG reads; or the one of a picture."""
+"""Frames of a recording, in order and resized to the input size of VGG; a picture is one frame."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ if TYPE_CHECKING:
 
 INSTALL = "codaar-plugin-vgg[media]"
 SIZE = 224  # pixels
-SAMPLES = 16  # frames a second that are looked at
+SAMPLES = 16  # frames read of each second
 
 
 def sampled(frames: int, seconds: int) -> list[int]:
-    """Which of a recording's frames are looked at: sixteen for each of ``seconds`` parts, in order.
+    """Numbers of the frames to read: sixteen for each of ``seconds`` parts, in order.
 
     As in the author's script of the AVE features: a part has ``int(frames / seconds)`` frames, and frames repeat where
-    it has fewer than sixteen. So a recording of any length becomes ``seconds`` parts of equal length.
+    it has fewer than sixteen. A recording of any length becomes ``seconds`` parts of equal length.
     """
     interval = frames // seconds
     return [int(part * interval + i / SAMPLES * interval) for part in range(seconds) for i in range(SAMPLES)]
 
 
 def count_frames(path: Path) -> int:
-    """How many frames a recording has; all are decoded, as what its header says need not be true.
+    """Count the frames of a recording by decoding all of them: the count in a header may be wrong.
 
     Raises:
         DataError: As ``read_frames``.
@@ -44,14 +44,14 @@ def count_frames(path: Path) -> int:
 
 
 def read_frames(path: Path, wanted: Sequence[int]) -> Iterator[Tensor]:
-    """Give some frames, each (3, 224, 224) uint8 in RGB, one after the other, so that a long recording takes no memory.
+    """Yield some frames, each (3, 224, 224) uint8 in RGB; only one is in memory at a time.
 
     Args:
         path: Any file with pictures that ffmpeg reads.
-        wanted: Numbers of frames, ascending; one that is repeated is given as often.
+        wanted: Numbers of frames, ascending; a repeated number repeats its frame.
 
     Raises:
-        DataError: There is no such file, it has no picture, it is damaged, or PyAV is not installed.
+        DataError: The file is missing, damaged or has no picture, or PyAV is not installed.
     """
     times = Counter(wanted)
     with opened_recording(path, INSTALL) as container:
@@ -63,7 +63,7 @@ def read_frames(path: Path, wanted: Sequence[int]) -> Iterator[Tensor]:
 
 
 def squashed(picture: Tensor) -> Tensor:
-    """Resize (3, H, W) uint8 to (3, 224, 224): bilinear between four neighbours, whatever the aspect ratio; no crop."""
+    """Resize (3, H, W) uint8 to (3, 224, 224): bilinear, without antialiasing, crop or regard to the aspect ratio."""
     resized = F.interpolate(picture[None].float(), (SIZE, SIZE), mode="bilinear", align_corners=False)
     return resized[0].round().to(torch.uint8)
 

@@ -1,4 +1,4 @@
-"""Batch normalisation that leaves masked maps out of its statistics, and takes them over all ranks."""
+"""Batch normalisation whose statistics exclude masked maps and include all ranks."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from codaar_core.api.ranks import SingleProcess
 
 
 class MaskedBatchNorm2d(nn.BatchNorm2d):
-    """``BatchNorm2d`` with a mask over maps; masked maps are normalised too, but change no statistic.
+    """``BatchNorm2d`` with a mask over maps: masked maps are normalised but do not enter any statistic.
 
     Attributes:
-        ranks: The processes over which statistics are taken; the training loop sets it.
+        ranks: The processes over which statistics are taken; the training loop sets them by ``join``.
     """
 
     running_mean: Tensor  # always tracked here
@@ -35,7 +35,7 @@ class MaskedBatchNorm2d(nn.BatchNorm2d):
         return x * _per_channel(scale) + _per_channel(self.bias - mean * scale)
 
     def _statistics(self, x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and biased variance (C,) over the cells of real maps; they also move the running statistics."""
+        """Mean and biased variance (C,) over the cells of real maps; also updates the running statistics."""
         x = x.to(self.running_mean.dtype)
         real = mask.to(x.dtype)[:, None, None, None]
         cells = self.ranks.sum(real.sum() * x[0, 0].numel())

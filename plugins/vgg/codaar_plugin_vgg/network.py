@@ -1,4 +1,4 @@
-"""The convolutions of VGG-19: pictures -> maps after the fifth pooling."""
+"""The convolutional part of VGG-19: pictures -> maps after the fifth pooling."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 from torch import Tensor, nn
 
-BLOCKS = ((64, 64), (128, 128), (256,) * 4, (512,) * 4, (512,) * 4)  # widths between two poolings
+BLOCKS = ((64, 64), (128, 128), (256,) * 4, (512,) * 4, (512,) * 4)  # widths of the convolutions of each block
 
 
 class Vgg19(nn.Module):
-    """Sixteen 3x3 convolutions with ReLU in five blocks, each of which ends with 2x2 max pooling (arXiv 1409.1556).
+    """Sixteen 3x3 convolutions with ReLU in five blocks, each followed by 2x2 max pooling (arXiv 1409.1556).
 
     Names and shapes of the weights are those of ``vgg19-dcbb9e9d.pth``, without its classifier.
     """

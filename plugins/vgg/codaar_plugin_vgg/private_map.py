@@ -1,4 +1,4 @@
-"""Private features of video: a smaller map of every frame."""
+"""Private features of video: a smaller map for every frame."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from codaar_plugin_vgg.convolution import Convolution3x3
 from codaar_plugin_vgg.masked_batch_norm import MaskedBatchNorm2d
 
-SHRINK = 4  # cells lost on each side length by two 3x3 convolutions without padding
+SHRINK = 4  # cells by which two 3x3 convolutions without padding reduce height and width
 
 
 class PrivateMap(nn.Module):
@@ -26,8 +26,8 @@ class PrivateMap(nn.Module):
         self.norms = nn.ModuleList([MaskedBatchNorm2d(first), MaskedBatchNorm2d(second)])
 
     def forward(self, maps: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Turn (N, H, W, C) into (N, H - 4, W - 4, P); where ``mask`` (N,) is False a map counts in no statistic."""
-        # A permuted view is a tensor in channels-last memory format: nothing is copied, and convolutions are faster.
+        """Map (N, H, W, C) to (N, H - 4, W - 4, P); maps where ``mask`` (N,) is False do not enter any statistic."""
+        # The permuted view is in channels-last memory format: no copy, and faster convolutions.
         x = maps.permute(0, 3, 1, 2)
         for convolution, norm in zip(self.convolutions, self.norms, strict=True):
             x = F.relu(norm(convolution(x), mask), inplace=True)

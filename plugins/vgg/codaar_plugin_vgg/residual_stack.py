@@ -1,4 +1,4 @@
-"""Residual convolutions on a map of unchanged size."""
+"""Residual convolutions that keep the size of a map."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Transposed convolution in the fastest way."""
+"""Transposed convolution with faster algorithms on the CPU."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from torch import Tensor, nn
 
 from codaar_plugin_vgg import winograd
 
-WIDE = 256  # input channels from which the product outweighs the folding: measured, see benchmarks/step.py
+WIDE = 256  # input channels from which matrix product and folding are faster: measured, see benchmarks/step.py
 
 
 class TransposedConvolution(nn.ConvTranspose2d):
-    """``ConvTranspose2d`` without stride and padding, of channels that vary over cells and of some that do not.
+    """``ConvTranspose2d`` without stride and padding; some input channels may be constant over the cells.
 
-    On the CPU a wide one goes by Winograd's products or, where these do not pay, is a matrix product whose columns are
-    folded into the output; what is the same in all cells is multiplied once. Elsewhere torch's own is faster.
+    On the CPU, wide convolutions use Winograd's algorithm or, where that is slower, a matrix product whose columns are
+    folded into the output; constant channels are multiplied once. Otherwise torch's own implementation is faster.
     """
 
     def forward(self, maps: Tensor, everywhere: Tensor | None = None) -> Tensor:
-        """Map (N, C, H, W), preceded by channels (N, E) that are the same in all cells, to (N, O, H + 2, W + 2)."""
+        """Map (N, C, H, W), with ``everywhere`` (N, E) prepended as constant channels, to (N, O, H + 2, W + 2)."""
         if maps.device.type != "cpu" or self.in_channels < WIDE:
             return super().forward(maps if everywhere is None else _preceded(maps, everywhere))
         first = self.in_channels - maps.shape[1]
@@ -40,7 +40,7 @@ def _folded(maps: Tensor, weight: Tensor) -> Tensor:
 
 
 def _spread(everywhere: Tensor, weight: Tensor, cells: torch.Size) -> Tensor:
-    """What channels (N, E) that are the same in all cells give: every tap is multiplied once, added where it falls."""
+    """Contribution of constant channels (N, E): each tap is multiplied once and added to the cells that it reaches."""
     size = _enlarged(cells, weight)
     taps = (everywhere @ weight.flatten(2).transpose(1, 2).flatten(1)).unflatten(1, (-1, weight.shape[1]))
     each = torch.eye(taps.shape[1], dtype=taps.dtype)[..., None]

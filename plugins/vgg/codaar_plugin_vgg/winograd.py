@@ -1,10 +1,10 @@
 """3x3 convolutions of small maps with a third of the multiplications (Winograd, 1980), for the CPU.
 
 A row convolved with three taps is a product of polynomials: both are evaluated at a few points, the values multiplied,
-and the product's coefficients interpolated. In two dimensions, three outputs on a side take 25 products of channels
-instead of 81. The result is the same but for rounding: in float32 about a millionth of the outputs at the paper's
-depth, up to five times that of a direct sum. Under autocast only the products are narrow, and what is multiplied is
-rounded once: in bfloat16 an error of one per cent of the outputs, where a direct sum has three per mille.
+and the product's coefficients interpolated. In two dimensions, 3x3 outputs take 25 products of channels instead of 81.
+The result equals that of a direct sum up to rounding: in float32 the error is about 1e-6 of the outputs at the paper's
+depth, up to five times that of a direct sum. Under autocast only the products are in the narrow type, and each factor
+is rounded once: in bfloat16 the error is 1 % of the outputs, where a direct sum has 0.3 %.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from torch.autograd.function import once_differentiable
 
 TAPS = 3
 REACH = TAPS - 1
-TILE = 3  # outputs computed together; with more of them, the points lie so far apart that float32 suffers
-POINTS = (0.0, 0.5, -1.0, 2.0)  # where polynomials are evaluated, beside infinity: exact in binary, little rounding
-EVALUATED = 2**25  # bytes of evaluations at a time: what bounds their memory; much less of it costs time
-WIDTHS_PER_CELL = 4  # channels for each cell of a map from which products outweigh evaluations: measured
+TILE = 3  # outputs computed together; larger tiles need points so far apart that float32 loses precision
+POINTS = (0.0, 0.5, -1.0, 2.0)  # evaluation points, besides infinity: exact in binary, small rounding errors
+EVALUATED = 2**25  # bytes of evaluations at a time: bounds the memory; much smaller values are slower
+WIDTHS_PER_CELL = 4  # channels per cell of a map from which this is faster than a direct sum: measured
 
 
 def pays(maps: Tensor, weight: Tensor) -> bool:
-    """Whether this is the fastest way to convolve (N, C, H, W): on the CPU, wide channels and small maps."""
+    """Whether this is the fastest way to convolve (N, C, H, W): on the CPU, with many channels and small maps."""
     cells = maps.shape[2:].numel()
     return (
         maps.device.type == "cpu"
@@ -62,14 +62,15 @@ def convolve_transposed(maps: Tensor, weight: Tensor) -> Tensor:
 
 
 def _narrow(maps: Tensor) -> Tensor:
-    """In the type that autocast multiplies in, if it is on."""
+    """Convert to the type that autocast multiplies in, if it is on."""
     return maps.to(torch.get_autocast_dtype("cpu")) if torch.is_autocast_enabled("cpu") else maps
 
 
 class Evaluations(NamedTuple):
-    """y = product ((map x) * (kernel w)): the matrices of one convolution, P products of it.
+    """Matrices of one convolution with P products: y = product ((map x) * (kernel w)).
 
-    The first and the last are exact in every narrow type: what is no sum of few powers of two stands in ``kernel``.
+    ``map`` and ``product`` are exact in every narrow type; factors that are not sums of few powers of two are in
+    ``kernel``.
     """
 
     map: np.ndarray  # (P, inputs)
@@ -79,13 +80,13 @@ class Evaluations(NamedTuple):
 
 @functools.cache
 def _square(height: int, width: int, padding: int) -> Evaluations:
-    """For maps with (height, width) outputs."""
+    """Matrices for maps with (height, width) outputs."""
     rows, columns = _line(height, padding), _line(width, padding)
     return Evaluations(*(np.kron(*pair) for pair in zip(rows, columns, strict=True)))
 
 
 def _line(outputs: int, padding: int) -> Evaluations:
-    """For ``outputs`` in a row, tile by tile; the zeros of the padding are no inputs."""
+    """Matrices for ``outputs`` in a row, tile by tile; zeros of the padding are not inputs."""
     tiles = [TILE] * (outputs // TILE) + [outputs % TILE] * (outputs % TILE > 0)
     inputs, products = outputs + REACH, outputs + REACH * len(tiles)
     map_, kernel, product = np.zeros((products, inputs)), np.zeros((products, TAPS)), np.zeros((outputs, products))
@@ -101,19 +102,19 @@ def _line(outputs: int, padding: int) -> Evaluations:
 
 
 def _evaluation(points: tuple[float, ...], coefficients: int) -> np.ndarray:
-    """Of a polynomial, at the points and at infinity."""
+    """Matrix that evaluates a polynomial at the points and at infinity."""
     return np.vstack([np.vander(points, coefficients, increasing=True), np.eye(coefficients)[-1]])
 
 
 def _polynomials(points: tuple[float, ...]) -> np.ndarray:
-    """Coefficients of those that vanish at all points but one; the last at all."""
+    """Coefficients of the polynomials that vanish at all points but one; the last vanishes at all points."""
     zeros = [*(_but(points, point) for point in points), points]
     each = [np.poly(roots)[::-1] for roots in zeros]
     return np.stack([np.pad(one, (0, len(points) + 1 - len(one))) for one in each])
 
 
 def _at_their_points(points: tuple[float, ...]) -> np.ndarray:
-    """Value of each of them where it does not vanish, as a column; at infinity it is the highest coefficient, 1."""
+    """Column of the values of these polynomials where they do not vanish; at infinity the leading coefficient, 1."""
     return np.array([[np.prod([point - other for other in _but(points, point)])] for point in points] + [[1.0]])
 
 
@@ -122,9 +123,9 @@ def _but(points: tuple[float, ...], one: float) -> list[float]:
 
 
 class _Products(torch.autograd.Function):
-    """A bilinear map of (N, C, *cells) and a weight to (N, O, *size); keeps no evaluation for its gradient.
+    """Bilinear map of (N, C, *cells) and a weight to (N, O, *size); the backward pass recomputes the evaluations.
 
-    Sums are in the weight's precision, products in that of the maps.
+    Sums are in the precision of the weight, products in that of the maps.
     """
 
     @staticmethod
@@ -172,7 +173,7 @@ def _by_cell(maps: Tensor) -> Tensor:
 
 
 class _Group(NamedTuple):
-    """Some of the products: the rows of ``Evaluations`` that make them."""
+    """Some of the products: their rows of ``Evaluations``."""
 
     map: Tensor
     kernel: Tensor
@@ -187,26 +188,27 @@ def _groups(evaluations: Evaluations, maps: Tensor, weight: Tensor) -> Iterator[
 
 
 class _Scratch:
-    """What is done with a group, in memory that all groups use in turn: fresh pages cost more than writing to them."""
+    """Operations on a group, in memory that all groups reuse: allocating new pages costs more than writing to them."""
 
     def __init__(self) -> None:
         self.blocks: dict[tuple[str, torch.dtype], Tensor] = {}
 
     def block(self, name: str, dtype: torch.dtype, *shape: int) -> Tensor:
-        """A tensor to be written to; what had that name and type before is gone."""
+        """An uninitialised tensor; it overwrites the earlier one of that name and type."""
         size, key = math.prod(shape), (name, dtype)
         if key not in self.blocks or len(self.blocks[key]) < size:
             self.blocks[key] = torch.empty(size, dtype=dtype)
         return self.blocks[key][:size].view(shape)
 
     def in_type(self, dtype: torch.dtype, tensor: Tensor) -> Tensor:
-        """The tensor itself, or a copy in another type."""
+        """The tensor itself, or a copy converted to ``dtype``."""
         return tensor if tensor.dtype == dtype else self.block("copy", dtype, *tensor.shape).copy_(tensor)
 
     def evaluate(self, name: str, matrix: Tensor, maps: Tensor) -> Tensor:
-        """Matrix (P, I) times (N, I, C), as (P, N, C) in the maps' type; unlike ``matmul``, copies no maps.
+        """Matrix (P, I) times (N, I, C), as (P, N, C) in the type of the maps, which are not copied as by ``matmul``.
 
-        In memory (N, P, C), but as they are read in narrow types, whose products would copy all else.
+        The memory layout is (N, P, C), except in narrow types, whose products would copy any other layout than
+        (P, N, C).
         """
         number, products, channels = len(maps), len(matrix), maps.shape[2]
         if matrix.dtype == maps.dtype:
@@ -216,14 +218,14 @@ class _Scratch:
         return torch.bmm(matrix.to(maps.dtype).expand(number, -1, -1), maps, out=out).transpose(0, 1)
 
     def taps(self, weight: Tensor, kernel: Tensor, swapped: bool, dtype: torch.dtype) -> Tensor:
-        """(P, C, O), or (P, O, C)."""
+        """Evaluated weights (P, C, O), or (P, O, C) if ``swapped``."""
         out = self.block("taps", weight.dtype, len(kernel), weight.shape[:2].numel())
         taps = self.in_type(dtype, torch.mm(kernel, weight.flatten(2).flatten(0, 1).T, out=out))
         taps = taps.unflatten(1, weight.shape[:2])
         return taps.transpose(1, 2) if swapped else taps
 
     def multiply(self, name: str, one: Tensor, other: Tensor) -> Tensor:
-        """(P, A, B) times (P, B, C)."""
+        """Multiply (P, A, B) by (P, B, C)."""
         return torch.bmm(one, other, out=self.block(name, one.dtype, len(one), one.shape[1], other.shape[2]))
 
     def accumulate(self, into: Tensor, matrix: Tensor, products: Tensor) -> None:

@@ -6,4 +6,4 @@ from codaar_core.nn import VectorDecoder
 
 
 class VggishDecoder(VectorDecoder):
-    """Linear maps of the code, joined with the private features of the sound (code of arXiv 2605.12145)."""
+    """Linear maps of the code, concatenated with the private features (released code of arXiv 2605.12145)."""

@@ -16,14 +16,14 @@ from codaar_plugin_vggish.network import VggishNetwork
 from codaar_plugin_vggish.sound_file import INSTALL, SUFFIXES, read_sound
 
 GET_IT = (
-    "vggish-10086976.pth (288 MB) is published with torchvggish (github.com/harritaylor/torchvggish, releases); "
-    "nothing is downloaded here: name your copy as weights"
+    "download vggish-10086976.pth (288 MB) from the releases of github.com/harritaylor/torchvggish "
+    "and name it as weights"
 )
-BATCH = 32  # seconds: what a long recording may take of memory
+BATCH = 32  # seconds computed at a time: bounds the memory for a long recording
 
 
 class VggishExtractor(NetworkExtractor):
-    """One VGGish embedding (128,) a second, after its last ReLU, without PCA and without rounding to eight bits.
+    """One VGGish embedding (128,) a second, after the last ReLU, without PCA and without rounding to eight bits.
 
     Seconds are cut as for the features of AVE and of arXiv 2605.12145: the first 96 of the 98 frames of each.
     """
@@ -37,7 +37,7 @@ class VggishExtractor(NetworkExtractor):
     class Config:
         """Settings of the vggish extractor."""
 
-        weights: str = setting(help="file of weights, named like those of vggish-10086976.pth; or .safetensors")
+        weights: str = setting(help="file of weights with the tensor names of vggish-10086976.pth, or .safetensors")
 
     @property
     def output(self) -> Space:
@@ -46,7 +46,7 @@ class VggishExtractor(NetworkExtractor):
 
     @property
     def made_by(self) -> str:
-        """As the data sources of the released features say."""
+        """As data sources of the released features declare it."""
         return "vggish-relu"
 
     def prepare(self) -> None:
@@ -56,10 +56,12 @@ class VggishExtractor(NetworkExtractor):
 
     @torch.inference_mode()
     def extract(self, source: Path | str) -> Tensor:
-        """Turn a recording into (T, 128), one step a whole second; what is left over is dropped."""
+        """Turn a recording into (T, 128), one step a whole second; a rest shorter than a second is dropped."""
         seconds = seconds_of(read_sound(Path(source)))
         if not len(seconds):
-            raise DataError(f"{source} has less than a second of sound", "VGGish looks at whole seconds")
+            raise DataError(
+                f"{source} has less than a second of sound", "VGGish reads whole seconds: use a longer recording"
+            )
         return torch.cat([self._embeddings(batch) for batch in seconds.split(BATCH)])
 
     def _embeddings(self, seconds: Tensor) -> Tensor:

@@ -9,17 +9,17 @@ from torch import Tensor
 
 RATE = 16_000  # samples a second
 WINDOW, HOP, BINS = 400, 160, 512  # samples: 25 ms every 10 ms, padded to the length of the transform
-FRAMES = 96  # of the 98 that fit into a second
+FRAMES = 96  # the first of the 98 that fit into a second
 BANDS = 64
 LOWEST, HIGHEST = 125.0, 7500.0  # Hz: edges of the first and of the last band
 OFFSET = 0.01
 
 
 def seconds_of(sound: Tensor) -> Tensor:
-    """Cut mono sound (N,) at 16 kHz into whole seconds (T, 16000); a rest is dropped.
+    """Cut mono sound (N,) at 16 kHz into whole seconds (T, 16000); a shorter rest is dropped.
 
-    Every second is cut out before it is looked at, so that features keep step with the clock, as those released of AVE
-    and VGGSound-AVEL do; VGGish itself cuts every 0.96 s.
+    Each second is cut out before frames are taken, so that step t is second t, as in the released features of AVE and
+    VGGSound-AVEL; VGGish itself cuts every 0.96 s.
     """
     return sound[: len(sound) // RATE * RATE].reshape(-1, RATE)
 
@@ -32,7 +32,7 @@ def patches_of(seconds: Tensor) -> Tensor:
 
 
 def mel_matrix() -> Tensor:
-    """Weights (257, 64) of triangular bands that are equally wide in mel; the constant part of a frame counts nowhere.
+    """Weights (257, 64) of triangular bands of equal width in mel; the constant component has weight 0.
 
     The bands are triangles in mel, not in Hz, and are not scaled to equal areas.
     """
@@ -46,5 +46,5 @@ def mel_matrix() -> Tensor:
 
 
 def _mel(hertz: float) -> float:
-    """HTK's scale."""
+    """Mel scale of HTK."""
     return 1127 * log(1 + hertz / 700)

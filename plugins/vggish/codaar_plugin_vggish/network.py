@@ -1,4 +1,4 @@
-"""The network VGGish: log-mel patches -> embeddings."""
+"""VGGish: log-mel patches -> embeddings."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 
 class VggishNetwork(nn.Module):
-    """Six convolutions and three linear maps, a ReLU after each, the last one too (Hershey et al., arXiv 1609.09430).
+    """Six convolutions and three linear maps, a ReLU after each, including the last (Hershey et al., arXiv 1609.09430).
 
     Names and shapes of the weights are those of ``vggish-10086976.pth``.
     """

@@ -24,10 +24,10 @@ SUFFIXES = (".aac", ".avi", ".flac", ".m4a", ".mkv", ".mov", ".mp3", ".mp4", ".o
 def read_sound(path: Path) -> Tensor:
     """Read the first sound stream of a file: the mean of its channels (N,) at 16 kHz, in -1..1.
 
-    ffmpeg's resampler brings it to 16 kHz; VGGish's own code takes resampy, whose filter is another.
+    It is resampled by ffmpeg; the code of VGGish uses resampy, which has another filter.
 
     Raises:
-        DataError: There is no such file, it has no sound, it is damaged, or PyAV is not installed.
+        DataError: The file is missing, damaged or has no sound, or PyAV is not installed.
     """
     with opened_recording(path, INSTALL) as container:
         if not container.streams.audio:
