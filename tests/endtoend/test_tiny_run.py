@@ -287,7 +287,7 @@ class Meddles:
 def test_a_run_under_way_is_not_resumed_by_another_process(recipe, tiny, finished):
     meddler = Meddles(recipe, tiny)
     directory = codaar_core.run(recipe, overrides=tiny, observers=[meddler])
-    assert meddler.said == "wait for its end, or stop it"
+    assert meddler.said == "wait until it ends, or stop it"
     assert (directory / "events.jsonl").read_text() == (finished / "events.jsonl").read_text()
 
 
