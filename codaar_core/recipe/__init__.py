@@ -1,4 +1,4 @@
-"""TOML with positions -> merged -> checked -> a plan. Nothing here imports torch; the components it loads do."""
+"""From a recipe (TOML with positions) to a checked plan. This package does not import torch; components do."""
 
 from __future__ import annotations
 
@@ -51,14 +51,14 @@ def load(path: Path | str, overrides: Sequence[str] = (), plugins: Sequence[Path
 
     Args:
         path: A TOML file.
-        overrides: ``path=value``, put over the file as a last file that extends it would be.
-        plugins: Python files of local components, besides those that the recipe names.
+        overrides: ``path=value``, applied as a last file that extends the recipe would be.
+        plugins: Python files of local components, in addition to those in ``run.plugins``.
 
     Raises:
         RecipeError: With all problems.
     """
     recipe = read(Path(path), overrides)
     if is_sweep(recipe):
-        message = f"{str(path)!r} stands for several runs: it has a table [sweep]"
+        message = f"{str(path)!r} is a sweep of several runs: it has a table [sweep]"
         raise RecipeError([Problem("sweep", message, recipe.tree.items["sweep"].key, f"codaar sweep {path}")])
     return check(recipe, overrides, [Path(file) for file in plugins])

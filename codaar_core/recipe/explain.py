@@ -1,4 +1,4 @@
-"""Where every value of a recipe comes from; imports no component."""
+"""The origin of every value of a recipe; no component is imported."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DEFAULT = "default"
 
 @attrs.frozen
 class Explained:
-    """One value and where it comes from."""
+    """A value of a recipe and its origin."""
 
     path: str
     value: Any
@@ -28,7 +28,7 @@ class Explained:
 
 
 def explain(recipe: Path | str, overrides: Sequence[str] = ()) -> list[Explained]:
-    """List every value that a recipe gives, then what the framework adds by default.
+    """List every value that a recipe gives, then the defaults of the framework.
 
     Raises:
         RecipeError: The recipe cannot be read.

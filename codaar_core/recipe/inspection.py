@@ -1,4 +1,4 @@
-"""All about one component: what it does, its settings, and a block to paste into a recipe."""
+"""One component: its documentation, its settings, and a TOML block to paste into a recipe."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ GENERIC = (("A", "B"), ("A", "B", "C"))
 
 @attrs.frozen
 class Setting:
-    """One setting of a component."""
+    """A setting of a component."""
 
     name: str
     type: str
@@ -36,7 +36,7 @@ class Setting:
 
 @attrs.frozen
 class ClosedForm:
-    """An alignment step as fractions: row m makes the target or codebook of modality m."""
+    """The matrix of an alignment step as fractions: row m gives the weights of the target or codebook of modality m."""
 
     modalities: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
@@ -44,7 +44,7 @@ class ClosedForm:
 
 @attrs.frozen
 class Inspection:
-    """What ``codaar inspect`` shows."""
+    """The output of ``codaar inspect``."""
 
     entry: Entry
     doc: str
@@ -55,11 +55,11 @@ class Inspection:
 
 
 def inspect(component: str, modalities: Sequence[str] = (), plugins: Sequence[Path | str] = ()) -> Inspection:
-    """Look at one component closely; this imports it.
+    """Describe one component, which is imported for it.
 
     Args:
         component: ``kind:name`` or ``kind:provider:name``.
-        modalities: Those for which the closed form of an alignment step is worked out.
+        modalities: Modalities for which the matrix of an alignment step is computed; empty: two and three of them.
         plugins: Local files of components.
 
     Raises:
@@ -67,7 +67,7 @@ def inspect(component: str, modalities: Sequence[str] = (), plugins: Sequence[Pa
     """
     kind, _, use = component.partition(":")
     if not use:
-        raise RegistryError(f"{component!r}: expected KIND:NAME", "`codaar list` shows what there is")
+        raise RegistryError(f"{component!r}: expected KIND:NAME", "`codaar list` lists all components")
     registry = Registry()
     for file in plugins:
         registry.add_file(Path(file))
@@ -100,7 +100,7 @@ def _default(value: Any) -> str:
 
 
 def type_name(kind: Any) -> str:
-    """A type in the words of a recipe."""
+    """The name of a type, in the terms of TOML."""
     arguments = get_args(kind)
     if get_origin(kind) is Literal:
         return " | ".join(map(literal, arguments))
@@ -113,7 +113,7 @@ def type_name(kind: Any) -> str:
 
 
 def block(entry: Entry, settings: Sequence[Setting]) -> str:
-    """A block to paste: all settings with their defaults and meanings; an extractor is used on the command line."""
+    """A TOML block with all settings, their defaults and help; for an extractor, a command instead."""
     if entry.kind == "extractor":
         needed = "".join(f" -o {setting.name}=..." for setting in settings if not setting.default)
         return f"codaar data extract {entry.name} FOLDER --to FOLDER{needed}"
@@ -125,7 +125,7 @@ def block(entry: Entry, settings: Sequence[Setting]) -> str:
 
 
 def _written(setting: Setting) -> tuple[str, str, str]:
-    """Name, value and comment; a setting that is none until it is given is commented out."""
+    """Name, value and comment of a setting; a setting whose default is None is commented out."""
     name = f"# {setting.name}" if setting.default == NONE else setting.name
     value = "..." if setting.default in ("", NONE) else setting.default
     return name, value, f"  # {setting.meaning}" if setting.meaning else ""
@@ -148,7 +148,7 @@ def _place(component: type) -> str:
 
 
 def _forms(component: type[Component], modalities: Sequence[str]) -> tuple[ClosedForm, ...]:
-    """The closed forms of an alignment step that has one: for the given modalities, or for two and for three."""
+    """The matrices of a linear alignment step: for the given modalities, or else for two and for three modalities."""
     if component.kind != "alignment":
         return ()
     if modalities:
@@ -159,7 +159,7 @@ def _forms(component: type[Component], modalities: Sequence[str]) -> tuple[Close
 
 
 def _generic_form(component: type[Component], modalities: tuple[str, ...]) -> ClosedForm | None:
-    """The closed form for modalities that nobody asked for; the step may refuse them."""
+    """The matrix for example modalities; None if the step refuses them."""
     try:
         return closed_form(component, modalities)
     except ComponentError:
@@ -173,7 +173,7 @@ def _own_order(component: type[Component]) -> tuple[tuple[str, ...], ...]:
 
 
 def closed_form(component: type[Component], modalities: tuple[str, ...]) -> ClosedForm | None:
-    """The matrix of a linear alignment step with default settings; None where it has none.
+    """The matrix of a linear alignment step with default settings; None if it has no matrix or needs settings.
 
     Raises:
         ComponentError: The step does not work with these modalities.
@@ -190,6 +190,6 @@ def closed_form(component: type[Component], modalities: tuple[str, ...]) -> Clos
 
 
 def fraction(value: float) -> str:
-    """A number as the simple fraction that it is, where it is one."""
+    """A number as a fraction with a denominator up to 10 000, or else as a decimal number."""
     simple = Fraction(value).limit_denominator(10_000)
     return str(simple) if abs(simple - Fraction(value)) < 1e-7 else f"{value:.6g}"

@@ -1,4 +1,4 @@
-"""Plan: a recipe that was checked from end to end; everything a run needs to know."""
+"""Plan: a completely checked recipe, with everything that a run needs."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from codaar_core.registry import Entry
 
 @attrs.frozen
 class Block:
-    """One component with its checked settings."""
+    """A component with its checked settings."""
 
     path: str  # e.g. "losses.main"
     entry: Entry
     component: type
     config: Any  # a component.Config
-    origin: Origin  # of its `use`, or of what switched it on
+    origin: Origin  # of its `use`, or of the list element that switched it on
 
 
 @attrs.frozen
 class LossPlan:
-    """A loss and the factor of its terms."""
+    """A loss and the weight of its terms."""
 
     block: Block
     weight: float
@@ -37,7 +37,7 @@ class LossPlan:
 
 @attrs.frozen
 class BenchmarkPlan:
-    """A benchmark, the head it trains, and how."""
+    """A benchmark, the head that it trains, and the settings of this training."""
 
     name: str
     block: Block
@@ -48,12 +48,12 @@ class BenchmarkPlan:
     clip: float
     milestones: tuple[int, ...]
     gamma: float
-    packed: str  # folder of its packed splits; empty: its own files are read
+    packed: str  # folder of packed splits; empty: the original files are read
 
 
 @attrs.frozen
 class Plan:
-    """What a run does."""
+    """Everything that a run needs."""
 
     source: Path
     run: RunSettings
@@ -71,12 +71,12 @@ class Plan:
     benchmarks: tuple[BenchmarkPlan, ...]
     hooks: tuple[Block, ...]
     recipe: Recipe
-    resolved: dict[str, Any]  # every value with defaults and full names; a recipe itself
+    resolved: dict[str, Any]  # complete recipe with defaults and full names
     overrides: tuple[str, ...]
     notes: tuple[Problem, ...] = ()
 
     def blocks(self) -> Iterator[Block]:
-        """Every block that is on."""
+        """Every block that is switched on."""
         yield self.data
         yield from self.encoders.values()
         yield from self.decoders.values()
@@ -88,6 +88,6 @@ class Plan:
         yield from self.hooks
 
     def problem(self, path: str, error: CodaarError, code: str = "unbuildable") -> RecipeError:
-        """Turn what a component complained of into a problem at its line of the recipe."""
+        """Turn an error of a component into a problem at the line of its block."""
         origin = next((block.origin for block in self.blocks() if block.path == path), None)
         return RecipeError([Problem(code, f"{path}: {error.message}", origin, error.help)])

@@ -1,4 +1,4 @@
-"""A plan as plain data: a recipe that says everything, with full names, and resolves to itself."""
+"""A plan as plain data: a complete recipe with all defaults and full names, which resolves to itself."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ Written = dict[str, Any]
 
 
 def settings(config: Any) -> Written:
-    """The settings of an attrs object; what is None is left out, TOML has no word for it."""
+    """The settings of an attrs object; None is left out, because TOML has no null."""
     values = {field.name: getattr(config, field.name) for field in attrs.fields(type(config))}
     return {name: plain(value) for name, value in values.items() if value is not None}
 
 
 def plain(value: Any) -> Any:
-    """A value as TOML has it."""
+    """A value in the types of TOML."""
     if attrs.has(type(value)):
         return settings(value)
     if isinstance(value, (list, tuple)):
@@ -31,12 +31,12 @@ def plain(value: Any) -> Any:
 
 
 def blocks(named: dict[str, Any]) -> Written:
-    """The blocks of a section."""
+    """All blocks of a section."""
     return {name: block(each) for name, each in named.items()}
 
 
 def block(plan: Block | LossPlan | BenchmarkPlan) -> Written:
-    """A block in full, with what the framework reads in it."""
+    """A block with all its settings, those of the framework included."""
     if isinstance(plan, LossPlan):
         return {**block(plan.block), "weight": plan.weight}
     if isinstance(plan, BenchmarkPlan):

@@ -1,4 +1,4 @@
-"""A JSON schema of recipes, made from the installed components: for completion and checks while one types."""
+"""A JSON schema of recipes, generated from the installed components, for completion and checks in an editor."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ DEFINED_REFERENCE = {"type": "string", "pattern": r"^\$\{[^{}]*\}$"}
 LIMITS = {">": "minimum", ">=": "minimum", "<": "maximum", "<=": "maximum"}
 SCALARS = {bool: "boolean", int: "integer", float: "number", str: "string"}
 DIRECTIVE_HELP = {
-    "extends": "recipes to build on, relative to this file; tables merge, lists and values replace",
-    "unset": "what is not to be inherited, by path",
+    "extends": "recipes to inherit, relative to this file; tables merge, lists and values are replaced",
+    "unset": "inherited blocks or values to remove, by path",
 }
 FRAMEWORK = {"data": DataSettings, **{switched.kind: switched.settings for switched in SWITCHED.values()}}
-"""What the framework reads in the blocks of a kind."""
+"""Settings of the framework in the blocks of a kind."""
 
 
 def schema(plugins: Sequence[Path | str] = ()) -> Schema:
-    """Describe every recipe that can be written with what is installed; this imports all components.
+    """Describe all recipes that the installed components allow; this imports every component.
 
-    A recipe may extend another, so that nothing is required: what is missing, only ``validate`` can know.
+    No setting is required, because a recipe may inherit it from another: only ``validate`` finds missing settings.
 
     Args:
         plugins: Local files of components.
@@ -67,14 +67,14 @@ def schema(plugins: Sequence[Path | str] = ()) -> Schema:
         ),
         "definitions": {
             REFERENCE: DEFINED_REFERENCE,
-            ARM: _table({**directives, **_sections()}, "what one row of the table has otherwise"),
+            ARM: _table({**directives, **_sections()}, "changes of one row of the table"),
             **{kind: _block(registry, kind) for kind in KINDS},
         },
     }
 
 
 def _sections() -> Schema:
-    """The tables of a recipe; blocks of components are defined once for each kind."""
+    """The tables of a recipe; blocks refer to the definition of their kind."""
     blocks = {**PER_MODALITY, **{section: switched.kind for section, switched in SWITCHED.items()}}
     return {
         **{name: _table(_settings(settings), settings.__doc__) for name, settings in SECTIONS.items()},
@@ -85,7 +85,7 @@ def _sections() -> Schema:
 
 
 def _sweep() -> Schema:
-    """The table that makes several runs of a recipe: names of columns and rows are the author's."""
+    """The table [sweep]; its columns and rows have any names."""
     named = {"arms": _defined(ARM), "columns": SCORE, "published": _list_of(NUMBER_OR_NONE)}
     return _table({**_settings(SweepSettings), **{key: _named(value) for key, value in named.items()}})
 
@@ -94,7 +94,7 @@ def _sweep() -> Schema:
 
 
 def _block(registry: Registry, kind: str) -> Schema:
-    """A block is that of one component; without ``use``, which may be inherited, that of any."""
+    """A block of any component of a kind; ``use`` selects one, but may be inherited."""
     framework = _settings(FRAMEWORK.get(kind, BlockSettings))
     if kind == "benchmark":
         framework["head"] = _defined("head")
@@ -105,13 +105,13 @@ def _component(registry: Registry, entry: Entry, framework: Schema) -> Schema:
     use = {"enum": _names(registry, entry), "description": f"{KINDS[entry.kind].title} of {entry.package}"}
     try:
         component = registry.load(entry)
-    except RegistryError as error:  # its settings cannot be known, so that all are allowed
+    except RegistryError as error:  # its settings are unknown, so all are allowed
         return {"type": "object", "properties": {"use": {**use, "description": error.message}}, "required": ["use"]}
     return _table({"use": use, **_settings(component.Config), **framework}, component.__doc__)
 
 
 def _names(registry: Registry, entry: Entry) -> list[str]:
-    """What ``use`` may say: the bare name too, where no other package has it."""
+    """The values of ``use``: the full name, and the bare name if no other package has it."""
     alone = sum(other.name == entry.name for other in registry.entries(entry.kind)) == 1
     return [entry.name, entry.full_name] if alone else [entry.full_name]
 
@@ -137,7 +137,7 @@ def _setting(field: attrs.Attribute) -> Schema:
 
 
 def _limits(check: Any) -> Schema:
-    """The bounds that validators of attrs set; other words of the schema say nothing about a number."""
+    """The bounds of a number that attrs validators set; other validators have no counterpart in JSON schema."""
     limits: Schema = {}
     for each in getattr(check, "_validators", (check,)):  # of attrs.validators.and_
         operator = getattr(each, "compare_op", "")
@@ -156,7 +156,7 @@ def _type(kind: Any) -> Schema:
 
 
 def alternatives(kind: Any) -> list[Schema]:
-    """What a value of a type may be; {} where JSON schema has no word for it."""
+    """The schemas of a type; {} for a type without counterpart in JSON schema."""
     arguments = get_args(kind)
     if get_origin(kind) in (Union, UnionType):
         return [each for member in arguments if member is not NoneType for each in alternatives(member)]
@@ -184,7 +184,7 @@ def _table(properties: Mapping[str, Schema], documentation: str | None = "") -> 
 
 
 def _named(value: Schema) -> Schema:
-    """A table whose keys are the author's."""
+    """A table with any keys."""
     return {"type": "object", "additionalProperties": value}
 
 

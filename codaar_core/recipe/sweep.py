@@ -1,4 +1,4 @@
-"""A recipe with a table [sweep] -> several plans: one for each arm and seed, and the table they fill."""
+"""From a recipe with a table [sweep] to several plans, one per arm and seed, and the layout of the table of scores."""
 
 from __future__ import annotations
 
@@ -18,44 +18,46 @@ from codaar_core.recipe.toml.problem import Problem, RecipeError
 from codaar_core.recipe.toml.reading import Recipe, read, read_arm, read_overrides
 from codaar_core.recipe.toml.tree import Table, Value, merge
 
-PRETRAINING = "pretraining/"  # before a value of results.json's "pretraining"
+PRETRAINING = "pretraining/"  # prefix of columns that show a value of "pretraining" in results.json
 
 
 @attrs.frozen(kw_only=True)
 class SweepSettings:
-    """What the table [sweep] says, besides its arms."""
+    """The table [sweep], apart from arms, columns and published scores."""
 
     title: str = setting("", "heading of the table")
-    seeds: tuple[int, ...] = setting((), "run.seed of each arm's runs; none: the recipe's own", deep_iterable(ge(0)))
+    seeds: tuple[int, ...] = setting(
+        (), "run.seed of the runs of each arm; empty: the seed of the recipe", deep_iterable(ge(0))
+    )
 
 
 @attrs.frozen
 class Arm:
-    """One row of the table."""
+    """An arm: one row of the table."""
 
     name: str
-    plans: tuple[Plan, ...]  # one a seed
+    plans: tuple[Plan, ...]  # one per seed
 
 
 @attrs.frozen
 class Sweep:
-    """Several runs, and the table that they fill."""
+    """Several runs, and the layout of the table of their scores."""
 
     name: str
     title: str
-    directory: Path  # where the table goes
+    directory: Path  # where table.md is written
     arms: tuple[Arm, ...]
-    columns: Mapping[str, str]  # heading: "benchmark/train->test/metric", or "pretraining/value"
-    published: Mapping[str, tuple[float | None, ...]]  # by row; a value a column, None where there is none
+    columns: Mapping[str, str]  # heading -> "benchmark/train->test/metric" or "pretraining/value"
+    published: Mapping[str, tuple[float | None, ...]]  # row -> one value per column; None: not published
 
 
 def is_sweep(recipe: Recipe) -> bool:
-    """Whether a recipe stands for several runs."""
+    """Whether a recipe has a table [sweep]."""
     return SWEEP in recipe.tree.items
 
 
 def load_all(path: Path | str, overrides: Sequence[str] = (), plugins: Sequence[Path | str] = ()) -> list[Plan]:
-    """The plans that a recipe stands for: one, or those of a sweep.
+    """The plan of a recipe, or all plans of a sweep.
 
     Raises:
         RecipeError: With all problems.
@@ -67,11 +69,11 @@ def load_all(path: Path | str, overrides: Sequence[str] = (), plugins: Sequence[
 
 
 def load_sweep(path: Path | str, overrides: Sequence[str] = (), plugins: Sequence[Path | str] = ()) -> Sweep:
-    """Read a sweep and check every arm, before anything runs.
+    """Read a sweep and check every arm.
 
     Args:
         path: A recipe with a table [sweep].
-        overrides: ``path=value``, put over every arm.
+        overrides: ``path=value``, applied to every arm.
         plugins: Python files of local components.
 
     Raises:
@@ -95,7 +97,9 @@ def load_sweep(path: Path | str, overrides: Sequence[str] = (), plugins: Sequenc
 
 
 def _no_sweep(path: Path | str, recipe: Recipe) -> Problem:
-    return Problem("sweep", f"{str(path)!r} has no table [sweep]", recipe.tree.key, f"one run: codaar-run {path}")
+    return Problem(
+        "sweep", f"{str(path)!r} has no table [sweep]", recipe.tree.key, f"to run it once: codaar-run {path}"
+    )
 
 
 def _arms(
@@ -108,7 +112,7 @@ def _arms(
 ) -> Iterator[Arm]:
     arms = table.items.get("arms")
     if not isinstance(arms, Table) or not arms.items:
-        problems.append(Problem("sweep", "a sweep needs arms", table.key, "add [sweep.arms.NAME] with its changes"))
+        problems.append(Problem("sweep", "[sweep] has no arms", table.key, "add [sweep.arms.NAME] with its changes"))
         return
     seeds = settings.seeds if settings is not None else ()
     for name, changes in arms.items.items():
@@ -129,7 +133,7 @@ def _plans(
     overrides: Sequence[str],
     plugins: Sequence[Path | str],
 ) -> Iterator[Plan]:
-    """The arm over the recipe, and the command line over both."""
+    """The plans of an arm: the arm is merged over the recipe, and the command line over both."""
     changed = read_arm(attrs.evolve(recipe, tree=recipe.tree.without([SWEEP])), changes)
     own = [f"run.name={_name(changed.tree)}-{arm}"]
     layered = merge(merge(changed.tree, read_overrides(own)), read_overrides(overrides).without([SWEEP]))
@@ -139,7 +143,7 @@ def _plans(
 
 
 def _seeded(plan: Plan, seed: int) -> Plan:
-    """The same plan with another seed of the run."""
+    """The same plan with another ``run.seed``."""
     return attrs.evolve(
         plan,
         run=attrs.evolve(plan.run, seed=seed),
@@ -156,15 +160,15 @@ def _name(tree: Table) -> str:
 def _columns(table: Table, problems: list[Problem]) -> dict[str, str]:
     columns = {}
     for heading, node in _items(table, "columns", problems):
-        if isinstance(node, Value) and isinstance(node.data, str) and _fits(node.data):
+        if isinstance(node, Value) and isinstance(node.data, str) and _is_column(node.data):
             columns[heading] = node.data
         else:
             help = f'write "BENCHMARK/TRAIN->TEST/METRIC" or "{PRETRAINING}VALUE"'
-            problems.append(Problem("sweep", f"sweep.columns: {heading!r} names no score", node.origin, help))
+            problems.append(Problem("sweep", f"sweep.columns: {heading!r} is not a valid column", node.origin, help))
     return columns
 
 
-def _fits(score: str) -> bool:
+def _is_column(score: str) -> bool:
     if score.startswith(PRETRAINING):
         return score != PRETRAINING
     benchmark, _, rest = score.partition("/")
@@ -173,15 +177,15 @@ def _fits(score: str) -> bool:
 
 
 def _published(table: Table, count: int, problems: list[Problem]) -> dict[str, tuple[float | None, ...]]:
-    """Rows of numbers as others printed them; an empty string stands where there is none."""
+    """Published rows; an empty string stands for a value that was not published."""
     rows = {}
     for row, node in _items(table, "published", problems):
         data = node.data if isinstance(node, Value) else None
         if isinstance(data, list) and len(data) == count and all(map(_is_number, data)):
             rows[row] = tuple(None if value == "" else float(value) for value in data)
         else:
-            message = f"sweep.published: {row!r} needs {count} numbers, one a column"
-            problems.append(Problem("sweep", message, node.origin, 'write "" where there is none'))
+            message = f"sweep.published: {row!r} needs {count} numbers, one per column"
+            problems.append(Problem("sweep", message, node.origin, 'write "" for a value that was not published'))
     return rows
 
 

@@ -74,7 +74,7 @@ LAST = "\n\n1 problem in 1 file; nothing was run."
             "  --> mine.toml:3:1\n"
             "   |  momentum = 0.9\n"
             "   |  ^^^^^^^^\n"
-            "   = help: it has betas, clip, gamma, lr, milestones, use, weight_decay",
+            "   = help: its settings are betas, clip, gamma, lr, milestones, use, weight_decay",
             id="unknown setting like no other",
         ),
         pytest.param(
@@ -122,7 +122,7 @@ LAST = "\n\n1 problem in 1 file; nothing was run."
         ),
         pytest.param(
             "[sweep]\narms.long = { run.epochs = 9 }\n",
-            "error[sweep]: 'mine.toml' stands for several runs: it has a table [sweep]\n"
+            "error[sweep]: 'mine.toml' is a sweep of several runs: it has a table [sweep]\n"
             "  --> mine.toml:2:2\n"
             "   |  [sweep]\n"
             "   |   ^^^^^\n"
@@ -259,7 +259,7 @@ LAST = "\n\n1 problem in 1 file; nothing was run."
         ),
         pytest.param(
             "run.epochs = '${run.seeed}'\nrun.seed = 3\n",
-            "error[reference]: ${run.seeed}: the recipe says nothing at run.seeed\n"
+            "error[reference]: ${run.seeed}: the recipe does not set run.seeed\n"
             "  --> mine.toml:2:14\n"
             "   |  run.epochs = '${run.seeed}'\n"
             "   |               ^^^^^^^^^^^^^^\n"
@@ -268,7 +268,7 @@ LAST = "\n\n1 problem in 1 file; nothing was run."
         ),
         pytest.param(
             "unset = ['encoders.nort']\n",
-            "error[unset]: unset: nothing inherited is called 'encoders.nort'\n"
+            "error[unset]: unset: no inherited block or value is called 'encoders.nort'\n"
             "  --> mine.toml:2:10\n"
             "   |  unset = ['encoders.nort']\n"
             "   |           ^^^^^^^^^^^^^^^\n"
@@ -277,16 +277,16 @@ LAST = "\n\n1 problem in 1 file; nothing was run."
         ),
         pytest.param(
             "[run]\nname = avt\n",
-            "error[not-toml]: this is no TOML: invalid value\n"
+            "error[not-toml]: not valid TOML: invalid value\n"
             "  --> mine.toml:3:8\n"
             "   |  name = avt\n"
             "   |         ^\n"
-            '   = help: a string stands in quotes: name = "avt"',
+            '   = help: put the string in quotes: name = "avt"',
             id="no TOML",
         ),
         pytest.param(
             "[run]\nepochs = 3\nepochs = 4\n",
-            "error[not-toml]: this is no TOML: cannot overwrite a value\n"
+            "error[not-toml]: not valid TOML: cannot overwrite a value\n"
             "  --> mine.toml:4:10\n"
             "   |  epochs = 4\n"
             "   |           ^",
@@ -321,7 +321,7 @@ def test_one_problem(content, expected):
         ),
         pytest.param(
             "extends = ['mine.toml']\n",
-            "error[circular-extends]: extends runs in a circle: mine.toml -> mine.toml\n"
+            "error[circular-extends]: extends is circular: mine.toml -> mine.toml\n"
             "  --> mine.toml:1:12\n"
             "   |  extends = ['mine.toml']\n"
             "   |             ^^^^^^^^^^^\n"
@@ -330,9 +330,7 @@ def test_one_problem(content, expected):
         ),
         pytest.param(
             BASE.replace("codaar = 1\n", ""),
-            "error[recipe-format]: the recipe does not say which format it has\n"
-            "  --> mine.toml:1:1\n"
-            "   = help: codaar = 1",
+            "error[recipe-format]: the recipe does not state its format\n  --> mine.toml:1:1\n   = help: codaar = 1",
             id="no format",
         ),
         pytest.param(
@@ -340,7 +338,7 @@ def test_one_problem(content, expected):
             "error[missing-setting]: the recipe has no [quantizer]\n"
             "  --> mine.toml:1:1\n"
             "   = help: [quantizer]\n"
-            '           use = "..."   # `codaar list quantizers` shows what there is',
+            '           use = "..."   # `codaar list quantizers` lists them',
             id="no quantizer",
         ),
         pytest.param(
@@ -349,7 +347,7 @@ def test_one_problem(content, expected):
             "  --> mine.toml:2:1\n"
             "   |  run.seed = 1\n"
             "   |  ^^^\n"
-            "   = help: name = ...   # name of the run: its folder is DIRECTORY/NAME/TIME",
+            "   = help: name = ...   # name of the run, whose folder is DIRECTORY/NAME/TIME",
             id="missing setting",
         ),
         pytest.param(
@@ -358,7 +356,7 @@ def test_one_problem(content, expected):
             "  --> mine.toml:5:10\n"
             "   |  encoders.north = { width = 1 }\n"
             "   |           ^^^^^\n"
-            '   = help: use = "..."   # `codaar list encoders` shows what there is',
+            '   = help: use = "..."   # `codaar list encoders` lists them',
             id="missing use",
         ),
     ],
@@ -369,7 +367,7 @@ def test_one_problem_of_a_whole_file(content, expected):
 
 def test_a_circle_of_two():
     Path("other.toml").write_text("extends = ['mine.toml']\n")
-    assert "error[circular-extends]: extends runs in a circle: mine.toml -> other.toml -> mine.toml" in message(
+    assert "error[circular-extends]: extends is circular: mine.toml -> other.toml -> mine.toml" in message(
         "extends = ['other.toml']\n"
     )
 
@@ -420,7 +418,7 @@ def test_a_missing_recipe():
         ),
         (
             "extends=['x']",
-            "error[override]: extends is for files, not for -o\n"
+            "error[override]: -o cannot set extends\n"
             "  --> command line\n"
             "   |  -o extends=['x']\n"
             "   |     ^^^^^^^^^^^^^\n"

@@ -12,7 +12,7 @@ from codaar_core.api import ComponentError, setting
 from codaar_core.recipe.checking.conversion import convert
 from codaar_core.recipe.toml.origin import Source
 from codaar_core.recipe.toml.positions import locate
-from codaar_core.recipe.toml.tree import grow
+from codaar_core.recipe.toml.tree import build_tree
 
 MISSING = object()
 
@@ -22,7 +22,7 @@ def converted(kind: object, written: str) -> tuple[object, list[str]]:
     config = attrs.make_class("Config", {"x": attrs.field(type=kind, kw_only=True)}, frozen=True)
     document = f"x = {written}"
     problems: list = []
-    table = grow(tomli.loads(document), locate(document), Source("x.toml", (document,)))
+    table = build_tree(tomli.loads(document), locate(document), Source("x.toml", (document,)))
     found = convert(config, table, "t", problems)
     return getattr(found, "x", MISSING), [problem.message for problem in problems]
 
@@ -106,7 +106,7 @@ class Config:
 
 def problems_of(document: str) -> list:
     problems: list = []
-    table = grow(tomli.loads(document), locate(document), Source("x.toml", tuple(document.split("\n"))))
+    table = build_tree(tomli.loads(document), locate(document), Source("x.toml", tuple(document.split("\n"))))
     convert(Config, table, "block", problems, {"use"})
     return problems
 
@@ -117,7 +117,7 @@ def test_all_checks_of_all_settings_speak():
         (2, "block.width must be >= 1: 0", ""),
         (3, "block.kind must be in ('a', 'b') (got 'c')", ""),
         (5, "block.high: high must not be below low (0.5)", "exchange them"),
-        (6, "[block] has no setting 'colour'", "it has high, kind, low, use, width"),
+        (6, "[block] has no setting 'colour'", "its settings are high, kind, low, use, width"),
     ]
 
 

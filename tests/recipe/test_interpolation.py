@@ -40,14 +40,14 @@ def test_references_inside_strings_lists_and_chains(here, monkeypatch):
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        ("${a.c}", "${a.c}: the recipe says nothing at a.c"),
+        ("${a.c}", "${a.c}: the recipe does not set a.c"),
         ("${a}", "${a} is a table; only values can be referred to"),
         ("${a.x}", "${a.x} refers to itself: a.x -> a.x"),
-        ("${a.list}/x", "${a.list} is a list, which cannot stand inside a string"),
+        ("${a.list}/x", "${a.list} is a list or table, which cannot be part of a string"),
         ("${env:TOY_ABSENT}", "${env:TOY_ABSENT}: the environment variable TOY_ABSENT is not set"),
-        ("${a.b + 1}", "${a.b + 1} is no reference"),
-        ("${}", "${} is no reference"),
-        ("${a.b", '"${a.b": a ${ is not closed'),
+        ("${a.b + 1}", "${a.b + 1} is not a reference"),
+        ("${}", "${} is not a reference"),
+        ("${a.b", '"${a.b": ${ without closing brace'),
     ],
 )
 def test_unreadable_references(here, value, message):

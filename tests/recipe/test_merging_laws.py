@@ -12,7 +12,7 @@ from codaar_core.recipe.toml.literal import literal
 from codaar_core.recipe.toml.origin import Origin, Source
 from codaar_core.recipe.toml.positions import locate
 from codaar_core.recipe.toml.reading import read
-from codaar_core.recipe.toml.tree import Table, grow, merge, plain
+from codaar_core.recipe.toml.tree import Table, build_tree, merge, plain
 
 names = st.sampled_from("abcd")
 values = st.one_of(st.integers(0, 3), st.lists(st.integers(0, 3), max_size=2), st.text("xy", max_size=2), st.booleans())
@@ -28,7 +28,7 @@ blocks = st.dictionaries(names, st.fixed_dictionaries({"use": st.sampled_from("p
 
 def tree(data: dict) -> Table:
     document = tomli_w.dumps(data)
-    return grow(data, locate(document), Source("made.toml", tuple(document.split("\n"))))
+    return build_tree(data, locate(document), Source("made.toml", tuple(document.split("\n"))))
 
 
 def merged(*layers: dict) -> dict:

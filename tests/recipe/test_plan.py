@@ -104,8 +104,8 @@ def test_blocks_of_absent_modalities_are_notes(here):
     Path("toys.toml").write_text(RECIPE)
     notes = validate("toys.toml", ['model.modalities=["north"]', "model.align=[]"])
     assert [note.message for note in notes if "modality" in note.message] == [
-        "[encoders.south] is for no modality of model.modalities",
-        "[decoders.south] is for no modality of model.modalities",
+        "[encoders.south] does not match any modality of model.modalities",
+        "[decoders.south] does not match any modality of model.modalities",
     ]
     assert {note.level for note in notes} == {"note"}
 

@@ -1,4 +1,4 @@
-"""One block of a recipe -> its component and checked settings."""
+"""From one block of a recipe to its component and its checked settings."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Loader = Callable[[Entry], type[Component]]
 
 
 class Blocks:
-    """Makes blocks; what is wrong with them is added to ``problems``.
+    """Checks blocks and collects their problems.
 
     Args:
         registry: Finds components.
@@ -48,15 +48,15 @@ class Blocks:
         default: str = "",
         siblings: Mapping[str, Table] = MappingProxyType({}),
     ) -> Block | None:
-        """Find the component of a block, and check its settings; None where there was a problem.
+        """Find the component of a block and check its settings; None if there is a problem.
 
         Args:
             kind: Kind of the component.
-            path: Where the block stands, e.g. ``losses.main``.
-            table: The block; an empty one stands where a list named a block that is not there.
+            path: Path of the block, e.g. ``losses.main``.
+            table: The block; empty if a list names a block that the recipe does not define.
             elsewhere: Keys that the framework reads.
-            default: The ``use`` where the block gives none; empty: it must.
-            siblings: Other blocks, which a wrong ``default`` may have meant.
+            default: The ``use`` of a block without one; empty: the block must have one.
+            siblings: Other blocks of the section, to suggest one if there is no component ``default``.
         """
         found = self._found(kind, path, table, default, siblings)
         if found is None:
@@ -69,22 +69,22 @@ class Blocks:
             return None
         taken = {"use", *elsewhere} & {*own_keys(component.Config)}
         if taken:
-            help = f"this is for the authors of {entry.distribution}"
+            help = f"report this to the authors of {entry.distribution}"
             message = f"{path}: {component.__name__} has a setting {min(taken)!r}, which belongs to the framework"
             self.problems.append(Problem("broken-plugin", message, origin, help))
         if self._misspelt(path, table.without(["use", *elsewhere, *own_keys(component.Config)])):
-            return None  # an inherited component is not the one that is meant
+            return None  # with a misspelt `use`, an inherited component is not the intended one
         table = self.with_new_names(component.Config, path, table)
         config = convert(component.Config, table, path, self.problems, {"use", *elsewhere})
         return None if config is None else Block(path, entry, component, config, origin)
 
     def framework(self, settings: type, path: str, table: Table) -> Any:
-        """The framework's part of a block."""
+        """Convert the settings of the framework in a block; None if there is a problem."""
         own = self.with_new_names(settings, path, table.only(own_keys(settings)))
         return convert(settings, own, path, self.problems)
 
     def with_new_names(self, settings: type, path: str, table: Table) -> Table:
-        """The table with every setting under its new name; former names are reported."""
+        """Move settings from former to new names; former names are reported."""
         found: list[Problem] = []
         table = with_new_names(settings, table, path, found)
         for problem in found:
@@ -92,7 +92,7 @@ class Blocks:
         return table
 
     def switched_off(self, settings: type, path: str, table: Table) -> None:
-        """Check what can be checked of a block whose component is not looked up."""
+        """Check a block that is not switched on, without looking up its component."""
         self.framework(settings, path, table)
         self._use(path, table, "")
 
@@ -103,7 +103,7 @@ class Blocks:
         if use is None:
             return None
         if not use and not self._misspelt(path, table):
-            help = f'use = "..."   # `codaar list {KINDS[kind].plural}` shows what there is'
+            help = f'use = "..."   # `codaar list {KINDS[kind].plural}` lists them'
             self.problems.append(Problem("missing-setting", f"[{path}] needs 'use'", table.origin, help))
         if not use:
             return None
@@ -113,12 +113,12 @@ class Blocks:
             return self.registry.find(kind, use), origin
         except RegistryError as error:
             if node or not self._misspelt(path, table):
-                meant = "" if node else _meant(path, siblings)
-                self.problems.append(Problem(error.code, error.message, origin, meant or error.help))
+                suggestion = "" if node else _suggest_sibling(path, siblings)
+                self.problems.append(Problem(error.code, error.message, origin, suggestion or error.help))
             return None
 
     def _use(self, path: str, table: Table, default: str) -> str | None:
-        """What the block says to use; None where that cannot be read."""
+        """The value of ``use``, or the default; None if it cannot be read."""
         node = table.items.get("use")
         if node is None:
             return default
@@ -130,7 +130,7 @@ class Blocks:
         return None
 
     def _misspelt(self, path: str, table: Table) -> bool:
-        """Whether a key was meant to be ``use``; then there is a problem at that key."""
+        """Whether a key is a misspelt ``use``, which is reported."""
         for key, node in table.items.items():
             if closest(key, ["use"]):
                 self.problems.append(unknown(key, node, path, ["use"], table))
@@ -138,8 +138,8 @@ class Blocks:
         return False
 
 
-def _meant(path: str, siblings: Mapping[str, Table]) -> str:
-    """Ask for another block of the section, where one has nearly that name."""
+def _suggest_sibling(path: str, siblings: Mapping[str, Table]) -> str:
+    """Suggest a block of the section with a similar name; empty if there is none."""
     section, _, name = path.partition(".")
     near = closest(name, siblings)
     return f"did you mean {near[0]!r}? [{section}.{near[0]}] is at {siblings[near[0]].key}" if near else ""

@@ -1,4 +1,4 @@
-"""A merged recipe -> a plan, or all of its problems at once."""
+"""From a merged recipe to a plan, or to all problems of the recipe."""
 
 from __future__ import annotations
 
@@ -23,31 +23,31 @@ from codaar_core.recipe.toml.tree import UNREADABLE, Table, Value, merge
 from codaar_core.registry import KINDS, Registry, RegistryError, closest, did_you_mean, join_or
 
 FORMAT = 1
-SWEEP = "sweep"  # a table of recipes too, which stands for several runs: see arms.py
+SWEEP = "sweep"  # the table of a recipe that stands for several runs: see recipe/sweep.py
 
 
 def check(recipe: Recipe, overrides: Sequence[str] = (), plugins: Sequence[Path] = ()) -> Plan:
-    """Check a recipe from end to end: against the outlines of its components, and then against themselves.
+    """Check a recipe completely: first against the outlines of its components, then against the components.
 
-    So a recipe that is wrong is refused without an import of any component, or of torch. A good one is checked again
-    by the components that are on, which are imported for it.
+    Outlines are read from source files, so most errors are found without importing torch. A recipe without errors is
+    checked again by its components, which are imported for this.
 
     Raises:
-        RecipeError: With everything that is wrong.
+        RecipeError: With all problems.
     """
     registry = Registry()
-    _Checker(recipe, registry, registry.outline).plan(tuple(overrides), plugins)
-    return _Checker(recipe, registry, registry.load).plan(tuple(overrides), plugins)
+    _RecipeChecker(recipe, registry, registry.outline).plan(tuple(overrides), plugins)
+    return _RecipeChecker(recipe, registry, registry.load).plan(tuple(overrides), plugins)
 
 
-class _Checker:
-    """Goes through the sections; each method notes what is wrong and goes on."""
+class _RecipeChecker:
+    """Checks a recipe section by section; each method records problems and continues."""
 
     def __init__(self, recipe: Recipe, registry: Registry, component: Loader) -> None:
         self.recipe = recipe
         self.problems: list[Problem] = []
         self.notes: list[Problem] = []
-        self.unreadable: set[str] = set()  # tables about which there is a problem already
+        self.unreadable: set[str] = set()  # tables with a reported problem
         tree, found = interpolate(recipe.tree)
         self.problems += found
         self.registry = registry
@@ -55,7 +55,11 @@ class _Checker:
         self.tree = self._with_new_names(self._known(tree))
 
     def plan(self, overrides: tuple[str, ...], plugins: Sequence[Path]) -> Plan:
-        """Check everything, then give the plan or raise."""
+        """Check all sections.
+
+        Raises:
+            RecipeError: With all problems.
+        """
         self._format()
         files = self._plugins(plugins)
         sections = {name: self._section(name, settings) for name, settings in SECTIONS.items()}
@@ -65,7 +69,7 @@ class _Checker:
         per_modality = self._per_modality(modalities)
         on = {section: self._switched(section) for section in SWITCHED}
         self._align_needs_two(modalities)
-        if self.problems or data is None or quantizer is None:  # without problems both are there
+        if self.problems or data is None or quantizer is None:  # both exist if there is no problem
             raise RecipeError(self.problems)
         sections["run"] = attrs.evolve(sections["run"], plugins=files)
         return Plan(
@@ -96,10 +100,10 @@ class _Checker:
             notes=tuple(sorted(self.notes, key=place_of)),
         )
 
-    # the top of a recipe
+    # Top level
 
     def _known(self, tree: Table) -> Table:
-        """The known tables. A misspelt one is read under the name that was meant, so that one slip is one problem."""
+        """The known tables; a misspelt table is read under the suggested name, so that it causes only one problem."""
         known = Table({}, tree.key)
         for key, node in tree.items.items():
             if key not in ("codaar", SWEEP, *TABLES):
@@ -107,7 +111,7 @@ class _Checker:
             if key in TABLES and isinstance(node, Value):
                 self._not_a_table(key, node)
             elif key and key != SWEEP:
-                known = merge(known, Table({key: node}, tree.key))  # it may be inherited, where this one is misspelt
+                known = merge(known, Table({key: node}, tree.key))  # the correct name may be inherited as well
         return known
 
     def _with_new_names(self, tree: Table) -> Table:
@@ -129,14 +133,18 @@ class _Checker:
     def _not_a_table(self, path: str, node: Value) -> None:
         self.unreadable.add(path)
         if node.data is not UNREADABLE:
-            help = f"[{path}]\nuse = {literal(node.data)}" if isinstance(node.data, str) else f"begin it with [{path}]"
+            help = (
+                f"[{path}]\nuse = {literal(node.data)}"
+                if isinstance(node.data, str)
+                else f"write it as a table [{path}]"
+            )
             message = f"{path}: expected a table, got {describe(node.data)}"
             self.problems.append(Problem("wrong-value", message, node.origin, help))
 
     def _format(self) -> None:
         node = self.tree.items.get("codaar")
         if node is None:
-            message, origin = "the recipe does not say which format it has", self.tree.origin
+            message, origin = "the recipe does not state its format", self.tree.origin
         elif not isinstance(node, Value) or type(node.data) is not int:
             message, origin = "codaar: expected the number of the recipe format", node.origin
         elif node.data != FORMAT:
@@ -147,7 +155,7 @@ class _Checker:
             self.problems.append(Problem("recipe-format", message, origin, f"codaar = {FORMAT}"))
 
     def _plugins(self, more: Sequence[Path]) -> tuple[str, ...]:
-        """Load the local files that the recipe or the command line names; gives their absolute paths."""
+        """Import the local files that the recipe and the command line name; returns their absolute paths."""
         named = [(_beside(origin, name), origin) for name, origin in self._names("run.plugins") or []]
         files: list[str] = []
         for path, origin in [*named, *((Path(path), None) for path in more)]:
@@ -160,10 +168,10 @@ class _Checker:
                 self.problems.append(Problem(error.code, error.message, origin, error.help))
         return tuple(files)
 
-    # sections
+    # Sections
 
     def _table(self, path: str) -> Table:
-        """A table of the recipe; an empty one where there is none."""
+        """A table of the recipe; empty if the recipe has none."""
         node = self.tree.find(tuple(path.split(".")))
         return node if isinstance(node, Table) else Table({}, self.tree.origin)
 
@@ -171,12 +179,12 @@ class _Checker:
         return None if name in self.unreadable else convert(settings, self._table(name), name, self.problems)
 
     def _names(self, path: str, required: bool = False) -> list[tuple[str, Origin]] | None:
-        """The names in a list and where each stands; None where it cannot be read: then all blocks are checked."""
+        """The names in a list, each with its origin; None if the list cannot be read: then all blocks are checked."""
         section, _, key = path.partition(".")
         node = self.tree.find((section, key))
         known = own_keys(SECTIONS[section])
         if any(key in closest(other, known) for other in self._table(section).without(known).items):
-            return None  # what was meant for this list stands under a misspelt key
+            return None  # the list probably stands under this misspelt key
         if node is None:
             return None if required or section in self.unreadable else []
         if not (isinstance(node, Value) and isinstance(node.data, list)):
@@ -184,7 +192,7 @@ class _Checker:
         names = {name: node.element(number) for number, name in enumerate(node.data) if isinstance(name, str)}
         return list(names.items())
 
-    # blocks
+    # Blocks
 
     def _data(self) -> tuple[Block | None, int]:
         block = self._required("data", own_keys(DataSettings))
@@ -192,12 +200,12 @@ class _Checker:
         return block, framework.batch if framework else 0
 
     def _required(self, name: str, elsewhere: Sequence[str] = ()) -> Block | None:
-        """The block of a section that holds just one: there the section is called like the kind."""
+        """The block of a section with a single block, whose name is its kind."""
         if name in self.unreadable:
             return None
         if name in self.tree.items:
             return self.blocks.block(name, name, self._table(name), elsewhere)
-        help = f'[{name}]\nuse = "..."   # `codaar list {KINDS[name].plural}` shows what there is'
+        help = f'[{name}]\nuse = "..."   # `codaar list {KINDS[name].plural}` lists them'
         self.problems.append(Problem("missing-setting", f"the recipe has no [{name}]", self.tree.origin, help))
         return None
 
@@ -222,7 +230,7 @@ class _Checker:
     def _of_modalities(
         self, section: str, blocks: dict[str, Table], modalities: list[tuple[str, Origin]] | None
     ) -> dict[str, Block]:
-        """The blocks of the modalities that are on, those without a problem."""
+        """The blocks of the modalities in ``model.modalities``, without those that have a problem."""
         names = [name for name in (blocks if modalities is None else dict(modalities)) if name in blocks]
         found = {name: self.blocks.block(PER_MODALITY[section], f"{section}.{name}", blocks[name]) for name in names}
         return {name: block for name, block in found.items() if block is not None}
@@ -237,7 +245,7 @@ class _Checker:
             meant = [each for each in on if each not in tables or not table.key.source.is_file]
             defined = [each for each, other in off.items() if other.key.source.is_file and each != name]
             self._switched_off(section, name, table, closest(name, meant) or closest(name, defined))
-            if _is_overridden(table):  # its keys may be misspelt there
+            if _is_overridden(table):  # the override may have a misspelt key
                 self._on(section, name, table, off)
             else:
                 self.blocks.switched_off(SWITCHED[section].settings, f"{section}.{name}", table)
@@ -253,7 +261,7 @@ class _Checker:
         message = f"[{section}.{name}] is not switched on"
         if table.key.source.is_file:
             self.notes.append(Problem("unused-block", message, table.key, help, "note"))
-        else:  # a file may define more than it uses; an -o without any effect is a slip
+        else:  # files may define unused blocks; an -o without effect is an error
             self.problems.append(Problem("unused-block", message, table.key, help))
 
     def _on(self, section: str, name: str, table: Table, off: dict[str, Table]) -> Any:
@@ -283,7 +291,7 @@ class _Checker:
         return None if unknowable else self.blocks.block("head", f"{path}.head", head, (), default)
 
     def _default_head(self, benchmark: Block) -> str:
-        """The head that a benchmark names; that of its own package, where others have one of that name too."""
+        """The head that a benchmark names; if several packages have one of this name, that of its own package."""
         use = getattr(benchmark.component, "head", "")
         own = f"{benchmark.entry.provider}:{use}"
         return own if own in [entry.full_name for entry in self.registry.entries("head")] else use
@@ -296,10 +304,10 @@ class _Checker:
 
 
 def _is_overridden(block: Table) -> bool:
-    """Whether it is from a file, with a value from the command line."""
+    """Whether a block of a file has a value from the command line."""
     return block.key.source.is_file and any(not value.origin.source.is_file for _, value in block.walk())
 
 
 def _beside(origin: Origin, name: str) -> Path:
-    """A path in a recipe is relative to that file; one on the command line to where one stands."""
+    """Resolve a path: relative to the recipe that names it; on the command line, to the working folder."""
     return Path(origin.source.name).parent / name if origin.source.is_file else Path(name)

@@ -1,4 +1,4 @@
-"""Tables of a recipe -> typed settings. Strict: nothing is converted silently, and every problem is collected."""
+"""From tables of a recipe to typed settings. No value is converted silently, and all problems are collected."""
 
 from __future__ import annotations
 
@@ -19,7 +19,13 @@ T = TypeVar("T", bound=attrs.AttrsInstance)
 
 
 class Mismatch(ValueError):
-    """A value has the wrong type; ``inside`` is the path to the element of a list that is meant."""
+    """A value has the wrong type.
+
+    Args:
+        message: What was expected, and the value.
+        help: What to write instead.
+        inside: Indices of the wrong element, if the value is a list.
+    """
 
     def __init__(self, message: str, help: str = "", inside: tuple[int, ...] = ()) -> None:
         super().__init__(message)
@@ -49,7 +55,7 @@ def _scalar(value: Any, kind: type) -> Any:
 
 
 def _correction(value: Any, kind: type) -> str:
-    """What to write instead, where that is plain."""
+    """What to write instead, if that is obvious."""
     if kind is str and not isinstance(value, (list, dict)):
         return f'write "{literal(value)}" in quotes'
     if kind is int and isinstance(value, float) and value.is_integer():
@@ -103,7 +109,7 @@ def _collect(values: list[Any], kinds: Collection[Any]) -> list[Any]:
 
 
 def _union(value: Any, kind: Any) -> Any:
-    """The first member that fits; None is what a setting is when the recipe says nothing."""
+    """Convert to the first member of a union that fits; None is only a default, a recipe cannot write it."""
     members = [member for member in get_args(kind) if member is not NoneType]
     errors = []
     for member in members:
@@ -135,14 +141,14 @@ _converter = _strict_converter()
 def convert(
     settings: type[T], table: Table, path: str, problems: list[Problem], elsewhere: Collection[str] = ()
 ) -> T | None:
-    """Turn a table into an object of an attrs class; None where there was a problem.
+    """Turn a table into an object of an attrs class; None if there is a problem.
 
     Args:
         settings: The class.
-        table: What the recipe says.
+        table: The table of the recipe.
         path: The table's path, for messages.
-        problems: Everything that is wrong is added here.
-        elsewhere: Keys of this table that are read elsewhere.
+        problems: Problems are added here.
+        elsewhere: Keys of this table that other code reads.
     """
     before = len(problems)
     problems += _wrong_keys(settings, table, path, elsewhere)
@@ -169,7 +175,7 @@ def _wrong_keys(settings: type, table: Table, path: str, elsewhere: Collection[s
 
 
 def _given(settings: type, table: Table, elsewhere: Collection[str]) -> dict[str, Table | Value]:
-    """What the table says about the settings, as far as it can be read."""
+    """The readable values of the settings that the table gives."""
     names = {field.name for field in attrs.fields(attrs.resolve_types(settings))} - {*elsewhere}
     return {key: node for key, node in table.only(names).items.items() if not _is_unreadable(node)}
 
@@ -182,7 +188,7 @@ def _is_unreadable(node: Table | Value) -> bool:
 def _built(settings: type[T], values: dict[str, Any], table: Table, path: str, problems: list[Problem]) -> T | None:
     try:
         return settings(**values)
-    except Exception as error:  # a check that looks at several settings together
+    except Exception as error:  # a check of several settings together
         problems.append(
             Problem("refused-value", f"[{path}]: {_reason(error)}", table.origin, getattr(error, "help", ""))
         )
@@ -196,7 +202,7 @@ def _mismatched(error: Exception, node: Table | Value, path: str) -> Iterator[Pr
 
 
 def _refused(settings: type, good: dict[str, Any], table: Table, path: str) -> Iterator[Problem]:
-    """What the checks of the settings say, one by one; a check may look at the other settings too."""
+    """Run the validator of each setting; a validator may look at the other settings."""
     together = SimpleNamespace(**{field.name: field.default for field in attrs.fields(settings)} | good)
     for name in table.items.keys() - good.keys():
         vars(together).pop(name, None)
@@ -205,19 +211,19 @@ def _refused(settings: type, good: dict[str, Any], table: Table, path: str) -> I
             continue
         try:
             field.validator(together, field, good[field.name])
-        except AttributeError:  # it looks at a setting that is wrong itself
+        except AttributeError:  # it uses a setting that has a problem itself
             continue
         except Exception as error:
             yield Problem(
                 "refused-value",
-                f"{path}.{field.name}{_said(error, field.name)}",
+                f"{path}.{field.name}{_validator_message(error, field.name)}",
                 table.items[field.name].origin,
                 getattr(error, "help", ""),
             )
 
 
-def _said(error: Exception, name: str) -> str:
-    """A validator's message without the name it begins with."""
+def _validator_message(error: Exception, name: str) -> str:
+    """The message of a validator without the leading name of the setting."""
     reason = _reason(error)
     own = f"'{name}' "
     return f" {reason.removeprefix(own)}" if reason.startswith(own) else f": {reason}"
@@ -230,10 +236,10 @@ def _reason(error: Exception) -> str:
 
 
 def unknown(key: str, node: Table | Value, path: str, known: Collection[str], table: Table) -> Problem:
-    """An unknown key, with the key that was meant and what that is set to."""
+    """The problem of an unknown key, with a suggestion and the present value of the suggested key."""
     near, message = closest(key, known), f"[{path}] has no setting {key!r}"
     if not near:
-        return Problem("unknown-setting", message, node.key, f"it has {', '.join(sorted(known))}")
+        return Problem("unknown-setting", message, node.key, f"its settings are {', '.join(sorted(known))}")
     given = table.items.get(near[0])
     now = (
         f" ({literal(given.data)}, from {given.origin})"
@@ -245,7 +251,7 @@ def unknown(key: str, node: Table | Value, path: str, known: Collection[str], ta
 
 
 def missing(field: attrs.Attribute, path: str, table: Table) -> Problem:
-    """A setting without default that the recipe does not give."""
+    """The problem of a setting without default that the recipe does not give."""
     meaning = field.metadata.get("help", "")
     help = f"{field.name} = ...   # {meaning}"
     return Problem("missing-setting", f"[{path}] needs {field.name!r}", table.origin, help)

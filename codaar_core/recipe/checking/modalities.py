@@ -1,4 +1,4 @@
-"""Holding the blocks of encoders and decoders against the modalities: a slip on either side is one problem."""
+"""Compares encoder and decoder blocks with the modalities, so that a misspelling on either side is one problem."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ Blocks = Mapping[str, Table]
 
 
 def mismatches(modalities: Mapping[str, Origin], encoders: Blocks, decoders: Blocks) -> Iterator[Problem]:
-    """Problems and notes: every modality needs an encoder, a block should be for a modality."""
-    meant: set[str] = set()  # blocks that a misspelt modality means
+    """Problems and notes: a modality without encoder, a block without modality."""
+    meant: set[str] = set()  # blocks that a misspelt modality probably means
     for modality, origin in modalities.items():
         near = closest(modality, [name for name in encoders if name not in modalities])
         block_is_misspelt = near and decoders and near[0] not in decoders
@@ -30,8 +30,8 @@ def mismatches(modalities: Mapping[str, Origin], encoders: Blocks, decoders: Blo
 
 
 def _stray(section: str, name: str, table: Table, without: list[str]) -> Problem:
-    """A block for no modality: a slip if some modality lacks one; else left over from a larger recipe."""
-    message = f"[{section}.{name}] is for no modality of model.modalities"
+    """A block without modality: an error if a modality of a similar name lacks a block, else a note."""
+    message = f"[{section}.{name}] does not match any modality of model.modalities"
     near = closest(name, without)
     if near:
         return Problem("unused-block", message, table.key, f"did you mean [{section}.{near[0]}]?")

@@ -26,7 +26,7 @@ def with_new_names(settings: type, table: Table, path: str, found: list[Problem]
 
     Args:
         settings: The attrs class that the table is read as.
-        table: What the recipe says.
+        table: The table of the recipe.
         path: The table's path, for messages.
         found: A note is added for each former name, and an error where both names are given.
     """

@@ -1,4 +1,4 @@
-"""A component without a recipe: its name, and settings from the command line."""
+"""A single component without a recipe: its name, and settings from the command line."""
 
 from __future__ import annotations
 
@@ -31,7 +31,12 @@ def load_data(name: str, overrides: Sequence[str] = (), plugins: Plugins = ()) -
     tree, problems = interpolate(read_overrides(overrides))
     for key, node in tree.without(["data"]).items.items():
         problems.append(
-            Problem("override", f"-o {key}: a data source alone has no {key}", node.key, "-o data.NAME=VALUE")
+            Problem(
+                "override",
+                f"-o {key}: only settings of the data source can be set here",
+                node.key,
+                "-o data.SETTING=VALUE",
+            )
         )
     given = tree.items.get("data")
     table = given if isinstance(given, Table) else Table({}, tree.origin)

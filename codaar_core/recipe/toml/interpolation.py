@@ -1,4 +1,4 @@
-"""``${a.b}`` copies another value and keeps its type; ``${env:X}`` reads the environment; nothing else."""
+"""References in values: ``${a.b}`` copies another value with its type, ``${env:X}`` reads an environment variable."""
 
 from __future__ import annotations
 
@@ -19,33 +19,33 @@ _PATH = re.compile(r"[\w-]+(\.[\w-]+)*")
 
 
 def interpolate(tree: Table) -> tuple[Table, list[Problem]]:
-    """Fill in all references; a value that cannot be filled in becomes ``UNREADABLE``, with a problem at its place."""
+    """Resolve all references; an unresolvable value becomes ``UNREADABLE``, and its problem is returned."""
     interpolation = _Interpolation(tree)
     return interpolation.table(tree), interpolation.problems
 
 
 class _Unreadable(Exception):
-    """The value that is being filled in has a problem."""
+    """The value being resolved has a problem, which is recorded."""
 
 
 class _Interpolation:
-    """Fills in a tree, following references as they come."""
+    """Resolves the references of a tree, depth first."""
 
     def __init__(self, tree: Table) -> None:
         self.tree = tree
         self.problems: list[Problem] = []
         self.following: list[str] = []
-        self.origin: Origin | None = None  # of the value that is being filled in
+        self.origin: Origin | None = None  # of the value being resolved
 
     def table(self, table: Table) -> Table:
-        """A table with all references filled in."""
-        filled = {
+        """A table with all references resolved."""
+        resolved = {
             key: self.table(node) if isinstance(node, Table) else self.value(node) for key, node in table.items.items()
         }
-        return attrs.evolve(table, items=filled)
+        return attrs.evolve(table, items=resolved)
 
     def value(self, node: Value) -> Value:
-        """A value with all references filled in."""
+        """A value with all references resolved."""
         self.origin = node.origin
         try:
             return attrs.evolve(node, data=self._data(node.data))
@@ -61,7 +61,7 @@ class _Interpolation:
 
     def _string(self, written: str) -> Any:
         if "${" in _REFERENCE.sub("", written):
-            self._fail(f"{literal(written)}: a ${{ is not closed", "write ${a.b} or ${env:NAME}")
+            self._fail(f"{literal(written)}: ${{ without closing brace", "write ${a.b} or ${env:NAME}")
         whole = _REFERENCE.fullmatch(written)
         if whole:
             return self._referred(whole[1])
@@ -70,14 +70,14 @@ class _Interpolation:
     def _inside(self, name: str) -> str:
         value = self._referred(name)
         if isinstance(value, (list, dict)):
-            self._fail(f"${{{name}}} is a list, which cannot stand inside a string", "let it stand alone")
+            self._fail(f"${{{name}}} is a list or table, which cannot be part of a string", "make it the whole value")
         return value if isinstance(value, str) else literal(value)
 
     def _referred(self, name: str) -> Any:
         if name.startswith("env:"):
             return self._environment(name.removeprefix("env:"))
         if not _PATH.fullmatch(name):
-            self._fail(f"${{{name}}} is no reference", "write ${a.b} or ${env:NAME}; there are no expressions")
+            self._fail(f"${{{name}}} is not a reference", "write ${a.b} or ${env:NAME}; expressions are not supported")
         if name in self.following:
             self._fail(f"${{{name}}} refers to itself: {' -> '.join([*self.following, name])}")
         return self._followed(name)
@@ -86,8 +86,8 @@ class _Interpolation:
         node = self.tree.find(tuple(name.split(".")))
         if node is None:
             known = [".".join(path) for path, _ in self.tree.walk()]
-            advice = did_you_mean(name, known) or "only values that are written down can be referred to"
-            self._fail(f"${{{name}}}: the recipe says nothing at {name}", advice)
+            advice = did_you_mean(name, known) or "only values that the recipe sets can be referred to, not defaults"
+            self._fail(f"${{{name}}}: the recipe does not set {name}", advice)
         if isinstance(node, Table):
             self._fail(f"${{{name}}} is a table; only values can be referred to")
         self.following.append(name)

@@ -1,4 +1,4 @@
-"""A value as one writes it in a recipe."""
+"""Values as TOML text."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 def literal(value: Any) -> str:
-    """The TOML of a value, on one line."""
+    """A value as TOML, on one line."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
@@ -22,12 +22,12 @@ def literal(value: Any) -> str:
 
 
 def key_literal(key: str) -> str:
-    """A key, in quotes where it needs them."""
+    """A key as TOML, in quotes if necessary."""
     return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else literal(key)
 
 
 def describe(value: Any) -> str:
-    """What a user wrote, for a message: ``the string "7"``."""
+    """A value with its type, for messages: ``the string "7"``."""
     kinds = {bool: "the boolean", int: "the integer", float: "the float", str: "the string", list: "the list"}
     if isinstance(value, Mapping):
         return "a table"

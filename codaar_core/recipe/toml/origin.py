@@ -1,4 +1,4 @@
-"""Origin: where a value of a recipe is written."""
+"""Origin: the file and line of a value of a recipe."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ COMMAND_LINE = "command line"
 
 @attrs.frozen
 class Source:
-    """Something that was read: a recipe file, or one ``-o``."""
+    """A recipe file, or one ``-o``."""
 
-    name: str  # the path as the user sees it, or "command line"
+    name: str  # the path as the user gave it, or "command line"
     lines: tuple[str, ...] = attrs.field(repr=False)
 
     @property
     def is_file(self) -> bool:
-        """Whether there is a line number worth telling."""
+        """Whether it is a file, so that line numbers are useful."""
         return self.name != COMMAND_LINE
 
 
 @attrs.frozen
 class Origin:
-    """A stretch of one line of a source. Lines and columns count from 1."""
+    """A range of characters in one line of a source; lines and columns count from 1."""
 
     source: Source
     line: int
     column: int
-    width: int = 0  # 0: the file as a whole is meant
+    width: int = 0  # 0: the whole file
 
     def __str__(self) -> str:
         return f"{self.source.name}:{self.line}" if self.source.is_file else self.source.name

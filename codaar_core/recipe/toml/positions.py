@@ -1,4 +1,4 @@
-"""Where the keys and values of a TOML document stand. tomli reads them; this only locates what tomli accepted."""
+"""Positions of the keys and values of a TOML document that tomli accepted; tomli itself gives no positions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SCALAR = re.compile(r"\d{4}-\d\d-\d\d \d\d:[^\s,\]}#]+|[^\s,\]}#]+")
 
 
 class Span(NamedTuple):
-    """A stretch of characters; lines and columns count from 1. What spans lines ends with its first."""
+    """A range of characters; lines and columns count from 1. A value of several lines is cut after its first line."""
 
     line: int
     column: int
@@ -26,24 +26,24 @@ class Span(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Where something stands: its key (an element of a list has none of its own) and its value."""
+    """The positions of a key and its value; for an element of a list, both are those of the element."""
 
     key: Span
     value: Span
 
 
 def locate(document: str) -> dict[KeyPath, Place]:
-    """Find every table, value and list element of a valid TOML document, by its path."""
+    """The positions of every table, value and list element of a valid TOML document, by path."""
     return _Scanner(document).places
 
 
 def is_dotted_key(written: str) -> bool:
-    """Whether ``written`` is a key as it may stand before ``=``."""
+    """Whether ``written`` is a valid TOML key, dotted or not."""
     return re.fullmatch(rf"\s*(?:{_KEY.pattern})(?:\s*\.\s*(?:{_KEY.pattern}))*\s*", written) is not None
 
 
 class _Scanner:
-    """Walks through the document once, left to right."""
+    """Scans a document once, from start to end."""
 
     def __init__(self, document: str) -> None:
         self.document = document
@@ -145,7 +145,7 @@ class _Scanner:
 
     def _take(self, pattern: re.Pattern[str]) -> str:
         match = pattern.match(self.document, self.at)
-        assert match, f"tomli reads what {pattern.pattern} does not"
+        assert match, f"tomli accepts what {pattern.pattern} does not match"
         self.at = match.end()
         return match.group()
 

@@ -1,4 +1,4 @@
-"""Problem: what is wrong in a recipe, where, and what to do; and how a terminal shows it."""
+"""Problem: an error or note about a recipe, with its origin and advice, and its text for a terminal."""
 
 from __future__ import annotations
 
@@ -41,10 +41,7 @@ CODES = (
 
 @attrs.frozen
 class Problem:
-    """One complaint about a recipe.
-
-    A note (``level = "note"``) is worth knowing, but does not keep the recipe from running.
-    """
+    """An error or note about a recipe; a recipe with notes (``level = "note"``) can be run."""
 
     code: str = attrs.field(validator=attrs.validators.in_(CODES))
     message: str
@@ -77,7 +74,11 @@ def _excerpt(origin: Origin | None) -> list[str]:
 
 
 class RecipeError(CodaarError):
-    """A recipe cannot be run; carries every problem that was found, sorted by place."""
+    """A recipe cannot be run.
+
+    Args:
+        problems: All problems that were found; stored sorted by place.
+    """
 
     exit_code = 2
 
@@ -91,7 +92,7 @@ class RecipeError(CodaarError):
 
 
 def count(problems: Sequence[Problem]) -> str:
-    """``5 problems in 2 files``."""
+    """The number of problems and of files, as ``5 problems in 2 files``."""
     found = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
     sources = {problem.origin.source.name: problem.origin.source for problem in problems if problem.origin}
     files = sum(source.is_file for source in sources.values())
@@ -102,7 +103,7 @@ def count(problems: Sequence[Problem]) -> str:
 
 
 def place_of(problem: Problem) -> tuple[bool, str, int, int]:
-    """Files by name, each from top to bottom, then the command line."""
+    """Sort key: files by name, each from top to bottom, then the command line."""
     origin = problem.origin
     if origin is None:
         return False, "", 0, 0

@@ -1,4 +1,4 @@
-"""Problems for machines: JSON, and the annotations of GitHub Actions."""
+"""Machine-readable formats of problems: JSON, and annotations of GitHub Actions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from codaar_core.recipe.toml.problem import Problem
 
 
 def as_json(problems: Sequence[Problem]) -> str:
-    """A list of objects; file and line are null where a problem stands in no file."""
+    """Problems as a JSON list of objects; file and line are null for a problem on the command line."""
     return json.dumps([_fields(problem) for problem in problems], indent=1, ensure_ascii=False)
 
 
@@ -28,7 +28,7 @@ def _fields(problem: Problem) -> dict[str, str | int | None]:
 
 
 def as_github(problems: Sequence[Problem]) -> str:
-    """One workflow command a problem, shown beside the line of the pull request."""
+    """Problems as workflow commands, which GitHub shows at the lines of a pull request."""
     return "\n".join(map(_annotation, problems))
 
 
@@ -36,12 +36,12 @@ def _annotation(problem: Problem) -> str:
     fields = _fields(problem)
     place = {"file": fields["file"], "line": fields["line"], "col": fields["column"], "title": problem.code}
     properties = ",".join(f"{name}={_escaped(value, ':,')}" for name, value in place.items() if value is not None)
-    said = f"{problem.message}\n{problem.help}".strip()
-    return f"::{'error' if problem.level == 'error' else 'notice'} {properties}::{_escaped(said)}"
+    text = f"{problem.message}\n{problem.help}".strip()
+    return f"::{'error' if problem.level == 'error' else 'notice'} {properties}::{_escaped(text)}"
 
 
 def _escaped(value: object, more: str = "") -> str:
-    """A value without the characters that end it."""
+    """A value with the characters escaped that would end it."""
     written = str(value).replace("%", "%25")
     for letter in f"\r\n{more}":
         written = written.replace(letter, f"%{ord(letter):02X}")

@@ -1,4 +1,4 @@
-"""Recipe files and ``-o`` -> one merged tree: ``extends``, ``unset``, overrides."""
+"""From recipe files and ``-o`` to one merged tree: ``extends``, ``unset``, overrides."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from codaar_core.recipe.toml.literal import describe
 from codaar_core.recipe.toml.origin import COMMAND_LINE, Origin, Source
 from codaar_core.recipe.toml.positions import is_dotted_key, locate
 from codaar_core.recipe.toml.problem import Problem, RecipeError
-from codaar_core.recipe.toml.tree import Table, Value, grow, merge, remove
+from codaar_core.recipe.toml.tree import Table, Value, build_tree, merge, remove
 from codaar_core.registry import did_you_mean
 
 DIRECTIVES = ("extends", "unset")
@@ -22,7 +22,7 @@ DIRECTIVES = ("extends", "unset")
 
 @attrs.frozen
 class Recipe:
-    """A recipe after merging: its values with their origins, and the files it was read from, with their contents."""
+    """A merged recipe: its values with their origins, and the contents of all files that were read."""
 
     source: Path
     tree: Table
@@ -30,12 +30,12 @@ class Recipe:
 
 
 def read(path: Path, overrides: Sequence[str] = ()) -> Recipe:
-    """Read a recipe with all that it extends, and put the overrides over it.
+    """Read a recipe and all files that it extends, and apply the overrides.
 
     Raises:
-        RecipeError: A file is missing or no TOML, ``extends`` runs in a circle, an override cannot be read.
+        RecipeError: A file is missing or not valid TOML, ``extends`` is circular, or an override cannot be parsed.
     """
-    reader = _Reader()
+    reader = _RecipeReader()
     tree = reader.file(path, None)
     for layer in reader.overrides(overrides):
         tree = merge(tree, layer)
@@ -45,12 +45,12 @@ def read(path: Path, overrides: Sequence[str] = ()) -> Recipe:
 
 
 def read_arm(recipe: Recipe, arm: Table) -> Recipe:
-    """Put an arm of a sweep over its recipe, in the order of a file: what it extends, what it unsets, its own changes.
+    """Merge an arm of a sweep over its recipe, in the order of a file: ``extends``, ``unset``, its own values.
 
     Raises:
-        RecipeError: A file is missing or no TOML, or nothing of a name is there to unset.
+        RecipeError: A file is missing or not valid TOML, or ``unset`` names something that does not exist.
     """
-    reader = _Reader()
+    reader = _RecipeReader()
     tree = recipe.tree
     for name, origin in reader.strings(arm, "extends"):
         path = Path(origin.source.name).parent / name
@@ -63,34 +63,39 @@ def read_arm(recipe: Recipe, arm: Table) -> Recipe:
 
 
 def read_overrides(overrides: Sequence[str]) -> Table:
-    """Read overrides alone, as a recipe of its own.
+    """Read overrides without a recipe.
 
     Raises:
-        RecipeError: One cannot be read.
+        RecipeError: An override cannot be parsed.
     """
-    reader = _Reader()
+    reader = _RecipeReader()
     layers = reader.overrides(overrides)
     if reader.problems:
         raise RecipeError(reader.problems)
     return layers[0] if layers else Table({}, Origin(Source(COMMAND_LINE, ("",)), 1, 1))
 
 
-class _Reader:
-    """Collects problems while it reads."""
+class _RecipeReader:
+    """Reads files and overrides, and collects their problems."""
 
     def __init__(self) -> None:
         self.problems: list[Problem] = []
         self.files: dict[Path, str] = {}
-        self.open: list[Path] = []  # files being read, the outermost first
+        self.open: list[Path] = []  # files being read, in the order of `extends`
 
-    # files
+    # Files
 
     def file(self, path: Path, named: Origin | None) -> Table:
-        """The tree of a file over the trees of those it extends; ``named`` is where another file names it."""
+        """The tree of a file, merged over the trees of the files that it extends.
+
+        Args:
+            path: The file.
+            named: Where another file names it; None for the recipe itself.
+        """
         if any(path.resolve() == each.resolve() for each in self.open):
             circle = " -> ".join(map(str, [*self.open, path]))
-            return self._nothing(
-                "circular-extends", f"extends runs in a circle: {circle}", named, "remove one of these extends"
+            return self._report(
+                "circular-extends", f"extends is circular: {circle}", named, "remove one of these extends"
             )
         document = self._content(path, named)
         own = self._parse(document, Source(str(path), tuple(document.split("\n"))))
@@ -107,26 +112,26 @@ class _Reader:
         try:
             self.files[path] = path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
         except FileNotFoundError:
-            self._nothing("unreadable-file", f"there is no file {str(path)!r}", named, _neighbour(path))
+            self._report("unreadable-file", f"there is no file {str(path)!r}", named, _suggest_file(path))
         except UnicodeDecodeError:
-            self._nothing("unreadable-file", f"{str(path)!r} is not encoded in UTF-8", named, "save it as UTF-8")
+            self._report("unreadable-file", f"{str(path)!r} is not encoded in UTF-8", named, "save it as UTF-8")
         except OSError as error:
-            self._nothing("unreadable-file", f"{str(path)!r} cannot be read: {error.strerror}", named)
+            self._report("unreadable-file", f"{str(path)!r} cannot be read: {error.strerror}", named)
         return self.files.get(path, "")
 
     def _parse(self, document: str, source: Source) -> Table:
         try:
-            return grow(tomli.loads(document), locate(document), source)
+            return build_tree(tomli.loads(document), locate(document), source)
         except tomli.TOMLDecodeError as error:
-            message = f"this is no TOML: {error.msg[:1].lower()}{error.msg[1:]}"
+            message = f"not valid TOML: {error.msg[:1].lower()}{error.msg[1:]}"
             line = min(error.lineno, len(source.lines))
             column = min(error.colno, max(1, len(source.lines[line - 1])))
-            return self._nothing(
+            return self._report(
                 "not-toml", message, Origin(source, line, column, 1), _toml_advice(source.lines[line - 1])
             )
 
     def strings(self, tree: Table, key: str) -> list[tuple[str, Origin]]:
-        """The elements of ``extends`` or ``unset``."""
+        """The elements of ``extends`` or ``unset``, each with its origin."""
         value = tree.items.get(key)
         if value is None:
             return []
@@ -134,24 +139,27 @@ class _Reader:
         if isinstance(value, Value) and isinstance(data, list) and all(isinstance(each, str) for each in data):
             return [(name, value.element(number)) for number, name in enumerate(data)]
         message = f"{key}: expected a list of strings, got {describe(data)}"
-        self._nothing("wrong-value", message, value.origin, f'write {key} = ["..."]')
+        self._report("wrong-value", message, value.origin, f'write {key} = ["..."]')
         return []
 
     def unset(self, tree: Table, name: str, origin: Origin) -> Table:
-        """The tree without what has this name."""
+        """The tree without the block or value of a name."""
         path = tuple(name.split("."))
         if tree.find(path) is None:
             known = {".".join(each[:depth]) for each, _ in tree.walk() for depth in range(1, len(each) + 1)}
-            self._nothing(
-                "unset", f"unset: nothing inherited is called {name!r}", origin, did_you_mean(name, sorted(known))
+            self._report(
+                "unset",
+                f"unset: no inherited block or value is called {name!r}",
+                origin,
+                did_you_mean(name, sorted(known)),
             )
             return tree
         return remove(tree, path)
 
-    # command line
+    # Command line
 
     def overrides(self, overrides: Sequence[str]) -> list[Table]:
-        """The overrides as one layer: a recipe of its own, put over the file; the later of two equal paths wins."""
+        """The overrides merged into one tree, or none; of two overrides of one path, the later wins."""
         layers = [self._override(each) for each in overrides]
         if not layers:
             return []
@@ -165,32 +173,30 @@ class _Reader:
         source = Source(COMMAND_LINE, (f"-o {written}",))
         whole = Origin(source, 1, 4, len(written))
         if not equals or not is_dotted_key(path):
-            return self._nothing("override", f"-o {written}: expected path=value", whole, "for example -o run.epochs=3")
+            return self._report("override", f"-o {written}: expected path=value", whole, "for example -o run.epochs=3")
         tree = self._parse(f"   {path}={value if is_value(value) else json.dumps(value)}", source)
         directive = next((key for key in DIRECTIVES if key in tree.items), None)
         if directive:
-            return self._nothing(
-                "override", f"{directive} is for files, not for -o", whole, "write a file that extends this one"
-            )
+            return self._report("override", f"-o cannot set {directive}", whole, "write a file that extends this one")
         return tree
 
-    def _nothing(self, code: str, message: str, origin: Origin | None, help: str = "") -> Table:
-        """Note a problem; the empty tree stands in for what could not be read."""
+    def _report(self, code: str, message: str, origin: Origin | None, help: str = "") -> Table:
+        """Record a problem; returns an empty tree in place of the unreadable one."""
         self.problems.append(Problem(code, message, origin, help))
         return Table({}, origin or Origin(Source("", ()), 1, 1))
 
 
 def is_value(written: str) -> bool:
-    """Whether something is one TOML value; if not, ``-o`` takes it as a plain string."""
+    """Whether a text is one TOML value; if not, ``-o`` takes it as a string."""
     try:
         return list(tomli.loads(f"value = {written}")) == ["value"]
     except tomli.TOMLDecodeError:
         return False
 
 
-def _neighbour(path: Path) -> str:
+def _suggest_file(path: Path) -> str:
     beside = [str(each) for each in path.parent.glob("*.toml")] if path.parent.is_dir() else []
-    return did_you_mean(str(path), sorted(beside)) or "`codaar list recipes` shows the recipes here"
+    return did_you_mean(str(path), sorted(beside)) or "`codaar list recipes` lists the recipes here"
 
 
 def _toml_advice(line: str) -> str:
@@ -198,5 +204,5 @@ def _toml_advice(line: str) -> str:
     if equals and value.strip().lower() in ("true", "false"):
         return f"write {key.strip()} = {value.strip().lower()}"
     if equals and is_value(json.dumps(value.strip())) and value.strip()[:1].isalpha():
-        return f'a string stands in quotes: {key.strip()} = "{value.strip()}"'
+        return f'put the string in quotes: {key.strip()} = "{value.strip()}"'
     return ""

@@ -1,4 +1,4 @@
-"""The values of a recipe with their origins, and how two recipes are put together."""
+"""The tree of values of a recipe with their origins, and the merging of two trees."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from codaar_core.recipe.toml.origin import Origin, Source
 from codaar_core.recipe.toml.positions import KeyPath, Place, Span
 
 UNREADABLE = object()
-"""Stands for a value about which there is a problem already."""
+"""Replaces a value whose problem is already recorded."""
 
 
 @attrs.frozen
 class Value:
-    """A scalar or a list."""
+    """A scalar or a list with its origin."""
 
     data: Any
     key: Origin
@@ -24,39 +24,39 @@ class Value:
     elements: Mapping[tuple[int, ...], Origin] = attrs.field(factory=dict, eq=False, repr=False)
 
     def element(self, *path: int) -> Origin:
-        """Where an element of a list stands."""
+        """The origin of an element of a list, by its indices."""
         return self.elements.get(path, self.origin)
 
 
 @attrs.frozen
 class Table:
-    """A table; ``key`` is where its name stands."""
+    """A table; ``key`` is the origin of its name."""
 
     items: Mapping[str, Table | Value]
     key: Origin
 
     @property
     def origin(self) -> Origin:
-        """A table stands where its name stands."""
+        """The origin of a table is that of its name."""
         return self.key
 
     def only(self, names: Collection[str]) -> Table:
-        """The part with these keys."""
+        """The table with only these keys."""
         return attrs.evolve(self, items={key: node for key, node in self.items.items() if key in names})
 
     def without(self, names: Collection[str]) -> Table:
-        """The part without these keys."""
+        """The table without these keys."""
         return attrs.evolve(self, items={key: node for key, node in self.items.items() if key not in names})
 
     def find(self, path: tuple[str, ...]) -> Table | Value | None:
-        """What stands at a path, if anything does."""
+        """The table or value at a path, or None."""
         node: Table | Value | None = self
         for key in path:
             node = node.items.get(key) if isinstance(node, Table) else None
         return node
 
     def walk(self, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Value]]:
-        """All values, by path."""
+        """All values with their paths."""
         for key, node in self.items.items():
             if isinstance(node, Table):
                 yield from node.walk((*path, key))
@@ -65,12 +65,12 @@ class Table:
 
 
 def plain(node: Table | Value) -> Any:
-    """The data alone, as tomli reads it."""
+    """The data without origins, as tomli returns it."""
     return {key: plain(item) for key, item in node.items.items()} if isinstance(node, Table) else node.data
 
 
-def grow(data: Mapping[str, Any], places: Mapping[KeyPath, Place], source: Source) -> Table:
-    """Join what tomli read with where it stands."""
+def build_tree(data: Mapping[str, Any], places: Mapping[KeyPath, Place], source: Source) -> Table:
+    """Combine the data of tomli with the positions of ``locate`` to a tree."""
 
     def origin(span: Span) -> Origin:
         return Origin(source, *span)
@@ -91,7 +91,7 @@ def grow(data: Mapping[str, Any], places: Mapping[KeyPath, Place], source: Sourc
 
 
 def merge(old: Table, new: Table) -> Table:
-    """Put ``new`` over ``old``: tables merge, values and lists replace, a block with another ``use`` replaces whole."""
+    """Merge ``new`` over ``old``: tables merge; values, lists and blocks with another ``use`` replace the old ones."""
     items = dict(old.items)
     for key, node in new.items.items():
         before = items.get(key)
@@ -107,7 +107,7 @@ def _other_use(old: Table, new: Table) -> bool:
 
 
 def remove(tree: Table, path: tuple[str, ...]) -> Table:
-    """The tree without what stands at ``path``."""
+    """The tree without the table or value at ``path``."""
     first, *rest = path
     if not rest:
         return tree.without([first])

@@ -19,7 +19,7 @@ from codaar_core.recipe.settings import BenchmarkSettings, DataSettings, LossSet
 from codaar_core.recipe.toml.origin import Source
 from codaar_core.recipe.toml.positions import locate
 from codaar_core.recipe.toml.problem import Problem
-from codaar_core.recipe.toml.tree import grow
+from codaar_core.recipe.toml.tree import build_tree
 from codaar_core.registry import KINDS
 from codaar_core.testing.check import Violation, check, expect
 from codaar_core.testing.subjects import MODULES, AlignmentSubject, ModuleSubject, Subject
@@ -93,7 +93,7 @@ def settings_round_trip(subject: Subject) -> None:
     document = tomli_w.dumps(settings(subject.config))
     problems: list[Problem] = []
     source = Source("settings.toml", tuple(document.splitlines()))
-    table = grow(tomli.loads(document), locate(document), source)
+    table = build_tree(tomli.loads(document), locate(document), source)
     read = convert(subject.component.Config, table, "", problems)
     expect(
         not problems,
