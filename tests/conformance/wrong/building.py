@@ -9,7 +9,7 @@ from codaar_core import api
 from wrong.register import breaks
 
 
-@breaks("encoder", "builds", "call super().__init__(config, context) before anything else")
+@breaks("builds", "call super().__init__(config, context) before anything else")
 class ForgotSuper(GoodEncoder):
     """A module whose base was never built."""
 
@@ -17,7 +17,7 @@ class ForgotSuper(GoodEncoder):
         self.latents = nn.Linear(context.input.width, context.latent.width)
 
 
-@breaks("alignment", "builds", "has no attribute config")
+@breaks("builds", "has no attribute config")
 class ForgotSuperQuietly(GoodAlignment):
     """No module, so nothing complains."""
 
@@ -25,7 +25,7 @@ class ForgotSuperQuietly(GoodAlignment):
         self.modalities = context.modalities
 
 
-@breaks("encoder", "builds", "refuses every toy context")
+@breaks("builds", "refuses every toy context")
 class Choosy(GoodEncoder):
     """Wants one width."""
 
@@ -33,7 +33,7 @@ class Choosy(GoodEncoder):
         raise api.ComponentError("wants 4096 wide features", "give it those")
 
 
-@breaks("data", "builds", "give it an `example` of settings")
+@breaks("builds", "give it an `example` of settings")
 class WantsFolder(GoodData):
     """Refuses its own default settings."""
 
@@ -42,7 +42,7 @@ class WantsFolder(GoodData):
         raise api.ComponentError("root is not told", "set root")
 
 
-@breaks("head", "copies", "does not survive pickle")
+@breaks("copies", "does not survive pickle")
 class Unpicklable(GoodHead):
     """Holds a lambda."""
 
@@ -51,7 +51,7 @@ class Unpicklable(GoodHead):
         self.shift = lambda value: value + 1
 
 
-@breaks("head", "copies", "is another after deepcopy")
+@breaks("copies", "is another after deepcopy")
 class Forgetful(GoodHead):
     """Starts anew when it is copied."""
 

@@ -9,14 +9,14 @@ from codaar_core import api
 from wrong.register import breaks
 
 
-@breaks("data", "card", "card lacks licence")
+@breaks("card", "card lacks licence")
 class NoLicence(GoodData):
     """Nobody knows who may use it."""
 
     card = api.Card("toys", "", "made here")
 
 
-@breaks("data", "spaces", "while it is built or asked what it gives")
+@breaks("spaces", "while it is built or asked what it gives")
 class OpensEarly(GoodData):
     """Reads a file while it is built."""
 
@@ -26,7 +26,7 @@ class OpensEarly(GoodData):
             file.read(1)
 
 
-@breaks("data", "synthetic-shapes", "'south' should be floats (6, 3, 2, 2, 3)")
+@breaks("synthetic-shapes", "'south' should be floats (6, 3, 2, 2, 3)")
 class FlatMaps(GoodData):
     """Other shapes than it declares."""
 
@@ -35,7 +35,7 @@ class FlatMaps(GoodData):
         return GoodSplit({m: values.flatten(2) for m, values in split.values.items()}, split.labels)
 
 
-@breaks("data", "synthetic-shapes", "looks for files")
+@breaks("synthetic-shapes", "looks for files")
 class NeedsFiles(GoodData):
     """No dry run without data."""
 
@@ -43,7 +43,7 @@ class NeedsFiles(GoodData):
         raise api.DataError("no files here", "get them")
 
 
-@breaks("data", "synthetic-seeded", "gives other clips for the same seed")
+@breaks("synthetic-seeded", "gives other clips for the same seed")
 class Unseeded(GoodData):
     """Draws from the clock."""
 
@@ -51,7 +51,7 @@ class Unseeded(GoodData):
         return super().synthetic(clips, torch.seed() % 1000)
 
 
-@breaks("data", "synthetic-seeded", "gives the same clips for another seed")
+@breaks("synthetic-seeded", "gives the same clips for another seed")
 class DeafToSeeds(GoodData):
     """Always the same."""
 
@@ -64,7 +64,7 @@ class SortedSplit(GoodSplit):
         return super().__getitem__(sorted(indices))
 
 
-@breaks("data", "order-of-indices", "does not give the inputs of north of clips 2, 0 and 2")
+@breaks("order-of-indices", "does not give the inputs of north of clips 2, 0 and 2")
 class SortsIndices(GoodData):
     """Reads in the order of the file."""
 
@@ -73,7 +73,7 @@ class SortsIndices(GoodData):
         return SortedSplit(split.values, split.labels)
 
 
-@breaks("data", "picklable", "a split cannot be pickled")
+@breaks("picklable", "a split cannot be pickled")
 class OpenSplit(GoodData):
     """Its split holds what cannot be sent."""
 
@@ -83,7 +83,7 @@ class OpenSplit(GoodData):
         return split
 
 
-@breaks("data", "pretrain-split", "without saying what to do")
+@breaks("pretrain-split", "without saying what to do")
 class MissingFiles(GoodData):
     """Does not say where to get them."""
 
@@ -91,7 +91,7 @@ class MissingFiles(GoodData):
         raise api.DataError("not here", "")
 
 
-@breaks("data", "unknown-split", "accepts any name")
+@breaks("unknown-split", "accepts any name")
 class AnySplit(GoodData):
     """Gives something for every name."""
 

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from good_components import GoodDecoder
 
-from wrong.register import breaks
+from wrong.register import alters, breaks
 
 
-@breaks("decoder", "shape", "should give a tensor (1, 1, 8)")
-class TooNarrow(GoodDecoder):
+@alters(GoodDecoder, "forward", "shape", "should give a tensor (1, 1, 8)")
+def too_narrow(reconstruction):
     """Reconstructs a part."""
-
-    def forward(self, encoded, quantized):
-        return super().forward(encoded, quantized)[..., :2]
+    return reconstruction[..., :2]
 
 
-@breaks("decoder", "private-only", "reads encoded.semantic")
+@breaks("private-only", "reads encoded.semantic")
 class GoesRound(GoodDecoder):
     """Reads latents that were never quantized."""
 

@@ -4,26 +4,23 @@ from __future__ import annotations
 
 from good_components import GoodEncoder
 
-from wrong.register import breaks
+from wrong.register import alters, breaks
 
 
-@breaks("encoder", "record", "semantic should be (1, 1, 8)")
-class WrongShape(GoodEncoder):
+@alters(GoodEncoder, "forward", "record", "semantic should be (1, 1, 8)")
+def wrong_shape(encoded):
     """Latents of a width of its own."""
-
-    def forward(self, features):
-        encoded = super().forward(features)
-        return encoded._replace(semantic=encoded.semantic[..., :3])
+    return encoded._replace(semantic=encoded.semantic[..., :3])
 
 
-@breaks("encoder", "record", "private should be None")
+@breaks("record", "private should be None")
 class UndeclaredPrivate(GoodEncoder):
     """Gives what it does not declare."""
 
     private = None
 
 
-@breaks("encoder", "record", "not an Encoded")
+@breaks("record", "not an Encoded")
 class BareTensor(GoodEncoder):
     """Gives a tensor."""
 
@@ -31,7 +28,7 @@ class BareTensor(GoodEncoder):
         return self.latents(features.values)
 
 
-@breaks("encoder", "record", "raise ComponentError in __init__ for features that it cannot encode")
+@breaks("record", "raise ComponentError in __init__ for features that it cannot encode")
 class NeverAsks(GoodEncoder):
     """Fails when it is too late."""
 
@@ -39,9 +36,7 @@ class NeverAsks(GoodEncoder):
         return super().forward(features._replace(values=features.values[..., :1]))
 
 
-@breaks("encoder", "mask-passed-on", "loses the mask")
-class LosesMask(GoodEncoder):
+@alters(GoodEncoder, "forward", "mask-passed-on", "loses the mask")
+def loses_mask(encoded):
     """Forgets which steps are real."""
-
-    def forward(self, features):
-        return super().forward(features)._replace(mask=None)
+    return encoded._replace(mask=None)

@@ -9,31 +9,31 @@ from good_components import GoodExtractor
 from torch import nn
 
 from codaar_core import api
-from wrong.register import breaks
+from wrong.register import alters, breaks
 
 
-@breaks("extractor", "suffixes", "suffixes is ('.WAV', 'flac')")
+@breaks("suffixes", "suffixes is ('.WAV', 'flac')")
 class LoudSuffixes(GoodExtractor):
     """No file would be found by them."""
 
     suffixes = (".WAV", "flac")
 
 
-@breaks("extractor", "suffixes", "suffixes is '.wav'")
+@breaks("suffixes", "suffixes is '.wav'")
 class OneSuffix(GoodExtractor):
     """A string, not a tuple of one."""
 
     suffixes = ".wav"
 
 
-@breaks("extractor", "made-by", "made_by is ''")
+@breaks("made-by", "made_by is ''")
 class Anonymous(GoodExtractor):
     """Does not say what it is."""
 
     made_by = ""
 
 
-@breaks("extractor", "made-by", "while it is built or asked what it gives")
+@breaks("made-by", "while it is built or asked what it gives")
 class LooksForItsName(GoodExtractor):
     """Reads a file to know what it is called."""
 
@@ -43,7 +43,7 @@ class LooksForItsName(GoodExtractor):
             return file.readline()
 
 
-@breaks("extractor", "weights-missing", "there are no weights, without saying what to do")
+@breaks("weights-missing", "there are no weights, without saying what to do")
 class SaysNoWay(GoodExtractor):
     """Leaves one alone."""
 
@@ -51,39 +51,31 @@ class SaysNoWay(GoodExtractor):
         raise api.DataError("there are no weights")
 
 
-@breaks("extractor", "features", "gives a ndarray")
-class GivesAnArray(GoodExtractor):
+@alters(GoodExtractor, "extract", "features", "gives a ndarray")
+def gives_an_array(features):
     """No tensor."""
-
-    def extract(self, source):
-        return super().extract(source).numpy()
+    return features.numpy()
 
 
-@breaks("extractor", "features", "gives (3, 1) where output says (3, 2)")
-class TooFewChannels(GoodExtractor):
+@alters(GoodExtractor, "extract", "features", "gives (3, 1) where output says (3, 2)")
+def too_few_channels(features):
     """Says one shape, gives another."""
-
-    def extract(self, source):
-        return super().extract(source)[:, :1]
+    return features[:, :1]
 
 
-@breaks("extractor", "features", "values that are not finite")
-class LogarithmOfNothing(GoodExtractor):
+@alters(GoodExtractor, "extract", "features", "values that are not finite")
+def logarithm_of_nothing(features):
     """Minus infinity."""
-
-    def extract(self, source):
-        return (0 * super().extract(source)).log()
+    return (0 * features).log()
 
 
-@breaks("extractor", "features", "features with a gradient")
-class StillTrained(GoodExtractor):
+@alters(GoodExtractor, "extract", "features", "features with a gradient")
+def still_trained(features):
     """Its weights are parameters, and it does not say that they are frozen."""
-
-    def extract(self, source):
-        return super().extract(source) * nn.Parameter(torch.ones(2))
+    return features * nn.Parameter(torch.ones(2))
 
 
-@breaks("extractor", "same-again", "for the same recording the second time")
+@breaks("same-again", "for the same recording the second time")
 class CountsRecordings(GoodExtractor):
     """What comes first is another than what comes later."""
 
@@ -94,15 +86,13 @@ class CountsRecordings(GoodExtractor):
         return super().extract(source) + self.seen
 
 
-@breaks("extractor", "same-again", "the same features for two recordings")
-class Deaf(GoodExtractor):
+@alters(GoodExtractor, "extract", "same-again", "the same features for two recordings")
+def deaf(features):
     """Features of nothing."""
-
-    def extract(self, source):
-        return torch.ones_like(super().extract(source))
+    return torch.ones_like(features)
 
 
-@breaks("extractor", "other-device", "mixes devices")
+@breaks("other-device", "mixes devices")
 class StaysAtHome(GoodExtractor):
     """Its weights go where they are told, recordings do not."""
 
@@ -110,7 +100,7 @@ class StaysAtHome(GoodExtractor):
         return super().extract(source) * torch.ones(2, device=self.device)
 
 
-@breaks("extractor", "broken-recordings", "fails with EOFError for empty.wav")
+@breaks("broken-recordings", "fails with EOFError for empty.wav")
 class FailsAsItComes(GoodExtractor):
     """Leaves errors as they are."""
 
@@ -119,7 +109,7 @@ class FailsAsItComes(GoodExtractor):
             return torch.ones(file.getnframes(), 2)
 
 
-@breaks("extractor", "broken-recordings", "refuses empty.wav without naming it")
+@breaks("broken-recordings", "refuses empty.wav without naming it")
 class NamesNoFile(GoodExtractor):
     """Which of ten thousand?"""
 
@@ -130,7 +120,7 @@ class NamesNoFile(GoodExtractor):
             raise api.DataError("a recording cannot be read") from error
 
 
-@breaks("extractor", "broken-recordings", "makes torch.float32 (1, 2) of empty.wav")
+@breaks("broken-recordings", "makes torch.float32 (1, 2) of empty.wav")
 class PutsUpWithAnything(GoodExtractor):
     """Zeros for what cannot be read."""
 

@@ -8,7 +8,7 @@ from codaar_core import api
 from wrong.register import breaks
 
 
-@breaks("hook", "hooks-known", "did you mean 'codaar_step_end'?")
+@breaks("hooks-known", "did you mean 'codaar_step_end'?")
 class Misspelt(GoodHook):
     """Waits for a call that never comes."""
 
@@ -17,7 +17,7 @@ class Misspelt(GoodHook):
         return None
 
 
-@breaks("hook", "hooks-known", "takes colour, which this hook does not have")
+@breaks("hooks-known", "takes colour, which this hook does not have")
 class WantsTooMuch(GoodHook):
     """Takes what is not given."""
 
@@ -26,7 +26,7 @@ class WantsTooMuch(GoodHook):
         return None
 
 
-@breaks("hook", "hooks-known", "write @hook above each function")
+@breaks("hooks-known", "write @hook above each function")
 class Unmarked(api.RunHooks):
     """Forgets the mark."""
 

@@ -6,10 +6,10 @@ import torch
 from good_components import GoodLoss, GoodOwnLoss
 
 from codaar_core import api
-from wrong.register import breaks
+from wrong.register import alters, breaks
 
 
-@breaks("loss", "distances-declared", "reads Quantized.distances without declaring it: AttributeError")
+@breaks("distances-declared", "reads Quantized.distances without declaring it: AttributeError")
 class ForgetsToDeclare(GoodLoss):
     """Reads distances without needs_distances = True."""
 
@@ -17,15 +17,13 @@ class ForgetsToDeclare(GoodLoss):
         return {m: view.quantized[m].distances.amin(-1).mean() + term for m, term in super().forward(view).items()}
 
 
-@breaks("loss", "terms", "should give scalar tensors by name, it gives a Tensor")
-class BareScalar(GoodLoss):
+@alters(GoodLoss, "forward", "terms", "should give scalar tensors by name, it gives a Tensor")
+def bare_scalar(terms):
     """One number without a name."""
-
-    def forward(self, view):
-        return super().forward(view)["north"]
+    return terms["north"]
 
 
-@breaks("loss", "terms", "should give scalar tensors by name, it gives {'north'")
+@breaks("terms", "should give scalar tensors by name, it gives {'north'")
 class TermPerClip(GoodLoss):
     """Forgets to average."""
 
@@ -33,15 +31,13 @@ class TermPerClip(GoodLoss):
         return item.semantic.square().mean((1, 2)) * self.scale.sum()
 
 
-@breaks("loss", "reaches-something", "its gradient reaches nothing")
-class TrainsNothing(GoodLoss):
+@alters(GoodLoss, "forward", "reaches-something", "its gradient reaches nothing")
+def trains_nothing(terms):
     """Everything is detached."""
-
-    def forward(self, view):
-        return {name: term.detach() for name, term in super().forward(view).items()}
+    return {name: term.detach() for name, term in terms.items()}
 
 
-@breaks("loss", "modalities", "is not finite for 1 modalities")
+@breaks("modalities", "is not finite for 1 modalities")
 class DividesByOthers(GoodLoss):
     """Averages over the others, of which there may be none."""
 
@@ -49,14 +45,14 @@ class DividesByOthers(GoodLoss):
         return {name: term / torch.tensor(len(view.encoded) - 1) for name, term in super().forward(view).items()}
 
 
-@breaks("loss", "own-optimizer", "has an optimizer but no inner_step")
+@breaks("own-optimizer", "has an optimizer but no inner_step")
 class NoInnerStep(GoodOwnLoss):
     """Never uses its optimizer."""
 
     inner_step = api.Loss.inner_step
 
 
-@breaks("loss", "inner-step-detached", "sends gradients into the model")
+@breaks("inner-step-detached", "sends gradients into the model")
 class TrainsTheModel(GoodOwnLoss):
     """Forgets to detach."""
 
@@ -64,7 +60,7 @@ class TrainsTheModel(GoodOwnLoss):
         sum(self.guess(item.semantic, item, view.ranks) for item in view.encoded.values()).backward()
 
 
-@breaks("loss", "inner-step-on-ranks", "with the clips on two ranks, inner_step makes another recent")
+@breaks("inner-step-on-ranks", "with the clips on two ranks, inner_step makes another recent")
 class RemembersItsOwn(GoodLoss):
     """A queue of this rank's clips."""
 

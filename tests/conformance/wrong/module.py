@@ -19,10 +19,10 @@ from torch import nn
 from torch.nn import functional as F
 
 from codaar_core.testing.ranks import SingleProcess
-from wrong.register import breaks
+from wrong.register import alters, breaks
 
 
-@breaks("encoder", "finite", "1 clips of 1 steps")
+@breaks("finite", "1 clips of 1 steps")
 class DividesByDeviation(GoodEncoder):
     """The deviation over one step is not defined."""
 
@@ -30,7 +30,7 @@ class DividesByDeviation(GoodEncoder):
         return super().forward(features._replace(values=features.values / features.values.std(1, keepdim=True)))
 
 
-@breaks("encoder", "inputs-unchanged", "mutated its input in place")
+@breaks("inputs-unchanged", "mutated its input in place")
 class ScalesInPlace(GoodEncoder):
     """Saves memory at the wrong place."""
 
@@ -39,15 +39,13 @@ class ScalesInPlace(GoodEncoder):
         return super().forward(features)
 
 
-@breaks("decoder", "repeatable", "gives another reconstruction the second time")
-class AlwaysDrops(GoodDecoder):
+@alters(GoodDecoder, "forward", "repeatable", "gives another reconstruction the second time")
+def always_drops(reconstruction):
     """Dropout that does not know the mode."""
-
-    def forward(self, encoded, quantized):
-        return F.dropout(super().forward(encoded, quantized), 0.5)
+    return F.dropout(reconstruction, 0.5)
 
 
-@breaks("decoder", "deterministic", "with the same seed, objective is another")
+@breaks("deterministic", "with the same seed, objective is another")
 class DrawsFromPython(GoodDecoder):
     """Noise that no seed of torch reaches."""
 
@@ -55,7 +53,7 @@ class DrawsFromPython(GoodDecoder):
         return super().forward(encoded, quantized) + self.training * random.random()
 
 
-@breaks("head", "deterministic", "has no deterministic algorithm")
+@breaks("deterministic", "has no deterministic algorithm")
 class HasNoDeterministicForm(GoodHead):
     """An operation that promises no order."""
 
@@ -66,7 +64,7 @@ class HasNoDeterministicForm(GoodHead):
         return logits
 
 
-@breaks("encoder", "compiles", "compiled, its objective")
+@breaks("compiles", "compiled, its objective")
 class ForgetsWhenTraced(GoodEncoder):
     """Does something else while it is compiled."""
 
@@ -74,25 +72,19 @@ class ForgetsWhenTraced(GoodEncoder):
         return super().forward(features._replace(values=features.values * (1 + torch.compiler.is_compiling())))
 
 
-@breaks("head", "clips-apart", "changes with the other clips of its batch")
-class CentresTheBatch(GoodHead):
+@alters(GoodHead, "forward", "clips-apart", "changes with the other clips of its batch")
+def centres_the_batch(logits):
     """Statistics of the batch, in evaluation too."""
-
-    def forward(self, quantized):
-        logits = super().forward(quantized)
-        return logits - logits.mean(0)
+    return logits - logits.mean(0)
 
 
-@breaks("encoder", "masked-steps", "change semantic elsewhere")
-class MeanOfAllSteps(GoodEncoder):
+@alters(GoodEncoder, "forward", "masked-steps", "change semantic elsewhere")
+def mean_of_all_steps(encoded):
     """Padding counts."""
-
-    def forward(self, features):
-        encoded = super().forward(features)
-        return encoded._replace(semantic=encoded.semantic + encoded.semantic.mean(1, keepdim=True))
+    return encoded._replace(semantic=encoded.semantic + encoded.semantic.mean(1, keepdim=True))
 
 
-@breaks("head", "masked-steps", "change logits elsewhere")
+@breaks("masked-steps", "change logits elsewhere")
 class IgnoresMask(GoodHead):
     """Padding counts."""
 
@@ -100,7 +92,7 @@ class IgnoresMask(GoodHead):
         return super().forward(quantized._replace(mask=None))
 
 
-@breaks("loss", "masked-steps", "change north")
+@breaks("masked-steps", "change north")
 class LossIgnoresMask(GoodLoss):
     """Padding counts."""
 
@@ -108,7 +100,7 @@ class LossIgnoresMask(GoodLoss):
         return super().term(item._replace(mask=None), ranks)
 
 
-@breaks("encoder", "masked-steps", "change seen")
+@breaks("masked-steps", "change seen")
 class CountsPadding(GoodEncoder):
     """Padding moves a running statistic."""
 
@@ -122,7 +114,7 @@ class CountsPadding(GoodEncoder):
         return super().forward(features)
 
 
-@breaks("decoder", "gradients", "no gradient reaches spare.weight")
+@breaks("gradients", "no gradient reaches spare.weight")
 class SpareLayer(GoodDecoder):
     """A layer that nothing uses."""
 
@@ -131,7 +123,7 @@ class SpareLayer(GoodDecoder):
         self.spare = nn.Linear(2, 2)
 
 
-@breaks("loss", "gradients", "the gradient of scale is not finite")
+@breaks("gradients", "the gradient of scale is not finite")
 class RootAtZero(GoodLoss):
     """The slope of a root is infinite at zero."""
 
@@ -139,7 +131,7 @@ class RootAtZero(GoodLoss):
         return {"root": (0 * self.scale.sum()).sqrt() + view.encoded["north"].semantic.sum()}
 
 
-@breaks("encoder", "plain-buffers", "recent carries a gradient")
+@breaks("plain-buffers", "recent carries a gradient")
 class KeepsTheGraph(GoodEncoder):
     """A running mean with its history."""
 
@@ -153,7 +145,7 @@ class KeepsTheGraph(GoodEncoder):
         return encoded
 
 
-@breaks("encoder", "evaluation-keeps-state", "changes seen in evaluation mode")
+@breaks("evaluation-keeps-state", "changes seen in evaluation mode")
 class CountsAlways(GoodEncoder):
     """A running statistic that does not know the mode."""
 
@@ -166,7 +158,7 @@ class CountsAlways(GoodEncoder):
         return super().forward(features)
 
 
-@breaks("encoder", "training-on-ranks", "with the clips on two ranks, semantic differs from a single process")
+@breaks("training-on-ranks", "with the clips on two ranks, semantic differs from a single process")
 class CentresOwnClips(GoodCentredEncoder):
     """Statistics of its own clips."""
 
@@ -174,7 +166,7 @@ class CentresOwnClips(GoodCentredEncoder):
         return None
 
 
-@breaks("decoder", "training-on-ranks", "with the clips on two ranks, reconstruction differs")
+@breaks("training-on-ranks", "with the clips on two ranks, reconstruction differs")
 class NormalisesOwnClips(GoodDecoder):
     """Batch normalisation of torch."""
 
@@ -186,7 +178,7 @@ class NormalisesOwnClips(GoodDecoder):
         return self.norm(super().forward(encoded, quantized).movedim(-1, 1)).movedim(1, -1)
 
 
-@breaks("quantizer", "training-on-ranks", "the gradient of words differs")
+@breaks("training-on-ranks", "the gradient of words differs")
 class TrainsOnOneRank(GoodTrainedQuantizer):
     """Scales the gradient of its codewords by the number of clips."""
 
@@ -195,7 +187,7 @@ class TrainsOnOneRank(GoodTrainedQuantizer):
         return found._replace(own=found.own + (found.own - found.own.detach()) * len(indices))
 
 
-@breaks("loss", "training-on-ranks", "with the clips on two ranks, north, east, south differs")
+@breaks("training-on-ranks", "with the clips on two ranks, north, east, south differs")
 class SumsClips(GoodLoss):
     """The more clips a rank has, the more they weigh."""
 
@@ -203,7 +195,7 @@ class SumsClips(GoodLoss):
         return {name: term * len(view.inputs[name].values) for name, term in super().forward(view).items()}
 
 
-@breaks("loss", "training-on-ranks", "differs from a single process")
+@breaks("training-on-ranks", "differs from a single process")
 class CountsOwnSteps(GoodLoss):
     """The fewer real steps a rank has, the more they weigh."""
 
@@ -211,7 +203,7 @@ class CountsOwnSteps(GoodLoss):
         return super().term(item, SingleProcess())
 
 
-@breaks("quantizer", "autocast", "are the same under autocast to bfloat16")
+@breaks("autocast", "are the same under autocast to bfloat16")
 class CoarseDistances(GoodQuantizer):
     """Distances as differences of large numbers."""
 
@@ -224,34 +216,25 @@ class CoarseDistances(GoodQuantizer):
         return found._replace(indices=distances.argmin(-1))
 
 
-@breaks("encoder", "other-device", "mixes devices when it is moved")
-class ConstantsAtHome(GoodEncoder):
+@alters(GoodEncoder, "forward", "other-device", "mixes devices when it is moved")
+def constants_at_home(encoded):
     """Makes a constant where torch likes it, not where the input is."""
-
-    def forward(self, features):
-        encoded = super().forward(features)
-        return encoded._replace(semantic=encoded.semantic * torch.linspace(0, 1, encoded.semantic.shape[-1]))
+    return encoded._replace(semantic=encoded.semantic * torch.linspace(0, 1, encoded.semantic.shape[-1]))
 
 
-@breaks("encoder", "float64", "gives semantic in torch.float32")
-class AlwaysSingle(GoodEncoder):
+@alters(GoodEncoder, "forward", "float64", "gives semantic in torch.float32")
+def always_single(encoded):
     """Knows one precision."""
-
-    def forward(self, features):
-        encoded = super().forward(features)
-        return encoded._replace(semantic=encoded.semantic.float())
+    return encoded._replace(semantic=encoded.semantic.float())
 
 
-@breaks("decoder", "float64", "is far from that in float32")
-class LosesDigits(GoodDecoder):
+@alters(GoodDecoder, "forward", "float64", "is far from that in float32")
+def loses_digits(reconstruction):
     """A small difference of large numbers."""
-
-    def forward(self, encoded, quantized):
-        value = super().forward(encoded, quantized)
-        return value + 1e8 - 1e8
+    return reconstruction + 1e8 - 1e8
 
 
-@breaks("head", "saves", "gives another logits after saving and loading")
+@breaks("saves", "gives another logits after saving and loading")
 class Unregistered(GoodHead):
     """A tensor that no checkpoint knows."""
 
@@ -263,7 +246,7 @@ class Unregistered(GoodHead):
         return super().forward(quantized) + self.shift
 
 
-@breaks("head", "saves", "share memory")
+@breaks("saves", "share memory")
 class SharedTensor(GoodHead):
     """One tensor under two names."""
 
@@ -272,7 +255,7 @@ class SharedTensor(GoodHead):
         self.register_buffer("again", self.out.weight.data)
 
 
-@breaks("loss", "repeatable", "a loss gives generator=view.generator to its draws")
+@breaks("repeatable", "a loss gives generator=view.generator to its draws")
 class DrawsAlone(GoodLoss):
     """Uses the global generator."""
 
@@ -280,7 +263,7 @@ class DrawsAlone(GoodLoss):
         return super().term(item, ranks) * torch.rand(())
 
 
-@breaks("loss", "gradients", "no gradient reaches extra")
+@breaks("gradients", "no gradient reaches extra")
 class ForgottenParameter(GoodOwnLoss):
     """A parameter that neither its optimizer nor its terms know."""
 

@@ -6,17 +6,17 @@ import torch
 from good_components import GoodFiniteScalarQuantizer, GoodQuantizer
 
 from codaar_core.testing.ranks import SingleProcess
-from wrong.register import breaks
+from wrong.register import alters, breaks
 
 
-@breaks("quantizer", "record", "full should be (1, 1, 6)")
+@breaks("record", "full should be (1, 1, 6)")
 class DeclaresAnotherWidth(GoodQuantizer):
     """Says one width, gives another."""
 
     code_space = property(lambda self: self.latent)
 
 
-@breaks("quantizer", "quantize-is-pure", "quantize mutated words in place")
+@breaks("quantize-is-pure", "quantize mutated words in place")
 class MovesInQuantize(GoodQuantizer):
     """Updates its codebook in the forward pass."""
 
@@ -26,7 +26,7 @@ class MovesInQuantize(GoodQuantizer):
         return super().quantize(encoded)
 
 
-@breaks("quantizer", "codes-are-copies", "changing a code in place changes the codebook")
+@breaks("codes-are-copies", "changing a code in place changes the codebook")
 class GivesViews(GoodQuantizer):
     """Its codes are the codewords themselves."""
 
@@ -34,7 +34,7 @@ class GivesViews(GoodQuantizer):
         return super().lookup(modality, indices)._replace(own=self.codebooks()[modality][:1])
 
 
-@breaks("quantizer", "any-subset", "fails: KeyError")
+@breaks("any-subset", "fails: KeyError")
 class WantsAll(GoodQuantizer):
     """Needs every modality."""
 
@@ -42,7 +42,7 @@ class WantsAll(GoodQuantizer):
         return {m: self.assign(m, encoded[m], encoded) for m in self.modalities}
 
 
-@breaks("quantizer", "any-subset", "other codes than it has beside all modalities")
+@breaks("any-subset", "other codes than it has beside all modalities")
 class MixesModalities(GoodQuantizer):
     """Assigns the mean of what is there."""
 
@@ -51,7 +51,7 @@ class MixesModalities(GoodQuantizer):
         return super().quantize({m: item._replace(semantic=mean) for m, item in encoded.items()})
 
 
-@breaks("quantizer", "indices-in-range", "indices are torch.int32")
+@breaks("indices-in-range", "indices are torch.int32")
 class SmallIndices(GoodQuantizer):
     """Saves memory at the wrong place."""
 
@@ -59,23 +59,20 @@ class SmallIndices(GoodQuantizer):
         return super().lookup(modality, indices.int())
 
 
-@breaks("quantizer", "distances", "are not the squared Euclidean distances")
-class RootDistances(GoodQuantizer):
+@alters(GoodQuantizer, "assign", "distances", "are not the squared Euclidean distances")
+def root_distances(codes):
     """Forgets the square."""
-
-    def assign(self, modality, item, encoded):
-        codes = super().assign(modality, item, encoded)
-        return codes._replace(distances=codes.distances.sqrt())
+    return codes._replace(distances=codes.distances.sqrt())
 
 
-@breaks("quantizer", "distances", "gives no distances of 'north', 'east', 'south', although gives_distances is True")
+@breaks("distances", "gives no distances of 'north', 'east', 'south', although gives_distances is True")
 class PromisesDistances(GoodFiniteScalarQuantizer):
     """Rounds, and claims to give distances nevertheless."""
 
     gives_distances = True
 
 
-@breaks("quantizer", "nearest-codeword", "does not assign the nearest codeword to 'north'")
+@breaks("nearest-codeword", "does not assign the nearest codeword to 'north'")
 class RoundsToOther(GoodFiniteScalarQuantizer):
     """Gives true distances, though it rounds bounded latents: that is not always the nearest codeword."""
 
@@ -86,7 +83,7 @@ class RoundsToOther(GoodFiniteScalarQuantizer):
         return super().rounded(modality, item)._replace(distances=differences.square().sum(-1))
 
 
-@breaks("quantizer", "distances-unwanted", "other codes where no loss wants distances")
+@breaks("distances-unwanted", "other codes where no loss wants distances")
 class AssignsWhereWanted(GoodQuantizer):
     """Searches the codebook for losses only."""
 
@@ -95,16 +92,13 @@ class AssignsWhereWanted(GoodQuantizer):
         return codes if self.wants_distances else codes._replace(indices=torch.zeros_like(codes.indices))
 
 
-@breaks("quantizer", "nearest-codeword", "does not assign the nearest codeword")
-class FarthestCodeword(GoodQuantizer):
+@alters(GoodQuantizer, "assign", "nearest-codeword", "does not assign the nearest codeword")
+def farthest_codeword(codes):
     """Takes the worst."""
-
-    def assign(self, modality, item, encoded):
-        codes = super().assign(modality, item, encoded)
-        return codes._replace(indices=codes.distances.argmax(-1))
+    return codes._replace(indices=codes.distances.argmax(-1))
 
 
-@breaks("quantizer", "own-codeword", "own of 'north' is not codebooks()")
+@breaks("own-codeword", "own of 'north' is not codebooks()")
 class OwnIsLatent(GoodQuantizer):
     """Passes the latent on."""
 
@@ -112,7 +106,7 @@ class OwnIsLatent(GoodQuantizer):
         return super().assign(modality, item, encoded)._replace(own=item.semantic)
 
 
-@breaks("quantizer", "lookup-is-quantize", "other codes than quantize")
+@breaks("lookup-is-quantize", "other codes than quantize")
 class LooksUpElsewhere(GoodQuantizer):
     """Always looks in the first book."""
 
@@ -125,16 +119,13 @@ class LooksUpElsewhere(GoodQuantizer):
         return codes._replace(own=self.codebooks()[modality][codes.indices])
 
 
-@breaks("quantizer", "straight-through", "the gradient of own does not pass straight to the latents")
-class NoGradient(GoodQuantizer):
+@alters(GoodQuantizer, "assign", "straight-through", "the gradient of own does not pass straight to the latents")
+def no_gradient(codes):
     """Cuts the encoders off."""
-
-    def assign(self, modality, item, encoded):
-        codes = super().assign(modality, item, encoded)
-        return codes._replace(own=codes.own.detach(), full=codes.full.detach())
+    return codes._replace(own=codes.own.detach(), full=codes.full.detach())
 
 
-@breaks("quantizer", "update-moves", "leave an error of")
+@breaks("update-moves", "leave an error of")
 class NeverMoves(GoodQuantizer):
     """Only counts."""
 
@@ -142,7 +133,7 @@ class NeverMoves(GoodQuantizer):
         return None
 
 
-@breaks("quantizer", "update-moves", "not finite after")
+@breaks("update-moves", "not finite after")
 class DividesByNothing(GoodQuantizer):
     """Dead codewords become infinite."""
 
@@ -150,7 +141,7 @@ class DividesByNothing(GoodQuantizer):
         self.words.div_(0)
 
 
-@breaks("quantizer", "masked-updates", "targets at masked steps change words")
+@breaks("masked-updates", "targets at masked steps change words")
 class PaddingAttracts(GoodQuantizer):
     """Counts what is not there."""
 
@@ -158,7 +149,7 @@ class PaddingAttracts(GoodQuantizer):
         super().update(targets, {m: codes._replace(mask=None) for m, codes in assigned.items()}, ranks)
 
 
-@breaks("quantizer", "update-on-ranks", "is not that of a single rank")
+@breaks("update-on-ranks", "is not that of a single rank")
 class KnowsNoRanks(GoodQuantizer):
     """Each rank goes its own way."""
 
@@ -166,7 +157,7 @@ class KnowsNoRanks(GoodQuantizer):
         super().update(targets, assigned, SingleProcess())
 
 
-@breaks("quantizer", "replace-is-kept", "is not what replace was given")
+@breaks("replace-is-kept", "is not what replace was given")
 class KeepsItsOwn(GoodQuantizer):
     """Takes over half of it."""
 

@@ -8,7 +8,7 @@ from good_components import GoodAlignment, GoodBenchmark, GoodEncoder, GoodHead
 from wrong.register import breaks
 
 
-@breaks("alignment", "trains", "in the toy recipe the reconstruction error goes from")
+@breaks("trains", "in the toy recipe the reconstruction error goes from")
 class FlingsCodewords(GoodAlignment):
     """Codewords run away."""
 
@@ -16,7 +16,7 @@ class FlingsCodewords(GoodAlignment):
         return {m: 1.5 * book for m, book in codebooks.items()}
 
 
-@breaks("alignment", "trains", "in the toy recipe the gradient is not finite")
+@breaks("trains", "in the toy recipe the gradient is not finite")
 class ExplodesCodewords(GoodAlignment):
     """Codewords run away so fast that the run ends."""
 
@@ -24,7 +24,7 @@ class ExplodesCodewords(GoodAlignment):
         return {m: 4 * book for m, book in codebooks.items()}
 
 
-@breaks("head", "evaluates", "in the toy recipe no number comes out for agreement of north->east")
+@breaks("evaluates", "in the toy recipe no number comes out for agreement of north->east")
 class Undecided(GoodHead):
     """Says nothing that can be compared, once it is trained."""
 
@@ -32,7 +32,7 @@ class Undecided(GoodHead):
         return torch.full((len(logits),), torch.nan)
 
 
-@breaks("benchmark", "evaluates", "in the toy recipe no number comes out for accuracy of")
+@breaks("evaluates", "in the toy recipe no number comes out for accuracy of")
 class CountsWhatIsThere(GoodBenchmark):
     """Right among the clips that were said to be of the rarest class, of which there may be none."""
 
@@ -41,7 +41,7 @@ class CountsWhatIsThere(GoodBenchmark):
         return {"accuracy": lambda prediction, target: (prediction == target).double()[prediction < 0].mean()}
 
 
-@breaks("encoder", "resumes", "after a resume")
+@breaks("resumes", "after a resume")
 class RemembersInPython(GoodEncoder):
     """What it has seen is in no buffer."""
 
