@@ -1,75 +1,80 @@
-"""A small recipe on a generated LLP, in both modes: events that are heard and events that are seen."""
+"""A small recipe on generated copies of LLP and AVE, in both modes: heads name the events of every second."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
-import numpy as np
+import attrs
 import pytest
-from smallest import SMALLEST
+from file_benchmarks import FileBenchmark, assert_equal_results, entries_of, predictions_of
 
-import codaar_core
 from codaar_core.api import CodaarError
 
 pytest.importorskip("codaar_plugin_avvp")
-OVERRIDES = (
-    *SMALLEST,
-    "evaluate.on=['localization']",
-    "bench.localization.use='avvp-localization'",
-    "bench.localization.epochs=3",
-    "bench.localization.batch=8",
-    "bench.localization.lr=1e-2",
-)
+MODES = pytest.mark.parametrize("mode", ["strict", "as-published"])
 
 
 @pytest.fixture(scope="module")
-def llp(module_at, tmp_path_factory) -> Path:
-    """The data as generated for the tests of the plug-in."""
+def localization(recipe, module_at, tmp_path_factory) -> FileBenchmark:
+    """On the data that the tests of the plug-in generate."""
+    root = module_at("plugins/avvp/tests/small_llp.py").write_llp(tmp_path_factory.mktemp("llp"))
+    return FileBenchmark(recipe, "avvp-localization", {"root": root, "epochs": 3, "batch": 8, "lr": 1e-2})
+
+
+@pytest.fixture(scope="module")
+def transfer(recipe, module_at, tmp_path_factory) -> FileBenchmark:
+    """From AVE to LLP, on the data that the tests of the plug-in generate."""
     small_llp = module_at("plugins/avvp/tests/small_llp.py")
-    return small_llp.write_llp(tmp_path_factory.mktemp("llp"))
+    root = small_llp.write_llp(tmp_path_factory.mktemp("llp"), "AVE_AVVP", ("Dog", "Car", "Cat"))
+    ave = small_llp.write_ave(root / "AVE", root)
+    return FileBenchmark(recipe, "ave-avvp", {"root": root, "ave": ave, "epochs": 3, "batch": 16, "lr": 1e-2})
 
 
-def run(recipe: Path, llp: Path, folder: Path, *overrides: str) -> Path:
-    paths = (f"run.directory={str(folder)!r}", f"bench.localization.root={str(llp)!r}")
-    return codaar_core.run(recipe, overrides=(*OVERRIDES, *paths, *overrides))
-
-
-@pytest.mark.parametrize("mode", ["strict", "as-published"])
-def test_both_transfers_are_measured_beside_their_references(recipe, llp, tmp_path, mode):
-    directory = run(recipe, llp, tmp_path, f"evaluate.mode={mode!r}")
-    results = json.loads((directory / "results.json").read_text())
-    entries = {(e["train"], e["test"], e["metric"]): e for e in results["transfers"]}
+@MODES
+def test_localization_is_measured_beside_its_references(localization, tmp_path, mode):
+    directory = localization.run(tmp_path, f"evaluate.mode={mode!r}")
+    entries, kept = entries_of(directory), predictions_of(directory)
     headline = "precision" if mode == "as-published" else "segment_f1"
-    assert [key for key, entry in entries.items() if entry["headline"]] == [
-        ("audio", "video", headline),
-        ("video", "audio", headline),
-    ]
-    for entry in entries.values():
-        assert all(0 <= entry[key] <= 1 for key in ("mean", "chance", "constant", "upper_bound"))
+    assert headlines(entries) == [("audio", "video", headline), ("video", "audio", headline)]
     assert entries["video", "audio", "precision"]["published"] == (0.708 if mode == "as-published" else None)
-
-    kept = np.load(directory / "bench/localization/seed-1/predictions.npz")
     rows = {"as-published": (40, 30), "strict": (len(kept["target/audio"]),) * 2}[mode]
     assert (len(kept["audio->audio"]), len(kept["audio->video"])) == rows
-    said, true = kept["audio->video"] > 0.5, kept["target/video"] > 0.5
+    predicted, true = kept["audio->video"] > 0.5, kept["target/video"] > 0.5
     if mode == "strict":
-        right = (said & true)[..., :-1].sum()
-        f1 = 2 * right / (said[..., :-1].sum() + true[..., :-1].sum())
+        right = (predicted & true)[..., :-1].sum()
+        f1 = 2 * right / (predicted[..., :-1].sum() + true[..., :-1].sum())
         assert f1 == pytest.approx(entries["audio", "video", "segment_f1"]["mean"])
 
 
-@pytest.mark.parametrize("mode", ["strict", "as-published"])
-def test_packed_files_give_the_results_of_the_original_ones(recipe, llp, tmp_path, mode):
+@MODES
+def test_the_transfer_from_ave_is_measured_beside_its_references(transfer, tmp_path, mode):
+    directory = transfer.run(tmp_path, f"evaluate.mode={mode!r}")
+    entries, kept = entries_of(directory), predictions_of(directory)
+    headline = "f1" if mode == "as-published" else "segment_f1"
+    assert headlines(entries) == [("audio", "video", headline), ("video", "audio", headline)]
+    assert entries["audio", "video", headline]["published"] == (0.565 if mode == "as-published" else None)
+    rows = {"as-published": (40, 30), "strict": (37, 37)}[mode]  # strict: without the three that AVE has as well
+    assert (len(kept["audio->audio"]), len(kept["audio->video"])) == rows
+    assert kept["audio->video"].shape[1:] == (10, 13)
+
+
+def headlines(entries) -> list[tuple[str, str, str]]:
+    return [key for key, entry in entries.items() if entry["headline"]]
+
+
+@MODES
+def test_packed_files_give_the_results_of_the_original_ones(localization, tmp_path, mode):
     mode = f"evaluate.mode={mode!r}"
-    original = run(recipe, llp, tmp_path / "original", mode)
-    overrides = (*OVERRIDES, f"bench.localization.root={str(llp)!r}", mode)
-    codaar_core.pack_benchmark(recipe, "localization", tmp_path / "packed", "float32", overrides)
-    packed = run(recipe, llp, tmp_path / "again", mode, f"bench.localization.packed={str(tmp_path / 'packed')!r}")
-    first, second = (json.loads((each / "results.json").read_text()) for each in (original, packed))
-    assert first["transfers"] == second["transfers"]
+    assert_equal_results(localization.run(tmp_path / "original", mode), localization.run_packed(tmp_path, mode))
 
 
-def test_a_missing_folder_ends_with_its_name(recipe, tmp_path):
+def test_a_missing_folder_ends_with_its_name(localization, tmp_path):
     with pytest.raises(CodaarError, match="nowhere"):
-        run(recipe, Path("nowhere"), tmp_path)
+        attrs.evolve(localization, settings={**localization.settings, "root": Path("nowhere")}).run(tmp_path)
+
+
+def test_a_missing_ave_ends_with_where_to_get_it(transfer, tmp_path):
+    without = {name: value for name, value in transfer.settings.items() if name != "ave"}
+    with pytest.raises(CodaarError, match="needs `ave`") as error:
+        attrs.evolve(transfer, settings=without).run(tmp_path)
+    assert "github.com" in error.value.help

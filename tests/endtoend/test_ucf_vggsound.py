@@ -1,81 +1,56 @@
-"""A small recipe on generated lists of UCF101 and VGGSound, in both modes: heads meet another data set."""
+"""A small recipe on generated lists of UCF101 and VGGSound, in both modes: heads are tested on another data set."""
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 
-import numpy as np
+import attrs
 import pytest
-from smallest import SMALLEST
+from file_benchmarks import FileBenchmark, assert_equal_results, entries_of, predictions_of
 
-import codaar_core
 from codaar_core.api import CodaarError
 
 pytest.importorskip("codaar_plugin_ucf_vggsound")
-OVERRIDES = (
-    *SMALLEST,
-    "evaluate.on=['cross']",
-    "bench.cross.use='ucf-vggsound'",
-    "bench.cross.epochs=3",
-    "bench.cross.batch=16",
-    "bench.cross.lr=1e-2",
-)
 
 
 @pytest.fixture(scope="module")
-def copy(module_at, tmp_path_factory) -> Path:
-    """The data as generated for the tests of the plug-in."""
-    return module_at("plugins/ucf_vggsound/tests/small_ucf_vggsound.py").write_both(
-        tmp_path_factory.mktemp("ucf-vggsound")
-    )
-
-
-def run(recipe: Path, copy: Path, folder: Path, *overrides: str) -> Path:
-    paths = (f"run.directory={str(folder)!r}", f"bench.cross.root={str(copy)!r}")
-    return codaar_core.run(recipe, overrides=(*OVERRIDES, *paths, *overrides))
+def bench(recipe, module_at, tmp_path_factory) -> FileBenchmark:
+    """On the data that the tests of the plug-in generate."""
+    small = module_at("plugins/ucf_vggsound/tests/small_ucf_vggsound.py")
+    root = small.write_both(tmp_path_factory.mktemp("ucf-vggsound"))
+    return FileBenchmark(recipe, "ucf-vggsound", {"root": root, "epochs": 3, "batch": 16, "lr": 1e-2})
 
 
 @pytest.mark.parametrize("mode", ["strict", "as-published"])
-def test_both_transfers_are_measured_beside_their_references(recipe, copy, tmp_path, mode):
-    directory = run(recipe, copy, tmp_path, f"evaluate.mode={mode!r}")
-    results = json.loads((directory / "results.json").read_text())
-    entries = {(e["train"], e["test"], e["metric"]): e for e in results["transfers"]}
+def test_both_transfers_are_measured_beside_their_references(bench, tmp_path, mode):
+    directory = bench.run(tmp_path, f"evaluate.mode={mode!r}")
+    entries = entries_of(directory)
     assert len(entries) == (2 if mode == "as-published" else 8)
-    for entry in entries.values():
-        assert entry["headline"] == (entry["metric"] == "accuracy")
-        assert all(0 <= entry[key] <= 1 for key in ("mean", "chance", "constant", "upper_bound"))
-    assert entries["video", "audio", "accuracy"]["published"] == (0.735 if mode == "as-published" else None)
-    assert entries["video", "audio", "accuracy"]["constant"] == pytest.approx(1 / 3)
-    kept = np.load(directory / "bench/cross/seed-1/predictions.npz")
-    said, true = kept["video->audio"], kept["target/audio"]
-    assert len(said) == 30
-    assert len(kept["target/video"]) == 24
-    assert (said == true).mean() == pytest.approx(entries["video", "audio", "accuracy"]["mean"])
+    assert all(entry["headline"] == (metric == "accuracy") for (_, _, metric), entry in entries.items())
+    to_audio = entries["video", "audio", "accuracy"]
+    assert to_audio["published"] == (0.735 if mode == "as-published" else None)
+    assert to_audio["constant"] == pytest.approx(1 / 3)
+    kept = predictions_of(directory)
+    predicted, true = kept["video->audio"], kept["target/audio"]
+    assert (len(predicted), len(kept["target/video"])) == (30, 24)
+    assert (predicted == true).mean() == pytest.approx(to_audio["mean"])
 
 
-def test_packed_files_give_the_results_of_the_original_ones(recipe, copy, tmp_path):
-    original = run(recipe, copy, tmp_path / "original")
-    paths = (f"bench.cross.root={str(copy)!r}", f"run.directory={str(tmp_path)!r}")
-    codaar_core.pack_benchmark(recipe, "cross", tmp_path / "packed", "float32", (*OVERRIDES, *paths))
+def test_packed_files_give_the_results_of_the_original_ones(bench, tmp_path):
+    packed = bench.run_packed(tmp_path)
     assert len(list((tmp_path / "packed").glob("*.h5"))) == 6
-    packed = run(recipe, copy, tmp_path / "again", f"bench.cross.packed={str(tmp_path / 'packed')!r}")
-    first, second = (json.loads((each / "results.json").read_text()) for each in (original, packed))
-    assert first["transfers"] == second["transfers"]
-    first, second = (np.load(each / "bench/cross/seed-1/predictions.npz") for each in (original, packed))
-    assert set(first) == set(second)
-    assert all(np.array_equal(first[name], second[name]) for name in first)
+    assert_equal_results(bench.run(tmp_path / "original"), packed)
 
 
-def test_an_empty_list_is_noticed_before_the_training(recipe, copy, tmp_path):
-    shutil.copytree(copy, tmp_path / "copy")
-    (tmp_path / "copy" / "vggsound2ucf.csv").write_text("category,video_id,split\n")
-    with pytest.raises(CodaarError, match="cross, test, audio: the split has no clips"):
-        run(recipe, tmp_path / "copy", tmp_path / "runs")
+def test_an_empty_list_is_noticed_before_the_training(bench, tmp_path):
+    root = shutil.copytree(bench.settings["root"], tmp_path / "copy")
+    (root / "vggsound2ucf.csv").write_text("category,video_id,split\n")
+    with pytest.raises(CodaarError, match="test, test, audio: the split has no clips"):
+        attrs.evolve(bench, settings={**bench.settings, "root": root}).run(tmp_path / "runs")
     assert not list(tmp_path.glob("runs/*/*/checkpoints/*"))
 
 
-def test_a_missing_folder_ends_with_its_name(recipe, tmp_path):
+def test_a_missing_folder_ends_with_its_name(bench, tmp_path):
     with pytest.raises(CodaarError, match="nowhere"):
-        run(recipe, Path("nowhere"), tmp_path)
+        attrs.evolve(bench, settings={**bench.settings, "root": Path("nowhere")}).run(tmp_path)
