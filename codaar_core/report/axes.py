@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import attrs
 
-from codaar_core.report.numerals import significant
+from codaar_core.report.numerals import MINUS
 
 STEPS = (1, 2, 2.5, 5, 10)  # times a power of ten: distances of labelled values
 INTERVALS = 4  # about so many between labelled values
@@ -57,7 +57,7 @@ def linear_axis(low: float, high: float, start: float, end: float, whole: bool =
     distance = _distance(high - low, least=1 if whole else 0)
     first, last = math.ceil(low / distance), math.floor(high / distance)
     values = [number * distance for number in range(first, last + 1)]
-    return Axis(position, [Tick(position(each), f"{each:,.0f}" if whole else significant(each)) for each in values])
+    return Axis(position, [Tick(position(each), _label(each)) for each in values])
 
 
 def log_axis(low: float, high: float, start: float, end: float) -> Axis:
@@ -69,7 +69,15 @@ def log_axis(low: float, high: float, start: float, end: float) -> Axis:
     stride = math.ceil(len(powers) / (INTERVALS + 1))
     between = [3 * 10.0**power for power in range(math.floor(bottom), math.ceil(top))] if len(powers) < 3 else []
     values = sorted([*(10.0**power for power in powers[::stride]), *(each for each in between if low <= each <= high)])
-    return Axis(lambda value: along(math.log10(value)), [Tick(along(math.log10(v)), significant(v)) for v in values])
+    return Axis(
+        lambda value: along(math.log10(value)), [Tick(along(math.log10(each)), _label(each)) for each in values]
+    )
+
+
+def _label(value: float) -> str:
+    """All digits of a round value, so that neighbours differ; an exponent where it would be long."""
+    form = ",.10g" if 1000 <= abs(value) < 1e7 else ".10g" if 1e-4 <= abs(value) < 1000 else ".3g"
+    return f"{value:{form}}".replace("-", MINUS)
 
 
 def _between(low: float, high: float, start: float, end: float) -> Callable[[float], float]:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from codaar_core.engine.results import HeadlineMean
 
 NONE = "–"
+MINUS = "−"
 PERCENT = "%"  # unit of scores that are stored as fractions
 
 
@@ -43,14 +44,14 @@ def signed(value: float | None, unit: str) -> str:
     """A difference of scores, with its sign; of fractions in percentage points."""
     if not present(value):
         return NONE
-    return (f"{100 * value:+.1f}" if unit == PERCENT else f"{value:+.3g}").replace("-", "−")
+    return (f"{100 * value:+.1f}" if unit == PERCENT else f"{value:+.3g}").replace("-", MINUS)
 
 
 def significant(value: float | None) -> str:
     """Three significant figures, without exponent where that is short."""
     if not present(value):
         return NONE
-    return (f"{value:,.0f}" if 1000 <= abs(value) < 1e7 else f"{value:.3g}").replace("-", "−")
+    return (f"{value:,.0f}" if 1000 <= abs(value) < 1e7 else f"{value:.3g}").replace("-", MINUS)
 
 
 def duration(seconds: float) -> str:

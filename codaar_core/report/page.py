@@ -121,17 +121,21 @@ def _sections(results: Results) -> Iterator[PageSection]:
 
 def _facts(results: Results) -> Iterator[tuple[str, str]]:
     """What the head of the page says of the run; empty where it is unknown."""
-    lengths = {"epochs": results.epochs, "steps": results.steps}
+    lengths = {"epoch": results.epochs, "step": results.steps}
     yield "Data", results.data
     yield "Modalities", _listed(results.modalities)
-    yield "Training", _listed(f"{count:,} {name}" for name, count in lengths.items() if count is not None)
-    yield "Batch", f"{results.batch:,} clips" if results.batch is not None else ""
+    yield "Training", _listed(_counted(count, name) for name, count in lengths.items() if count is not None)
+    yield "Batch", _counted(results.batch, "clip") if results.batch is not None else ""
     yield "Run seed", str(results.run_seed) if results.run_seed is not None else ""
     yield "Head seeds", _listed(results.seeds)
     yield "Parameters", f"{results.parameters:,}" if results.parameters is not None else ""
     yield "Device", _listed(filter(None, (results.device, results.dtype)))
     yield "Time", _time(results)
     yield "Versions", _listed(f"{name} {results.versions[name]}" for name in _main_packages(results))
+
+
+def _counted(count: int, name: str) -> str:
+    return f"{count:,} {name}{'s' if count != 1 else ''}"
 
 
 def _time(results: Results) -> str:

@@ -58,6 +58,8 @@ def test_a_steep_positive_quantity_gets_a_logarithmic_scale():
 def test_labels_are_round():
     assert [tick.label for tick in linear_axis(0, 385, 0, 1).ticks] == ["0", "100", "200", "300", "400"]
     assert [tick.label for tick in linear_axis(10, 800, 0, 1, whole=True).ticks] == ["200", "400", "600", "800"]
+    assert [tick.label for tick in linear_axis(23.1, 24.3, 0, 1).ticks] == ["23.25", "23.5", "23.75", "24", "24.25"]
+    assert [tick.label for tick in linear_axis(-2e-6, 2e-6, 0, 1).ticks] == ["−2e−06", "−1e−06", "0", "1e−06", "2e−06"]
     assert [tick.label for tick in log_axis(0.1, 1000, 0, 1).ticks] == ["0.1", "1", "10", "100", "1,000"]
     assert [tick.label for tick in log_axis(0.02, 2, 0, 1).ticks] == ["0.03", "0.1", "0.3", "1"]
 
