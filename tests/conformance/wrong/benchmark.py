@@ -43,13 +43,10 @@ class Unlabelled(GoodSplit):
         return super().__getitem__(indices)._replace(targets={})
 
 
-@breaks("labelled", "lacks inputs or targets of 'north'")
-class NoTargets(GoodBenchmark):
+@alters(GoodBenchmark, "split", "labelled", "lacks inputs or targets of 'north'")
+def no_targets(split):
     """Clips without labels."""
-
-    def split(self, role, modality):
-        split = super().split(role, modality)
-        return Unlabelled(split.values, split.labels)
+    return Unlabelled(split.values, split.labels)
 
 
 @breaks("guesses", "does not follow from its generator")
@@ -70,9 +67,7 @@ def one_guess(guess):
 class NothingRight(GoodBenchmark):
     """Not a number where nothing is predicted."""
 
-    @property
-    def metrics(self):
-        return {"accuracy": lambda prediction, target: torch.nan}
+    metrics = {"accuracy": lambda prediction, target: torch.nan}
 
 
 @breaks("constants-given", "that differ between clips")
@@ -87,15 +82,11 @@ class CheatingConstant(GoodBenchmark):
 class LowerIsBetter(GoodBenchmark):
     """An error instead of a score."""
 
-    @property
-    def metrics(self):
-        return {"accuracy": lambda prediction, target: (prediction != target).double().mean()}
+    metrics = {"accuracy": lambda prediction, target: (prediction != target).double().mean()}
 
 
 @breaks("perfect-is-best", "accuracy is as good for guesses as for the truth")
 class SameForAll(GoodBenchmark):
     """Measures nothing."""
 
-    @property
-    def metrics(self):
-        return {"accuracy": lambda prediction, target: 1.0}
+    metrics = {"accuracy": lambda prediction, target: 1.0}

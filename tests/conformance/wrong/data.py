@@ -6,7 +6,7 @@ import torch
 from good_components import GoodData, GoodSplit
 
 from codaar_core import api
-from wrong.register import breaks
+from wrong.register import alters, breaks
 
 
 @breaks("card", "card lacks licence")
@@ -26,13 +26,10 @@ class OpensEarly(GoodData):
             file.read(1)
 
 
-@breaks("synthetic-shapes", "'south' should be floats (6, 3, 2, 2, 3)")
-class FlatMaps(GoodData):
+@alters(GoodData, "synthetic", "synthetic-shapes", "'south' should be floats (6, 3, 2, 2, 3)")
+def flat_maps(split):
     """Other shapes than it declares."""
-
-    def synthetic(self, clips, seed):
-        split = super().synthetic(clips, seed)
-        return GoodSplit({m: values.flatten(2) for m, values in split.values.items()}, split.labels)
+    return GoodSplit({m: values.flatten(2) for m, values in split.values.items()}, split.labels)
 
 
 @breaks("synthetic-shapes", "looks for files")
@@ -64,23 +61,17 @@ class SortedSplit(GoodSplit):
         return super().__getitem__(sorted(indices))
 
 
-@breaks("order-of-indices", "does not give the inputs of north of clips 2, 0 and 2")
-class SortsIndices(GoodData):
+@alters(GoodData, "synthetic", "order-of-indices", "does not give the inputs of north of clips 2, 0 and 2")
+def sorts_indices(split):
     """Reads in the order of the file."""
-
-    def synthetic(self, clips, seed):
-        split = super().synthetic(clips, seed)
-        return SortedSplit(split.values, split.labels)
+    return SortedSplit(split.values, split.labels)
 
 
-@breaks("picklable", "a split cannot be pickled")
-class OpenSplit(GoodData):
-    """Its split holds what cannot be sent."""
-
-    def synthetic(self, clips, seed):
-        split = super().synthetic(clips, seed)
-        split.file = open(__file__)  # noqa: SIM115
-        return split
+@alters(GoodData, "synthetic", "picklable", "a split cannot be pickled")
+def open_split(split):
+    """Its split holds an open file."""
+    split.file = open(__file__)  # noqa: SIM115
+    return split
 
 
 @breaks("pretrain-split", "without saying what to do")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from good_components import GoodLoss, GoodOwnLoss
+from good_components import GoodLoss, GoodOwnLoss, GoodRecordingLoss
 
 from codaar_core import api
 from wrong.register import alters, breaks
@@ -61,12 +61,8 @@ class TrainsTheModel(GoodOwnLoss):
 
 
 @breaks("inner-step-on-ranks", "with the clips on two ranks, inner_step makes another recent")
-class RemembersItsOwn(GoodLoss):
+class RemembersItsOwn(GoodRecordingLoss):
     """A queue of this rank's clips."""
 
-    def __init__(self, config, context):
-        super().__init__(config, context)
-        self.register_buffer("recent", torch.zeros(context.latent.width))
-
     def inner_step(self, view):
-        self.recent.copy_(view.encoded["north"].mean().detach().mean(0))
+        self.recent.copy_(view.encoded["north"].mean().detach()[-2:])

@@ -22,6 +22,14 @@ from codaar_core.testing.ranks import SingleProcess
 from wrong.register import alters, breaks
 
 
+class RememberingEncoder(GoodEncoder):
+    """Has a buffer that wrong encoders change."""
+
+    def __init__(self, config, context):
+        super().__init__(config, context)
+        self.register_buffer("seen", torch.zeros(()))
+
+
 @breaks("finite", "1 clips of 1 steps")
 class DividesByDeviation(GoodEncoder):
     """The deviation over one step is not defined."""
@@ -101,12 +109,8 @@ class LossIgnoresMask(GoodLoss):
 
 
 @breaks("masked-steps", "change seen")
-class CountsPadding(GoodEncoder):
+class CountsPadding(RememberingEncoder):
     """Padding moves a running statistic."""
-
-    def __init__(self, config, context):
-        super().__init__(config, context)
-        self.register_buffer("seen", torch.zeros(()))
 
     def forward(self, features):
         if self.training:
@@ -131,27 +135,19 @@ class RootAtZero(GoodLoss):
         return {"root": (0 * self.scale.sum()).sqrt() + view.encoded["north"].semantic.sum()}
 
 
-@breaks("plain-buffers", "recent carries a gradient")
-class KeepsTheGraph(GoodEncoder):
+@breaks("plain-buffers", "seen carries a gradient")
+class KeepsTheGraph(RememberingEncoder):
     """A running mean with its history."""
-
-    def __init__(self, config, context):
-        super().__init__(config, context)
-        self.register_buffer("recent", torch.zeros(context.latent.width))
 
     def forward(self, features):
         encoded = super().forward(features)
-        self.recent = 0.9 * self.recent + 0.1 * encoded.semantic.mean((0, 1))
+        self.seen = 0.9 * self.seen + 0.1 * encoded.semantic.mean()
         return encoded
 
 
 @breaks("evaluation-keeps-state", "changes seen in evaluation mode")
-class CountsAlways(GoodEncoder):
+class CountsAlways(RememberingEncoder):
     """A running statistic that does not know the mode."""
-
-    def __init__(self, config, context):
-        super().__init__(config, context)
-        self.register_buffer("seen", torch.zeros(()))
 
     def forward(self, features):
         self.seen.add_(1)
