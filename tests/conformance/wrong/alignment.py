@@ -6,7 +6,7 @@ import torch
 from good_components import GoodAlignment
 
 from codaar_core import api
-from wrong.register import alters, breaks
+from wrong.register import alters, breaks, replaces
 
 
 @breaks("modalities", "refuses 3 modalities without saying what to do")
@@ -19,13 +19,11 @@ class Curt(GoodAlignment):
             raise api.ComponentError("no", "")
 
 
-@breaks("pure", "adjust mutated the codebook of 'north' in place")
-class AdjustsInPlace(GoodAlignment):
+@replaces(GoodAlignment, "adjust", "pure", "adjust mutated the codebook of 'north' in place")
+def adjusts_in_place(self, codebooks):
     """Writes into the codebooks."""
-
-    def adjust(self, codebooks):
-        mean = sum(codebooks.values()) / len(codebooks)
-        return {m: each.add_(mean).div_(2) for m, each in codebooks.items()}
+    mean = sum(codebooks.values()) / len(codebooks)
+    return {m: each.add_(mean).div_(2) for m, each in codebooks.items()}
 
 
 @alters(GoodAlignment, "mix", "keys-and-shapes", "should give tensors for ['north', 'east']")
@@ -40,12 +38,10 @@ def transposes_rows(rows):
     return {m: each.T for m, each in rows.items()}
 
 
-@breaks("matrix", "is not what matrix(2 modalities) says")
-class AnotherMatrix(GoodAlignment):
+@replaces(GoodAlignment, "matrix", "matrix", "is not what matrix(2 modalities) says")
+def another_matrix(self, modalities):
     """Says what it does not do."""
-
-    def matrix(self, modalities):
-        return torch.full((len(modalities),) * 2, 1 / len(modalities))
+    return torch.full((len(modalities),) * 2, 1 / len(modalities))
 
 
 @breaks("row-stochastic", "has rows that add up to")
@@ -61,37 +57,29 @@ class Grows(GoodAlignment):
         return 1.1 * super().matrix(modalities)
 
 
-@breaks("convex-hull", "leaves the convex hull")
-class Overshoots(GoodAlignment):
+@replaces(GoodAlignment, "mix", "convex-hull", "leaves the convex hull")
+def overshoots(self, features):
     """Moves beyond the mean, and says it averages."""
-
-    def mix(self, features):
-        mean = sum(features.values()) / len(features)
-        return {m: 3 * each - 2 * mean for m, each in features.items()}
+    mean = sum(features.values()) / len(features)
+    return {m: 3 * each - 2 * mean for m, each in features.items()}
 
 
-@breaks("fixed-point", "moves rows that are equal in all modalities")
-class NeverRests(GoodAlignment):
+@replaces(GoodAlignment, "mix", "fixed-point", "moves rows that are equal in all modalities")
+def never_rests(self, features):
     """Shrinks towards zero."""
-
-    def mix(self, features):
-        return {m: 0.9 * each for m, each in features.items()}
+    return {m: 0.9 * each for m, each in features.items()}
 
 
-@breaks("row-order", "gives other rows when their order changes")
-class CountsRows(GoodAlignment):
+@replaces(GoodAlignment, "adjust", "row-order", "gives other rows when their order changes")
+def counts_rows(self, codebooks):
     """Treats the first row otherwise."""
-
-    def adjust(self, codebooks):
-        return {m: each * torch.arange(len(each))[:, None] for m, each in codebooks.items()}
+    return {m: each * torch.arange(len(each))[:, None] for m, each in codebooks.items()}
 
 
-@breaks("row-by-row", "gives other rows for a half of them")
-class LooksAtAllRows(GoodAlignment):
+@replaces(GoodAlignment, "mix", "row-by-row", "gives other rows for a half of them")
+def looks_at_all_rows(self, features):
     """Centres over rows."""
-
-    def mix(self, features):
-        return {m: each - each.mean(0) for m, each in features.items()}
+    return {m: each - each.mean(0) for m, each in features.items()}
 
 
 @alters(GoodAlignment, "mix", "keeps-precision", "turns torch.float32 into torch.float64")
@@ -100,11 +88,9 @@ def widens(rows):
     return {m: each.double() for m, each in rows.items()}
 
 
-@breaks("repeatable", "gives something else the second time")
-class Rolls(GoodAlignment):
+@replaces(GoodAlignment, "mix", "repeatable", "gives something else the second time")
+def rolls(self, features):
     """Draws its shares."""
-
-    def mix(self, features):
-        share = torch.rand(())
-        mean = sum(features.values()) / len(features)
-        return {m: share * each + (1 - share) * mean for m, each in features.items()}
+    share = torch.rand(())
+    mean = sum(features.values()) / len(features)
+    return {m: share * each + (1 - share) * mean for m, each in features.items()}

@@ -6,15 +6,13 @@ import torch
 from good_components import GoodBenchmark, GoodSplit
 
 from codaar_core import api
-from wrong.register import alters, breaks
+from wrong.register import alters, breaks, replaces
 
 
-@breaks("transfers", "the modalities are north, south")
-class UnknownModality(GoodBenchmark):
+@replaces(GoodBenchmark, "transfers", "transfers", "the modalities are north, south")
+def unknown_modality(self):
     """Names what is not there."""
-
-    def transfers(self):
-        return [api.Transfer("north", "west")]
+    return [api.Transfer("north", "west")]
 
 
 @breaks("names", "names no head")
@@ -49,12 +47,10 @@ def no_targets(split):
     return Unlabelled(split.values, split.labels)
 
 
-@breaks("guesses", "does not follow from its generator")
-class GuessesAlone(GoodBenchmark):
+@replaces(GoodBenchmark, "guess", "guesses", "does not follow from its generator")
+def guesses_alone(self, target, generator):
     """Another chance level every time."""
-
-    def guess(self, target, generator):
-        return torch.randint(3, target.shape)
+    return torch.randint(3, target.shape)
 
 
 @alters(GoodBenchmark, "guess", "guesses", "gives 1 entries for 30 clips")
@@ -70,12 +66,10 @@ class NothingRight(GoodBenchmark):
     metrics = {"accuracy": lambda prediction, target: torch.nan}
 
 
-@breaks("constants-given", "that differ between clips")
-class CheatingConstant(GoodBenchmark):
+@replaces(GoodBenchmark, "constants", "constants-given", "that differ between clips")
+def cheating_constant(self, target):
     """Looks at the truth."""
-
-    def constants(self, target):
-        yield target
+    yield target
 
 
 @breaks("perfect-is-best", "for the truth, but")

@@ -6,7 +6,7 @@ import torch
 from good_components import GoodData, GoodSplit
 
 from codaar_core import api
-from wrong.register import alters, breaks
+from wrong.register import alters, breaks, replaces
 
 
 @breaks("card", "card lacks licence")
@@ -32,12 +32,10 @@ def flat_maps(split):
     return GoodSplit({m: values.flatten(2) for m, values in split.values.items()}, split.labels)
 
 
-@breaks("synthetic-shapes", "looks for files")
-class NeedsFiles(GoodData):
+@replaces(GoodData, "synthetic", "synthetic-shapes", "looks for files")
+def needs_files(self, clips, seed):
     """No dry run without data."""
-
-    def synthetic(self, clips, seed):
-        raise api.DataError("no files here", "get them")
+    raise api.DataError("no files here", "get them")
 
 
 @breaks("synthetic-seeded", "gives other clips for the same seed")
@@ -74,17 +72,13 @@ def open_split(split):
     return split
 
 
-@breaks("pretrain-split", "without saying what to do")
-class MissingFiles(GoodData):
+@replaces(GoodData, "split", "pretrain-split", "without saying what to do")
+def missing_files(self, name):
     """Does not say where to get them."""
-
-    def split(self, name):
-        raise api.DataError("not here", "")
+    raise api.DataError("not here", "")
 
 
-@breaks("unknown-split", "accepts any name")
-class AnySplit(GoodData):
+@replaces(GoodData, "split", "unknown-split", "accepts any name")
+def any_split(self, name):
     """Gives something for every name."""
-
-    def split(self, name):
-        return self.synthetic(5, 0)
+    return self.synthetic(5, 0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from good_components import GoodEncoder
 
-from wrong.register import alters, breaks
+from wrong.register import alters, breaks, replaces
 
 
 @alters(GoodEncoder, "forward", "record", "semantic should be (1, 1, 8)")
@@ -20,12 +20,10 @@ class UndeclaredPrivate(GoodEncoder):
     private = None
 
 
-@breaks("record", "not an Encoded")
-class BareTensor(GoodEncoder):
+@replaces(GoodEncoder, "forward", "record", "not an Encoded")
+def bare_tensor(self, features):
     """Gives a tensor."""
-
-    def forward(self, features):
-        return self.latents(features.values)
+    return self.latents(features.values)
 
 
 @breaks("record", "raise ComponentError in __init__ for features that it cannot encode")

@@ -9,7 +9,7 @@ from good_components import GoodExtractor
 from torch import nn
 
 from codaar_core import api
-from wrong.register import alters, breaks
+from wrong.register import alters, breaks, replaces
 
 
 @breaks("suffixes", "suffixes is ('.WAV', 'flac')")
@@ -43,12 +43,10 @@ class LooksForItsName(GoodExtractor):
             return file.readline()
 
 
-@breaks("weights-missing", "there are no weights, without saying what to do")
-class SaysNoWay(GoodExtractor):
+@replaces(GoodExtractor, "prepare", "weights-missing", "there are no weights, without saying what to do")
+def says_no_way(self):
     """Leaves one alone."""
-
-    def prepare(self):
-        raise api.DataError("there are no weights")
+    raise api.DataError("there are no weights")
 
 
 @alters(GoodExtractor, "extract", "features", "gives a ndarray")
@@ -100,13 +98,11 @@ class StaysAtHome(GoodExtractor):
         return super().extract(source) * torch.ones(2, device=self.device)
 
 
-@breaks("broken-recordings", "fails with EOFError for empty.wav")
-class FailsAsItComes(GoodExtractor):
+@replaces(GoodExtractor, "extract", "broken-recordings", "fails with EOFError for empty.wav")
+def fails_as_it_comes(self, source):
     """Leaves errors as they are."""
-
-    def extract(self, source):
-        with wave.open(str(source), "rb") as file:
-            return torch.ones(file.getnframes(), 2)
+    with wave.open(str(source), "rb") as file:
+        return torch.ones(file.getnframes(), 2)
 
 
 @breaks("broken-recordings", "refuses empty.wav without naming it")

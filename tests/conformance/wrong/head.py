@@ -5,7 +5,7 @@ from __future__ import annotations
 from good_components import GoodHead
 from torch.nn import functional as F
 
-from wrong.register import alters, breaks
+from wrong.register import alters, breaks, replaces
 
 
 @breaks("sees-codes-only", "it should take (self, quantized)")
@@ -16,36 +16,28 @@ class SeesFeatures(GoodHead):
         return super().forward(quantized)
 
 
-@breaks("predictions", "for 4 clips")
-class OnePrediction(GoodHead):
+@replaces(GoodHead, "predict", "predictions", "for 4 clips")
+def one_prediction(self, logits):
     """One answer for all."""
-
-    def predict(self, logits):
-        return logits.mean(0).argmax(-1, keepdim=True)
+    return logits.mean(0).argmax(-1, keepdim=True)
 
 
-@breaks("predictions", "but its loss takes targets")
-class PredictsLogits(GoodHead):
+@replaces(GoodHead, "predict", "predictions", "but its loss takes targets")
+def predicts_logits(self, logits):
     """Forgets to decide."""
-
-    def predict(self, logits):
-        return logits
+    return logits
 
 
-@breaks("scalar-loss", "gives no scalar for any kind of target")
-class LossPerClip(GoodHead):
+@replaces(GoodHead, "loss", "scalar-loss", "gives no scalar for any kind of target")
+def loss_per_clip(self, logits, target):
     """Forgets to average."""
-
-    def loss(self, logits, target):
-        return F.cross_entropy(logits, target, reduction="none")
+    return F.cross_entropy(logits, target, reduction="none")
 
 
-@breaks("learns", "check the sign of the loss")
-class LearnsBackwards(GoodHead):
+@replaces(GoodHead, "loss", "learns", "check the sign of the loss")
+def learns_backwards(self, logits, target):
     """The sign is wrong."""
-
-    def loss(self, logits, target):
-        return 10 - F.cross_entropy(logits, target).clamp(max=5)
+    return 10 - F.cross_entropy(logits, target).clamp(max=5)
 
 
 @alters(GoodHead, "forward", "learns", "in 30 steps")

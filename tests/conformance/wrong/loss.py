@@ -6,7 +6,7 @@ import torch
 from good_components import GoodLoss, GoodOwnLoss, GoodRecordingLoss
 
 from codaar_core import api
-from wrong.register import alters, breaks
+from wrong.register import alters, breaks, replaces
 
 
 @breaks("distances-declared", "reads Quantized.distances without declaring it: AttributeError")
@@ -23,12 +23,10 @@ def bare_scalar(terms):
     return terms["north"]
 
 
-@breaks("terms", "should give scalar tensors by name, it gives {'north'")
-class TermPerClip(GoodLoss):
+@replaces(GoodLoss, "term", "terms", "should give scalar tensors by name, it gives {'north'")
+def term_per_clip(self, item, ranks):
     """Forgets to average."""
-
-    def term(self, item, ranks):
-        return item.semantic.square().mean((1, 2)) * self.scale.sum()
+    return item.semantic.square().mean((1, 2)) * self.scale.sum()
 
 
 @alters(GoodLoss, "forward", "reaches-something", "its gradient reaches nothing")
@@ -52,17 +50,18 @@ class NoInnerStep(GoodOwnLoss):
     inner_step = api.Loss.inner_step
 
 
-@breaks("inner-step-detached", "sends gradients into the model")
-class TrainsTheModel(GoodOwnLoss):
+@replaces(GoodOwnLoss, "inner_step", "inner-step-detached", "sends gradients into the model")
+def trains_the_model(self, view):
     """Forgets to detach."""
-
-    def inner_step(self, view):
-        sum(self.guess(item.semantic, item, view.ranks) for item in view.encoded.values()).backward()
+    sum(self.guess(item.semantic, item, view.ranks) for item in view.encoded.values()).backward()
 
 
-@breaks("inner-step-on-ranks", "with the clips on two ranks, inner_step makes another recent")
-class RemembersItsOwn(GoodRecordingLoss):
+@replaces(
+    GoodRecordingLoss,
+    "inner_step",
+    "inner-step-on-ranks",
+    "with the clips on two ranks, inner_step makes another recent",
+)
+def remembers_its_own(self, view):
     """A queue of this rank's clips."""
-
-    def inner_step(self, view):
-        self.recent.copy_(view.encoded["north"].mean().detach()[-2:])
+    self.recent.copy_(view.encoded["north"].mean().detach()[-2:])

@@ -19,7 +19,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from codaar_core.testing.ranks import SingleProcess
-from wrong.register import alters, breaks
+from wrong.register import alters, breaks, replaces
 
 
 class RememberingEncoder(GoodEncoder):
@@ -127,12 +127,10 @@ class SpareLayer(GoodDecoder):
         self.spare = nn.Linear(2, 2)
 
 
-@breaks("gradients", "the gradient of scale is not finite")
-class RootAtZero(GoodLoss):
+@replaces(GoodLoss, "forward", "gradients", "the gradient of scale is not finite")
+def root_at_zero(self, view):
     """The slope of a root is infinite at zero."""
-
-    def forward(self, view):
-        return {"root": (0 * self.scale.sum()).sqrt() + view.encoded["north"].semantic.sum()}
+    return {"root": (0 * self.scale.sum()).sqrt() + view.encoded["north"].semantic.sum()}
 
 
 @breaks("plain-buffers", "seen carries a gradient")
@@ -154,12 +152,15 @@ class CountsAlways(RememberingEncoder):
         return super().forward(features)
 
 
-@breaks("training-on-ranks", "with the clips on two ranks, semantic differs from a single process")
-class CentresOwnClips(GoodCentredEncoder):
+@replaces(
+    GoodCentredEncoder,
+    "join",
+    "training-on-ranks",
+    "with the clips on two ranks, semantic differs from a single process",
+)
+def centres_own_clips(self, ranks):
     """Statistics of its own clips."""
-
-    def join(self, ranks):
-        return None
+    return None
 
 
 @breaks("training-on-ranks", "with the clips on two ranks, reconstruction differs")

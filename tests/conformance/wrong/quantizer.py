@@ -6,7 +6,7 @@ import torch
 from good_components import GoodFiniteScalarQuantizer, GoodQuantizer
 
 from codaar_core.testing.ranks import SingleProcess
-from wrong.register import alters, breaks
+from wrong.register import alters, breaks, replaces
 
 
 @breaks("record", "full should be (1, 1, 6)")
@@ -34,12 +34,10 @@ class GivesViews(GoodQuantizer):
         return super().lookup(modality, indices)._replace(own=self.codebooks()[modality][:1])
 
 
-@breaks("any-subset", "fails: KeyError")
-class WantsAll(GoodQuantizer):
+@replaces(GoodQuantizer, "quantize", "any-subset", "fails: KeyError")
+def wants_all(self, encoded):
     """Needs every modality."""
-
-    def quantize(self, encoded):
-        return {m: self.assign(m, encoded[m], encoded) for m in self.modalities}
+    return {m: self.assign(m, encoded[m], encoded) for m in self.modalities}
 
 
 @breaks("any-subset", "other codes than it has beside all modalities")
@@ -125,20 +123,16 @@ def no_gradient(codes):
     return codes._replace(own=codes.own.detach(), full=codes.full.detach())
 
 
-@breaks("update-moves", "leave an error of")
-class NeverMoves(GoodQuantizer):
+@replaces(GoodQuantizer, "update", "update-moves", "leave an error of")
+def never_moves(self, targets, assigned, ranks):
     """Only counts."""
-
-    def update(self, targets, assigned, ranks):
-        return None
+    return None
 
 
-@breaks("update-moves", "not finite after")
-class DividesByNothing(GoodQuantizer):
+@replaces(GoodQuantizer, "update", "update-moves", "not finite after")
+def divides_by_nothing(self, targets, assigned, ranks):
     """Dead codewords become infinite."""
-
-    def update(self, targets, assigned, ranks):
-        self.words.div_(0)
+    self.words.div_(0)
 
 
 @breaks("masked-updates", "targets at masked steps change words")

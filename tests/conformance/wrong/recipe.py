@@ -5,31 +5,25 @@ from __future__ import annotations
 import torch
 from good_components import GoodAlignment, GoodBenchmark, GoodEncoder, GoodHead
 
-from wrong.register import breaks
+from wrong.register import breaks, replaces
 
 
-@breaks("trains", "in the toy recipe the reconstruction error goes from")
-class FlingsCodewords(GoodAlignment):
+@replaces(GoodAlignment, "adjust", "trains", "in the toy recipe the reconstruction error goes from")
+def flings_codewords(self, codebooks):
     """Codewords run away."""
-
-    def adjust(self, codebooks):
-        return {m: 1.5 * book for m, book in codebooks.items()}
+    return {m: 1.5 * book for m, book in codebooks.items()}
 
 
-@breaks("trains", "in the toy recipe the gradient is not finite")
-class ExplodesCodewords(GoodAlignment):
+@replaces(GoodAlignment, "adjust", "trains", "in the toy recipe the gradient is not finite")
+def explodes_codewords(self, codebooks):
     """Codewords run away so fast that the run ends."""
-
-    def adjust(self, codebooks):
-        return {m: 4 * book for m, book in codebooks.items()}
+    return {m: 4 * book for m, book in codebooks.items()}
 
 
-@breaks("evaluates", "in the toy recipe no number comes out for agreement of north->east")
-class Undecided(GoodHead):
+@replaces(GoodHead, "predict", "evaluates", "in the toy recipe no number comes out for agreement of north->east")
+def undecided(self, logits):
     """Says nothing that can be compared, once it is trained."""
-
-    def predict(self, logits):
-        return torch.full((len(logits),), torch.nan)
+    return torch.full((len(logits),), torch.nan)
 
 
 @breaks("evaluates", "in the toy recipe no number comes out for accuracy of")

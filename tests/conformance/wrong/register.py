@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import wraps
+from functools import update_wrapper
 from typing import Any
 
 import attrs
@@ -21,18 +21,26 @@ def breaks(check: str, message: str) -> Callable[[type], type]:
     return enter
 
 
+def replaces(base: type, method: str, check: str, message: str) -> Callable[[Callable[..., Any]], type]:
+    """Make a wrong component of a good one: the decorated function takes the place of one method."""
+
+    def make(function: Callable[..., Any]) -> type:
+        members = {"__doc__": function.__doc__, "__module__": function.__module__, method: function}
+        return breaks(check, message)(type(base)(function.__name__, (base,), members))
+
+    return make
+
+
 def alters(base: type, method: str, check: str, message: str) -> Callable[[Callable[[Any], Any]], type]:
     """Make a wrong component of a good one: the decorated function changes the result of one method."""
 
     def make(change: Callable[[Any], Any]) -> type:
         good = getattr(base, method)
 
-        @wraps(good)
         def altered(self: Any, *given: Any) -> Any:
             return change(good(self, *given))
 
-        members = {"__doc__": change.__doc__, "__module__": change.__module__, method: altered}
-        return breaks(check, message)(type(base)(change.__name__, (base,), members))
+        return replaces(base, method, check, message)(update_wrapper(altered, change))
 
     return make
 
