@@ -1,4 +1,4 @@
-"""Files of the released code: one dictionary of state dicts a checkpoint."""
+"""Checkpoint files of the released code: a dictionary of state dicts."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ MODULES = ("Text_ar_lstm", "Encoder", "CPC", "Decoder")
 
 @attrs.frozen
 class Checkpoint:
-    """One released file.
+    """Content of one file.
 
     Attributes:
         tensors: By ``module/name``.
-        epoch: Of the last finished pass over the data, from 0.
+        epoch: Number of the last finished pass over the data, from 0.
     """
 
     tensors: Mapping[str, Tensor]
@@ -31,38 +31,38 @@ class Checkpoint:
 
     @property
     def modalities(self) -> tuple[str, ...]:
-        """In the order of the columns of the codebook matrix."""
+        """Modalities in the order of the columns of the codebook matrix."""
         return COLUMNS if any(name.startswith("Text_ar_lstm/") for name in self.tensors) else COLUMNS[:2]
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
-    """Read tensors and numbers, and nothing else: a pickle that wants to run code is refused.
+    """Read a file of tensors and numbers; a pickle that would run code is refused.
 
     Raises:
-        CodaarError: The file cannot be read, is damaged, asks for code, or is no released checkpoint.
+        CodaarError: The file cannot be read, is damaged, would run code, or is not a checkpoint of the released code.
     """
     content = _load(path)
     modules = [module for module in MODULES if isinstance(_entry(content, f"{module}_parameters"), Mapping)]
     if not {"Encoder", "CPC", "Decoder"} <= set(modules):
         raise CodaarError(
-            f"{path} is no checkpoint of the released pretraining: it has no Encoder, CPC and Decoder parameters",
-            "take a file CoDAAR-model-AV-N.pt or CoDAAR-model-AVT-N.pt",
+            f"{path} is not a checkpoint of the released pretraining: it lacks Encoder, CPC or Decoder parameters",
+            "name a file CoDAAR-model-AV-N.pt or CoDAAR-model-AVT-N.pt",
         )
     tensors = {f"{module}/{name}": t for module in modules for name, t in content[f"{module}_parameters"].items()}
     strange = [name for name, tensor in tensors.items() if not isinstance(tensor, Tensor)]
     if strange:
-        raise CodaarError(f"{path}: {strange[0]} is no tensor")
+        raise CodaarError(f"{path}: {strange[0]} is not a tensor", "name a file that the released code wrote")
     return Checkpoint(tensors, int(_entry(content, "epoch") or 0))
 
 
 def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Write what the released downstream scripts read; the optimizer is left out.
+    """Write a file that the released downstream scripts read; it has no optimizer state.
 
     Raises:
         CodaarError: The file exists, or cannot be written.
     """
     if path.exists():
-        raise CodaarError(f"{path} exists already", "name another file")
+        raise CodaarError(f"{path} already exists", "name another file")
     content: dict[str, Any] = {"epoch": checkpoint.epoch, "total_step": 0}
     for name, tensor in checkpoint.tensors.items():
         module, _, key = name.partition("/")
@@ -70,22 +70,22 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     try:
         torch.save(content, path)
     except (OSError, RuntimeError) as error:
-        raise CodaarError(f"cannot write {path}: {error}") from error
+        raise CodaarError(f"cannot write {path}: {error}", "check the folder and the free disk space") from error
 
 
 def _load(path: Path) -> Any:
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
-        raise CodaarError(f"cannot read {path}: {error.strerror or error}") from error
+        raise CodaarError(f"cannot read {path}: {error.strerror or error}", "check the path") from error
     except pickle.UnpicklingError as error:
         reason = next((line for line in str(error).splitlines() if "GLOBAL" in line or "Unsupported" in line), "")
         raise CodaarError(
-            f"{path} holds more than tensors and numbers, and was not opened: {reason.strip()}",
+            f"{path} contains more than tensors and numbers and was not loaded: {reason.strip()}",
             "loading it could run code; ask its author for a file with weights only",
         ) from error
     except (RuntimeError, EOFError, ValueError, KeyError, IndexError, UnicodeDecodeError) as error:
-        raise CodaarError(f"{path} is damaged or no torch file", "fetch it once more and compare its size") from error
+        raise CodaarError(f"{path} is damaged or not a torch file", "download it again and compare its size") from error
 
 
 def _entry(content: Any, key: str) -> Any:

@@ -11,9 +11,9 @@ import click
 @click.argument("checkpoint", type=click.Path(path_type=Path))
 @click.argument("directory", type=click.Path(path_type=Path))
 def import_checkpoint(checkpoint: Path, directory: Path) -> None:
-    """Make a run directory of a checkpoint of the released CoDAAR code.
+    """Write a run directory with the weights of a checkpoint of the released CoDAAR code.
 
-    Only tensors and numbers are read from the file; one that could run code is refused.
+    Only tensors and numbers are read from the file; a file that could run code is refused.
     """
     from codaar_core import adopt_model
     from codaar_plugin_released.checkpoint import read_checkpoint
@@ -30,7 +30,7 @@ def import_checkpoint(checkpoint: Path, directory: Path) -> None:
 @click.command("export-checkpoint", short_help="Write a checkpoint of the released code.")
 @click.argument("run", type=click.Path(path_type=Path))
 @click.argument("checkpoint", type=click.Path(path_type=Path))
-@click.option("--epoch", default=5, show_default=True, help="Number to write; released heads count on from it.")
+@click.option("--epoch", default=5, show_default=True, help="Epoch number to write; released heads count on from it.")
 def export_checkpoint(run: Path, checkpoint: Path, epoch: int) -> None:
     """Write the model of a run directory as a checkpoint of the released CoDAAR code."""
     from codaar_core import open_model
@@ -42,7 +42,7 @@ def export_checkpoint(run: Path, checkpoint: Path, epoch: int) -> None:
     model = open_model(run).model
     if model.modalities not in (COLUMNS, COLUMNS[:2]):
         raise CodaarError(
-            f"released checkpoints have the modalities {', '.join(COLUMNS)} (or the first two), in this order; "
+            f"the released layout has the modalities {', '.join(COLUMNS)} (or the first two), in this order; "
             f"this run has {', '.join(model.modalities)}",
             "train with a recipe of recipes/as-published",
         )

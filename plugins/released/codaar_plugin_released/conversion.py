@@ -1,4 +1,4 @@
-"""Released tensors <-> tensors of the assembled model. Nothing is computed: tensors are renamed, cut and joined."""
+"""Released tensors <-> tensors of the assembled model; tensors are renamed, split and concatenated, not computed."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ CLASSES = 142  # outputs of the unused class heads
 
 
 def to_ours(released: Mapping[str, Tensor], modalities: Sequence[str]) -> dict[str, Tensor]:
-    """Our names for the tensors of a checkpoint; those without effect are left out.
+    """Give the tensors of a checkpoint our names, and leave out those without effect.
 
     Raises:
-        CodaarError: A tensor is missing, unknown or of a wrong shape.
+        CodaarError: A tensor is missing, unknown or has a wrong shape.
     """
     rows = layout(modalities)
     sizes_of(released, rows)
@@ -32,10 +32,12 @@ def to_ours(released: Mapping[str, Tensor], modalities: Sequence[str]) -> dict[s
 
 
 def to_released(ours: Mapping[str, Tensor], modalities: Sequence[str]) -> dict[str, Tensor]:
-    """A checkpoint's tensors; those without effect are zero, unused templates copies of the first layer.
+    """Give the tensors of a model their released names.
+
+    Tensors without effect are added: zeros, and for unused template layers a copy of the first layer.
 
     Raises:
-        CodaarError: The model has a tensor that released checkpoints have no place for, or lacks one.
+        CodaarError: The model has a tensor that is not in the released layout, or lacks one.
     """
     rows = layout(modalities)
     tensors = {row.released: ours[row.ours] for row in rows if row.ours in ours} | _codebooks(ours, modalities)
@@ -64,9 +66,10 @@ def _check_complete(ours: Mapping[str, Tensor], rows: Sequence[Row]) -> None:
     strange = sorted(name for name in ours if name not in placed and not name.startswith("quantizer."))
     lacking = sorted(placed - ours.keys())
     if strange or lacking:
-        what = f"{strange[0]} has no place in it" if strange else f"it needs {lacking[0]}"
+        what = f"{strange[0]} is not in the layout" if strange else f"the model lacks {lacking[0]}"
         raise CodaarError(
-            f"this model is no released checkpoint: {what}", "train with a recipe of recipes/as-published"
+            f"this model cannot be exported to the released layout: {what}",
+            "train with a recipe of recipes/as-published",
         )
 
 

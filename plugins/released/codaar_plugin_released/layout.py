@@ -1,4 +1,4 @@
-"""The tensors of a released checkpoint: name, shape, and what each is called here."""
+"""Tensors of a released checkpoint: name, shape, and name in the assembled model."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class Row(NamedTuple):
     """One tensor.
 
     Attributes:
-        released: ``module/name`` in the checkpoint.
-        shape: Sizes separated by spaces, e.g. ``3*dim dim``; the same name is the same size everywhere.
-        ours: Name in the assembled model; empty where the tensor has no effect, or where several become one.
+        released: Name in the checkpoint, ``module/name``.
+        shape: Sizes separated by spaces, e.g. ``3*dim dim``; a name stands for the same size in all rows.
+        ours: Name in the assembled model; empty if the tensor has no effect, or if several tensors become one.
     """
 
     released: str
@@ -28,7 +28,7 @@ class Row(NamedTuple):
 
 
 def layout(modalities: Sequence[str]) -> list[Row]:
-    """All tensors of a checkpoint of ``modalities``, a beginning of ``COLUMNS``."""
+    """All tensors of a checkpoint of ``modalities``, which are the first of ``COLUMNS``."""
     rows = [row for modality in modalities for row in _of_modality(modality)] + list(_codebooks(modalities))
     return [row._replace(shape=row.shape.replace("row", f"{len(modalities)}*dim")) for row in rows]
 
@@ -46,7 +46,7 @@ def _temporal(modality: str) -> Iterator[Row]:
     released, ours = f"Encoder/{modality}_self_att", f"encoders.{modality}.temporal"
     features = "2*lstm" if modality == "text" else f"features.{modality}"
     yield from _linear(f"{released}.affine_matrix", f"dim {features}", f"{ours}.widen")
-    yield from _layer(f"{released}.encoder_layer", modality)  # a template that is copied and never used
+    yield from _layer(f"{released}.encoder_layer", modality)  # the template of the layers, not used itself
     yield from _layer(f"{released}.encoder.layers.0", modality, f"{ours}.layers.0")
     yield from _layer(f"{released}.encoder.layers.1", modality, f"{ours}.layers.1")
 
@@ -152,7 +152,7 @@ def _prediction(modality: str) -> Iterator[Row]:
 
 
 def _classifier(modality: str) -> Iterator[Row]:
-    """No loss ever reaches it."""
+    """Class heads, which no loss trains."""
     yield from _linear(f"Decoder/{modality}_semantic_decoder.linear", "row row")
     yield from _linear(f"Decoder/{modality}_semantic_decoder.event_classifier", "classes row")
 
@@ -168,15 +168,15 @@ def _codebooks(modalities: Sequence[str]) -> Iterator[Row]:
 
 
 def count_of(modality: str) -> str:
-    """Name of the buffer that counts the assignments to one modality's columns."""
+    """Name of the buffer that counts the assignments to the columns of a modality."""
     return f"ema_count_{modality[0]}"
 
 
 def sizes_of(tensors: Mapping[str, Tensor], rows: Sequence[Row]) -> dict[str, int]:
-    """The sizes of a checkpoint by name; the first tensor that has one decides.
+    """Sizes of a checkpoint by name; the first tensor with a size sets it.
 
     Raises:
-        CodaarError: A tensor is missing or unknown, or its shape contradicts the others.
+        CodaarError: A tensor is missing or unknown, or its shape does not fit the others.
     """
     _check_names(tensors, rows)
     sizes: dict[str, int] = {}
@@ -189,12 +189,12 @@ def sizes_of(tensors: Mapping[str, Tensor], rows: Sequence[Row]) -> dict[str, in
             expected = str(shape_of(row, sizes))
         else:
             expected = f"{len(terms)} axes"
-        raise CodaarError(f"{row.released} has the shape {shape}, but the other tensors make it {expected}")
+        raise CodaarError(f"{row.released} has the shape {shape}, but by the other tensors it must be {expected}")
     return sizes
 
 
 def shape_of(row: Row, sizes: Mapping[str, int]) -> tuple[int, ...]:
-    """The shape of a tensor; all its sizes must be known."""
+    """Shape of a tensor from known sizes."""
     return tuple(sum(_product(part, sizes) for part in term.split("+")) for term in row.shape.split())
 
 
@@ -213,7 +213,7 @@ def _check_names(tensors: Mapping[str, Tensor], rows: Sequence[Row]) -> None:
     if missing:
         raise CodaarError(f"the checkpoint lacks {missing[0]}" + _and_more(missing))
     if unknown:
-        raise CodaarError(f"the checkpoint has {unknown[0]}, which the released code does not" + _and_more(unknown))
+        raise CodaarError(f"the checkpoint has {unknown[0]}, which is not in the released layout" + _and_more(unknown))
 
 
 def _and_more(names: Sequence[str]) -> str:

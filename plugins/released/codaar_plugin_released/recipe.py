@@ -1,4 +1,4 @@
-"""The recipe that a released checkpoint was trained by, at the checkpoint's sizes."""
+"""The recipe of a released checkpoint, with the sizes of its tensors."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ IN_CHECKOUT = Path(__file__).resolve().parents[3] / "recipes" / "as-published"
 
 
 def recipe_of(checkpoint: Checkpoint) -> Path:
-    """The recipe of ``recipes/as-published``."""
+    """File of the recipe in ``recipes/as-published``."""
     folder = IN_WHEEL if IN_WHEEL.is_dir() else IN_CHECKOUT
     return folder / ("avt.toml" if "text" in checkpoint.modalities else "av.toml")
 
 
 def overrides_of(checkpoint: Checkpoint) -> list[str]:
-    """The sizes of the checkpoint's tensors as settings.
+    """Overrides of settings by the sizes of the tensors.
 
     Raises:
-        CodaarError: The tensors do not fit together.
+        CodaarError: The shapes of the tensors contradict each other.
     """
     return [f"{path}={value}" for path, value in _settings(checkpoint.tensors, checkpoint.modalities).items()]
 

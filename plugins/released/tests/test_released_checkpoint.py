@@ -1,4 +1,4 @@
-"""Checkpoints with the names and shapes of released ones, at small sizes: in, out, and every way to be refused."""
+"""Import, export and refusal of checkpoints with the names of released ones, at small sizes."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ def test_evaluation_accepts_an_imported_run(tmp_path):
 
 
 class Foreign:
-    """A class of somebody's own module."""
+    """A class that weights-only loading refuses."""
 
 
 class Attack:
@@ -167,7 +167,7 @@ def test_a_pickle_that_asks_for_code_is_refused(content, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     path = save(tmp_path / "model.pt", tensors(COLUMNS), args=content)
     error = refusal(path, tmp_path)
-    assert "holds more than tensors and numbers, and was not opened" in error.message
+    assert "contains more than tensors and numbers and was not loaded" in error.message
     assert not Path("attacked").exists()
 
 
@@ -176,7 +176,7 @@ def test_a_truncated_file_is_refused(share, tmp_path):
     path = save(tmp_path / "model.pt", tensors(COLUMNS))
     content = path.read_bytes()
     path.write_bytes(content[: int(share * len(content))])
-    assert "is damaged or no torch file" in refusal(path, tmp_path).message
+    assert "is damaged or not a torch file" in refusal(path, tmp_path).message
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ def test_a_truncated_file_is_refused(share, tmp_path):
 def test_a_wrong_shape_names_the_tensor(name, shape, expected, tmp_path):
     path = save(tmp_path / "model.pt", {**tensors(COLUMNS), name: torch.zeros(shape)})
     message = refusal(path, tmp_path).message
-    assert message == f"{name} has the shape {shape}, but the other tensors make it {expected}"
+    assert message == f"{name} has the shape {shape}, but by the other tensors it must be {expected}"
 
 
 def test_a_missing_and_an_unknown_tensor_are_named(tmp_path):
@@ -206,7 +206,7 @@ def test_a_missing_and_an_unknown_tensor_are_named(tmp_path):
 
 def test_another_torch_file_is_no_checkpoint(tmp_path):
     torch.save({"state_dict": {}}, tmp_path / "model.pt")
-    assert "no checkpoint of the released pretraining" in refusal(tmp_path / "model.pt", tmp_path).message
+    assert "is not a checkpoint of the released pretraining" in refusal(tmp_path / "model.pt", tmp_path).message
 
 
 def test_an_absent_file_is_named(tmp_path):
@@ -217,7 +217,7 @@ def test_nothing_is_overwritten(imported, modalities, tmp_path):
     again = call(import_checkpoint, tmp_path / "model.pt", imported)
     assert "cannot make" in again.exception.message
     back = call(export_checkpoint, imported, tmp_path / "model.pt")
-    assert "exists already" in back.exception.message
+    assert "already exists" in back.exception.message
 
 
 def test_a_model_of_another_kind_is_not_exported(imported, modalities, tmp_path):
@@ -226,4 +226,4 @@ def test_a_model_of_another_kind_is_not_exported(imported, modalities, tmp_path)
     state = {name: value for name, value in model.state_dict().items() if not name.startswith("losses.")}
     other = adopt_model(tmp_path / "other", recipe, ["model.losses=[]"], state, "a test")
     result = call(export_checkpoint, other, tmp_path / "back.pt")
-    assert "this model is no released checkpoint: it needs losses.cpc" in result.exception.message
+    assert "cannot be exported to the released layout: the model lacks losses.cpc" in result.exception.message

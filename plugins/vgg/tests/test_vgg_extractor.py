@@ -18,9 +18,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from codaar_core.api import DataError, ExtractorContext
-from codaar_core.testing.kit import cases_of
-from codaar_core.testing.subjects import subject_of
 from codaar_core.testing.toy_recordings import write_png, write_wav
+from codaar_core.testing.whole_contract import assert_passes
 
 sys.path.insert(0, str(Path(__file__).parent))
 import plain_vgg19  # noqa: E402
@@ -296,6 +295,4 @@ def test_wrong_weights_are_told_with_where_to_get_them(name, value, message, wei
 def test_it_keeps_the_whole_contract(file, monkeypatch):
     pytest.importorskip("av")
     monkeypatch.setattr(VggExtractor, "example", {"weights": str(file)})
-    outcomes = [case.run() for case in cases_of(subject_of("extractor", "vgg", VggExtractor))]
-    assert {"features", "same-again", "broken-recordings"} <= {each.id.rpartition(":")[2] for each in outcomes}
-    assert [each for each in outcomes if each.state != "passed"] == []
+    assert_passes("vgg", VggExtractor, needed=("features", "same-again", "broken-recordings"))
