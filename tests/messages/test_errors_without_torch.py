@@ -20,6 +20,10 @@ MISTAKES = {
     "unknown setting of core": ("[run]\nepoch = 3", "unknown-setting"),
     "unknown setting of a component": ("[quantizer]\ncodez = 3", "unknown-setting"),
     "setting of an inherited Config": ("[encoders.text]\ndropuot = 0.5\n", "unknown-setting"),
+    "setting of a Config in codaar_core.features": (
+        '[evaluate]\non = ["ave"]\n[bench.ave]\nuse = "ave-classification"\nbad_clip = "skip"',
+        "unknown-setting",
+    ),
     "wrong type": ('[quantizer]\ncodes = "800"', "wrong-value"),
     "wrong choice": ('[losses.cmcm]\nshift = "minimal"', "wrong-value"),
     "refused value": ("[encoders.text]\ndropout = 1.5", "refused-value"),

@@ -33,10 +33,8 @@ class AveClassification(AudioVideo, ClipLabels):
     card = CARD
     published_metric = "macro_precision"
     published_scores = {  # tables 1 and 2 of arXiv 2605.12145
-        (False, "40k"): (0.476, 0.497),
-        (False, "90k"): (0.433, 0.494),
-        (True, "40k"): (0.523, 0.555),
-        (True, "90k"): (0.508, 0.519),
+        False: {"40k": (0.476, 0.497), "90k": (0.433, 0.494)},
+        True: {"40k": (0.523, 0.555), "90k": (0.508, 0.519)},
     }
 
     @attrs.frozen(kw_only=True)

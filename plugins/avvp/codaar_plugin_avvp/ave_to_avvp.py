@@ -16,12 +16,6 @@ from codaar_plugin_avvp.parsing import EventParsing
 from codaar_plugin_avvp.parts import FIFTH_HELD_OUT, part
 from codaar_plugin_avvp.scores import released
 
-HOW_TO_GET = (
-    "tables and labels: src_cvpr/data/AVE_AVVP of https://github.com/EMuLeMultimodal/CoDAAR; LLP's features: the "
-    "download links in its README; AVE's features and Annotations.txt: those of "
-    "https://github.com/YapengTian/AVE-ECCV18; then set root to LLP's folder and ave to AVE's"
-)
-
 
 class AveAvvp(EventParsing):
     """AVE->AVVP: heads learn twelve events from 1,831 clips of AVE and locate them in 1,146 recordings of LLP.
@@ -35,12 +29,14 @@ class AveAvvp(EventParsing):
     table = "AVE_AVVP"
     released_metrics = released(batch=80, headline="f1")
     published_metric = "f1"
-    published_scores = {(True, "40k"): (0.558, 0.565), (True, "90k"): (0.523, 0.602)}  # table 8 of arXiv 2605.12145
+    published_scores = {True: {"40k": (0.558, 0.565), "90k": (0.523, 0.602)}}  # table 8 of arXiv 2605.12145
     card = Card(
         title="AVE and LLP, twelve shared events (AVE->AVVP)",
         licence="AVE: none stated; LLP tables: GPL-3.0 by their README; tables of the shared events: from a repository "
         "without a licence; videos stay with their owners",
-        how_to_get=HOW_TO_GET,
+        how_to_get="tables and labels: src_cvpr/data/AVE_AVVP of https://github.com/EMuLeMultimodal/CoDAAR; LLP's "
+        "features: the download links in its README; AVE's features and Annotations.txt: those of "
+        "https://github.com/YapengTian/AVE-ECCV18; then set root to LLP's folder and ave to AVE's",
         homepage="https://github.com/EMuLeMultimodal/CoDAAR",
     )
 
@@ -72,7 +68,7 @@ class AveAvvp(EventParsing):
             DataError: ``ave`` is not set.
         """
         if self.config.ave is None:
-            raise DataError(f"{self.card.title}: needs `ave`, the folder of AVE's files", HOW_TO_GET)
+            raise DataError(f"{self.card.title}: needs `ave`, the folder of AVE's files", self.card.how_to_get)
         return AveFiles(FileSettings(root=self.config.ave, quantised=self.config.quantised), self.spaces)
 
     def _test(self, modality: str) -> ClipSplit:

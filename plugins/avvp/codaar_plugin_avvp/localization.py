@@ -31,10 +31,8 @@ class AvvpLocalization(EventParsing):
     released_metrics = released(batch=64, headline="precision")
     published_metric = "precision"
     published_scores = {  # tables 1 and 2 of arXiv 2605.12145
-        (False, "40k"): (0.636, 0.724),
-        (False, "90k"): (0.600, 0.672),
-        (True, "40k"): (0.708, 0.725),
-        (True, "90k"): (0.697, 0.704),
+        False: {"40k": (0.636, 0.724), "90k": (0.600, 0.672)},
+        True: {"40k": (0.708, 0.725), "90k": (0.697, 0.704)},
     }
     card = Card(
         title="LLP, Look, Listen and Parse (AVVP)",

@@ -46,8 +46,8 @@ class AudioVideo(TwoModes):
 
     needs = ("audio", "video")
     published_metric: ClassVar[str]
-    published_scores: ClassVar[Mapping[tuple[bool, str], tuple[float, float]]]
-    """Scores of (video to audio, audio to video), by (whether text is aligned as well, pretraining list)."""
+    published_scores: ClassVar[Mapping[bool, Mapping[str, tuple[float, float]]]]
+    """Scores of (video to audio, audio to video) by whether text is aligned as well, by pretraining list."""
 
     def __init__(self, config: Any, context: BenchmarkContext) -> None:
         super().__init__(config, context)
@@ -61,8 +61,8 @@ class AudioVideo(TwoModes):
     @property
     def published(self) -> Mapping[str, float]:
         """Scores of CoDAAR (arXiv 2605.12145) for this pretraining; none in strict mode."""
-        scores = self.published_scores.get(("text" in self.modalities, self.config.pretraining))
-        if scores is None or not self.as_published:
+        scores = self.published_scores.get("text" in self.modalities, {})
+        if not self.as_published or self.config.pretraining not in scores:
             return {}
-        to_audio, to_video = scores
+        to_audio, to_video = scores[self.config.pretraining]
         return {f"video->audio/{self.published_metric}": to_audio, f"audio->video/{self.published_metric}": to_video}

@@ -49,7 +49,7 @@ class UcfVggsound(AudioVideo, ClipLabels):
         homepage="https://www.crcv.ucf.edu/research/data-sets/ucf101/",
     )
     published_metric = "accuracy"
-    published_scores = {(True, "40k"): (0.735, 0.665), (True, "90k"): (0.712, 0.650)}  # table 8 of arXiv 2605.12145
+    published_scores = {True: {"40k": (0.735, 0.665), "90k": (0.712, 0.650)}}  # table 8 of arXiv 2605.12145
 
     @attrs.frozen(kw_only=True)
     class Config(PublishedSettings, AudioVideoFolders):
