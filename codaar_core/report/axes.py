@@ -75,7 +75,7 @@ def log_axis(low: float, high: float, start: float, end: float) -> Axis:
 
 
 def _label(value: float) -> str:
-    """All digits of a round value, so that neighbours differ; an exponent where it would be long."""
+    """All figures of a round value, so that neighbours differ; an exponent where it would be long."""
     form = ",.10g" if 1000 <= abs(value) < 1e7 else ".10g" if 1e-4 <= abs(value) < 1000 else ".3g"
     return f"{value:{form}}".replace("-", MINUS)
 

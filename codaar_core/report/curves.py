@@ -35,7 +35,7 @@ class Line:
     """One curve; a value that is missing interrupts it."""
 
     name: str  # empty where the quantity is one line only
-    hue: int  # 0 for the colour of the text
+    hue: int  # 0 for the colour of words
     last: str  # the last value
     paths: Sequence[str]  # points of polylines: "x,y x,y"
     dots: Sequence[Point]  # single values between missing ones

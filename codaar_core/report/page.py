@@ -59,7 +59,7 @@ def write(run_directory: Path, control: Path | None = None) -> Path:
 
 
 def render(results: Results, control: Results | None = None) -> str:
-    """Make the whole page; every text of ``results`` is escaped, HTML of hooks is put into sandboxed frames."""
+    """Make the whole page; every string of ``results`` is escaped, HTML of hooks is put into sandboxed frames."""
     return (
         _environment()
         .get_template("page.html")
