@@ -1,4 +1,4 @@
-"""AlignmentStep: two pure functions of tensors that pull codebooks of several modalities together."""
+"""AlignmentStep: aligns the codebooks of several modalities by two pure functions of tensors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,11 @@ from codaar_core.api.component import Component
 
 @attrs.frozen
 class AlignmentContext:
-    """What is known when an alignment step is built."""
+    """Passed to an alignment step when it is built.
+
+    Attributes:
+        modalities: Names of the model's modalities, in order.
+    """
 
     modalities: tuple[str, ...]
 
@@ -22,8 +26,11 @@ class AlignmentContext:
 class AlignmentStep(Component):
     """Runs inside the codebook update, without gradient; defines ``mix``, ``adjust`` or both.
 
-    Both are pure: they return new tensors and change nothing. Masks, ranks, precision and checkpoints are the
-    framework's business. A step where a modality is masked or absent is not mixed.
+    Both must be pure: they return new tensors and change no state. The framework handles masks, ranks, precision and
+    checkpoints. Time steps that are masked or missing in any modality are not mixed.
+
+    Raises:
+        TypeError: A subclass defines neither; raised when the class is defined.
     """
 
     kind: ClassVar[str] = "alignment"
@@ -35,13 +42,19 @@ class AlignmentStep(Component):
             raise TypeError(f"{cls.__name__} must define mix(features), adjust(codebooks) or both")
 
     def mix(self, features: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-        """Turn time-synchronous latents {m: (N, D)} into what each codebook is updated with; row n only from rows n."""
+        """Return the targets {m: (N, D)} of the codebook update, given time-aligned latents {m: (N, D)}.
+
+        Row n of the result may depend on the rows n only.
+        """
         return features
 
     def adjust(self, codebooks: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-        """Turn updated codebooks {m: (K, D)} into those to be used {m: (K, D)}; row k only from rows k."""
+        """Return the codebooks {m: (K, D)} to use, given the updated ones {m: (K, D)}.
+
+        Row k of the result may depend on the rows k only.
+        """
         return codebooks
 
     def matrix(self, modalities: tuple[str, ...]) -> Tensor | None:
-        """The step as a row-stochastic (M, M) matrix over ``modalities``, where it is linear; else None."""
+        """Return the step as a row-stochastic (M, M) matrix over ``modalities`` if it is linear, else None."""
         return None

@@ -1,4 +1,4 @@
-"""Benchmark: train a head on one modality, test it on another."""
+"""Benchmark: trains a head on one modality and tests it on another."""
 
 from __future__ import annotations
 
@@ -55,60 +55,84 @@ class Measure:
 
 
 Selection = Literal["last", "validation", "target-validation", "test"]
-"""The epoch of a head that counts: its last; the best on validation clips, seen through the modality it is trained on;
-or, for comparison with published numbers, for each transfer the best on validation clips seen through the modality it
-is tested on, or on the test clips themselves: an oracle."""
+"""The epoch of a head that is scored.
+
+"last": the last epoch. "validation": the best epoch on validation clips in the training modality. The other two choose
+an epoch for each transfer, for comparison with published numbers: "target-validation" the best on validation clips in
+the tested modality, "test" the best on the test clips, an oracle.
+"""
 
 
 class Transfer(NamedTuple):
-    """Train on one modality, test on another."""
+    """A pair of modalities.
+
+    Attributes:
+        train: The modality that the head is trained on.
+        test: The modality that it is tested on.
+    """
 
     train: str
     test: str
 
 
 class Predicted(NamedTuple):
-    """What a head says about the test clips seen through one modality, and what is true there."""
+    """Predictions of a head for N clips in one modality, with their targets.
 
-    prediction: Tensor  # (N, ...)
-    target: Tensor  # (N, ...)
+    Attributes:
+        prediction: Results of ``TaskHead.predict`` (N, ...).
+        target: Targets of the benchmark (N, ...).
+    """
+
+    prediction: Tensor
+    target: Tensor
 
 
 @attrs.frozen
 class BenchmarkContext:
-    """What is known when a benchmark is built."""
+    """Passed to a benchmark when it is built.
+
+    Attributes:
+        modalities: Names of the model's modalities, in order.
+        data: Data source of pretraining; a benchmark may use data of its own instead.
+        mode: "strict" or "as-published".
+    """
 
     modalities: tuple[str, ...]
-    data: DataSource  # of the pretraining; a benchmark may bring its own
-    mode: str  # "strict" or "as-published"
+    data: DataSource
+    mode: str
 
 
 class Benchmark(Component):
-    """A task with labels: its data, its transfers, its metrics, and the numbers others published.
+    """A downstream task: its data, transfers, metrics and published numbers.
+
+    Attributes:
+        head: Name of the head used if the recipe names none.
+        card: Card of the benchmark's own data; None if it uses the data of pretraining.
+        needs: Modalities that the model must have.
 
     Raises:
-        ComponentError: The model lacks a modality that the benchmark needs.
+        ComponentError: The model lacks a modality of ``needs``.
     """
 
     kind: ClassVar[str] = "benchmark"
-    head: ClassVar[str]  # the head used when the recipe names none
-    card: ClassVar[Card | None] = None  # what a user must know of its data, where it brings its own
-    needs: ClassVar[tuple[str, ...]] = ()  # modalities that it speaks of by name: the model must have them
+    head: ClassVar[str]
+    card: ClassVar[Card | None] = None
+    needs: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, config: object, context: BenchmarkContext) -> None:
         super().__init__(config, context)
         absent = [modality for modality in self.needs if modality not in context.modalities]
         if absent:
             raise ComponentError(
-                f"this benchmark is about {' and '.join(self.needs)}, and the model has no {absent[0]!r}",
-                "leave it out of evaluate.on, or add this modality to model.modalities",
+                f"this benchmark needs {' and '.join(self.needs)}, and the model has no {absent[0]!r}",
+                "remove it from evaluate.on, or add this modality to model.modalities",
             )
         self.modalities = context.modalities
 
     @property
     @abstractmethod
     def classes(self) -> tuple[str, ...]:
-        """Names of the outputs of a head."""
+        """Names of the outputs of a head, e.g. the classes."""
 
     @property
     @abstractmethod
@@ -126,62 +150,79 @@ class Benchmark(Component):
 
     @abstractmethod
     def split(self, role: str, modality: str) -> Split:
-        """The clips of ``role`` for a modality; targets[modality] must be there.
+        """Open the clips of ``role`` in one modality; their batches must have ``targets[modality]``.
 
-        Roles are "train", "test" and, where ``selection`` asks for them, "validation".
+        Args:
+            role: "train", "test" or, if ``selection`` needs it, "validation".
+            modality: A modality of ``transfers``.
+
+        Raises:
+            DataError: Files are missing or damaged.
         """
 
     @property
     def extraction(self) -> Mapping[str, str]:
-        """What made the features, by modality, where the benchmark brings data of its own; see ``DataSource``."""
+        """Extractor of the features, by modality, if the benchmark has its own data; see ``DataSource.extraction``."""
         return {}
 
     @property
     def given(self) -> Space | None:
-        """Space of ``Split.given``; None where heads see codes alone."""
+        """Space of ``Split.given``, the additional input of heads; None if heads read codes only."""
         return None
 
     @property
     def selection(self) -> Selection:
-        """Which epoch of a head counts: see ``Selection``."""
+        """The epoch of a head that is scored; see ``Selection``."""
         return "last"
 
     @property
     def dropout(self) -> bool:
-        """Whether encoders keep their dropout while codes are read for training a head, as in the released code."""
+        """Whether encoder dropout stays on while a head is trained, as in the released code."""
         return False
 
     @property
     def summarised(self) -> Collection[str]:
-        """Modalities of which a whole clip becomes one code: ``Encoder.summary`` is quantized, not every step."""
+        """Modalities in which a whole clip becomes one code, by ``Encoder.summary``, not one code per time step."""
         return ()
 
     def transfers(self) -> Sequence[Transfer]:
-        """Pairs to report: every ordered pair of different modalities."""
+        """Return the pairs to report; by default every ordered pair of different modalities."""
         return [Transfer(*pair) for pair in permutations(self.modalities, 2)]
 
     @property
     def published(self) -> Mapping[str, float]:
-        """Numbers of others, on the scale of ``metrics``, shown beside ours: "train->test/metric"."""
+        """Published numbers on the scale of ``metrics``, reported beside the results; keys "train->test/metric"."""
         return {}
 
     def caveat(self, transfer: Transfer) -> str:
-        """Why a transfer must not be headlined (e.g. one modality spells out the label); empty where it may."""
+        """Return why a transfer is not a headline result, e.g. because one modality contains the label; else ""."""
         return ""
 
     def score(self, source: Predicted, target: Predicted) -> dict[str, float]:
-        """Measure a transfer on the test clips.
+        """Compute all metrics of a transfer on the test clips.
 
         Args:
-            source: Seen through the modality that the head was trained on.
-            target: Seen through the other modality; a labelled benchmark needs only this one.
+            source: Predictions in the modality that the head was trained on; used e.g. for retrieval.
+            target: Predictions in the tested modality; all that a benchmark with labels needs.
+
+        Returns:
+            Scores by metric.
         """
         return {name: float(metric(target.prediction, target.target)) for name, metric in self.metrics.items()}
 
     @abstractmethod
     def constants(self, target: Tensor) -> Iterator[Tensor]:
-        """Predictions that ignore the input, one a class; the best of them is reported beside every score."""
+        """Yield predictions that ignore the input, e.g. one per class; the best score is reported beside the results.
+
+        Args:
+            target: Targets of the test clips (N, ...).
+        """
 
     @abstractmethod
     def guess(self, target: Tensor, generator: torch.Generator) -> Tensor:
-        """One uniformly random prediction in the shape of ``target``: its mean score is reported as chance."""
+        """Return a uniformly random prediction for all clips; the mean score of several is reported as chance level.
+
+        Args:
+            target: Targets of the test clips (N, ...).
+            generator: Source of randomness, on the CPU.
+        """

@@ -1,4 +1,4 @@
-"""DataSource: where features come from."""
+"""DataSource: provides the features of clips."""
 
 from __future__ import annotations
 
@@ -15,7 +15,14 @@ from codaar_core.api.records import Features, Space
 
 @attrs.frozen
 class Card:
-    """What a user must know before using a data set."""
+    """What a user must know before using a data set.
+
+    Attributes:
+        title: Name of the data set.
+        licence: Terms of use.
+        how_to_get: How to obtain it.
+        homepage: Web address.
+    """
 
     title: str
     licence: str
@@ -24,14 +31,19 @@ class Card:
 
 
 class Batch(NamedTuple):
-    """Some clips of a split."""
+    """B clips of a split.
+
+    Attributes:
+        inputs: Features by modality.
+        targets: Targets (B, ...) by modality, since labels may differ between modalities; empty in pretraining.
+    """
 
     inputs: Mapping[str, Features]
-    targets: Mapping[str, Tensor]  # by modality: labels may differ between modalities; empty in pretraining
+    targets: Mapping[str, Tensor]
 
 
 class Split(ABC):
-    """A part of a data set, read by lists of indices. Files are opened on first use, in each process."""
+    """A part of a data set, read by lists of indices. Open files on first use: each process opens its own."""
 
     @abstractmethod
     def __len__(self) -> int:
@@ -43,28 +55,36 @@ class Split(ABC):
 
     @property
     def ids(self) -> Sequence[str] | None:
-        """Names of the recordings the clips come from, where they have any: shows what was seen before."""
+        """Names of the recordings that the clips come from, or None; used to find test clips seen in pretraining."""
         return None
 
     @property
     def notes(self) -> Sequence[str]:
-        """What its files have that they should not, and was put up with: a line each, for the record."""
+        """Tolerated file defects, one line each, for the report."""
         return ()
 
     def given(self, indices: Sequence[int]) -> Tensor | None:
-        """What a head is given besides the codes, whatever the modality: the picture to segment (B, *shape)."""
+        """Return an additional input of heads (B, *shape), equal for all modalities, e.g. a picture to segment."""
         return None
 
 
 @attrs.frozen
 class DataContext:
-    """What is known when a data source is built."""
+    """Passed to a data source when it is built.
+
+    Attributes:
+        modalities: Names of the model's modalities, in order.
+    """
 
     modalities: tuple[str, ...]
 
 
 class DataSource(Component):
-    """Feature files, or a generator of them."""
+    """Reads or generates features.
+
+    Attributes:
+        card: What a user must know about the data.
+    """
 
     kind: ClassVar[str] = "data"
     card: ClassVar[Card]
@@ -72,30 +92,30 @@ class DataSource(Component):
     @property
     @abstractmethod
     def spaces(self) -> Mapping[str, Space]:
-        """Spaces of all modalities this source has; no file is opened for it."""
+        """Spaces of the features, by modality, of all modalities of this source; must not open files."""
 
     @property
     def origin(self) -> str:
-        """One line for records: which data, which version, made how."""
+        """One line for reports: the data set, its version and how features were made."""
         return self.card.title
 
     @property
     def extraction(self) -> Mapping[str, str]:
-        """What made the features, by modality, e.g. "keras-vgg19-pool5"; features made by another are not mixed in."""
+        """Extractor of the features, by modality, e.g. "keras-vgg19-pool5"; other extractors' features are refused."""
         return {}
 
     def inventory(self, name: str) -> Sequence[str]:
-        """What is there of the files of a split, a line each; nothing where a source cannot tell without reading."""
+        """Return which files of a split exist, one line each; empty if that is unknown without reading them."""
         return ()
 
     @abstractmethod
     def split(self, name: str) -> Split:
-        """Open a split; ``"pretrain"`` must exist.
+        """Open a split; every source must have the split "pretrain".
 
         Raises:
-            DataError: No such split, or files are missing or damaged; the message says where to get them.
+            DataError: The split does not exist, or files are missing or damaged; the message says where to get them.
         """
 
     @abstractmethod
     def synthetic(self, clips: int, seed: int) -> Split:
-        """Random features of the true shapes, without any file: for benchmarks and dry runs."""
+        """Return random clips in the shapes of the real data, without reading files; for dry runs and timing."""

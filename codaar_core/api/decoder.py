@@ -1,4 +1,4 @@
-"""Decoder: codes and private features of one modality -> reconstruction."""
+"""Decoder: reconstructs one modality from its codes and private features."""
 
 from __future__ import annotations
 
@@ -15,12 +15,19 @@ from codaar_core.api.records import Encoded, Quantized, Space
 
 @attrs.frozen
 class DecoderContext:
-    """What is known when a decoder is built."""
+    """Passed to a decoder when it is built.
+
+    Attributes:
+        modality: Name of the modality.
+        code_space: Space (W,) of ``Quantized.full``.
+        private: Space of ``Encoded.private``; None if the encoder returns none.
+        output: Space of the reconstruction: that of ``Encoded.target`` if the encoder has one, else of the input.
+    """
 
     modality: str
-    code_space: Space  # (W,) of Quantized.full
-    private: Space | None  # of Encoded.private
-    output: Space  # to reconstruct: the encoder's target, else the input
+    code_space: Space
+    private: Space | None
+    output: Space
 
     codes = renamed("codes", "code_space")
 
@@ -32,4 +39,4 @@ class Decoder(Component, nn.Module):
 
     @abstractmethod
     def forward(self, encoded: Encoded, quantized: Quantized) -> Tensor:
-        """Give the reconstruction (B, T, *output.shape). Only ``encoded.private`` may be read, not the latents."""
+        """Return the reconstruction (B, T, *output.shape); only ``encoded.private`` may be read, not the latents."""

@@ -1,4 +1,4 @@
-"""Encoder: features of one modality -> latents for the quantizer."""
+"""Encoder: turns the features of one modality into latents for the quantizer."""
 
 from __future__ import annotations
 
@@ -15,37 +15,43 @@ from codaar_core.api.records import Encoded, Features, Space
 
 @attrs.frozen
 class EncoderContext:
-    """What is known when an encoder is built."""
+    """Passed to an encoder when it is built.
+
+    Attributes:
+        modality: Name of the modality.
+        input: Space of the features.
+        latent: Space (D,) of the latents that the quantizer expects.
+    """
 
     modality: str
-    input: Space  # of the features
-    latent: Space  # (D,): what the quantizer wants
+    input: Space
+    latent: Space
 
 
 class Encoder(Component, nn.Module):
-    """Encodes one modality, knowing nothing of the others."""
+    """Encodes one modality, without access to the others."""
 
     kind: ClassVar[str] = "encoder"
 
     @property
     def private(self) -> Space | None:
-        """Space of ``Encoded.private``; None where the encoder gives none."""
+        """Space of ``Encoded.private``; None if the encoder returns none."""
         return None
 
     @property
     def target(self) -> Space | None:
-        """Space of ``Encoded.target``; None where the input itself is to be reconstructed."""
+        """Space of ``Encoded.target``; None if the input itself is reconstructed."""
         return None
 
     @property
     def clipped_apart(self) -> Sequence[nn.Module]:
-        """Parts of which each has its gradient norm clipped by itself; the rest is clipped with all encoders."""
+        """Modules whose gradient norms are clipped separately; the rest is clipped together with all encoders."""
         return ()
 
     @abstractmethod
     def forward(self, features: Features) -> Encoded:
-        """Encode (B, T, *shape) to ``semantic`` (B, T, D); steps with a False mask must not influence the others."""
+        """Encode features (B, T, *shape) to ``semantic`` (B, T, D); masked time steps must not affect the others."""
 
     def summary(self, features: Features) -> Encoded:
-        """Encode whole clips as one step each, ``semantic`` (B, 1, D): the mean over the real steps."""
+        """Encode each clip as one time step, ``semantic`` (B, 1, D); by default the mean over its real steps."""
         return Encoded(self(features).mean().unsqueeze(1))

@@ -1,14 +1,17 @@
-"""Errors a user may cause: what is wrong, where, and what to do. None of them needs a traceback to be understood."""
+"""Errors that a user can cause. Their messages say what is wrong, where, and what to do; no traceback is needed."""
 
 from __future__ import annotations
 
 
 class CodaarError(Exception):
-    """A clear end of a run.
+    """An error that is reported without a traceback.
 
     Args:
-        message: What is wrong, in the user's words, on one line.
-        help: What to do about it; a command or a line to paste where there is one.
+        message: What is wrong, on one line.
+        help: What to do about it, e.g. a command or a line to paste.
+
+    Attributes:
+        exit_code: Exit status of the command line.
     """
 
     exit_code = 1
@@ -23,10 +26,10 @@ class CodaarError(Exception):
 
 
 class ComponentError(CodaarError):
-    """A component cannot be built from its settings and surroundings; the framework adds the recipe's line."""
+    """A component does not fit its settings or context; the framework adds the line of the recipe."""
 
     exit_code = 2
 
 
 class DataError(CodaarError):
-    """A file or folder is missing, damaged or not what it claims to be; the message names it."""
+    """A file or folder is missing, damaged or of the wrong kind; the message names it."""

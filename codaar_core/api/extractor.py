@@ -1,4 +1,4 @@
-"""Extractor: raw media -> features, once, before any training."""
+"""Extractor: turns raw media into features, once, before training."""
 
 from __future__ import annotations
 
@@ -17,16 +17,22 @@ from codaar_core.api.records import Space
 
 @attrs.frozen
 class ExtractorContext:
-    """What is known when an extractor is built."""
+    """Passed to an extractor when it is built.
 
-    device: torch.device  # where its network is to compute
+    Attributes:
+        device: Device on which to compute.
+    """
+
+    device: torch.device
 
 
 class Extractor(Component):
-    """A frozen network or transform that makes features, one step a second; it needs weights that the user names.
+    """A frozen network or transform that computes features at one time step per second.
+
+    Files of weights are settings: users obtain them themselves.
 
     Attributes:
-        suffixes: Of the files that it reads, small letters with their dot; empty: it reads sentences, not files.
+        suffixes: Suffixes of the files that it reads, in lower case with the dot; empty if it reads sentences.
     """
 
     kind: ClassVar[str] = "extractor"
@@ -44,23 +50,23 @@ class Extractor(Component):
     @property
     @abstractmethod
     def made_by(self) -> str:
-        """What makes the features, as data sources state it of theirs, e.g. "keras-vgg19-pool5"; no file is read."""
+        """Name of this extraction, as in ``DataSource.extraction``, e.g. "keras-vgg19-pool5"; must not read files."""
 
     @property
     def weights(self) -> Sequence[Path]:
-        """The files of weights that the features depend on; their checksums are noted beside the features."""
+        """Files of weights that the features depend on; their checksums are recorded with the features."""
         return ()
 
     def prepare(self) -> None:
-        """Read the weights, so that what is wrong with them is told once and not for every recording.
+        """Load the weights; called once, before the first ``extract``.
 
         Raises:
-            DataError: They are missing or wrong, or a library is; the message says where to get them.
+            DataError: Weights or a library are missing or wrong; the message says where to get them.
         """
 
     @abstractmethod
     def extract(self, source: Path | str) -> Tensor:
-        """Turn one recording, clip or sentence into floats (T, *shape), without gradient, on any device.
+        """Return the floating-point features (T, *shape) of one recording, clip or sentence, detached, on any device.
 
         Raises:
             DataError: The source cannot be read; the message names it.

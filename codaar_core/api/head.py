@@ -1,4 +1,4 @@
-"""TaskHead: codes -> predictions of a benchmark."""
+"""TaskHead: turns codes into predictions for a benchmark."""
 
 from __future__ import annotations
 
@@ -16,22 +16,32 @@ from codaar_core.api.records import Quantized, Space
 
 @attrs.frozen
 class HeadContext:
-    """What is known when a head is built."""
+    """Passed to a head when it is built.
 
-    code_space: Space  # (W,) of Quantized.full
-    latent: Space  # (D,) of Quantized.own
+    Attributes:
+        code_space: Space (W,) of ``Quantized.full``.
+        latent: Space (D,) of ``Quantized.own``.
+        classes: Names of the outputs, from ``Benchmark.classes``.
+        given: Space of the additional input, from ``Benchmark.given``; None if there is none.
+    """
+
+    code_space: Space
+    latent: Space
     classes: tuple[str, ...]
-    given: Space | None = None  # of what the benchmark gives besides the codes
+    given: Space | None = None
 
     codes = renamed("codes", "code_space")
 
 
 class TaskHead(Component, nn.Module):
-    """Sees codes only: never features, never which modality they came from. That makes transfer possible.
+    """Predicts from codes only; it has no access to features or to the modality, so it can be applied to any modality.
 
-    A head without parameters is not trained. A benchmark may give something that is the same whatever the modality,
-    e.g. the picture to segment: it is the second argument of ``forward``. A head of such benchmarks says by
-    ``example_given = Space((3, 32, 32))`` what the conformance kit is to give to it.
+    A head without parameters is not trained. If the benchmark has an additional input (``Benchmark.given``, e.g. a
+    picture to segment), it is passed to ``forward`` as the second argument.
+
+    Attributes:
+        example_given: Space of the additional input that the conformance kit passes, e.g. ``Space((3, 32, 32))``;
+            None if ``forward`` takes codes only.
     """
 
     kind: ClassVar[str] = "head"
@@ -39,17 +49,21 @@ class TaskHead(Component, nn.Module):
 
     @property
     def clipped_apart(self) -> Sequence[nn.Module]:
-        """Parts of which each has its gradient norm clipped by itself."""
+        """Modules whose gradient norms are clipped separately."""
         return ()
 
     @abstractmethod
     def forward(self, quantized: Quantized) -> Tensor:
-        """Give logits (or embeddings) for (B, T) codes."""
+        """Return logits or embeddings for codes (B, T)."""
 
     def loss(self, logits: Tensor, target: Tensor) -> Tensor:
-        """Give the scalar to minimise."""
+        """Return the scalar training loss.
+
+        Raises:
+            TypeError: The head has parameters but does not override this method.
+        """
         raise TypeError(f"{type(self).__name__} has parameters but defines no loss")
 
     @abstractmethod
     def predict(self, logits: Tensor) -> Tensor:
-        """Turn logits into what the benchmark's metrics compare with the target."""
+        """Turn logits into the predictions that the benchmark's metrics compare with the target."""

@@ -1,4 +1,4 @@
-"""Hooks: functions that a run calls as it goes, for loggers and observers. They run on rank zero and change nothing."""
+"""Hooks: functions that a run calls, for loggers and observers. They run on rank zero and must not change state."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _spec = pluggy.HookspecMarker(PROJECT)
 
 
 class RunHooks(Component):
-    """Base of hook components: define any of the functions of ``Specification`` and mark them with ``@hook``."""
+    """Base class of hook components: define any of the functions of ``Specification`` and mark them with ``@hook``."""
 
     kind: ClassVar[str] = "hook"
 
 
 class Specification:
-    """Every hook of a run, in the order in which they are called. An implementation takes only the arguments it needs.
+    """Every hook of a run, in the order of the calls. An implementation declares only the arguments that it needs.
 
     ``epoch`` counts from 0. ``step`` counts over the whole run.
     """
@@ -34,22 +34,23 @@ class Specification:
     def codaar_run_start(
         self, directory: Path, resolved: Mapping[str, Any], parameters: int, epoch: int, step: int
     ) -> None:
-        """Everything is built and the run directory exists.
+        """All components are built and the run directory exists.
 
-        ``step`` steps are done already and training goes on in ``epoch``: both are 0 unless the run is resumed. A
-        logger drops what it recorded after that step. ``resolved`` is the recipe with every setting, ``parameters`` the
-        number of trained values.
+        ``step`` is the number of steps already done and ``epoch`` the epoch in which training continues; both are 0
+        unless the run is resumed. A logger removes its records after that step. ``resolved`` is the recipe with every
+        setting, ``parameters`` the number of parameters of the model.
         """
 
     @_spec
     def codaar_epoch_start(self, epoch: int, epochs: int, steps: int) -> None:
-        """An epoch of ``steps`` steps begins; the run has ``epochs`` of them."""
+        """An epoch of ``steps`` steps begins; the run has ``epochs`` epochs."""
 
     @_spec
     def codaar_step_end(self, epoch: int, step: int, view: StepView) -> None:
-        """Step ``step`` (from 0) is over: weights and codebooks are updated.
+        """Step ``step`` (from 0) is finished: weights and codebooks are updated.
 
-        Reading a value of ``view`` waits for the device. Its ``decoded`` is empty: reconstructions are freed by then.
+        Reading a value of ``view`` synchronises with the device. ``view.decoded`` is empty: reconstructions are freed
+        before the gradient is computed.
         """
 
     @_spec
@@ -62,7 +63,7 @@ class Specification:
 
     @_spec
     def codaar_epoch_end(self, epoch: int, step: int, values: Mapping[str, float]) -> None:
-        """An epoch is over and its checkpoint is written; loss terms in ``values`` are means over the epoch."""
+        """An epoch is finished and its checkpoint is written; loss terms in ``values`` are means over the epoch."""
 
     @_spec
     def codaar_checkpoint_saved(self, path: Path, step: int) -> None:
@@ -70,7 +71,7 @@ class Specification:
 
     @_spec
     def codaar_benchmark_start(self, benchmark: str, heads: int) -> None:
-        """A benchmark begins; ``heads`` heads are to be trained."""
+        """A benchmark begins, in which ``heads`` heads are trained."""
 
     @_spec
     def codaar_head_end(self, benchmark: str, train: str, seed: int) -> None:
@@ -78,11 +79,12 @@ class Specification:
 
     @_spec
     def codaar_benchmark_end(self, benchmark: str, results: Sequence[Mapping[str, Any]]) -> None:
-        """A benchmark is over; ``results`` are its entries in results.json."""
+        """A benchmark is finished; ``results`` are its entries in results.json."""
 
     @_spec
     def codaar_report_sections(self, directory: Path) -> Sequence[tuple[str, str]]:
-        """Return further sections of the report: (title, HTML)."""
+        """Return additional sections of the report as pairs (title, HTML)."""
+        return ()
 
     @_spec
     def codaar_report_written(self, directory: Path, path: Path) -> None:
@@ -90,4 +92,4 @@ class Specification:
 
     @_spec
     def codaar_run_end(self, directory: Path, status: str) -> None:
-        """The run is over; ``status`` is "finished", "failed" or "interrupted"."""
+        """The run has ended; ``status`` is "finished", "failed" or "interrupted"."""

@@ -1,4 +1,4 @@
-"""Loss: a view of the step -> named scalars."""
+"""Loss: computes named scalar terms from the records of a training step."""
 
 from __future__ import annotations
 
@@ -19,16 +19,25 @@ from codaar_core.api.records import Space, StepView
 
 @attrs.frozen
 class LossContext:
-    """What is known when a loss is built: after encoders and quantizer, which are the model's own.
+    """Passed to a loss when it is built; encoders and quantizer are those of the model.
 
-    A loss may keep the context and read these parts later, or copy them (a teacher is ``copy.deepcopy`` of an encoder).
-    It must not make one of them an attribute of its own: a module that is one becomes a part of the loss.
+    A loss may keep the context and read encoders and quantizer later, or copy them, e.g. a teacher as
+    ``copy.deepcopy`` of an encoder. It must not assign one of them to an attribute: torch would then register it as a
+    submodule of the loss.
+
+    Attributes:
+        modalities: Names of the model's modalities, in order.
+        latent: Space (D,) of the latents.
+        code_space: Space (W,) of ``Quantized.full``.
+        inputs: Spaces of the features, by modality.
+        encoders: Encoders by modality.
+        quantizer: The quantizer.
     """
 
     modalities: tuple[str, ...]
-    latent: Space  # (D,)
-    code_space: Space  # (W,) of Quantized.full
-    inputs: Mapping[str, Space] = {}  # of the features, by modality
+    latent: Space
+    code_space: Space
+    inputs: Mapping[str, Space] = {}
     encoders: Mapping[str, Encoder] = {}
     quantizer: Quantizer | None = None
 
@@ -36,21 +45,27 @@ class LossContext:
 
 
 class Loss(Component, nn.Module):
-    """One or several named terms; the recipe's ``weight`` multiplies them all.
+    """Computes one or several named terms; the recipe's ``weight`` multiplies all of them.
 
-    Parameters of a loss are trained with the model, but for those of an estimator of its own: what ``optimizer``
-    holds is trained in ``inner_step`` alone. Random draws come from ``view.generator``, which makes them equal on all
-    ranks and after a resume.
+    Parameters of a loss are trained with the model, except those in its ``optimizer``, which are trained in
+    ``inner_step`` only. Random numbers must be drawn from ``view.generator``: they are then equal on all ranks and
+    after a resume.
+
+    Attributes:
+        needs_distances: Whether it reads ``Quantized.distances``; quantizers compute them only if a loss needs them.
+        optimizer: Optimizer of an estimator that the loss trains itself; None if it has none.
     """
 
     kind: ClassVar[str] = "loss"
-    needs_distances: ClassVar[bool] = False  # whether it reads Quantized.distances; quantizers give them if one does
+    needs_distances: ClassVar[bool] = False
     optimizer: torch.optim.Optimizer | None = None
 
     @abstractmethod
     def forward(self, view: StepView) -> Mapping[str, Tensor]:
-        """Give scalar terms by name, e.g. by modality."""
+        """Return scalar terms by name, e.g. by modality."""
 
     def inner_step(self, view: StepView) -> None:
-        """Change what the loss itself keeps, once before every ``forward`` of the training: on the detached view, train
-        the own estimator, let a teacher follow, move a queue on."""
+        """Update the loss's own state, e.g. an estimator, a moving-average teacher or a queue.
+
+        Called once before each ``forward`` of the training; tensors of ``view`` must be detached before use.
+        """

@@ -1,4 +1,4 @@
-"""Quantizer: latents -> discrete codes, and the codebooks behind them."""
+"""Quantizer: turns latents into discrete codes, and owns the codebooks."""
 
 from __future__ import annotations
 
@@ -11,26 +11,30 @@ import torch
 from torch import Tensor, nn
 
 from codaar_core.api.component import Component
-from codaar_core.api.deprecation import renamed, warn_renamed
+from codaar_core.api.deprecation import adopt_former_name, renamed
 from codaar_core.api.ranks import Ranks
 from codaar_core.api.records import Encoded, Quantized, Space
 
 
 @attrs.frozen
 class QuantizerContext:
-    """What is known when the quantizer is built: it comes right after the data and tells the encoders their width."""
+    """Passed to the quantizer when it is built, before the encoders: it defines the width of their latents.
+
+    Attributes:
+        modalities: Names of the model's modalities, in order.
+    """
 
     modalities: tuple[str, ...]
 
 
 class Quantizer(Component, nn.Module):
-    """One or several codebooks. Forward never changes state; the training loop calls the three changing methods.
+    """Contains one or several codebooks. Only ``update``, ``replace`` and ``reset`` change state.
 
     Attributes:
-        gives_distances: Whether ``Quantized.distances`` can be had: no for quantizers that search no nearest codeword
-            (finite scalar, residual). A recipe with a loss that needs them is refused then.
-        wants_distances: Whether a loss of the model reads them; set when the model is assembled. Else they may be left
-            out: they are (B, T, K).
+        gives_distances: Whether ``quantize`` can compute ``Quantized.distances``. False for quantizers without a
+            nearest-codeword search (finite scalar, residual); recipes with a loss that needs distances are refused.
+        wants_distances: Whether a loss of the model reads distances; set when the model is assembled. If False, they
+            may be omitted to save (B, T, K) values.
     """
 
     kind: ClassVar[str] = "quantizer"
@@ -40,14 +44,12 @@ class Quantizer(Component, nn.Module):
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        if "codes" in vars(cls) and "code_space" not in vars(cls):
-            warn_renamed(f"{cls.__name__}.codes", "code_space")
-            cls.code_space = vars(cls)["codes"]
+        adopt_former_name(cls, "codes", "code_space")
 
     @property
     @abstractmethod
     def latent(self) -> Space:
-        """Space (D,) that every encoder must give."""
+        """Space (D,) of the latents of every encoder."""
 
     @property
     @abstractmethod
@@ -61,33 +63,37 @@ class Quantizer(Component, nn.Module):
 
     @abstractmethod
     def quantize(self, encoded: Mapping[str, Encoded]) -> dict[str, Quantized]:
-        """Assign each latent to its nearest codeword; any non-empty subset of the modalities; no state changes."""
+        """Assign each latent to a codeword, for any non-empty subset of the modalities; must not change state."""
 
     def decodable(self, quantized: Mapping[str, Quantized]) -> Mapping[str, Quantized]:
-        """Give what the decoders read of a training step: each modality's own record, or one made of all of them."""
+        """Return the codes that decoders read: by default each modality's own; may combine those of all modalities."""
         return quantized
 
     @abstractmethod
     def lookup(self, modality: str, indices: Tensor) -> Quantized:
-        """Give the codes of known indices (B, T): what ``quantize`` gives, without distances.
+        """Return the codes of given indices (B, T), as ``quantize`` does, without distances.
 
-        No gradient goes to latents; it goes to codewords that are parameters. Equal indices of one modality have equal
-        codes: heads may compute once what is the same for a code.
+        The result has no gradient to latents, but to codewords that are parameters. Equal indices of one modality must
+        have equal codes, so that heads may compute a value once per code.
         """
 
     @abstractmethod
     def codebooks(self) -> dict[str, Tensor]:
-        """The codewords (K, D) by modality; modalities that share a codebook give the same tensor."""
+        """Return the codewords (K, D) by modality; modalities that share a codebook have the same tensor."""
 
     def update(self, targets: Mapping[str, Tensor], assigned: Mapping[str, Quantized], ranks: Ranks) -> None:
-        """Move codewords towards ``targets`` (B, T, D), summed under each modality's own indices.
+        """Move codewords towards the targets assigned to them.
 
-        Called once a step, without gradient, summed over ranks. Steps masked in ``assigned`` count nothing.
-        A quantizer trained by gradient leaves this empty.
+        Called once per training step, without gradient. Quantizers trained by gradient need not override it.
+
+        Args:
+            targets: Latents (B, T, D) of this rank, by modality, after the alignment steps.
+            assigned: Codes of this rank, by modality; time steps that are masked there must be ignored.
+            ranks: Sums statistics over all ranks.
         """
 
     def replace(self, codebooks: Mapping[str, Tensor]) -> None:
-        """Take over the codebooks that the alignment steps adjusted."""
+        """Set the codebooks (K, D) to those adjusted by the alignment steps."""
 
     def reset(self, assigned: Mapping[str, Quantized], generator: torch.Generator, ranks: Ranks) -> None:
-        """Count use and revive dead codewords; ``generator`` is equal on all ranks."""
+        """Count the use of codewords and reset dead ones; ``generator`` has the same state on all ranks."""

@@ -8,44 +8,48 @@ from torch import Tensor
 
 
 class Ranks(Protocol):
-    """The processes of a run, each with its own clips of every batch.
+    """The processes of a run; each has its own clips of every batch.
 
-    All ranks must call the same methods in the same order. Both are differentiable: the gradient of every rank's loss
-    flows back to the rank that a value came from.
+    All ranks must call the same methods in the same order. Both methods are differentiable: the gradients of all
+    ranks' losses flow back to the rank that a value came from.
+
+    Attributes:
+        rank: Number of this process, from 0.
+        size: Number of processes.
     """
 
     rank: int
     size: int
 
     def sum(self, value: Tensor) -> Tensor:
-        """The sum over all ranks, equal on each."""
+        """Return the sum over all ranks, equal on each of them."""
 
     def gather(self, value: Tensor) -> Tensor:
-        """All ranks' tensors concatenated on the first axis, in the order of the ranks; they may differ in length."""
+        """Return all ranks' tensors concatenated on the first axis, in rank order; their lengths may differ."""
 
 
 @runtime_checkable
 class RankAware(Protocol):
-    """A module that takes statistics over the clips of all ranks, such as batch normalisation.
+    """A module that computes statistics over the clips of all ranks, such as batch normalisation.
 
     Any ``nn.Module`` inside an encoder, decoder, quantizer or loss may have this method; the training loop calls it
     once, before the first step.
     """
 
     def join(self, ranks: Ranks) -> None:
-        """Take statistics over these ranks from now on."""
+        """Compute statistics over these ranks from now on."""
 
 
 class SingleProcess:
-    """The ranks of a run that has one process only."""
+    """The ranks of a run with one process."""
 
     rank = 0
     size = 1
 
     def sum(self, value: Tensor) -> Tensor:
-        """Return ``value``: no other rank adds to it."""
+        """Return ``value``: there are no other ranks."""
         return value
 
     def gather(self, value: Tensor) -> Tensor:
-        """Return ``value``: no other rank has any."""
+        """Return ``value``: there are no other ranks."""
         return value

@@ -1,4 +1,4 @@
-"""The records that contracts exchange. B clips, T time steps, D latent width, K codewords, W width of a full code."""
+"""Records passed between components. B clips, T time steps, D latent width, K codewords, W width of a full code."""
 
 from __future__ import annotations
 
@@ -14,9 +14,13 @@ from codaar_core.api.ranks import Ranks, SingleProcess
 
 @attrs.frozen
 class Space:
-    """Shape of one time step, and the number of steps where it is fixed.
+    """Shape of one time step, and the number of time steps if it is fixed.
 
-    Widths travel through the model as spaces, so that no recipe types one twice.
+    Components learn the widths of their inputs from spaces, so that a recipe states each width once.
+
+    Attributes:
+        shape: Shape of one time step.
+        length: Number of time steps; None if it varies.
     """
 
     shape: tuple[int, ...]
@@ -29,26 +33,38 @@ class Space:
 
 
 class Features(NamedTuple):
-    """One modality of one batch, as the data source gives it."""
+    """Features of one modality of a batch, from the data source.
 
-    values: Tensor  # (B, T, *shape)
-    mask: Tensor | None = None  # (B, T), True where the step is real; None: all are
+    Attributes:
+        values: Features (B, T, *shape).
+        mask: True where the time step is real, not padding (B, T); None if all are.
+    """
+
+    values: Tensor
+    mask: Tensor | None = None
 
 
 class Encoded(NamedTuple):
-    """What an encoder makes of one modality."""
+    """Output of an encoder for one modality.
 
-    semantic: Tensor  # (B, T, D): goes to the quantizer
-    private: Tensor | None = None  # (B, T, ...): P_m(x) of the paper; only the own decoder reads it
-    mask: Tensor | None = None  # (B, T)
-    target: Tensor | None = None  # (B, T, ...): what to reconstruct where that is not the input itself
+    Attributes:
+        semantic: Latents (B, T, D), the input of the quantizer.
+        private: Private features (B, T, ...), P_m(x) of the paper; only the decoder of the same modality reads them.
+        mask: True where the time step is real (B, T); None if all are.
+        target: Target of the reconstruction (B, T, ...); None if it is the input.
+    """
+
+    semantic: Tensor
+    private: Tensor | None = None
+    mask: Tensor | None = None
+    target: Tensor | None = None
 
     def real(self) -> Tensor:
-        """Which steps (B, T) are real."""
+        """Return the mask (B, T); all True if ``mask`` is None."""
         return _real(self.semantic, self.mask)
 
     def mean(self) -> Tensor:
-        """The mean latent (B, D) of each clip over its real steps; zero for a clip without any."""
+        """Return the mean latent (B, D) of each clip over its real time steps; zero for a clip without any."""
         if self.mask is None:
             return self.semantic.mean(dim=1)
         real = self.mask.unsqueeze(-1)
@@ -56,16 +72,26 @@ class Encoded(NamedTuple):
 
 
 class Quantized(NamedTuple):
-    """The codes of one modality. ``own`` and ``full`` are straight-through while all modalities are present."""
+    """Codes of one modality.
 
-    indices: Tensor  # (B, T) int64: the nearest codeword
-    own: Tensor  # (B, T, D): that codeword in the modality's own codebook
-    full: Tensor  # (B, T, W): the codewords of all codebooks at that index; what decoders and heads read
-    distances: Tensor | None = None  # (B, T, K) squared Euclidean, with gradient; None where no loss needs them
-    mask: Tensor | None = None  # (B, T)
+    If all modalities are present, ``own`` and ``full`` have a straight-through gradient to the latents.
+
+    Attributes:
+        indices: Index of the nearest codeword (B, T), int64.
+        own: That codeword in the modality's own codebook (B, T, D).
+        full: Codewords of all codebooks at that index (B, T, W); the input of decoders and heads.
+        distances: Squared Euclidean distances to all codewords (B, T, K), with gradient; None if no loss needs them.
+        mask: True where the time step is real (B, T); None if all are.
+    """
+
+    indices: Tensor
+    own: Tensor
+    full: Tensor
+    distances: Tensor | None = None
+    mask: Tensor | None = None
 
     def real(self) -> Tensor:
-        """Which steps (B, T) are real."""
+        """Return the mask (B, T); all True if ``mask`` is None."""
         return _real(self.indices, self.mask)
 
 
@@ -75,13 +101,24 @@ def _real(steps: Tensor, mask: Tensor | None) -> Tensor:
 
 @attrs.frozen
 class StepView:
-    """Everything that one training step has produced so far; losses and hooks read it."""
+    """The records of one training step, for losses and hooks; they contain this rank's clips.
+
+    Attributes:
+        inputs: Features by modality.
+        encoded: Latents by modality.
+        quantized: Codes by modality.
+        decoded: Reconstructions (B, T, *shape) by modality.
+        epoch: Number of the epoch, from 0.
+        step: Number of the step over the whole run, from 0.
+        generator: CPU generator seeded by the run's seed and the step; has the same state on all ranks.
+        ranks: The processes of the run.
+    """
 
     inputs: Mapping[str, Features]
     encoded: Mapping[str, Encoded]
     quantized: Mapping[str, Quantized]
-    decoded: Mapping[str, Tensor]  # (B, T, *shape) by modality
+    decoded: Mapping[str, Tensor]
     epoch: int
     step: int
-    generator: torch.Generator  # on the CPU; follows from seed and step, equal on all ranks
-    ranks: Ranks = attrs.field(factory=SingleProcess)  # the records above hold this rank's clips
+    generator: torch.Generator
+    ranks: Ranks = attrs.field(factory=SingleProcess)

@@ -83,12 +83,12 @@ class DistributedRanks:
             dist.all_gather_object(parts, values)
         return {key: value for part in parts for key, value in part.items()}
 
-    def broadcast(self, text: str | None) -> str:
-        """Return the text that rank zero passes; the other ranks pass None."""
-        texts = [text]
+    def broadcast(self, message: str | None) -> str:
+        """Return the message that rank zero passes; the other ranks pass None."""
+        messages = [message]
         with self._exchange():
-            dist.broadcast_object_list(texts)
-        return str(texts[0])
+            dist.broadcast_object_list(messages)
+        return str(messages[0])
 
     @contextmanager
     def _exchange(self) -> Iterator[None]:

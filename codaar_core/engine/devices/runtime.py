@@ -100,10 +100,10 @@ class Runtime:
         """Return the largest of all ranks' numbers, without synchronising with the device."""
         return max(self.ranks.gather_int(number)) if isinstance(self.ranks, DistributedRanks) else number
 
-    def send_to_workers(self, text: str) -> None:
-        """As rank zero, send a text to the other ranks, which receive it from ``ranks.broadcast(None)``."""
+    def send_to_workers(self, message: str) -> None:
+        """As rank zero, send a message to the other ranks, which receive it from ``ranks.broadcast(None)``."""
         if isinstance(self.ranks, DistributedRanks):
-            self.ranks.broadcast(text)
+            self.ranks.broadcast(message)
 
     def map_over_ranks(self, names: Sequence[str], work: Callable[[str], Result]) -> dict[str, Result]:
         """Compute ``work(name)`` for each name on one of the ranks, in turn.

@@ -31,7 +31,9 @@ def lock(plan: Plan, data: DataSource, runtime: Runtime) -> dict[str, Any]:
         "git": commit_of(plan.source),
         "packages": versions(plan),
         "recipe": {
-            "files": {_relative(file, plan.source): _sha256(text.encode()) for file, text in plan.recipe.files.items()},
+            "files": {
+                _relative(file, plan.source): _sha256(content.encode()) for file, content in plan.recipe.files.items()
+            },
             "overrides": _overrides(plan),
         },
         "components": {

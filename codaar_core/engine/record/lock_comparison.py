@@ -77,7 +77,7 @@ def compare(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
 
 
 def shown(value: Any) -> str:
-    """Format a value of a lock: hashes are shortened to 12 digits, and None is "nothing"."""
+    """Format a value of a lock: hashes are cut to 12 characters, and None is "nothing"."""
     if value is None:
         return "nothing"
     return value[: len("sha256:") + 12] if str(value).startswith("sha256:") else str(value)
