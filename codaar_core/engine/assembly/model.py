@@ -105,8 +105,8 @@ class Model(nn.Module):
         yield from clip_groups([*self.encoders.values(), self.quantizer], apart)
         yield trainable_parameters(self.decoders)
         for loss in self.named_losses().values():
-            by_loss = estimated(loss)
-            yield [each for each in trainable_parameters(loss) if each not in by_loss]
+            own = estimator_parameters(loss)
+            yield [each for each in trainable_parameters(loss) if each not in own]
 
 
 def _average_gradients(optimizer: Optimizer, ranks: Ranks) -> None:
@@ -126,7 +126,7 @@ def clip_groups(modules: Iterable[nn.Module], apart: Iterable[nn.Module]) -> lis
     return [together, *separate]
 
 
-def estimated(loss: Loss) -> set[nn.Parameter]:
+def estimator_parameters(loss: Loss) -> set[nn.Parameter]:
     """Return the parameters that a loss trains with an optimizer of its own."""
     groups = [] if loss.optimizer is None else loss.optimizer.param_groups
     return {parameter for group in groups for parameter in group["params"]}

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from codaar_core.api import EncoderContext, Loss, LossContext, QuantizerContext, Ranks, StepView
-from codaar_core.engine.assembly.model import estimated
+from codaar_core.engine.assembly.model import estimator_parameters
 from codaar_core.testing import toy_model, toys
 from codaar_core.testing.subjects.module import SINGLE, ModuleSubject, Outputs
 from codaar_core.testing.toys import CLIPS, LATENT, MODALITIES, STEPS, generator_of
@@ -92,7 +92,7 @@ class LossSubject(ModuleSubject):
 
     def trained(self, module: nn.Module) -> dict[str, nn.Parameter]:
         """Those that its own optimizer does not hold."""
-        own = estimated(cast(Loss, module))
+        own = estimator_parameters(cast(Loss, module))
         return {name: each for name, each in super().trained(module).items() if each not in own}
 
     def surroundings(self) -> Iterable[nn.Module]:
