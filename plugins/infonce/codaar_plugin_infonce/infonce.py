@@ -40,9 +40,9 @@ class InfoNce(Loss):
 
         clips: float = setting(1.0, "weight of the contrast between clips", ge(0.0))
         steps: float = setting(0.0, "weight of the contrast between the steps of a clip", ge(0.0))
+        within: bool = setting(False, "whether each modality is contrasted with itself too")
         temperature: float = setting(0.1, "divisor of the cosines", gt(0.0))
         keep: float = setting(1.0, "share of the steps that anchors keep, drawn for each clip", and_(gt(0.0), le(1.0)))
-        within: bool = setting(False, "whether each modality is contrasted with itself too")
         reduction: Literal["mean", "sum"] = setting("mean", "mean or sum over the ordered pairs of modalities")
 
     def __init__(self, config: Config, context: LossContext) -> None:
