@@ -1,4 +1,4 @@
-"""Check: one rule that a component must keep, and the error that says which rule it breaks and what to change."""
+"""Check: one rule for components, and the error that says how a component breaks it and what to change."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import attrs
+
+from codaar_core.api.errors import CodaarError
 
 Rule = Callable[[Any], None]
 
@@ -28,6 +30,11 @@ def expect(holds: object, found: str, change: str) -> None:
         raise Violation(found, change)
 
 
+def expect_help(error: CodaarError, found: str) -> None:
+    """Raise a Violation unless an error of a component has a message and says what to do."""
+    expect(error.message and error.help, f"{found} without saying what to do", "raise the error with (message, help)")
+
+
 def _always(subject: Any) -> bool:
     return True
 
@@ -48,7 +55,7 @@ class Check:
 
     @property
     def reason(self) -> str:
-        """What the rule is, and why: the first line of its docstring."""
+        """The rule and its purpose: the first line of its docstring."""
         return (self.rule.__doc__ or "").partition("\n")[0]
 
     def __call__(self, subject: Any) -> None:

@@ -72,7 +72,7 @@ class Case:
 
     @property
     def draws(self) -> bool:
-        """Whether another seed may make a difference."""
+        """Whether its outcome may depend on the seed."""
         return not isinstance(self.subject, Package)
 
     def run(self, expected: str | None = None, seed: int = 0) -> Outcome:
@@ -97,7 +97,7 @@ class Case:
         return self._outcome("passed")
 
     def _seeded(self, seed: int) -> Any:
-        """The subject with a seed; the same object where it has that already, for it remembers what it has built."""
+        """The subject with a seed; unchanged where it has that seed already, as it caches what it built."""
         same = not self.draws or self.subject.seed == seed
         return self.subject if same else attrs.evolve(self.subject, seed=seed)
 
@@ -111,7 +111,7 @@ class Case:
 
 
 def _crash(error: Exception) -> str:
-    """An error that no check foresaw, and where it arose."""
+    """Describe an unexpected error, and where it was raised."""
     frames = traceback.extract_tb(error.__traceback__)
     outside = [frame for frame in frames if "codaar_core" not in frame.filename] or frames
     foreign = [frame for frame in outside if "/torch/" not in frame.filename] or outside
@@ -149,7 +149,7 @@ def cases(distribution: str, given: Mapping[str, str] | None = None) -> list[Cas
 
     Args:
         distribution: "codaar-plugin-mine", or "mine".
-        given: Expected failures by id, beside those that components declare.
+        given: Expected failures by id, in addition to those that components declare.
 
     Raises:
         CodaarError: No such distribution offers components, or an expected failure does not name a check.
@@ -187,7 +187,7 @@ def _configured(kind: str, name: str, component: type[Component], data: tuple[Da
 
 
 def cases_of(subject: Any) -> list[Case]:
-    """The checks that apply to a component. One that cannot be built, or misses its shape, has one red line."""
+    """The checks that apply to a component; if it cannot be built or has wrong shapes, only the check that says so."""
     checks = _checks_for(subject)
     first = [check for check in checks if check.name in BEFORE_OTHERS.get(subject.kind, ())]
     wrong = next((check for check in first if not _holds(check, subject)), None)
@@ -197,7 +197,7 @@ def cases_of(subject: Any) -> list[Case]:
 
 
 def _holds(check: Check, subject: Any) -> bool:
-    """Whether nothing is wrong, as far as can be told without data."""
+    """Whether the check passes, or needs data that are missing."""
     try:
         check(subject)
     except DataError:
@@ -212,7 +212,7 @@ def _applicable(subject: Any, checks: list[Check]) -> list[Case]:
 
 
 def _applies(check: Check, subject: Any) -> bool:
-    """Where that cannot be told, the check is to tell why."""
+    """Whether a check applies; where that fails, the check is run and reports why."""
     try:
         return check.applies(subject)
     except Exception:

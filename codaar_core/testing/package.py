@@ -16,7 +16,7 @@ from codaar_core.api.errors import CodaarError
 from codaar_core.registry import Entry, closest, installed_plugins
 from codaar_core.registry.entry import PREFIX, installed_entries, provider_of
 
-UNTOLD = ("", "UNKNOWN")
+UNKNOWN = ("", "UNKNOWN")
 
 
 @attrs.frozen
@@ -68,9 +68,9 @@ def import_names(entries: tuple[Entry, ...]) -> list[str]:
 
 
 def _licence(fields: Any) -> str:
-    said = [fields.get("License-Expression"), fields.get("License"), *fields.get_all("Classifier", [])]
-    told = [each for each in said[:2] if each and each not in UNTOLD]
-    return (told or [each for each in said[2:] if each.startswith("License ::")] or [""])[0]
+    fields_given = [fields.get("License-Expression"), fields.get("License"), *fields.get_all("Classifier", [])]
+    licences = [each for each in fields_given[:2] if each and each not in UNKNOWN]
+    return (licences or [each for each in fields_given[2:] if each.startswith("License ::")] or [""])[0]
 
 
 def _readme(fields: Any) -> str:

@@ -1,4 +1,4 @@
-"""Traces: all that can be seen of what a component does, and other settings to do it with."""
+"""Traces: everything observable that a component does in one step, and other values for its settings."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Trace = dict[str, Tensor]
 
 
 def trace(subject: ModuleSubject | AlignmentSubject) -> Trace:
-    """Everything that a fresh component gives, keeps and passes back in one step of training and of evaluation."""
+    """All outputs, state and gradients of a new component in one step of training and of evaluation."""
     if isinstance(subject, AlignmentSubject):
         return {f"{name}.{m}": rows for name, step, given in subject.cases() for m, rows in step(dict(given)).items()}
     with torch.random.fork_rng(devices=[]):
@@ -44,7 +44,7 @@ def _parts(subject: ModuleSubject) -> Iterator[Trace]:
 
 
 def _passes(subject: ModuleSubject, module: nn.Module, inputs: Any) -> Iterator[Trace]:
-    """What comes out in both modes, and the gradients."""
+    """The outputs in both modes, and the gradients."""
     yield _named("evaluated", subject.outputs(module.eval(), inputs))
     yield _named("trained", subject.outputs(module.train(), inputs))
     tensors = {str(number): tensor for number, tensor in enumerate(toys.tensors(inputs))}
@@ -57,7 +57,7 @@ def _passes(subject: ModuleSubject, module: nn.Module, inputs: Any) -> Iterator[
 
 @torch.no_grad()
 def _update(quantizer: Quantizer, encoded: Any) -> None:
-    """What the training loop does to codebooks, with drifting latents, often enough for codewords to die."""
+    """Change codebooks as the training loop does, with drifting latents, until some codewords are unused."""
     generator = toys.generator_of(0)
     for drift in range(UPDATES):
         moved = {m: item._replace(semantic=item.semantic.detach() + drift / UPDATES) for m, item in encoded.items()}
@@ -77,7 +77,7 @@ def _named(prefix: str, values: Any) -> Trace:
 
 
 def other_values(value: Any, kind: Any) -> list[Any]:
-    """Other values of a setting's type that are near enough to be valid; none for names and paths."""
+    """Other values of a setting's type, close enough to be valid; none for names and paths."""
     if isinstance(value, bool):
         return [not value]
     if isinstance(value, int):

@@ -124,7 +124,11 @@ MISTAKES = [
         lambda folder: source(folder, "from codaar_core import registry"),
         "codaar_core.registry, which is",
     ),
-    ("any-device", lambda folder: source(folder, "def f(x):\n    return x.cuda()"), "module.py:2 moves something"),
+    (
+        "any-device",
+        lambda folder: source(folder, "def f(x):\n    return x.cuda()"),
+        "module.py:2 moves a tensor or module",
+    ),
     (
         "any-device",
         lambda folder: source(folder, "def f(x):\n    return x.to('cuda:0')"),

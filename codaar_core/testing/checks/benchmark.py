@@ -1,4 +1,4 @@
-"""What a benchmark must keep."""
+"""Checks of benchmarks."""
 
 from __future__ import annotations
 
@@ -42,18 +42,18 @@ def names(subject: BenchmarkSubject) -> None:
     )
     expect(
         isinstance(benchmark.needs, tuple),
-        f"{subject.title}.needs is {benchmark.needs!r}, which is no tuple of modalities",
+        f"{subject.title}.needs is {benchmark.needs!r}, which is not a tuple of modalities",
         'write needs = ("name", "other-name") in the class; one name is ("name",)',
     )
     callables = benchmark.metrics and all(callable(metric) for metric in benchmark.metrics.values())
     expect(callables, f"{subject.title}.metrics has no metric", "return {name: function of (prediction, target)}")
     strings = isinstance(benchmark.classes, tuple) and all(isinstance(name, str) for name in benchmark.classes)
-    expect(strings, f"{subject.title}.classes is no tuple of names", "return the names of the head's outputs")
+    expect(strings, f"{subject.title}.classes is not a tuple of names", "return the names of the head's outputs")
     for key in benchmark.published:
         found = PUBLISHED.fullmatch(key)
         expect(
             found and found["metric"] in benchmark.metrics,
-            f"{subject.title}.published has {key!r}, which is no 'train->test/metric'",
+            f"{subject.title}.published has {key!r}, which is not 'train->test/metric'",
             f"write one of the metrics {', '.join(benchmark.metrics)} after the slash",
         )
 
@@ -74,7 +74,7 @@ def labelled(subject: BenchmarkSubject) -> None:
 
 @check("benchmark")
 def guesses(subject: BenchmarkSubject) -> None:
-    """guess has an entry for each clip and follows from its generator: its mean score is reported as chance."""
+    """guess gives one entry per clip, determined by its generator: its mean score is reported as chance."""
     benchmark = subject.sample
     for modality, target in subject.truths.items():
         one, again = (benchmark.guess(target, toys.generator_of(1)) for _ in range(2))
@@ -85,14 +85,14 @@ def guesses(subject: BenchmarkSubject) -> None:
         )
         expect(
             torch.equal(one, again),
-            f"{subject.title}.guess does not follow from its generator",
+            f"{subject.title}.guess is not determined by its generator",
             "give generator=generator to every random draw",
         )
 
 
 @check("benchmark")
 def numbers(subject: BenchmarkSubject) -> None:
-    """Metrics give a finite number for guesses and constants, the same names every time: tables need them all."""
+    """Every metric is a finite number for guesses and constants too: tables show all metrics."""
     for transfer, scores in _floors(subject):
         expect(
             list(scores) == list(subject.sample.metrics) and all(map(math.isfinite, scores.values())),

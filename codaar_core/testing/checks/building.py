@@ -1,4 +1,4 @@
-"""What every component that can be built must keep: it builds on small widths, and it can be copied and sent."""
+"""Checks of every component that can be built: it builds for small inputs, and can be copied and pickled."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SUPER = "call super().__init__(config, context) before anything else"
 
 @check(*BUILT)
 def builds(subject: Subject) -> None:
-    """It builds in some toy surroundings, and has called super().__init__: without it, it is no module."""
+    """It can be built for small inputs, and calls super().__init__: a module does not work without it."""
     try:
         component = subject.build()
     except AttributeError as error:
@@ -30,19 +30,19 @@ def builds(subject: Subject) -> None:
 
 @check(*BUILT)
 def copies(subject: Subject) -> None:
-    """It can be copied and pickled: other processes get it that way."""
+    """It can be copied and pickled: that is how other processes get it."""
     original = subject.build()
     for how, copy in (("deepcopy", deepcopy), ("pickle", _pickled)):
         try:
             twin = copy(original)
         except Exception as error:
             raise Violation(
-                f"{subject.title} does not survive {how}: {type(error).__name__}: {error}",
-                "keep open files, generators and lambdas out of its attributes; open and make them on first use",
+                f"{subject.title} cannot be copied by {how}: {type(error).__name__}: {error}",
+                "store no open files, generators or lambdas as attributes; create them on first use",
             ) from error
         expect(
             _same_state(original, twin),
-            f"{subject.title} is another after {how}",
+            f"{subject.title} differs after {how}",
             "let __getstate__, __setstate__ and __deepcopy__ keep all parameters and buffers, or leave them out",
         )
 

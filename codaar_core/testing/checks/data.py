@@ -1,4 +1,4 @@
-"""What a data source must keep."""
+"""Checks of data sources."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from codaar_core.api import Batch, Card, DataContext, DataError, Features, Space, Split
-from codaar_core.testing.check import Violation, check, expect
+from codaar_core.testing.check import Violation, check, expect, expect_help
 from codaar_core.testing.subjects import DataSubject, Subject
 
 CLIPS = 6
@@ -38,16 +38,20 @@ def spaces(subject: DataSubject) -> None:
     with no_files(subject):
         declared = subject.build(DataContext(())).spaces
     wrong = [m for m, space in declared.items() if not isinstance(space, Space) or min(space.shape, default=0) < 1]
-    expect(not wrong and declared, f"{subject.title}.spaces is no Space for {wrong}", "write {modality: Space(shape)}")
+    expect(
+        not wrong and declared,
+        f"{subject.title}.spaces has no valid Space for {wrong}",
+        "write {modality: Space(shape)}",
+    )
 
 
 @contextmanager
 def no_files(subject: Subject) -> Iterator[None]:
-    """Where opening a file is a violation."""
+    """Make opening a file a violation."""
 
     def refuse(file: Any, *more: Any, **named: Any) -> None:
         raise Violation(
-            f"{subject.title} opens {file} while it is built or asked what it gives",
+            f"{subject.title} opens {file} while it is built or describes itself",
             "open files on first use",
         )
 
@@ -59,7 +63,11 @@ def no_files(subject: Subject) -> Iterator[None]:
 def synthetic_shapes(subject: DataSubject) -> None:
     """synthetic gives features of the declared spaces: what runs dry runs with the data."""
     split = subject.synthetic(CLIPS)
-    expect(len(split) == CLIPS, f"{subject.title}.synthetic({CLIPS}, seed) has {len(split)} clips", "make that many")
+    expect(
+        len(split) == CLIPS,
+        f"{subject.title}.synthetic({CLIPS}, seed) has {len(split)} clips",
+        "make as many clips as asked for",
+    )
     check_batch(subject, split[range(CLIPS)], CLIPS)
 
 
@@ -83,7 +91,7 @@ def _check_features(subject: DataSubject, modality: str, features: Features, spa
     expect(
         tuple(values.shape) == expected and values.is_floating_point(),
         f"{subject.title}: {modality!r} should be floats {expected}, it is {values.dtype} {tuple(values.shape)}",
-        "let spaces and batches agree",
+        "make spaces and batches agree",
     )
     expect(
         bool(values.isfinite().all()),
@@ -91,15 +99,23 @@ def _check_features(subject: DataSubject, modality: str, features: Features, spa
         "refuse or repair them with a DataError that names the file",
     )
     masked = mask is None or (mask.dtype == torch.bool and tuple(mask.shape) == (clips, steps))
-    expect(masked, f"{subject.title}: the mask of {modality!r} is no bool (clips, steps)", "True where a step is real")
+    expect(
+        masked,
+        f"{subject.title}: the mask of {modality!r} is not a bool tensor (clips, steps)",
+        "True where a step is real",
+    )
 
 
 @check("data")
 def synthetic_seeded(subject: DataSubject) -> None:
-    """synthetic follows from its seed alone: the same clips every time, others with another seed."""
+    """synthetic is determined by its seed: the same clips for the same seed, others for another."""
     first, again, other = (_tensors(subject.synthetic(CLIPS, seed)) for seed in (1, 1, 2))
     same = all(torch.equal(first[name], again[name]) for name in first)
-    expect(same, f"{subject.title}.synthetic gives other clips for the same seed", "draw from a generator of the seed")
+    expect(
+        same,
+        f"{subject.title}.synthetic gives different clips for the same seed",
+        "draw from torch.Generator().manual_seed(seed)",
+    )
     expect(
         any(not torch.equal(first[name], other[name]) for name in first),
         f"{subject.title}.synthetic gives the same clips for another seed",
@@ -118,7 +134,7 @@ def _tensors(split: Split, indices: Any = None) -> Mapping[str, Tensor]:
 
 @check("data")
 def order_of_indices(subject: DataSubject) -> None:
-    """Clips come in the order of the indices, repeated where these repeat: the loop shuffles by indices."""
+    """Clips come in the order of the indices, with repetitions: the training loop shuffles by indices."""
     check_order(subject, subject.synthetic(CLIPS))
 
 
@@ -135,7 +151,7 @@ def check_order(subject: DataSubject, split: Split) -> None:
 
 @check("data")
 def picklable(subject: DataSubject) -> None:
-    """A split can be sent to another process and reads the same there: files are opened in each process."""
+    """A pickled split reads the same clips: files are opened in each process."""
     split = subject.synthetic(CLIPS)
     try:
         sent = pickle.loads(pickle.dumps(split))
@@ -146,19 +162,17 @@ def picklable(subject: DataSubject) -> None:
         ) from error
     here, there = _tensors(split), _tensors(sent)
     same = all(torch.equal(here[name], there[name]) for name in here)
-    expect(same, f"{subject.title}: a split reads something else after pickling", "keep everything that it reads by")
+    expect(same, f"{subject.title}: a split reads other clips after pickling", "keep all state that reading depends on")
 
 
 @check("data")
 def pretrain_split(subject: DataSubject) -> None:
-    """split("pretrain") opens and is as the spaces say; where files are missing, a DataError says where to get them."""
+    """split("pretrain") opens and matches the spaces; where files are missing, a DataError says where to get them."""
     try:
         split = subject.build().split("pretrain")
         batch = split[[0]]
     except DataError as error:
-        expect(
-            error.help, f"{subject.title}: {error.message}, without saying what to do", "raise DataError(message, help)"
-        )
+        expect_help(error, f"{subject.title}: {error.message}")
         return
     check_batch(subject, batch, 1)
     if len(split) >= 3:
@@ -167,14 +181,14 @@ def pretrain_split(subject: DataSubject) -> None:
 
 @check("data")
 def unknown_split(subject: DataSubject) -> None:
-    """A split that does not exist is refused with a DataError: nobody trains on the wrong clips by a slip."""
+    """An unknown split is refused with a DataError: a typing error must not select other clips."""
     try:
         subject.build().split("no such split")
     except DataError:
         return
     except Exception as error:
         raise Violation(
-            f"{subject.title}.split fails with {type(error).__name__} for a name that it does not have: {error}",
+            f"{subject.title}.split fails with {type(error).__name__} for an unknown name: {error}",
             "raise DataError(message, help) that lists the splits",
         ) from error
     raise Violation(f"{subject.title}.split accepts any name", "raise DataError(message, help) that lists the splits")

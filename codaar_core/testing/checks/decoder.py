@@ -1,4 +1,4 @@
-"""What a decoder must keep, beside what every module must."""
+"""Checks of decoders, in addition to those of every module."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from codaar_core.testing.subjects import DecoderSubject
 
 @check("decoder")
 def shape(subject: DecoderSubject) -> None:
-    """It reconstructs what it was built to: (clips, steps, *output)."""
+    """Its reconstruction has the shape (clips, steps, *output)."""
     for clips, steps in subject.sizes():
         reconstruction = subject.sample(*subject.inputs(clips, steps))
         expected = (clips, steps, *subject.context.output.shape)
@@ -26,7 +26,7 @@ def shape(subject: DecoderSubject) -> None:
 
 @check("decoder")
 def private_only(subject: DecoderSubject) -> None:
-    """Of what was encoded it reads the private features alone: reading latents would go round the codebook."""
+    """Of the encoder's output it reads only the private features: reading latents would bypass the codebook."""
     encoded, quantized = subject.inputs()
     nothing = toys.transform(encoded, lambda tensor: torch.nan * tensor)
     hidden = nothing._replace(private=encoded.private, mask=encoded.mask)

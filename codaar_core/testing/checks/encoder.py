@@ -1,4 +1,4 @@
-"""What an encoder must keep, beside what every module must."""
+"""Checks of encoders, in addition to those of every module."""
 
 from __future__ import annotations
 

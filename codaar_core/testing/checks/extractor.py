@@ -1,4 +1,4 @@
-"""What an extractor must keep."""
+"""Checks of extractors."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from codaar_core.api import DataError, Extractor, ExtractorContext, Space
-from codaar_core.testing.check import Violation, check, expect
+from codaar_core.testing.check import Violation, check, expect, expect_help
 from codaar_core.testing.checks.data import no_files
 from codaar_core.testing.subjects import ExtractorSubject
 from codaar_core.testing.toy_recordings import WRITERS
@@ -22,7 +22,7 @@ SENTENCES = ("a dog barks", "somebody plays the violin in the rain")
 
 @check("extractor", once=True)
 def suffixes(subject: ExtractorSubject) -> None:
-    """The suffixes of its files are small letters with their dot: recordings are found by them, in any spelling."""
+    """Suffixes are lower case and begin with a dot: recordings are found by them, in upper or lower case."""
     given = subject.component.suffixes
     expect(
         isinstance(given, tuple) and all(each.startswith(".") and each == each.lower() for each in given),
@@ -33,13 +33,13 @@ def suffixes(subject: ExtractorSubject) -> None:
 
 @check("extractor")
 def made_by(subject: ExtractorSubject) -> None:
-    """It states what makes its features, without any file: features made by others are not mixed in."""
+    """`made_by` identifies the features and needs no file: features of different origin are not mixed."""
     with no_files(subject):
         stated = subject.build().made_by
     expect(
         isinstance(stated, str) and stated.strip() == stated and stated,
         f"{subject.title}.made_by is {stated!r}",
-        'give the word that data sources state of such features, e.g. "keras-vgg19-pool5"',
+        'give the name that data sources use for such features, e.g. "keras-vgg19-pool5"',
     )
 
 
@@ -49,14 +49,12 @@ def weights_missing(subject: ExtractorSubject) -> None:
     try:
         subject.build().prepare()
     except DataError as error:
-        expect(
-            error.help, f"{subject.title}: {error.message}, without saying what to do", "raise DataError(message, help)"
-        )
+        expect_help(error, f"{subject.title}: {error.message}")
 
 
 @check("extractor", applies=lambda subject: subject.can_be_tried)
 def features(subject: ExtractorSubject) -> None:
-    """extract gives finite floats (T, *output.shape) without gradient: they are written as they are."""
+    """extract gives finite floats (T, *output.shape) without gradient: they are stored unchanged."""
     extractor = _ready(subject)
     with _sources(subject) as sources:
         found = extractor.extract(sources[0])
@@ -70,12 +68,12 @@ def features(subject: ExtractorSubject) -> None:
     expect(
         tuple(found.shape) == expected,
         f"{subject.title}.extract gives {tuple(found.shape)} where output says {expected}",
-        "let output and extract agree",
+        "make output and extract agree",
     )
     expect(
         bool(found.isfinite().all()),
         f"{subject.title}.extract gives values that are not finite",
-        "look for logarithms and divisions: silence and black pictures are recordings too",
+        "look for logarithms and divisions: silent and black recordings are valid",
     )
     expect(
         not found.requires_grad,
@@ -90,25 +88,25 @@ def _described(found: object) -> str:
 
 @check("extractor", applies=lambda subject: subject.can_be_tried)
 def same_again(subject: ExtractorSubject) -> None:
-    """The same recording gives the same features, another one others: an interrupted extraction goes on as it began."""
+    """The same recording gives the same features, a different one different ones: extraction can be resumed."""
     extractor = _ready(subject)
     with _sources(subject) as (one, other):
         before, between, after = (extractor.extract(source) for source in (one, other, one))
     expect(
         before.shape == after.shape and torch.equal(before, after),
-        f"{subject.title}.extract gives other features for the same recording the second time",
-        "no dropout (.eval()), no random crops, nothing kept from one recording to the next",
+        f"{subject.title}.extract gives different features for the same recording the second time",
+        "no dropout (.eval()), no random crops, no state carried from one recording to the next",
     )
     expect(
         between.shape != before.shape or not torch.equal(between, before),
         f"{subject.title}.extract gives the same features for two recordings",
-        "let the features follow from the recording",
+        "let the features depend on the recording",
     )
 
 
 @check("extractor", applies=lambda subject: subject.can_be_tried)
 def other_device(subject: ExtractorSubject) -> None:
-    """On another device it computes there, as far as that can be told without one: on torch's "meta"."""
+    """On another device, it computes there; checked on torch's "meta" device."""
     extractor: Extractor = subject.build(ExtractorContext(torch.device("meta")))
     extractor.prepare()
     try:
@@ -124,7 +122,7 @@ def other_device(subject: ExtractorSubject) -> None:
 
 @check("extractor", applies=lambda subject: subject.can_be_tried and subject.component.suffixes)
 def broken_recordings(subject: ExtractorSubject) -> None:
-    """A broken recording is a DataError with its name: the others are extracted, and it is listed at the end."""
+    """For a broken recording it raises a DataError that names the file: the others are still extracted."""
     extractor = _ready(subject)
     with TemporaryDirectory() as folder:
         for name, content in (("empty", b""), ("broken", b"no recording " * 99), ("missing", None)):
@@ -135,7 +133,7 @@ def broken_recordings(subject: ExtractorSubject) -> None:
 
 
 def _refused(subject: ExtractorSubject, extractor: Extractor, path: Path) -> None:
-    change = "raise DataError(f'{path} cannot be read: ...') for whatever is no recording"
+    change = "raise DataError(f'{path} cannot be read: ...') for any file that is not a recording"
     try:
         found = extractor.extract(path)
     except DataError as error:
@@ -153,7 +151,7 @@ def _refused(subject: ExtractorSubject, extractor: Extractor, path: Path) -> Non
 
 
 def _ready(subject: ExtractorSubject) -> Extractor:
-    """One whose weights are there; a DataError skips the check."""
+    """A prepared extractor; a DataError for missing weights skips the check."""
     extractor: Extractor = subject.sample
     extractor.prepare()
     return extractor

@@ -1,4 +1,4 @@
-"""What a task head must keep, beside what every module must."""
+"""Checks of task heads, in addition to those of every module."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FALL = 0.9  # of the first loss
 
 
 def separable(subject: HeadSubject) -> HeadInputs:
-    """Codes that tell the class of each clip of ``subject.label``."""
+    """Codes from which the class of each clip, ``subject.label``, follows."""
     inputs, generator = subject.inputs(), subject.generator()
     codes = inputs.codes
     full, own = (
@@ -36,19 +36,19 @@ def sees_codes_only(subject: HeadSubject) -> None:
     expect(
         len(names) == 2 + given,
         f"{subject.title}.forward takes ({', '.join(names)}), it should take (self, quantized{', given' * given})",
-        "read quantized.full, quantized.own and quantized.mask only; where the benchmark gives something besides, "
-        "say so by example_given = Space(...)",
+        "read quantized.full, quantized.own and quantized.mask only; where the benchmark gives a further tensor, "
+        "declare example_given = Space(...)",
     )
 
 
 @check("head")
 def predictions(subject: HeadSubject) -> None:
-    """predict gives one entry a clip, in the form of the targets: metrics compare the two."""
+    """predict gives one entry per clip, in the form of the targets: metrics compare the two."""
     head, inputs = subject.build().eval(), subject.inputs()
     predicted = head.predict(inputs.through(head))
     expect(
         len(predicted) == toys.CLIPS and bool(predicted.isfinite().all()),
-        f"{subject.title}.predict gives {tuple(predicted.shape)} for {toys.CLIPS} clips, or what is not finite",
+        f"{subject.title}.predict gives {tuple(predicted.shape)} for {toys.CLIPS} clips, or values that are not finite",
         "keep the clips on the first axis",
     )
     if is_trained(subject):
@@ -70,7 +70,7 @@ def scalar_loss(subject: HeadSubject) -> None:
 
 @check("head", applies=is_trained)
 def learns(subject: HeadSubject) -> None:
-    """On codes that tell the class its loss falls within 30 steps and it predicts well: else all transfer is chance."""
+    """On codes that determine the class, 30 training steps lower its loss and it predicts most clips right."""
     head, inputs = subject.build().train(), separable(subject)
     target = subject.target(head, inputs)
     optimizer = torch.optim.Adam(head.parameters(), lr=RATE)
@@ -85,7 +85,7 @@ def learns(subject: HeadSubject) -> None:
             losses.append(float(loss.detach()))
     expect(
         losses[-1] < FALL * losses[0],
-        f"{subject.title}: the loss goes from {losses[0]:.4g} to {losses[-1]:.4g} in {TRAINING} steps",
+        f"{subject.title}: the loss changes from {losses[0]:.4g} to {losses[-1]:.4g} in {TRAINING} steps",
         "check that the logits depend on quantized.full or quantized.own",
     )
     predicted = head.predict(inputs.through(head))

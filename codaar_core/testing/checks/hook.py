@@ -1,4 +1,4 @@
-"""What a hook component must keep."""
+"""Checks of hook components."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from codaar_core.testing.subjects import Subject
 
 @check("hook")
 def hooks_known(subject: Subject) -> None:
-    """Each function marked with @hook is a hook of a run and takes some of its arguments: others are never called."""
+    """Each function marked with @hook has the name of a hook and takes only arguments of that hook."""
     known = {name: function for name, function in vars(Specification).items() if name.startswith(PROJECT)}
     marked = {
         name: function
@@ -29,6 +29,6 @@ def hooks_known(subject: Subject) -> None:
         unknown = [each for each in inspect.signature(function).parameters if each not in arguments]
         expect(
             not unknown,
-            f"{subject.title}.{name} takes {', '.join(unknown)}, which this hook does not have",
+            f"{subject.title}.{name} takes {', '.join(unknown)}, which are not arguments of this hook",
             f"take some of {', '.join(arguments)}",
         )

@@ -1,4 +1,4 @@
-"""What a loss must keep, beside what every module must."""
+"""Checks of losses, in addition to those of every module."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from torch import Tensor
 
 from codaar_core.api import ComponentError, Loss, Ranks
 from codaar_core.testing import toys
-from codaar_core.testing.check import Violation, check, expect
+from codaar_core.testing.check import Violation, check, expect, expect_help
 from codaar_core.testing.checks.module import close
 from codaar_core.testing.ranks import on_ranks
 from codaar_core.testing.subjects import LossSubject, loss_context
 
 
 def has_own_optimizer(subject: LossSubject) -> bool:
-    """Whether it trains an estimator of its own."""
+    """Whether it trains an estimator itself."""
     return subject.sample.optimizer is not None
 
 
 def has_inner_step(subject: LossSubject) -> bool:
-    """Whether it keeps something that changes with every step."""
+    """Whether it keeps state that changes with every step."""
     return subject.component.inner_step is not Loss.inner_step
 
 
 def keeps_a_record(subject: LossSubject) -> bool:
-    """Whether what it keeps changes by itself; gradients of an own optimizer are averaged by the training loop."""
+    """Whether it changes its state without an optimizer, whose gradients the training loop would average."""
     return has_inner_step(subject) and not has_own_optimizer(subject)
 
 
@@ -89,7 +89,9 @@ def reaches_something(subject: LossSubject) -> None:
         total.backward()
     reached = any(leaf.grad is not None and bool(leaf.grad.abs().sum() > 0) for leaf in leaves)
     expect(
-        reached, f"{subject.title}: its gradient reaches nothing", "remove detach() and no_grad() where it should learn"
+        reached,
+        f"{subject.title}: its gradient reaches nothing",
+        "remove detach() and no_grad() from the path to what it should train",
     )
 
 
@@ -101,11 +103,7 @@ def modalities(subject: LossSubject) -> None:
         try:
             loss = subject.build(context)
         except ComponentError as error:
-            expect(
-                error.message and error.help,
-                f"{subject.title} refuses {number} modalities without saying what to do",
-                "raise ComponentError(message, help)",
-            )
+            expect_help(error, f"{subject.title} refuses {number} modalities")
             continue
         view = subject.view(context.modalities)
         total = sum(subject.outputs(loss, view).values())
@@ -118,7 +116,7 @@ def modalities(subject: LossSubject) -> None:
 
 @check("loss", applies=has_own_optimizer)
 def own_optimizer(subject: LossSubject) -> None:
-    """What an optimizer of its own holds, inner_step trains: the loop does not."""
+    """inner_step trains the parameters of the loss's own optimizer: the training loop does not."""
     loss = subject.build()
     expect(
         subject.component.inner_step is not Loss.inner_step,
@@ -133,20 +131,20 @@ def own_optimizer(subject: LossSubject) -> None:
 
 @check("loss", applies=has_inner_step)
 def inner_step_detached(subject: LossSubject) -> None:
-    """inner_step leaves no gradient in the model: that belongs to the main step."""
+    """inner_step leaves no gradient in the model: only the main step trains it."""
     loss, view = subject.build(), subject.inputs()
     loss.inner_step(view)
     leaves = [each for each in toys.tensors(view) if each.is_leaf]
     expect(
         all(leaf.grad is None for leaf in leaves),
         f"{subject.title}.inner_step sends gradients into the model",
-        "detach everything that it reads from the view",
+        "detach every tensor that it reads from the view",
     )
 
 
 @check("loss", applies=keeps_a_record)
 def inner_step_on_ranks(subject: LossSubject) -> None:
-    """After inner_step with half of the clips each, two ranks keep what one rank with all keeps."""
+    """After inner_step, two ranks with half of the clips each have the state of one process with all."""
     view, loss = toys.transform(subject.inputs(clips=8), Tensor.detach), subject.build()
     loss.inner_step(attrs.evolve(view, generator=toys.generator_of(0)))
     halves = [(subject.build(), toys.part(view, each)) for each in (slice(4), slice(4, None))]
@@ -160,6 +158,6 @@ def inner_step_on_ranks(subject: LossSubject) -> None:
         for name, tensor in loss.state_dict().items():
             expect(
                 close(state[name], tensor, 1e-4),
-                f"{subject.title}: with the clips on two ranks, inner_step makes another {name}",
-                "view.ranks.gather(...) what goes into a queue, in order; average what is averaged over all ranks",
+                f"{subject.title}: with the clips on two ranks, {name} differs after inner_step",
+                "view.ranks.gather(...) the entries of a queue; take averages over all ranks",
             )

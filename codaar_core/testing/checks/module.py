@@ -1,4 +1,4 @@
-"""What every module must keep, whatever it computes: encoders, decoders, quantizers, losses and heads."""
+"""Checks of every component that is a module: encoders, decoders, quantizers, losses and heads."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ def is_trained(subject: ModuleSubject) -> bool:
 
 
 def close(one: Tensor, other: Tensor, tolerance: float = 1e-5) -> bool:
-    """Equal but for rounding."""
+    """Whether they are equal up to rounding."""
     return one.shape == other.shape and torch.allclose(one, other, rtol=tolerance, atol=tolerance)
 
 
 def differing(one: Outputs, other: Outputs) -> list[str]:
-    """Names of the outputs that are not the same in both."""
+    """Names of the outputs that differ."""
     return [
         name for name in {**one, **other} if name not in one or name not in other or not close(one[name], other[name])
     ]
 
 
 def run(subject: ModuleSubject, module: nn.Module, inputs: object, seed: int = 0) -> Outputs:
-    """What comes out when torch's global generator starts at ``seed``; no gradient."""
+    """The outputs, without gradient, with torch's global generator seeded by ``seed``."""
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(seed)
         return dict(subject.outputs(module, inputs))
@@ -61,7 +61,7 @@ def finite(subject: ModuleSubject) -> None:
 
 @check(*MODULES)
 def inputs_unchanged(subject: ModuleSubject) -> None:
-    """What it is given stays as it is: others read the same tensors after it."""
+    """It does not change its inputs: other components read the same tensors after it."""
     inputs = toys.transform(subject.inputs(), torch.Tensor.detach)
     before = [tensor.clone() for tensor in toys.tensors(inputs)]
     run(subject, subject.build(), inputs)
@@ -75,11 +75,13 @@ def inputs_unchanged(subject: ModuleSubject) -> None:
 
 @check(*MODULES)
 def repeatable(subject: ModuleSubject) -> None:
-    """In evaluation mode the same input (with the same view.generator) gives the same: scores can be measured again."""
+    """In evaluation mode the same input (and view.generator) gives the same output: scores are reproducible."""
     module, inputs = subject.build().eval(), subject.inputs()
     changed = differing(run(subject, module, inputs, seed=1), run(subject, module, inputs, seed=2))
     expect(
-        not changed, f"{subject.title} gives another {', '.join(changed)} the second time, in evaluation mode", DRAWS
+        not changed,
+        f"{subject.title} gives a different {', '.join(changed)} the second time, in evaluation mode",
+        DRAWS,
     )
 
 
@@ -106,7 +108,7 @@ def clips_apart(subject: ModuleSubject) -> None:
 
 @check(*MODULES)
 def masked_steps(subject: ModuleSubject) -> None:
-    """What stands at masked steps changes nothing elsewhere, in training too: padding is no data."""
+    """Values at masked steps change nothing at real steps, in training too: padding is not data."""
     inputs = subject.inputs(masked=True)
     other = subject.junk(inputs)
     for mode in ("eval", "train"):
@@ -116,7 +118,7 @@ def masked_steps(subject: ModuleSubject) -> None:
         changed = differing(before, after) or differing(dict(one.named_buffers()), dict(two.named_buffers()))
         expect(
             not changed,
-            f"{subject.title}: the values at masked steps change {', '.join(changed)} elsewhere (.{mode}())",
+            f"{subject.title}: the values at masked steps change {', '.join(changed)} at real steps (.{mode}())",
             "leave steps whose mask is False out of attention, means, maxima, counts and batch statistics",
         )
 
@@ -143,7 +145,7 @@ def gradients(subject: ModuleSubject) -> None:
 
 @check(*MODULES)
 def plain_buffers(subject: ModuleSubject) -> None:
-    """After a training step no buffer remembers how it was computed: memory would grow with every step."""
+    """After a training step no buffer carries a gradient graph: memory would grow with every step."""
     module = subject.build().train()
     objective = subject.objective(module, subject.inputs())
     if objective.requires_grad:
@@ -158,7 +160,7 @@ def plain_buffers(subject: ModuleSubject) -> None:
 
 @check(*MODULES)
 def float64(subject: ModuleSubject) -> None:
-    """It computes in double precision where it is told to, and gives nearly the same: parity is shown in float64."""
+    """It computes in float64 when converted, with nearly the same result: parity is shown in float64."""
     single, inputs = subject.build().eval(), subject.inputs()
     expected = run(subject, single, inputs)
     doubled = run(subject, subject.converted(torch.float64).eval(), toys.as_type(inputs, torch.float64))
@@ -177,7 +179,7 @@ def float64(subject: ModuleSubject) -> None:
 
 @check(*MODULES)
 def autocast(subject: ModuleSubject) -> None:
-    """Under autocast to bfloat16 and float16 it gives finite numbers, and nearly all codes it gives otherwise."""
+    """Under autocast to bfloat16 and float16 it gives finite numbers, and nearly the same codes as without."""
     module, inputs = subject.build().eval(), subject.inputs()
     expected = run(subject, module, inputs)
     for narrow in ("bfloat16", "float16"):
@@ -212,7 +214,7 @@ def _compare_narrow(subject: ModuleSubject, narrow: str, given: Outputs, expecte
 
 @check(*MODULES)
 def deterministic(subject: ModuleSubject) -> None:
-    """With `device.deterministic`, the same seed gives the same training step to the bit: values and gradients."""
+    """With `device.deterministic`, the same seed gives exactly the same training step: values and gradients."""
     before = torch.are_deterministic_algorithms_enabled()
     torch.use_deterministic_algorithms(True)
     try:
@@ -229,21 +231,21 @@ def deterministic(subject: ModuleSubject) -> None:
     changed = [name for name, value in first.items() if not torch.equal(value, second[name])]
     expect(
         not changed,
-        f"{subject.title}: with the same seed, {', '.join(changed)} is another in the second training step",
+        f"{subject.title}: with the same seed, {', '.join(changed)} differs in the second training step",
         "draw from torch's generator or the view's only, not from Python's or NumPy's; keep the order of sets fixed",
     )
 
 
 @check("encoder", "decoder")
 def compiles(subject: ModuleSubject) -> None:
-    """Compiled (`device.compile`), it gives the same values and gradients; code is traced, but not translated here."""
+    """Compiled (`device.compile`), it gives the same values and gradients; it is traced only, not compiled."""
     plain = training_step(subject, subject.build().eval())
     traced = subject.build().eval()
     traced.compile(backend="aot_eager")
     changed = differing(plain, training_step(subject, traced))
     expect(
         not changed,
-        f"{subject.title}: compiled, its {', '.join(changed)} is another",
+        f"{subject.title}: compiled, its {', '.join(changed)} differs",
         "mark what must not be traced with @torch.compiler.disable",
     )
 
@@ -264,7 +266,7 @@ def training_step(subject: ModuleSubject, module: nn.Module) -> Outputs:
 
 @check(*MODULES)
 def other_device(subject: ModuleSubject) -> None:
-    """Moved to another device it computes there, as far as that can be told without one: on torch's "meta"."""
+    """Moved to another device, it computes there; checked on torch's "meta" device."""
     module = subject.converted("meta")
     inputs = toys.transform(subject.inputs(masked=True), lambda tensor: tensor.detach().to("meta"))
     try:
@@ -333,7 +335,7 @@ def _leaves(inputs: Any) -> Any:
 
 
 def _join(module: nn.Module, ranks: Ranks) -> None:
-    """What the training loop does with the modules of a model before the first step."""
+    """Join the ranks, as the training loop does before the first step."""
     for part in module.modules():
         if isinstance(part, RankAware):
             part.join(ranks)
@@ -356,7 +358,7 @@ def _all_gradients(subject: ModuleSubject, outputs: Outputs, inputs: Any, copies
 
 @check("encoder", "decoder", "loss", "head")
 def evaluation_keeps_state(subject: ModuleSubject) -> None:
-    """In evaluation mode nothing that it keeps changes: measuring twice must not make another model."""
+    """In evaluation mode its state does not change: a measurement must not change the model."""
     module = subject.build().eval()
     before = {name: tensor.clone() for name, tensor in module.state_dict().items()}
     run(subject, module, subject.inputs())
@@ -370,14 +372,14 @@ def evaluation_keeps_state(subject: ModuleSubject) -> None:
 
 @check(*MODULES)
 def saves(subject: ModuleSubject) -> None:
-    """Its state goes into a safetensors file and from there into a fresh module that computes the same."""
+    """Its state can be saved as safetensors and loaded into a new module that computes the same."""
     module, inputs = subject.build().eval(), subject.inputs()
     fresh = attrs.evolve(subject, seed=subject.seed + 1).build(subject.context).eval()
     fresh.load_state_dict(load(_saved(subject, module)))
     changed = differing(run(subject, module, inputs), run(subject, fresh, inputs))
     expect(
         not changed,
-        f"{subject.title} gives another {', '.join(changed)} after saving and loading",
+        f"{subject.title} gives a different {', '.join(changed)} after saving and loading",
         "register every tensor that it computes with: nn.Parameter, or self.register_buffer(name, tensor)",
     )
 

@@ -1,4 +1,4 @@
-"""What a distribution must keep, so that it installs, loads fast and survives the next version of core."""
+"""Checks of distributions: they install, load fast and work with later versions of core."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def entry_points(package: Package) -> None:
             load_installed(entry)
         except LoadProblem as problem:
             problems.append(problem.message)
-    expect(not problems, "; ".join(problems), f"mend this, or the entry points in pyproject.toml of {package.name}")
+    expect(not problems, "; ".join(problems), f"fix this, or the entry points in pyproject.toml of {package.name}")
 
 
 @check("package")
@@ -64,14 +64,14 @@ def distribution_name(package: Package) -> None:
     """The distribution is called codaar-plugin-NAME, normalised: NAME is how recipes name its provider."""
     expect(
         package.distribution == canonicalize_name(package.distribution) and package.distribution.startswith(PREFIX),
-        f"expected a name like '{PREFIX}mine', small letters and single hyphens; got {package.distribution!r}",
+        f"expected a name like '{PREFIX}mine', lower-case letters and single hyphens; got {package.distribution!r}",
         f'write name = "{PREFIX}{package.name}" under [project] in pyproject.toml',
     )
 
 
 @check("package")
 def requires_core(package: Package) -> None:
-    """It depends on codaar-core, below some version: pip then installs both, and no future core breaks it unseen."""
+    """It depends on codaar-core with an upper bound: pip installs both, and refuses an incompatible core."""
     found = [need for need in package.requires if canonicalize_name(need.name) == CORE]
     bounded = any(part.operator in ("<", "<=", "==", "~=") for need in found for part in need.specifier)
     expect(
@@ -89,18 +89,18 @@ def licence(package: Package) -> None:
 
 @check("package")
 def readme(package: Package) -> None:
-    """It has a README: what a stranger reads first."""
+    """It has a README: package indexes show it."""
     expect(package.readme, "the metadata have no long description", 'write readme = "README.md" under [project]')
 
 
 @check("package")
 def light_import(package: Package) -> None:
-    """Importing it loads no heavy library, asks no network and prints nothing: nobody waits for what is not used."""
+    """Importing it is quick: it loads no heavy library, uses no network and prints nothing."""
     targets = [entry.target.partition(":")[0] for entry in package.entries]
     done = _import_elsewhere(sorted({*import_names(package.entries), *targets}))
-    expect(done.returncode == 0, f"the import fails: {done.stderr.strip()[-300:]}", "mend the import")
-    printed, _, told = done.stdout.rpartition(LOADED)
-    seconds, of_core, *loaded = told.split()
+    expect(done.returncode == 0, f"the import fails: {done.stderr.strip()[-300:]}", "fix the import")
+    printed, _, report = done.stdout.rpartition(LOADED)
+    seconds, of_core, *loaded = report.split()
     heavy = [name for name in HEAVY if name in loaded]
     expect(
         not heavy,
@@ -111,12 +111,12 @@ def light_import(package: Package) -> None:
     expect(
         float(seconds) <= IMPORT_TIME * float(of_core),
         f"the import takes {float(seconds):.1f} s beyond torch and core, which take {float(of_core):.1f} s",
-        "move what takes long into the functions that need it: reading of files, tables that are computed",
+        "move slow work (reading files, computing tables) into the functions that need it",
     )
 
 
 def _import_elsewhere(modules: list[str]) -> subprocess.CompletedProcess[str]:
-    """Import modules in a fresh interpreter, which says what they loaded beyond torch and core."""
+    """Import modules in a new interpreter, which prints what they loaded beyond torch and core."""
     imports = "\n".join(f"import {name}" for name in modules)
     script = (
         "import time\nstart = time.perf_counter()\nimport socket, sys, torch, codaar_core.nn\n"
@@ -135,14 +135,14 @@ def _import_elsewhere(modules: list[str]) -> subprocess.CompletedProcess[str]:
 
 @check("package")
 def public_core(package: Package) -> None:
-    """It imports only the public modules of core: the others may change from one day to the next."""
+    """It imports only the public modules of core: private ones may change in any version."""
     for path, tree in _trees(package):
         for name, line in _imported(tree):
             private = name.split(".")[0] == "codaar_core" and not _is_public(name)
             expect(
                 not private,
                 f"{path.name}:{line} imports {name}, which is private",
-                f"import from {' or '.join(PUBLIC)}; if something is missing there, ask for it",
+                f"import from {' or '.join(PUBLIC)}; request what is missing there in an issue",
             )
 
 
@@ -152,14 +152,14 @@ def _is_public(name: str) -> bool:
 
 @check("package")
 def any_device(package: Package) -> None:
-    """Its source names no device: the framework places tensors, on whatever there is."""
+    """Its source names no device: the framework moves modules and tensors to the device of the recipe."""
     for path, tree in _trees(package):
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
                 named = node.func.attr == "cuda" or (node.func.attr == "to" and _names_a_device(node))
                 expect(
                     not named,
-                    f"{path.name}:{node.lineno} moves something to a device of its choice: {ast.unparse(node)}",
+                    f"{path.name}:{node.lineno} moves a tensor or module to a fixed device: {ast.unparse(node)}",
                     "take the device of a tensor at hand: torch.zeros(..., device=x.device), x.new_zeros(...)",
                 )
 
@@ -175,7 +175,7 @@ def _trees(package: Package) -> Iterator[tuple[Path, ast.Module]]:
         try:
             yield path, ast.parse(path.read_bytes())
         except SyntaxError as error:
-            raise Violation(f"{path.name}:{error.lineno} is no valid Python: {error.msg}", "mend the file") from error
+            raise Violation(f"{path.name}:{error.lineno} is not valid Python: {error.msg}", "fix the file") from error
 
 
 def _imported(tree: ast.Module) -> Iterator[tuple[str, int]]:

@@ -1,4 +1,4 @@
-"""What a quantizer must keep, beside what every module must."""
+"""Checks of quantizers, in addition to those of every module."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ UPDATES = 20
 
 
 def is_updated(subject: QuantizerSubject) -> bool:
-    """Whether codewords move by update, not by gradient."""
+    """Whether codewords are moved by update, not by gradient."""
     return subject.component.update is not Quantizer.update
 
 
@@ -39,8 +39,13 @@ def state(quantizer: Quantizer) -> dict[str, Tensor]:
     return {name: tensor.clone() for name, tensor in quantizer.state_dict().items()}
 
 
+def same_codes(one: Quantized, other: Quantized) -> bool:
+    """Whether indices are equal, and codes up to rounding."""
+    return torch.equal(one.indices, other.indices) and close(one.own, other.own) and close(one.full, other.full)
+
+
 def trained(subject: QuantizerSubject) -> Quantizer:
-    """One that has seen some updates, so that modalities differ and counts are in use."""
+    """A quantizer after one update, so that modalities differ and counts are in use."""
     quantizer = subject.build()
     if is_updated(subject):
         step(quantizer, subject.inputs(clips=8), SingleProcess())
@@ -49,7 +54,7 @@ def trained(subject: QuantizerSubject) -> Quantizer:
 
 @torch.no_grad()
 def step(quantizer: Quantizer, encoded: Mapping[str, Encoded], ranks: Ranks) -> None:
-    """What the training loop does to the codebooks in one step."""
+    """Change the codebooks as the training loop does in one step."""
     assigned = quantizer.quantize(encoded)
     quantizer.update({m: item.semantic.detach() for m, item in encoded.items()}, assigned, ranks)
     quantizer.reset(assigned, toys.generator_of(0), ranks)
@@ -83,13 +88,13 @@ def _check_shape(subject: QuantizerSubject, name: str, value: Tensor, expected: 
     expect(
         tuple(value.shape) == expected,
         f"{subject.title}: {name} should be {expected}, it is {tuple(value.shape)}",
-        "let latent, codes and size say what quantize gives",
+        "let latent, code_space and size match what quantize gives",
     )
 
 
 @check("quantizer")
 def quantize_is_pure(subject: QuantizerSubject) -> None:
-    """quantize changes no state, in training neither: codebooks move in update alone, once a step."""
+    """quantize changes no state, even in training: codebooks move only in update, once a step."""
     for mode in ("train", "eval"):
         quantizer = getattr(trained(subject), mode)()
         before = state(quantizer)
@@ -97,14 +102,14 @@ def quantize_is_pure(subject: QuantizerSubject) -> None:
         for name, tensor in state(quantizer).items():
             expect(
                 torch.equal(tensor, before[name]),
-                f"{subject.title}.quantize mutated {name} in place (.{mode}()): the codebook is another after it",
+                f"{subject.title}.quantize mutated {name} in place (.{mode}())",
                 MUTATED,
             )
 
 
 @check("quantizer")
 def codes_are_copies(subject: QuantizerSubject) -> None:
-    """Codes are no views of the codebook: who changes a code in place must not change a codeword."""
+    """Codes are copies of codewords: changing a code in place must not change the codebook."""
     quantizer, encoded = trained(subject), subject.inputs()
     before = state(quantizer)
     modality = subject.modalities[0]
@@ -123,7 +128,7 @@ def codes_are_copies(subject: QuantizerSubject) -> None:
 
 @check("quantizer")
 def any_subset(subject: QuantizerSubject) -> None:
-    """It quantizes every single modality and every subset: that is what transfer to a modality rests on."""
+    """It quantizes any subset of the modalities: evaluation gives it one modality at a time."""
     quantizer, encoded = trained(subject).eval(), subject.inputs()
     whole = quantizer.quantize(encoded)
     for subset in _subsets(subject.modalities):
@@ -131,13 +136,13 @@ def any_subset(subject: QuantizerSubject) -> None:
         try:
             codes = quantizer.quantize({m: encoded[m] for m in subset})
         except (KeyError, IndexError, RuntimeError) as error:
-            expect(False, f"{named} fails: {type(error).__name__}: {error}", "use the modalities that are there, only")
-        expect(set(codes) == set(subset), f"{named} gives codes for {list(codes)}", "give codes for those given, only")
+            expect(False, f"{named} fails: {type(error).__name__}: {error}", "use only the modalities that are given")
+        expect(set(codes) == set(subset), f"{named} gives codes for {list(codes)}", "give codes only for those given")
         for m in subset:
             expect(
-                torch.equal(codes[m].indices, whole[m].indices) and close(codes[m].full, whole[m].full),
-                f"{named} gives {m!r} other codes than it has beside all modalities",
-                "assign each modality by its own latents alone",
+                same_codes(codes[m], whole[m]),
+                f"{named} gives {m!r} different codes than together with all modalities",
+                "assign each modality by its own latents only",
             )
 
 
@@ -213,10 +218,8 @@ def distances_unwanted(subject: QuantizerSubject) -> None:
     expected = wanted.quantize(encoded)
     for modality, codes in unwanted.quantize(encoded).items():
         expect(
-            torch.equal(codes.indices, expected[modality].indices)
-            and close(codes.own, expected[modality].own)
-            and close(codes.full, expected[modality].full),
-            f"{subject.title} gives {modality!r} other codes where no loss wants distances",
+            same_codes(codes, expected[modality]),
+            f"{subject.title} gives {modality!r} different codes where no loss needs distances",
             "let wants_distances decide on Quantized.distances alone, which may then be None",
         )
 
@@ -239,16 +242,14 @@ def lookup_is_quantize(subject: QuantizerSubject) -> None:
     quantizer = trained(subject)
     for modality, codes in quantizer.quantize(subject.inputs()).items():
         found = quantizer.lookup(modality, codes.indices)
-        same = (
-            torch.equal(found.indices, codes.indices) and close(found.own, codes.own) and close(found.full, codes.full)
-        )
-        expect(same, f"{subject.title}.lookup gives {modality!r} other codes than quantize", "share one function")
-        expect(found.distances is None, f"{subject.title}.lookup gives distances", "leave them None: nobody reads them")
+        different = f"{subject.title}.lookup gives {modality!r} different codes than quantize"
+        expect(same_codes(found, codes), different, "share one function")
+        expect(found.distances is None, f"{subject.title}.lookup gives distances", "leave them None: they are not read")
 
 
 @check("quantizer")
 def straight_through(subject: QuantizerSubject) -> None:
-    """Gradients of `own` and `full` reach the latents, unchanged if codes are found by distance: encoders learn so."""
+    """Gradients of `own` and `full` reach the latents, those of `own` unchanged where it gives distances."""
     quantizer, encoded = trained(subject), subject.inputs(masked=True)
     for modality, codes in quantizer.quantize(encoded).items():
         latents, real = encoded[modality].semantic, encoded[modality].mask
@@ -272,7 +273,7 @@ def _gradient(scalar: Tensor, latents: Tensor) -> Tensor:
 
 @check("quantizer", applies=is_updated)
 def update_moves(subject: QuantizerSubject) -> None:
-    """update moves codewords towards their targets and keeps them finite, whatever is dead or new."""
+    """update moves codewords towards their targets and keeps all of them finite, unused ones too."""
     quantizer, encoded = subject.build(), subject.inputs(clips=8)
     before = _error(quantizer, encoded)
     for _ in range(UPDATES):
@@ -299,7 +300,7 @@ def _error(quantizer: Quantizer, encoded: Mapping[str, Encoded]) -> float:
 
 @check("quantizer", applies=is_updated)
 def masked_updates(subject: QuantizerSubject) -> None:
-    """Masked steps count nothing in update and reset: padding must not attract codewords."""
+    """update and reset ignore masked steps: padding must not attract codewords."""
     encoded = subject.inputs(clips=8, masked=True)
     one, two = trained(subject), trained(subject)
     assigned = one.quantize(encoded)
@@ -324,7 +325,7 @@ def masked_updates(subject: QuantizerSubject) -> None:
 
 @check("quantizer", applies=is_updated)
 def update_on_ranks(subject: QuantizerSubject) -> None:
-    """Two ranks with half of the clips each end with the codebooks that one rank with all has."""
+    """After update and reset, two ranks with half of the clips each have the codebooks of one process with all."""
     encoded = toys.transform(subject.inputs(clips=8, masked=True), Tensor.detach)
     alone = trained(subject)
     copies = [trained(subject) for _ in range(2)]
@@ -335,14 +336,14 @@ def update_on_ranks(subject: QuantizerSubject) -> None:
         for rank, copy in enumerate(copies):
             expect(
                 close(state(copy)[name], tensor, 1e-4),
-                f"{subject.title}: with the clips on two ranks, {name} of rank {rank} is not that of a single rank",
+                f"{subject.title}: with the clips on two ranks, {name} of rank {rank} differs from a single process",
                 "sum what you count over ranks before you use it: ranks.sum(counts), ranks.sum(sums)",
             )
 
 
 @check("quantizer", applies=is_replaced)
 def replace_is_kept(subject: QuantizerSubject) -> None:
-    """Codebooks given to replace are those that codebooks() gives: alignment steps end there."""
+    """codebooks() gives what replace was given: the codebooks that alignment steps adjusted."""
     quantizer = trained(subject)
     given = {m: 1 - book.clone() for m, book in quantizer.codebooks().items()}
     with torch.no_grad():

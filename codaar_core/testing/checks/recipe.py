@@ -1,4 +1,4 @@
-"""What a component must keep in a whole run: the toy recipe with it in the place of a toy."""
+"""Checks of a component in a whole run: the toy recipe with it in place of a toy component."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from codaar_core.testing.toys import MODALITIES, PRIVATE
 SWAPPED = ("encoder", "decoder", "quantizer", "alignment", "loss", "data")
 STEPS = 10  # an epoch
 EPOCHS = 2
-LOOK = "look at what it passes on: scale of the outputs, detach() in the wrong place, codewords that run away"
+LOOK = "check the scale of its outputs, misplaced detach(), and diverging codewords"
 TOY_DATA = {"use": "local:toy-features"}
 TOYS = """# {folder}
 from codaar_core.testing import toy_model
@@ -53,13 +53,13 @@ DATA = """
 from {module} import {name}
 
 class DataOfThePackage({name}):
-    '''What the benchmark under test was made for.'''
+    '''The data source of the benchmark's package.'''
 """
 
 
 @check(*SWAPPED)
 def trains(subject: Subject) -> None:
-    """In the toy recipe, 20 steps with it make the reconstruction better: it works together with the others."""
+    """In the toy recipe, 20 steps with it lower the reconstruction error: it works together with other components."""
     with tempfile.TemporaryDirectory() as folder:
         watched = Watcher()
         trained(subject, load(write_recipe(subject, Path(folder))), observers=[watched])
@@ -73,7 +73,7 @@ def trains(subject: Subject) -> None:
 
 @check(*SWAPPED)
 def resumes(subject: Subject) -> None:
-    """A run that is stopped and resumed ends with the weights, to the bit, of one that never stopped."""
+    """A run that is stopped and resumed ends with exactly the weights of an uninterrupted run."""
     with tempfile.TemporaryDirectory() as folder:
         plan = load(write_recipe(subject, Path(folder)))
         whole = weights(trained(subject, plan))
@@ -85,8 +85,8 @@ def resumes(subject: Subject) -> None:
     changed = [name for name, tensor in whole.items() if not torch.equal(tensor, resumed[name])]
     expect(
         not changed,
-        f"{subject.title}: after a resume {', '.join(changed[:3])} is not what it is without a stop",
-        "keep all that outlasts a step in parameters and buffers; draw from torch's or the view's generator",
+        f"{subject.title}: after a resume {', '.join(changed[:3])} differs from an uninterrupted run",
+        "keep all state in parameters and buffers; draw from torch's or the view's generator",
     )
 
 
@@ -100,8 +100,8 @@ def evaluates(subject: Subject) -> None:
     without = [name for name, score in scores.items() if score is None]
     expect(
         scores and not without,
-        f"{subject.title}: in the toy recipe no number comes out for {', '.join(without) or 'any transfer'}",
-        "let metrics give a number for any prediction, and transfers() name modalities that the model has",
+        f"{subject.title}: in the toy recipe there is no number for {', '.join(without) or 'any transfer'}",
+        "make metrics give a number for any prediction, and transfers() name modalities of the model",
     )
 
 
@@ -124,7 +124,7 @@ class Stopped(Exception):
 
 
 class Watcher:
-    """Sees how the reconstruction becomes better; stops the run after its first epoch."""
+    """Records the reconstruction error; can stop the run after its first epoch."""
 
     def __init__(self, stop: bool = False) -> None:
         self.stop = stop
@@ -133,19 +133,19 @@ class Watcher:
 
     @hook
     def codaar_run_start(self, directory: Path) -> None:
-        """Note where it is."""
+        """Record the directory of the run."""
         self.directory = directory
 
     @hook
     def codaar_epoch_end(self, values: Mapping[str, float]) -> None:
-        """Note the error; the checkpoint is written already."""
+        """Record the error; the checkpoint is written already."""
         self.reconstruction.append(sum(value for name, value in values.items() if name.startswith("reconstruction.")))
         if self.stop:
             raise Stopped
 
 
 def weights(directory: Path) -> dict[str, torch.Tensor]:
-    """Those of the last checkpoint."""
+    """The weights of the last checkpoint."""
     (last,) = (directory / "checkpoints").glob(f"step-{EPOCHS * STEPS}")
     return load_file(last / "model.safetensors")
 
@@ -207,7 +207,7 @@ def evaluation(bench: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def task_of(subject: HeadSubject) -> dict[str, Any]:
-    """Settings of the toy task: targets that the head takes, and what it is to be given."""
+    """Settings of the toy task: the form of its targets, and the shape of the further tensor given to the head."""
     head, inputs = subject.build().eval(), subject.inputs()
     predicted = head.predict(inputs.through(head))
     given = subject.component.example_given

@@ -1,4 +1,4 @@
-"""What the settings of every component must keep, so that recipes can be checked, completed and written back."""
+"""Checks of the settings of every component: recipes can then be checked, completed and written back."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ READ_BY_CORE = {
 
 @check(*ALL, once=True)
 def described(subject: Subject) -> None:
-    """It has a docstring of its own, and the first line is a whole sentence: `codaar list` shows that."""
-    said = (subject.component.__dict__.get("__doc__") or "").strip()
-    expect(said, f"{subject.title} has no docstring", f"say in one line what {subject.title} does")
-    first = said.partition("\n")[0]
+    """It has a docstring of its own, and the first line is a whole sentence: `codaar list` shows it."""
+    docstring = (subject.component.__dict__.get("__doc__") or "").strip()
+    expect(docstring, f"{subject.title} has no docstring", f"describe in one line what {subject.title} does")
+    first = docstring.partition("\n")[0]
     expect(
         first.endswith((".", "!", "?")),
-        f"the docstring of {subject.title} begins with {first!r}, which is no whole sentence",
-        "say in one line what it does, then leave a line empty before you go on",
+        f"the docstring of {subject.title} begins with {first!r}, which is not a whole sentence",
+        "describe in one line what it does; separate further text by an empty line",
     )
 
 
@@ -60,14 +60,14 @@ def settings_frozen(subject: Subject) -> None:
     frozen = attrs.has(config) and config.__setattr__.__name__ == "_frozen_setattrs"
     expect(
         frozen and all(field.kw_only for field in attrs.fields(config)),
-        f"{subject.title}.Config is no frozen attrs class with keywords only",
+        f"{subject.title}.Config is not a frozen attrs class with keywords only",
         "decorate it with @attrs.frozen(kw_only=True)",
     )
 
 
 @check(*ALL, once=True)
 def settings_explained(subject: Subject) -> None:
-    """Every setting has its sentence: `codaar inspect` and the schema show it."""
+    """Every setting has a help text: `codaar inspect` and the schema show it."""
     silent = [field.name for field in attrs.fields(subject.component.Config) if not field.metadata.get("help")]
     expect(
         not silent,
@@ -78,18 +78,18 @@ def settings_explained(subject: Subject) -> None:
 
 @check(*ALL, once=True)
 def settings_names(subject: Subject) -> None:
-    """No setting is called as something that core reads in the same block: a recipe could not set both."""
+    """No setting has the name of one that core reads in the same block: a recipe could not set both."""
     clashing = sorted(_names(subject.component.Config) & READ_BY_CORE.get(subject.kind, {"use"}))
     expect(
         not clashing,
-        f"{subject.title}.Config declares {', '.join(clashing)}, which core reads itself",
-        "give the setting another name",
+        f"{subject.title}.Config declares {', '.join(clashing)}, which core reads in the same block",
+        "rename the setting",
     )
 
 
 @check(*ALL)
 def settings_round_trip(subject: Subject) -> None:
-    """Default settings are valid, and the same when written as TOML and read back: a run repeats from its record."""
+    """Settings are valid, and unchanged when written as TOML and read back: a run is repeated from its record."""
     document = tomli_w.dumps(settings(subject.config))
     problems: list[Problem] = []
     source = Source("settings.toml", tuple(document.splitlines()))
@@ -102,39 +102,39 @@ def settings_round_trip(subject: Subject) -> None:
     )
     expect(
         read == subject.config,
-        f"{subject.title}.Config is {subject.config} before, and {read} after a round trip through TOML",
-        "let settings hold what the recipe says; compute what follows from it in __init__",
+        f"{subject.title}.Config is {subject.config} before and {read} after a round trip through TOML",
+        "store settings as they stand in the recipe; compute derived values in __init__",
     )
 
 
 @check(*ALL, once=True)
 def settings_schema(subject: Subject) -> None:
-    """The schema can say what type each setting has: editors complete and check recipes by it."""
+    """Every setting has a type that the JSON schema can express: editors complete and check recipes by it."""
     fields = attrs.fields(attrs.resolve_types(subject.component.Config))
-    untold = [field.name for field in fields if "{}" in json.dumps(alternatives(field.type))]
+    inexpressible = [field.name for field in fields if "{}" in json.dumps(alternatives(field.type))]
     expect(
-        not untold,
-        f"{subject.title}.Config: the schema of recipes has no word for the type of {', '.join(untold)}",
+        not inexpressible,
+        f"{subject.title}.Config: the JSON schema of recipes cannot express the type of {', '.join(inexpressible)}",
         "annotate it with int, float, bool, str, Literal[...], tuple[..., ...] or one of these | None",
     )
 
 
 @check(*MODULES, "alignment", once=True)
 def settings_matter(subject: Trainable) -> None:
-    """Every setting changes what it does: one without effect misleads whoever tunes it."""
+    """Every setting has an effect: one without misleads whoever tunes it."""
     idle = {field.name for field in attrs.fields(type(subject.config))}
-    for other in _settings_to_try(subject):  # a setting may have its effect only beside another
+    for other in _settings_to_try(subject):  # a setting may have an effect only together with another
         idle = {name for name in idle if not _matters(other, name)} if idle else idle
     expect(
         not idle,
-        f"{subject.title} does the same whatever {', '.join(sorted(idle))} is set to",
+        f"{subject.title} does the same for every value of {', '.join(sorted(idle))}",
         "use the setting or remove it; where toy inputs cannot show its effect, declare "
         'expected_failures = {"settings-matter": "reason"} on the class',
     )
 
 
 def _settings_to_try(subject: Trainable) -> Iterator[Trainable]:
-    """As it is, in its further configurations, and with each choice made otherwise."""
+    """The first configuration, the further ones, and each with another choice of a boolean or Literal setting."""
     yield subject
     yield from subject.variants()
     for field in attrs.fields(attrs.resolve_types(type(subject.config))):
@@ -143,7 +143,7 @@ def _settings_to_try(subject: Trainable) -> Iterator[Trainable]:
 
 
 def _matters(subject: Trainable, name: str) -> bool:
-    """Whether some other value that the component accepts makes a difference; so it is where it accepts none."""
+    """Whether some other accepted value makes a difference; also true where no other value is accepted."""
     before, accepted = _traced(subject), False
     for other in _other_settings(subject.config, name):
         after = _traced(subject.having(other))
@@ -156,7 +156,7 @@ def _matters(subject: Trainable, name: str) -> bool:
 
 
 def _traced(subject: Trainable) -> Trace | None:
-    """None where the component refuses its settings, which may not fit toy widths."""
+    """The trace; None where the component refuses the settings, which may not suit small widths."""
     try:
         return trace(subject)
     except (ComponentError, Violation):

@@ -70,13 +70,13 @@ def never_rests(self, features):
     return {m: 0.9 * each for m, each in features.items()}
 
 
-@replaces(GoodAlignment, "adjust", "row-order", "gives other rows when their order changes")
+@replaces(GoodAlignment, "adjust", "row-order", "gives different rows when their order changes")
 def counts_rows(self, codebooks):
     """Treats the first row otherwise."""
     return {m: each * torch.arange(len(each))[:, None] for m, each in codebooks.items()}
 
 
-@replaces(GoodAlignment, "mix", "row-by-row", "gives other rows for a half of them")
+@replaces(GoodAlignment, "mix", "row-by-row", "gives different rows for half of them")
 def looks_at_all_rows(self, features):
     """Centres over rows."""
     return {m: each - each.mean(0) for m, each in features.items()}
@@ -88,7 +88,7 @@ def widens(rows):
     return {m: each.double() for m, each in rows.items()}
 
 
-@replaces(GoodAlignment, "mix", "repeatable", "gives something else the second time")
+@replaces(GoodAlignment, "mix", "repeatable", "gives a different result the second time")
 def rolls(self, features):
     """Draws its shares."""
     share = torch.rand(())

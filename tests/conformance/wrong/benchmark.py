@@ -22,14 +22,14 @@ class Headless(GoodBenchmark):
     head = None
 
 
-@breaks("names", "no 'train->test/metric'")
+@breaks("names", "not 'train->test/metric'")
 class PublishedElsewhere(GoodBenchmark):
     """A number of no metric."""
 
     published = {"north->south/f1": 0.5}
 
 
-@breaks("names", "which is no tuple of modalities")
+@breaks("names", "which is not a tuple of modalities")
 class NeedsLetters(GoodBenchmark):
     """Forgets a comma."""
 
@@ -47,7 +47,7 @@ def no_targets(split):
     return Unlabelled(split.values, split.labels)
 
 
-@replaces(GoodBenchmark, "guess", "guesses", "does not follow from its generator")
+@replaces(GoodBenchmark, "guess", "guesses", "is not determined by its generator")
 def guesses_alone(self, target, generator):
     """Another chance level every time."""
     return torch.randint(3, target.shape)

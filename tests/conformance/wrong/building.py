@@ -42,7 +42,7 @@ class WantsFolder(GoodData):
         raise api.ComponentError("root is not told", "set root")
 
 
-@breaks("copies", "does not survive pickle")
+@breaks("copies", "cannot be copied by pickle")
 class Unpicklable(GoodHead):
     """Holds a lambda."""
 
@@ -51,7 +51,7 @@ class Unpicklable(GoodHead):
         self.shift = lambda value: value + 1
 
 
-@breaks("copies", "is another after deepcopy")
+@breaks("copies", "differs after deepcopy")
 class Forgetful(GoodHead):
     """Starts anew when it is copied."""
 

@@ -16,7 +16,7 @@ class NoLicence(GoodData):
     card = api.Card("toys", "", "made here")
 
 
-@breaks("spaces", "while it is built or asked what it gives")
+@breaks("spaces", "while it is built or describes itself")
 class OpensEarly(GoodData):
     """Reads a file while it is built."""
 
@@ -38,7 +38,7 @@ def needs_files(self, clips, seed):
     raise api.DataError("no files here", "get them")
 
 
-@breaks("synthetic-seeded", "gives other clips for the same seed")
+@breaks("synthetic-seeded", "gives different clips for the same seed")
 class Unseeded(GoodData):
     """Draws from the clock."""
 

@@ -33,7 +33,7 @@ class Anonymous(GoodExtractor):
     made_by = ""
 
 
-@breaks("made-by", "while it is built or asked what it gives")
+@breaks("made-by", "while it is built or describes itself")
 class LooksForItsName(GoodExtractor):
     """Reads a file to know what it is called."""
 
@@ -43,7 +43,7 @@ class LooksForItsName(GoodExtractor):
             return file.readline()
 
 
-@replaces(GoodExtractor, "prepare", "weights-missing", "there are no weights, without saying what to do")
+@replaces(GoodExtractor, "prepare", "weights-missing", "there are no weights without saying what to do")
 def says_no_way(self):
     """Leaves one alone."""
     raise api.DataError("there are no weights")

@@ -17,7 +17,7 @@ class Misspelt(GoodHook):
         return None
 
 
-@breaks("hooks-known", "takes colour, which this hook does not have")
+@breaks("hooks-known", "takes colour, which are not arguments of this hook")
 class WantsTooMuch(GoodHook):
     """Takes what is not given."""
 

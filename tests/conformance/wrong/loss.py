@@ -60,7 +60,7 @@ def trains_the_model(self, view):
     GoodRecordingLoss,
     "inner_step",
     "inner-step-on-ranks",
-    "with the clips on two ranks, inner_step makes another recent",
+    "with the clips on two ranks, recent differs after inner_step",
 )
 def remembers_its_own(self, view):
     """A queue of this rank's clips."""

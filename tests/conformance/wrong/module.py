@@ -47,13 +47,13 @@ class ScalesInPlace(GoodEncoder):
         return super().forward(features)
 
 
-@alters(GoodDecoder, "forward", "repeatable", "gives another reconstruction the second time")
+@alters(GoodDecoder, "forward", "repeatable", "gives a different reconstruction the second time")
 def always_drops(reconstruction):
     """Dropout that does not know the mode."""
     return F.dropout(reconstruction, 0.5)
 
 
-@breaks("deterministic", "with the same seed, objective is another")
+@breaks("deterministic", "with the same seed, objective differs")
 class DrawsFromPython(GoodDecoder):
     """Noise that no seed of torch reaches."""
 
@@ -86,13 +86,13 @@ def centres_the_batch(logits):
     return logits - logits.mean(0)
 
 
-@alters(GoodEncoder, "forward", "masked-steps", "change semantic elsewhere")
+@alters(GoodEncoder, "forward", "masked-steps", "change semantic at real steps")
 def mean_of_all_steps(encoded):
     """Padding counts."""
     return encoded._replace(semantic=encoded.semantic + encoded.semantic.mean(1, keepdim=True))
 
 
-@breaks("masked-steps", "change logits elsewhere")
+@breaks("masked-steps", "change logits at real steps")
 class IgnoresMask(GoodHead):
     """Padding counts."""
 
@@ -231,7 +231,7 @@ def loses_digits(reconstruction):
     return reconstruction + 1e8 - 1e8
 
 
-@breaks("saves", "gives another logits after saving and loading")
+@breaks("saves", "gives a different logits after saving and loading")
 class Unregistered(GoodHead):
     """A tensor that no checkpoint knows."""
 

@@ -40,7 +40,7 @@ def wants_all(self, encoded):
     return {m: self.assign(m, encoded[m], encoded) for m in self.modalities}
 
 
-@breaks("any-subset", "other codes than it has beside all modalities")
+@breaks("any-subset", "different codes than together with all modalities")
 class MixesModalities(GoodQuantizer):
     """Assigns the mean of what is there."""
 
@@ -81,7 +81,7 @@ class RoundsToOther(GoodFiniteScalarQuantizer):
         return super().rounded(modality, item)._replace(distances=differences.square().sum(-1))
 
 
-@breaks("distances-unwanted", "other codes where no loss wants distances")
+@breaks("distances-unwanted", "different codes where no loss needs distances")
 class AssignsWhereWanted(GoodQuantizer):
     """Searches the codebook for losses only."""
 
@@ -104,7 +104,7 @@ class OwnIsLatent(GoodQuantizer):
         return super().assign(modality, item, encoded)._replace(own=item.semantic)
 
 
-@breaks("lookup-is-quantize", "other codes than quantize")
+@breaks("lookup-is-quantize", "different codes than quantize")
 class LooksUpElsewhere(GoodQuantizer):
     """Always looks in the first book."""
 
@@ -143,7 +143,7 @@ class PaddingAttracts(GoodQuantizer):
         super().update(targets, {m: codes._replace(mask=None) for m, codes in assigned.items()}, ranks)
 
 
-@breaks("update-on-ranks", "is not that of a single rank")
+@breaks("update-on-ranks", "differs from a single process")
 class KnowsNoRanks(GoodQuantizer):
     """Each rank goes its own way."""
 

@@ -20,13 +20,13 @@ def explodes_codewords(self, codebooks):
     return {m: 4 * book for m, book in codebooks.items()}
 
 
-@replaces(GoodHead, "predict", "evaluates", "in the toy recipe no number comes out for agreement of north->east")
+@replaces(GoodHead, "predict", "evaluates", "in the toy recipe there is no number for agreement of north->east")
 def undecided(self, logits):
     """Says nothing that can be compared, once it is trained."""
     return torch.full((len(logits),), torch.nan)
 
 
-@breaks("evaluates", "in the toy recipe no number comes out for accuracy of")
+@breaks("evaluates", "in the toy recipe there is no number for accuracy of")
 class CountsWhatIsThere(GoodBenchmark):
     """Right among the clips that were said to be of the rarest class, of which there may be none."""
 

@@ -14,7 +14,7 @@ class Undescribed(GoodLoss):
     pass
 
 
-@breaks("described", "which is no whole sentence")
+@breaks("described", "which is not a whole sentence")
 class HalfDescribed(GoodLoss):
     """The first line goes on
     in the second."""
@@ -34,7 +34,7 @@ class Unexplained(GoodLoss):
     Config = one_setting(float, 2.0)
 
 
-@breaks("settings-names", "declares weight, which core reads itself")
+@breaks("settings-names", "declares weight, which core reads in the same block")
 class TakenName(GoodLoss):
     """A setting that core has already."""
 
@@ -57,14 +57,14 @@ class Needy(GoodLoss):
     Config = one_setting(int, setting(help="exponent"))
 
 
-@breaks("settings-schema", "has no word for the type of power")
+@breaks("settings-schema", "cannot express the type of power")
 class AnyType(GoodLoss):
     """A setting that may be anything."""
 
     Config = one_setting(object, setting(2.0, "exponent"))
 
 
-@breaks("settings-matter", "does the same whatever power is set to")
+@breaks("settings-matter", "does the same for every value of power")
 class IdleSetting(GoodLoss):
     """A setting that nothing reads; another that has its effect only beside a third."""
 
