@@ -1,4 +1,4 @@
-"""Under autocast codes are those without it: only what does not lead to them is narrow."""
+"""Autocast does not change codes: encoders and quantizer compute them in full precision."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from codaar_core.engine.assembly.build import build_data, build_model
 
 
 @pytest.mark.parametrize("recipe", ["avt.toml", "paper/avt.toml"])
-@pytest.mark.parametrize("narrow", [torch.bfloat16, torch.float16])
-def test_latents_and_codes_are_the_same_to_the_bit(root, recipe, narrow):
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_latents_and_codes_are_bit_identical(root, recipe, dtype):
     small = ("data.patches=16", "encoders.video.channels=[4, 8]", "decoders.video.hidden=4", "quantizer.codes=64")
     plan = load(root / "recipes" / recipe, small)
     data = build_data(plan)
@@ -20,11 +20,13 @@ def test_latents_and_codes_are_the_same_to_the_bit(root, recipe, narrow):
     with torch.no_grad():
         encoded = model.encode(inputs)
         codes = model.quantizer.quantize(encoded)
-        with torch.autocast("cpu", narrow):
-            narrow_encoded = model.encode(inputs)
-            narrow_codes = model.quantizer.quantize(narrow_encoded)
+        with torch.autocast("cpu", dtype):
+            autocast_encoded = model.encode(inputs)
+            autocast_codes = model.quantizer.quantize(autocast_encoded)
     for modality in model.modalities:
-        assert torch.equal(encoded[modality].semantic, narrow_encoded[modality].semantic)
-        assert torch.equal(codes[modality].indices, narrow_codes[modality].indices)
-    private = narrow_encoded["video"].private
-    assert not torch.equal(encoded["video"].private, private.to(encoded["video"].private.dtype)), "nothing is narrow"
+        assert torch.equal(encoded[modality].semantic, autocast_encoded[modality].semantic)
+        assert torch.equal(codes[modality].indices, autocast_codes[modality].indices)
+    private = autocast_encoded["video"].private
+    assert not torch.equal(encoded["video"].private, private.to(encoded["video"].private.dtype)), (
+        "autocast has no effect"
+    )

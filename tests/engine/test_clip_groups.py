@@ -1,4 +1,4 @@
-"""Groups of parameters that are clipped together."""
+"""Groups of parameters whose gradient norms are clipped together."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from codaar_core.engine.assembly.model import Model
 
 
 class Part(nn.Linear):
-    """Stands for any component."""
+    """A component with two parameters."""
 
     optimizer = None
 
@@ -21,7 +21,7 @@ class Part(nn.Linear):
 
 
 class Whole(nn.Module):
-    """An encoder with a part that is clipped by itself."""
+    """An encoder with a part that is clipped separately."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -43,12 +43,12 @@ def test_every_parameter_is_in_one_group(model):
     assert grouped == Counter(id(parameter) for parameter in model.parameters())
 
 
-def test_parts_that_want_it_are_apart(model):
+def test_clipped_apart_parts_are_groups_of_their_own(model):
     groups = [{parameter.shape[0] for parameter in group} for group in model.clip_groups()]
     assert groups == [{2, 3, 4}, {2}, {3}, {5}, {6}]
 
 
-def test_what_a_loss_trains_by_itself_is_in_no_group():
+def test_parameters_of_loss_optimizers_are_in_no_group():
     loss = Whole(6)
     loss.optimizer = torch.optim.SGD(loss.front.parameters(), lr=0.1)
     model = Model(Part(4), {"one": Whole(2)}, {}, {"loss": loss}, {"loss": 1.0}, ())
@@ -56,7 +56,7 @@ def test_what_a_loss_trains_by_itself_is_in_no_group():
     assert set(model.parameters()) - grouped == set(loss.front.parameters())
 
 
-def test_every_loss_may_change_what_it_keeps():
+def test_inner_step_of_every_loss_is_called():
     called = []
     losses = {name: Part(2) for name in ("estimating", "remembering")}
     for name, loss in losses.items():

@@ -1,4 +1,4 @@
-"""Which device a recipe's ``device.on`` means."""
+"""Choice of the device from ``device.on``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from codaar_core.recipe.settings import DeviceSettings
 
 @pytest.fixture
 def machine(monkeypatch):
-    """A machine with a build of PyTorch for every accelerator, and those of them that it has."""
+    """Returns a function that sets which accelerators are available."""
 
     def has(*accelerators: str) -> None:
         monkeypatch.setattr(torch.cuda, "is_available", lambda: "cuda" in accelerators)
@@ -22,20 +22,20 @@ def machine(monkeypatch):
 
 
 @pytest.mark.parametrize(("here", "chosen"), [((), "cpu"), (("cuda",), "cuda"), (("mps",), "mps")])
-def test_auto_is_the_accelerator_that_is_there_and_not_the_one_torch_was_built_for(machine, here, chosen):
+def test_auto_chooses_an_available_accelerator(machine, here, chosen):
     machine(*here)
     assert choose_device("auto") == torch.device(chosen)
 
 
 @pytest.mark.parametrize("missing", ["cuda", "mps"])
-def test_a_device_that_is_not_there_is_refused(machine, missing):
+def test_unavailable_device_is_refused(machine, missing):
     machine()
     with pytest.raises(CodaarError, match=f"device.on = '{missing}': this machine has no such device"):
         choose_device(missing)
     assert choose_device("cpu") == torch.device("cpu")
 
 
-def test_bfloat16_on_a_cpu_without_it_is_remarked(monkeypatch, recwarn):
+def test_bfloat16_on_a_cpu_without_instructions_for_it_warns(monkeypatch, recwarn):
     bf16 = DeviceSettings(on="cpu", autocast="bf16")
     for capable in ("AVX512", "AVX2"):
         monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda found=capable: found)

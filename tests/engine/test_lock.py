@@ -27,7 +27,7 @@ laws = settings(deadline=None, max_examples=25)
 
 
 def changed(path: str, value: object) -> dict:
-    """The lock with another value; None takes it away."""
+    """Return the lock with another value; None removes it."""
     first, _, rest = path.partition("/")
 
     def put(tree: dict, keys: list[str]) -> dict:
@@ -39,7 +39,7 @@ def changed(path: str, value: object) -> dict:
     return put(LOCK, [first, *(rest.split("/") if rest else [])])
 
 
-def test_nothing_differs_from_itself():
+def test_lock_equals_itself():
     assert list(compare(LOCK, LOCK)) == []
 
 
@@ -68,7 +68,7 @@ def test_one_difference(path, value, said):
 
 
 @pytest.mark.parametrize("path", ["python", "machine/device", "git/commit"])
-def test_what_may_differ(path):
+def test_python_machine_and_commit_are_not_compared(path):
     assert list(compare(LOCK, changed(path, "other"))) == []
 
 
@@ -82,7 +82,7 @@ def test_every_difference_is_listed_once(before, now):
     assert len(lines) == sum(before.get(name) != now.get(name) for name in before.keys() | now.keys())
 
 
-def test_drift_lists_everything_and_has_its_own_exit_code(tmp_path):
+def test_mismatch_lists_all_differences_and_has_its_own_exit_code(tmp_path):
     (tmp_path / "lock.toml").write_text(tomli_w.dumps(LOCK))
     refuse_mismatch(LOCK, tmp_path)
     with pytest.raises(LockMismatch) as caught:
@@ -97,7 +97,7 @@ def test_drift_lists_everything_and_has_its_own_exit_code(tmp_path):
 
 
 @pytest.mark.parametrize("content", [None, "no TOML", "format = 2"])
-def test_a_lock_that_cannot_be_read(tmp_path, content):
+def test_unreadable_lock_is_refused(tmp_path, content):
     if content:
         (tmp_path / "lock.toml").write_text(content)
     with pytest.raises(CodaarError, match=r"lock\.toml"):
@@ -109,7 +109,7 @@ def git(folder: Path, *arguments: str) -> str:
     return subprocess.run(["git", *identity, *arguments], cwd=folder, check=True, capture_output=True, text=True).stdout
 
 
-def test_the_commit_of_a_checkout(tmp_path):
+def test_commit_of_a_checkout(tmp_path):
     assert commit_of(tmp_path / "a.toml") == {}
     git(tmp_path, "init")
     (tmp_path / "a.toml").write_text("1")

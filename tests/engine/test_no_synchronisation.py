@@ -1,4 +1,4 @@
-"""A training step asks the device for nothing: on an accelerator every such question stalls the host and the device."""
+"""A training step runs no operation that synchronises host and device, since these stall an accelerator."""
 
 from __future__ import annotations
 
@@ -51,63 +51,63 @@ METHODS = {
     "baselines/codis.toml": (),
     "baselines/turn.toml": (),
 }
-WAITING = ("_local_scalar_dense", "nonzero", "is_nonzero", "equal", "masked_select", "unique")
+SYNCHRONISING = ("_local_scalar_dense", "nonzero", "is_nonzero", "equal", "masked_select", "unique")
 
 
-class Questions(TorchDispatchMode):
-    """Notes every operation whose answer must travel to the host."""
+class Synchronisations(TorchDispatchMode):
+    """Records every operation whose result must be copied to the host."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.asked: list[str] = []
+        self.found: list[str] = []
         self.on = False
 
     def __torch_dispatch__(self, function, types, arguments=(), keywords=None):
         name = function.name().removeprefix("aten::").partition(".")[0]
         by_mask = name == "index" and any(each is not None and each.dtype == torch.bool for each in arguments[1])
-        if self.on and (name in WAITING or by_mask):
-            self.asked.append(name)
+        if self.on and (name in SYNCHRONISING or by_mask):
+            self.found.append(name)
         return function(*arguments, **(keywords or {}))
 
 
 class Between:
-    """Switches the questions on after the first step, which builds what is kept, and off after the last but one."""
+    """Records between the first step, which allocates state, and the last but one."""
 
-    def __init__(self, questions: Questions) -> None:
-        self.questions = questions
+    def __init__(self, mode: Synchronisations) -> None:
+        self.mode = mode
 
     @hook
     def codaar_step_end(self, step: int) -> None:
-        self.questions.on = 0 <= step < STEPS - 1
+        self.mode.on = 0 <= step < STEPS - 1
 
 
-def questions_of(folder: Path, recipe: str, extra: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def synchronisations(folder: Path, recipe: str, extra: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(codebooks, "waits", lambda value: True)  # as on an accelerator
-    monkeypatch.setattr(cpc, "draw", lambda choices, generator: 0)  # a number of the host's own generator
+    monkeypatch.setattr(cpc, "draw", lambda choices, generator: 0)  # drawn on the host
     plan = load(RECIPES / recipe, (*SMALL, *extra))
     data = build_data(plan)
     model = build_model(plan, dict(data.spaces))
-    questions = Questions()
+    mode = Synchronisations()
     manager = pluggy.PluginManager(PROJECT)
     manager.add_hookspecs(Specification)
-    manager.register(Between(questions))
-    with Interruption() as interruption, questions:
+    manager.register(Between(mode))
+    with Interruption() as interruption, mode:
         session = Session(plan, model, make_runtime(plan.device), RunDirectory(folder), manager.hook, interruption)
         pretrain(session, data.synthetic(4 * STEPS, seed=0), make_optimizer(session.model, session.plan.optimizer))
-    return questions.asked
+    return mode.found
 
 
 @pytest.mark.parametrize("recipe", METHODS)
-def test_a_step_asks_nothing(tmp_path, monkeypatch, recipe):
-    assert questions_of(tmp_path, recipe, METHODS[recipe], monkeypatch) == []
+def test_step_does_not_synchronise(tmp_path, monkeypatch, recipe):
+    assert synchronisations(tmp_path, recipe, METHODS[recipe], monkeypatch) == []
 
 
-def test_a_question_is_noticed(tmp_path, monkeypatch):
-    def asking(model, view):
+def test_synchronisation_is_detected(tmp_path, monkeypatch):
+    def synchronising(model, view):
         given = terms(model, view)
         assert all(value > -1 for value in given.values())
         return given
 
     terms = Model.terms
-    monkeypatch.setattr(Model, "terms", asking)
-    assert "_local_scalar_dense" in questions_of(tmp_path, "avt.toml", (), monkeypatch)
+    monkeypatch.setattr(Model, "terms", synchronising)
+    assert "_local_scalar_dense" in synchronisations(tmp_path, "avt.toml", (), monkeypatch)

@@ -1,4 +1,4 @@
-"""Benchmarks are packed by core alone: which splits, what their headers say, and what is refused."""
+"""Packing benchmarks: which splits are packed, their headers, and what is refused."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Noise(DataSource):
 
 
 class Numbered(Split):
-    """Clips whose features are their number, one to three steps long, without names."""
+    """Clips of one to three time steps whose features are the clip's index; without names."""
 
     def __init__(self, modality, shape, clips):
         self.modality, self.shape, self.clips = modality, shape, clips
@@ -75,7 +75,7 @@ class Numbered(Split):
 
 
 class Own(Benchmark):
-    """Clips of its own; the released code tests on more of them."""
+    """A benchmark with its own clips; mode as-published has more test clips."""
 
     name = "own-clips"
     head = "clip-classifier"
@@ -116,7 +116,7 @@ def pack(folder: Path, *overrides: str, **more: object) -> list[module.Packed]:
 
 
 def deep_problems(folder: Path, *overrides: str) -> list[str]:
-    """What is wrong with a run that reads the packed files."""
+    """Return the error of a run that reads the packed files."""
     packed = f"bench.own.packed={str(folder)!r}"
     problems = codaar_core.validate(ROOT / "recipes" / "av.toml", (*SMALL, packed, *overrides), [__file__], deep=True)
     return [problem.message for problem in problems if problem.level == "error"]
@@ -129,7 +129,7 @@ def packed(tmp_path_factory) -> Path:
     return folder
 
 
-def test_every_split_that_a_run_reads_is_packed(packed):
+def test_all_splits_that_a_run_reads_are_packed(packed):
     assert {path.name for path in packed.iterdir()} == FILES
     split = PackedSplit(packed / "test-audio.h5")
     header = split.layout.header
@@ -143,7 +143,7 @@ def test_every_split_that_a_run_reads_is_packed(packed):
     assert deep_problems(packed) == []
 
 
-def test_a_head_that_learns_nothing_needs_test_clips_only(tmp_path):
+def test_head_without_parameters_needs_test_clips_only(tmp_path):
     pytest.importorskip("codaar_plugin_retrieval")
     pack(tmp_path, "bench.own.head.use='mean-code'")
     assert {path.name for path in tmp_path.iterdir()} == {"test-audio.h5", "test-video.h5"}
@@ -151,7 +151,7 @@ def test_a_head_that_learns_nothing_needs_test_clips_only(tmp_path):
         deep_problems(tmp_path)
 
 
-def test_a_missing_file_is_told_with_the_command_that_writes_it(tmp_path, monkeypatch):
+def test_error_of_a_missing_file_contains_the_command_that_writes_it(tmp_path, monkeypatch):
     folder = tmp_path / "some where"
     with pytest.raises(DataError, match=r"test-audio\.h5 is missing") as caught:
         deep_problems(folder)
@@ -161,7 +161,7 @@ def test_a_missing_file_is_told_with_the_command_that_writes_it(tmp_path, monkey
     assert command[8:10] == ["-o", SMALL[0]]
 
 
-def test_another_mode_has_other_clips(packed):
+def test_clips_of_another_mode_are_refused(packed):
     with pytest.raises(DataError) as caught:
         deep_problems(packed, "evaluate.mode='as-published'")
     assert "own-clips, mode 'strict'; expected " in caught.value.message
@@ -176,7 +176,7 @@ def test_two_modes_are_not_packed_to_one_folder(tmp_path):
     assert not (tmp_path / "test-audio.h5").exists()
 
 
-def test_a_packed_data_split_is_no_benchmark(tmp_path):
+def test_packed_data_split_is_refused_as_benchmark(tmp_path):
     pack(tmp_path)
     codaar_core.pack_data(ROOT / "recipes" / "av.toml", tmp_path, overrides=SMALL, plugins=[__file__])
     (tmp_path / "pretrain.h5").rename(tmp_path / "test-audio.h5")
@@ -184,8 +184,8 @@ def test_a_packed_data_split_is_no_benchmark(tmp_path):
         deep_problems(tmp_path)
 
 
-def test_interrupted_packing_goes_on(tmp_path, packed, monkeypatch):
-    """In the third file, after two of its clips."""
+def test_interrupted_packing_is_continued(tmp_path, packed, monkeypatch):
+    """Interrupted in the third file, after two clips."""
     writes, real = [], module._write_clip
 
     def interrupted(*arguments):
@@ -207,7 +207,7 @@ def test_interrupted_packing_goes_on(tmp_path, packed, monkeypatch):
         pack(tmp_path)
 
 
-def test_features_of_another_extractor_are_refused_by_what_the_header_says(tmp_path):
+def test_features_of_another_extractor_are_refused(tmp_path):
     anything = "evaluate.extraction='any'"
     pack(tmp_path, "bench.own.made_by='another'", anything)
     assert deep_problems(tmp_path, anything) == []
@@ -215,28 +215,30 @@ def test_features_of_another_extractor_are_refused_by_what_the_header_says(tmp_p
     assert problem == "bench.own: its features of audio are made by another, those of pretraining by vggish-relu"
 
 
-def test_what_is_packed_counts_and_not_what_settings_say(packed):
+def test_header_decides_and_not_the_settings(packed):
     assert deep_problems(packed, "bench.own.made_by='another'") == []
 
 
 def test_features_of_another_shape_are_refused(tmp_path):
     pack(tmp_path, "bench.own.width=64")
-    with pytest.raises(DataError, match=r"test-audio\.h5: expected 'audio' features \(128,\) per step, found \(64,\) per step"):
+    with pytest.raises(
+        DataError, match=r"test-audio\.h5: expected 'audio' features \(128,\) per step, found \(64,\) per step"
+    ):
         deep_problems(tmp_path)
 
 
-def test_a_benchmark_that_is_off_cannot_be_packed(tmp_path, call):
+def test_disabled_benchmark_cannot_be_packed(tmp_path, call):
     recipe = str(ROOT / "recipes" / "av.toml")
     code, _, error = call("data", "pack", recipe, "--bench", "own", "--to", str(tmp_path), "-o", "evaluate.on=[]")
     assert code == 1 and "switches no benchmark 'own' on\n   = help: evaluate.on has: none" in error
 
 
-def test_one_split_of_a_benchmark_is_not_asked_for(tmp_path, call):
+def test_single_split_of_a_benchmark_cannot_be_packed(tmp_path, call):
     words = ("--bench", "own", "--split", "pretrain")
     code, _, error = call("data", "pack", "recipes/av.toml", "--to", str(tmp_path), *words)
     assert code == 2 and "leave out --split" in error
 
 
-def test_a_misspelt_benchmark_setting_is_told(tmp_path):
+def test_misspelt_benchmark_setting_is_reported(tmp_path):
     with pytest.raises(RecipeError, match="did you mean 'width'"):
         pack(tmp_path, "bench.own.widht=64")

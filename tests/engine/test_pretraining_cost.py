@@ -1,4 +1,4 @@
-"""What pretraining took stands in the record, and a resume does not spoil it."""
+"""Time, memory and last values of pretraining in results.json, also after a resume."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def run(root, tmp_path_factory):
     return codaar_core.run(root / "recipes" / "avt.toml", overrides=overrides)
 
 
-def test_it_says_minutes_memory_and_where_training_ended(run):
+def test_results_contain_minutes_memory_and_last_epoch(run):
     record = json.loads((run / "results.json").read_text())
     took = record["pretraining"]
     assert 0 < took["epoch_minutes"] <= record["seconds"]["pretrain"] / 60 + 0.01
@@ -29,7 +29,7 @@ def test_it_says_minutes_memory_and_where_training_ended(run):
     assert took["last_epoch"] == {name: float(value) for name, value in last.items() if name not in ("epoch", "step")}
 
 
-def test_memory_is_the_most_that_was_held():
+def test_peak_memory_is_the_maximum():
     before = peak_memory(torch.device("cpu"))
     torch.ones(before // 4 + 50_000_000)  # four bytes each: more than all there was
     assert peak_memory(torch.device("cpu")) >= before + 100_000_000

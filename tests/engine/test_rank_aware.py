@@ -1,4 +1,4 @@
-"""Whatever takes statistics over ranks is given them by its method, wherever in the model it sits."""
+"""``RankAware`` modules get the ranks, wherever in the model they are."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from codaar_core.engine.assembly.model import Model
 
 
 class Counter(nn.Module):
-    """Says which ranks it was given."""
+    """Records the ranks that it was given."""
 
     optimizer = None
     ranks = None
@@ -20,7 +20,7 @@ class Counter(nn.Module):
 
 
 class Around(nn.Module):
-    """Holds another module."""
+    """Contains a rank-aware module."""
 
     optimizer = None
 
@@ -30,7 +30,7 @@ class Around(nn.Module):
 
 
 @pytest.mark.parametrize("place", ["encoder", "quantizer", "decoder", "loss"])
-def test_a_module_with_the_method_is_joined(place: str) -> None:
+def test_nested_rank_aware_module_gets_the_ranks(place: str) -> None:
     parts = {name: Around() if name == place else nn.Identity() for name in ("encoder", "quantizer", "decoder")}
     loss = Around() if place == "loss" else nn.Identity()
     loss.optimizer = None

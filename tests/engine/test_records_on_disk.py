@@ -41,7 +41,7 @@ def train(model, optimizer, steps):
             each.step()
 
 
-def test_a_checkpoint_goes_on_bit_for_bit(tmp_path):
+def test_training_continues_bit_identically_from_a_checkpoint(tmp_path):
     model = Losses()
     optimizer = torch.optim.Adam(model.body.parameters(), lr=0.1)
     train(model, optimizer, 3)
@@ -56,7 +56,7 @@ def test_a_checkpoint_goes_on_bit_for_bit(tmp_path):
         assert torch.equal(one, two)
 
 
-def test_only_the_newest_two_checkpoints_stay_and_partial_ones_do_not_count(tmp_path):
+def test_only_the_newest_two_complete_checkpoints_are_kept(tmp_path):
     model = Losses()
     optimizer = torch.optim.Adam(model.body.parameters())
     for step in (5, 10, 15):
@@ -66,7 +66,7 @@ def test_only_the_newest_two_checkpoints_stay_and_partial_ones_do_not_count(tmp_
     assert [path.name for path in complete_checkpoints(tmp_path)] == ["step-10", "step-15"]
 
 
-def test_what_a_save_that_was_killed_has_left_goes_with_the_next_one(tmp_path):
+def test_next_save_removes_files_of_a_killed_save(tmp_path):
     model = Losses()
     optimizer = torch.optim.Adam(model.body.parameters())
     (tmp_path / ".step-7.partial").mkdir()
@@ -74,8 +74,8 @@ def test_what_a_save_that_was_killed_has_left_goes_with_the_next_one(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["step-8"]
 
 
-def test_a_kill_while_the_same_step_is_saved_again_loses_nothing(tmp_path, monkeypatch):
-    """Ctrl-C before the first step of an epoch saves the step that the epoch before has saved."""
+def test_kill_while_a_step_is_saved_again_loses_nothing(tmp_path, monkeypatch):
+    """Ctrl-C before the first step of an epoch saves the same step as the end of the previous epoch."""
     model = Losses()
     optimizer = torch.optim.Adam(model.body.parameters())
     path = save_checkpoint(tmp_path, 5, model, optimizer, keep=1)
@@ -88,7 +88,7 @@ def test_a_kill_while_the_same_step_is_saved_again_loses_nothing(tmp_path, monke
 
 @pytest.mark.parametrize("file", ["model.safetensors", "train.safetensors", "state.json"])
 @pytest.mark.parametrize("damage", [Path.unlink, lambda file: os.truncate(file, file.stat().st_size // 2)])
-def test_a_damaged_checkpoint_is_named(tmp_path, file, damage):
+def test_error_names_the_damaged_checkpoint(tmp_path, file, damage):
     model = Losses()
     optimizer = torch.optim.Adam(model.body.parameters())
     train(model, optimizer, 1)
@@ -108,7 +108,7 @@ def test_a_checkpoint_of_a_newer_core_is_refused(tmp_path):
         load_training(path, model, optimizer)
 
 
-def test_a_missing_checkpoint_says_what_to_do(tmp_path):
+def test_error_of_a_missing_checkpoint_has_help(tmp_path):
     with pytest.raises(CodaarError, match="without --resume"):
         newest_checkpoint(tmp_path)
 
@@ -133,7 +133,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
-def test_a_line_of_the_journal_that_finds_no_room_is_an_error_with_its_file(tmp_path):
+def test_full_disk_while_writing_the_journal_is_an_error(tmp_path):
     journal = Journal()
     journal.codaar_run_start(directory=tmp_path, step=0)
     journal.path = Path("/dev/full")
@@ -148,7 +148,7 @@ def test_json_has_no_nan(tmp_path):
 
 
 @pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
-def test_the_first_signal_asks_and_a_later_one_stops(monkeypatch, by):
+def test_first_signal_requests_a_stop_and_a_later_one_stops_at_once(monkeypatch, by):
     with Interruption() as interruption:
         os.kill(os.getpid(), by)
         assert interruption.by == by
@@ -162,8 +162,8 @@ def test_the_first_signal_asks_and_a_later_one_stops(monkeypatch, by):
         assert end.value.exit_code == 128 + by
 
 
-def test_a_signal_that_torchrun_passes_on_once_more_stops_nothing():
-    """A terminal's Ctrl-C reaches torchrun and its processes, and torchrun sends it to them again."""
+def test_repeated_signal_within_echo_is_ignored():
+    """Ctrl-C reaches torchrun and its processes, and torchrun sends it to the processes again."""
     with Interruption() as interruption:
         for _ in range(2):
             os.kill(os.getpid(), signal.SIGINT)

@@ -1,4 +1,4 @@
-"""``validate --deep``: whichever block fails is named, at its line."""
+"""``validate --deep`` names the component that fails, and its line of the recipe."""
 
 from __future__ import annotations
 
@@ -90,12 +90,12 @@ LISTS = {
 
 
 @pytest.mark.parametrize("recipe", ["av.toml", "avt.toml"])
-def test_a_shipped_recipe_is_good(recipe):
+def test_shipped_recipes_pass(recipe):
     assert codaar_core.validate(ROOT / "recipes" / recipe, SMALL, deep=True) == []
 
 
 @pytest.mark.parametrize(("path", "source", "said"), BROKEN.values(), ids=BROKEN)
-def test_the_block_that_fails_is_named(tmp_path, path, source, said):
+def test_failing_component_is_named(tmp_path, path, source, said):
     if "__init__" in source and "forward" not in source:
         source += "\n    def forward(self, view):\n        return {}\n"
     (tmp_path / "broken.py").write_text(HEADER + source)
