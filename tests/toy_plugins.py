@@ -32,8 +32,6 @@ class ToyEncoder(api.Encoder):
 
     @attrs.frozen(kw_only=True)
     class Config:
-        """Settings."""
-
         width: int = setting(help="channels", check=ge(1))
         dropout: float = setting(0.1, "share of channels dropped", and_(ge(0.0), lt(1.0)))
         norm: Literal["batch", "layer"] = setting("batch", "kind of normalisation")
@@ -55,8 +53,6 @@ class ToyQuantizer(api.Quantizer):
 
     @attrs.frozen(kw_only=True)
     class Config:
-        """Settings."""
-
         codes: int = setting(8, "codewords", ge(1))
         shared: bool = setting(False, "one codebook for all")
         sizes: tuple[int, ...] = setting((), "more sizes")
@@ -79,8 +75,6 @@ class ToyAlign(api.AlignmentStep):
 
     @attrs.frozen(kw_only=True)
     class Config:
-        """Settings."""
-
         share: float = setting(0.5, "share of the others")
 
     def mix(self, features):
@@ -92,8 +86,6 @@ class ToyLoss(api.Loss):
 
     @attrs.frozen(kw_only=True)
     class Config:
-        """Settings."""
-
         depth: int = setting(1, "layers")
         low: float = setting(0.0, "lower end")
         high: float = setting(1.0, "upper end")
@@ -109,17 +101,15 @@ class ToyLoss(api.Loss):
 class ToyHead(api.TaskHead):
     """Reads toys."""
 
-    @attrs.frozen(kw_only=True)
-    class Config:
-        """Settings."""
-
-        hidden: int = setting(4, "hidden width")
-
     def forward(self, quantized):
         return quantized
 
     def predict(self, logits):
         return logits
+
+    @attrs.frozen(kw_only=True)
+    class Config:
+        hidden: int = setting(4, "hidden width")
 
 
 class ToyData(api.DataSource):
@@ -127,8 +117,6 @@ class ToyData(api.DataSource):
 
     @attrs.frozen(kw_only=True)
     class Config:
-        """Settings."""
-
         root: str | None = setting(None, "folder")
         clips: int = setting(10, "number of clips")
 

@@ -68,9 +68,7 @@ def inspect(component: str, modalities: Sequence[str] = (), plugins: Sequence[Pa
     kind, _, use = component.partition(":")
     if not use:
         raise RegistryError(f"{component!r}: expected KIND:NAME", "`codaar list` lists all components")
-    registry = Registry()
-    for file in plugins:
-        registry.add_file(Path(file))
+    registry = Registry(plugins)
     entry = registry.find(kind_called(kind).name, use)
     found = registry.load(entry)
     settings = settings_of(found.Config)

@@ -50,9 +50,7 @@ def schema(plugins: Sequence[Path | str] = ()) -> Schema:
     Raises:
         CodaarError: A local file cannot be used.
     """
-    registry = Registry()
-    for file in plugins:
-        registry.add_file(Path(file))
+    registry = Registry(plugins)
     directives = {name: {"description": DIRECTIVE_HELP[name], **_list_of({"type": "string"})} for name in DIRECTIVES}
     return {
         "$schema": DRAFT,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from codaar_core.api.component import Component
@@ -17,11 +18,20 @@ from codaar_core.registry.suggestion import did_you_mean, join_or
 
 
 class Registry:
-    """All components of the installed packages and of the added local files."""
+    """All components of the installed packages and of local files.
 
-    def __init__(self) -> None:
+    Args:
+        files: Python files of local components, which are imported.
+
+    Raises:
+        LoadProblem: A local file cannot be used.
+    """
+
+    def __init__(self, files: Sequence[Path | str] = ()) -> None:
         self._entries = installed_entries()
         self._local: dict[Entry, type[Component]] = {}
+        for file in files:
+            self.add_file(Path(file))
 
     def add_file(self, path: Path) -> None:
         """Add the components that a local file defines.

@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+from abc import abstractmethod
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,21 @@ def test_two_processes_share_the_heads_and_score_as_one(tmp_path):
     assert together["transfers"] == alone["transfers"] and len(alone["transfers"]) > 6
 
 
+class EventOnOneRank(Loss):
+    """Base: something happens on one rank, at the second step."""
+
+    rank = 1
+
+    @abstractmethod
+    def event(self) -> None:
+        """What happens."""
+
+    def forward(self, view):
+        if (view.step, view.ranks.rank) == (1, self.rank):
+            self.event()
+        return {"fine": view.encoded["audio"].semantic.mean()}
+
+
 class BreaksOnOne(Loss):
     """Divides by zero on the second process, at the second step."""
 
@@ -79,48 +95,41 @@ class BreaksOnOne(Loss):
         return {"oops": value / 0 if (view.step, view.ranks.rank) == (1, 1) else value}
 
 
-class FailsOnOne(Loss):
+class FailsOnOne(EventOnOneRank):
     """Fails on the second process alone."""
 
     name = "fails-on-one"
 
-    def forward(self, view):
-        if (view.step, view.ranks.rank) == (1, 1):
-            raise ValueError("something of this process")
-        return {"fine": view.encoded["audio"].semantic.mean()}
+    def event(self):
+        raise ValueError("something of this process")
 
 
-class DiesOnOne(Loss):
-    """The second process is ended as by a system that has run out of memory."""
+class DiesOnOne(EventOnOneRank):
+    """The second process is killed, as the system does when memory runs out."""
 
     name = "dies-on-one"
 
-    def forward(self, view):
-        if (view.step, view.ranks.rank) == (1, 1):
-            os.kill(os.getpid(), signal.SIGKILL)
-        return {"fine": view.encoded["audio"].semantic.mean()}
+    def event(self):
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
-class PreemptedOnOne(Loss):
-    """The second process alone is told by a scheduler to stop."""
+class PreemptedOnOne(EventOnOneRank):
+    """Only the second process gets the signal of a scheduler to stop."""
 
     name = "preempted-on-one"
 
-    def forward(self, view):
-        if (view.step, view.ranks.rank) == (1, 1):
-            os.kill(os.getpid(), signal.SIGTERM)
-        return {"fine": view.encoded["audio"].semantic.mean()}
+    def event(self):
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
-class FailsOnTheFirst(Loss):
-    """Fails on the first process alone, with what torch raises."""
+class FailsOnTheFirst(EventOnOneRank):
+    """Fails on the first process alone, with an error of torch."""
 
     name = "fails-on-the-first"
+    rank = 0
 
-    def forward(self, view):
-        if (view.step, view.ranks.rank) == (1, 0):
-            raise RuntimeError("shapes do not match here")
-        return {"fine": view.encoded["audio"].semantic.mean()}
+    def event(self):
+        raise RuntimeError("shapes do not match here")
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jsonschema
 import pytest
@@ -102,6 +102,14 @@ def spoilt(folder: Path, recipe: str, number: int, line: str) -> tuple[list[Prob
         path.write_text(before, "utf-8")
 
 
+def found_at(pair: Pair, code: str, folder: Path, editor: Any, recipe: str, line: str) -> list[Problem]:
+    """The errors of a recipe with another line; the first is at that line, and an editor marks the line too."""
+    problems, written = spoilt(folder, recipe, pair.number, line)
+    assert (problems[0].code, problems[0].origin.line) == (code, pair.number + 1)
+    assert editor.complaints(written)
+    return problems
+
+
 @each_recipe
 def test_it_is_good_here_and_in_an_editor(recipe, editor):
     assert [each for each in codaar_core.validate(ROOT / recipe) if each.level == "error"] == []
@@ -127,10 +135,8 @@ def test_every_part_is_in_a_recipe_and_a_slip_in_it_is_found_there(part, folder)
 def test_a_slip_in_a_key(folder, editor, recipe, data):
     pair = drawn(data, recipe)
     slip = data.draw(slips(pair.key))
-    (problem,), written = spoilt(folder, recipe, pair.number, f"{slip} = {literal(pair.value)}")
-    assert (problem.code, problem.origin.line) == ("unknown-setting", pair.number + 1)
+    (problem,) = found_at(pair, "unknown-setting", folder, editor, recipe, f"{slip} = {literal(pair.value)}")
     assert repr(pair.key) in problem.help
-    assert editor.complaints(written)
 
 
 @each_recipe
@@ -139,9 +145,7 @@ def test_a_slip_in_a_key(folder, editor, recipe, data):
 def test_a_wrong_type(folder, editor, recipe, data):
     pair = drawn(data, recipe)
     wrong = data.draw(wrong_type(pair.value))
-    (problem, *_), written = spoilt(folder, recipe, pair.number, f"{pair.key} = {literal(wrong)}")
-    assert (problem.code, problem.origin.line) == ("wrong-value", pair.number + 1)
-    assert editor.complaints(written)
+    assert found_at(pair, "wrong-value", folder, editor, recipe, f"{pair.key} = {literal(wrong)}")
 
 
 @each_recipe
@@ -150,11 +154,10 @@ def test_a_wrong_type(folder, editor, recipe, data):
 def test_a_refused_value(folder, editor, recipe, data):
     """A value of the right type that the setting does not take."""
     pair = drawn(data, recipe, *REFUSED)
-    (problem,), written = spoilt(folder, recipe, pair.number, f"{pair.key} = {literal(REFUSED[pair.key])}")
-    assert problem.code == ("wrong-value" if isinstance(REFUSED[pair.key], str) else "refused-value")
-    assert problem.origin.line == pair.number + 1
-    assert literal(REFUSED[pair.key]) in problem.message
-    assert editor.complaints(written)
+    refused = REFUSED[pair.key]
+    code = "wrong-value" if isinstance(refused, str) else "refused-value"
+    (problem,) = found_at(pair, code, folder, editor, recipe, f"{pair.key} = {literal(refused)}")
+    assert literal(refused) in problem.message
 
 
 @each_recipe
@@ -163,11 +166,9 @@ def test_a_refused_value(folder, editor, recipe, data):
 def test_a_slip_in_a_name(folder, editor, recipe, data):
     pair = drawn(data, recipe, "use")
     slip = data.draw(slips(pair.value))
-    (problem,), written = spoilt(folder, recipe, pair.number, f'use = "{slip}"')
-    assert problem.code == ("wrong-value" if pair.value in ("adam", "adamw") else "unknown-name")
-    assert problem.origin.line == pair.number + 1
+    code = "wrong-value" if pair.value in ("adam", "adamw") else "unknown-name"
+    (problem,) = found_at(pair, code, folder, editor, recipe, f'use = "{slip}"')
     assert pair.value in problem.help
-    assert editor.complaints(written)
 
 
 @each_recipe

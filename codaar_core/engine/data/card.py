@@ -35,9 +35,7 @@ def data_card(name: str, plugins: Sequence[Path | str] = ()) -> DataCard:
     Raises:
         CodaarError: There is no such data source.
     """
-    registry = Registry()
-    for file in plugins:
-        registry.add_file(Path(file))
+    registry = Registry(plugins)
     benchmarks = {known for entry in registry.entries("benchmark") for known in (entry.name, entry.full_name)}
     entry = registry.find("benchmark" if name in benchmarks else "data", name)
     card = registry.load(entry).card

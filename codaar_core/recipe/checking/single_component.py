@@ -59,9 +59,7 @@ def load_extractor(name: str, settings: Sequence[str] = (), plugins: Plugins = (
 
 
 def _block(kind: str, name: str, table: Table, problems: list[Problem], plugins: Plugins) -> Block:
-    registry = Registry()
-    for file in plugins:
-        registry.add_file(Path(file))
+    registry = Registry(plugins)
     notes: list[Problem] = []
     block = Blocks(registry, problems, notes).block(kind, kind, table.without(["use"]), default=name)
     if problems or block is None:
