@@ -1,4 +1,4 @@
-"""Autocast changes nothing in it, packed or not; without autocast it is torch's own."""
+"""Under autocast, ``PreciseLstm`` equals torch's LSTM without autocast, for tensors and packed sequences."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Published weights: what is read, what is refused."""
+"""Reader of published weights: the files that it reads, and those that it refuses."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ def codebooks(prefix: str, codes: int, width: int) -> dict[str, Tensor]:
 
 
 def batch(prefix: str, step: int, clips: int, patches: int, coefficients: int) -> dict[str, Tensor]:
-    """What a pretraining step is fed with: features are never negative, and in single precision."""
+    """Inputs of a pretraining step: non-negative features in single precision."""
     video = drawn(f"{prefix}/v{step}", (clips, 10, 7, 7, patches)).clamp(min=0)
     audio = 0.5 * drawn(f"{prefix}/a{step}", (clips, 10, coefficients)).abs()
     return {"video": video.float(), "audio": audio.float()}

@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent))  # for the modules beside the tes
 
 @pytest.fixture(autouse=True, scope="package")
 def one_thread() -> Iterator[None]:
-    """Tensors here are too small for more."""
+    """Use one thread: tensors here are too small for more."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

@@ -1,4 +1,4 @@
-"""Three modalities at sizes for a test."""
+"""Small sizes of a model with three modalities."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _PER_MODALITY = {
 
 
 def overrides(modalities: tuple[str, ...]) -> list[str]:
-    """What makes a recipe small."""
+    """Overrides that make a recipe small."""
     return [*_SHARED, *(each for modality in modalities for each in _PER_MODALITY[modality])]
 
 
@@ -52,4 +52,4 @@ SIZES = {
     "feedforward.audio": 16,
     "feedforward.text": 16,
 }
-"""The same, by the names of the released layout; those without effect are any."""
+"""The same sizes by the names of the released layout; those of tensors without effect are arbitrary."""

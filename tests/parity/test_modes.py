@@ -1,4 +1,4 @@
-"""Both modes are settings of the same components and run through the same loop; each difference changes results."""
+"""Both modes are settings of the same components in the same training loop; each difference changes results."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ DIFFERENT = sorted(settings_that_differ().keys() - WITHOUT_EFFECT_HERE.keys())
 
 
 def some_steps(recipe: str, folder, monkeypatch, *changes: str) -> Steps:
-    """Four steps from the recipe's own weights, with wide codewords, padded words, and rows that are soon dead."""
+    """Four steps from the recipe's initial weights, with large codewords, padded word pieces and an early reset."""
     plan, model = assemble(recipe, SPACES, [*overrides(tuple(SPACES)), *changes])
     generator = torch.Generator().manual_seed(3)
     model.quantizer.codewords.normal_(generator=generator)
@@ -92,7 +92,7 @@ def flat(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]
 
 
 def values(recipe: str) -> dict[str, Any]:
-    """Every value of a recipe by its path, defaults too."""
+    """Every value of a recipe by its path, including defaults."""
     return dict(flat(codaar_core.load(RECIPES / recipe).resolved))
 
 
@@ -114,7 +114,7 @@ def test_modes_are_made_of_the_same_components():
 
 @pytest.mark.parametrize("mode", MODES)
 def test_recipes_on_digits_keep_the_mathematics(mode):
-    """But for precision, for the schedule, which has no effect as published, and for how soon rows are revived."""
+    """Except for precision, the schedule, which has no effect as published, and the number of steps before a reset."""
     mode_values, on_digits = values(f"{mode}/avt.toml"), values(f"fidelity/{mode}.toml")
     listed = settings_that_differ().keys() - {"optimizer.milestones", "device.dtype", "quantizer.reset_after"}
     assert {path: on_digits[path] for path in listed} == {path: mode_values[path] for path in listed}
@@ -123,7 +123,7 @@ def test_recipes_on_digits_keep_the_mathematics(mode):
 
 @pytest.mark.parametrize("package", ["engine", "nn"])
 def test_the_engine_does_not_know_the_modes(package):
-    """``evaluate.mode`` is handed on to benchmarks and into records; nothing is decided by it."""
+    """The engine passes ``evaluate.mode`` to benchmarks and records, and does not read it otherwise."""
     for file in (CORE / package).rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text("utf-8"))):
             assert not (isinstance(node, ast.Constant) and node.value in (*MODES, "strict")), file

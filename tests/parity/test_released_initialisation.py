@@ -40,7 +40,7 @@ def test_shapes(ours, released_numbers):
 
 
 def test_constants(ours, released_numbers):
-    """Normalisations, attention biases, counts and counters."""
+    """Constants are normalisation weights, attention biases, counts and counters."""
     released = released_numbers("init_seed43_av")
     constants = {name: float(tensor.flatten()[0]) for name, tensor in ours.items() if tensor.min() == tensor.max()}
     assert len(constants) > 30
@@ -73,7 +73,7 @@ def kind(name: str) -> str:
 
 
 def test_distributions(ours, released_numbers):
-    """In units of our own spread, released sums and first entries of every kind of tensor are spread by about one."""
+    """Released sums and first entries of every kind of tensor have our standard deviation, up to a small factor."""
     released = released_numbers("init_seed43_av")
     deviations = defaultdict(list)
     for name, tensor in ours.items():

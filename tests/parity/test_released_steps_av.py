@@ -58,7 +58,7 @@ NORMS = ("CPC", "Encoder", "Decoder")  # the columns of gradnorm_before_clip, in
 
 
 def train_with_times(plan, model, batches, times, folder, monkeypatch) -> Steps:
-    """The time index of CPC is a draw of the released generator: it is given, everything else is computed."""
+    """Train with the stored time indices of CPC, which the released generator drew."""
     drawn = iter(times.tolist())
     monkeypatch.setattr(Cpc, "_draw_time", lambda *_: next(drawn))
     return train(plan, model, batches, folder, monkeypatch)
@@ -109,7 +109,7 @@ def test_four_steps(released_numbers, tmp_path, monkeypatch):
 
 
 def initial_weights_at_full_size() -> dict[str, torch.Tensor]:
-    """The released state before the first step; what no rule gives are codebooks and counters."""
+    """The released state before the first step: weights by rule, and initial codebooks and counters."""
     weights = by_rule.codebooks("av_full", FULL_SIZES["codes"], 2 * FULL_SIZES["dim"])
     for row in layout.layout(MODALITIES):
         if row.released.endswith("num_batches_tracked"):
@@ -121,7 +121,7 @@ def initial_weights_at_full_size() -> dict[str, torch.Tensor]:
 
 @pytest.mark.slow
 def test_two_steps_at_full_size(released_numbers, tmp_path, monkeypatch):
-    """Of the 69 million weights at the end, sums, norms and first entries are known."""
+    """Of the 69 million final weights, sums, norms and first entries are stored."""
     released = released_numbers("pretrain_av_full")
     batches = [by_rule.batch("av_full", step, 3, 512, 128) for step in range(2)]
     for step, batch in enumerate(batches):

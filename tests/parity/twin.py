@@ -21,7 +21,7 @@ DEAD_AFTER, ACTIVE_BELOW, RESET_NOISE = 300, 100, 0.001
 
 
 class Step(NamedTuple):
-    """What one optimizer step gave."""
+    """Result of one optimizer step."""
 
     terms: dict[str, float]
     norms: dict[str, float]  # by released module, before clipping
@@ -29,12 +29,12 @@ class Step(NamedTuple):
 
 
 def noise(rows: int, width: int) -> Tensor:
-    """Stands for the random noise of a reset, row by row of the codebook."""
+    """Replaces the random noise of a reset, by row of the codebook."""
     return torch.arange(rows * width, dtype=torch.float64).cos().view(rows, width)
 
 
 def donors(active: Tensor, rows: int) -> Tensor:
-    """Stands for the random choice among active rows, row by row of the codebook."""
+    """Replaces the random choice among active rows, by row of the codebook."""
     return active[torch.arange(rows) % len(active)]
 
 

@@ -59,8 +59,8 @@ def test_lstm_reads_real_steps_as_if_the_masked_were_not_there(data, clips, step
             torch.testing.assert_close(output[clip, mask[clip]], alone[0])
 
 
-def test_the_lstm_asks_the_device_for_nothing():
-    """Tensors without values cannot answer."""
+def test_the_lstm_does_not_synchronise_with_the_device():
+    """Reading a value of a fake tensor would raise an error."""
     with FakeTensorMode():
         lstm, mask = BidirectionalLstm(5, hidden=3, layers=2), torch.ones(2, 4, dtype=torch.bool)
         assert lstm(torch.empty(2, 4, 5), mask).shape == (2, 4, 6)

@@ -1,4 +1,4 @@
-"""Word pieces of a tiny random BERT: padding, the released filter, what is kept on disk, and complaints."""
+"""Word pieces of a tiny random BERT: padding, the released filter, the cache on disk, and errors."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ KEPT = "bert_token_index.csv"
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory) -> Path:
-    """A folder as Hugging Face lays it out, of a random BERT."""
+    """A folder in the layout of Hugging Face with a random BERT."""
     folder = tmp_path_factory.mktemp("tiny-bert")
     (folder / "vocab.txt").write_text("\n".join(VOCABULARY))
     torch.manual_seed(0)
@@ -86,11 +86,11 @@ def test_a_long_sentence_is_cut_after_bert_has_read_all_of_it(weights, tokens):
     np.testing.assert_allclose(read[2], alone(weights, TEXTS[2])[:tokens], atol=1e-6)
 
 
-def test_more_words_than_bert_has_places_for(weights):
+def test_a_sentence_longer_than_bert_can_read_is_truncated(weights):
     assert words(weights, tokens=64).words(["dog " * 100]).lengths.tolist() == [30]
 
 
-def test_no_sentence_no_vectors(weights):
+def test_no_sentences_give_an_empty_array(weights):
     assert words(weights).features([]).shape == (0, 10, WIDTH)
 
 
@@ -123,7 +123,7 @@ def test_the_released_table_keeps_1434_ids(shared):
 
 @settings(deadline=None, max_examples=25)
 @given(st.lists(st.integers(0, 6), max_size=12), st.sets(st.integers(1, 6)), st.integers(1, 8))
-def test_the_first_kept_pieces_against_an_obvious_twin(ids, kept, tokens):
+def test_the_first_kept_pieces_against_a_loop(ids, kept, tokens):
     vectors = np.arange(2.0 * len(ids), dtype=np.float32).reshape(-1, 2)
     ours = first_kept(Pieces(np.array(ids, np.int64), vectors), tokens, np.array(sorted(kept), np.int64))
     twin = [(token, row) for token, row in zip(ids, vectors.tolist(), strict=True) if token in kept][:tokens]
@@ -148,7 +148,7 @@ def test_each_distinct_sentence_is_computed_once(weights, tmp_path, monkeypatch,
     assert len(seen) == (5 if on_disk else 9)
 
 
-def test_other_weights_read_nothing_of_these(weights, tmp_path):
+def test_other_weights_do_not_read_this_cache(weights, tmp_path):
     cache = str(tmp_path / "cache")
     other = tmp_path / "other"
     other.mkdir()
@@ -163,7 +163,7 @@ def test_other_weights_read_nothing_of_these(weights, tmp_path):
     assert len(os.listdir(cache)) == 2
 
 
-def test_two_at_once_leave_one_whole_file(weights, tmp_path):
+def test_concurrent_writers_leave_one_complete_file(weights, tmp_path):
     readers = [words(weights, cache=str(tmp_path)) for _ in range(4)]
     with ThreadPoolExecutor(4) as pool:
         results = list(pool.map(lambda reader: reader.features(TEXTS), readers))
@@ -171,7 +171,7 @@ def test_two_at_once_leave_one_whole_file(weights, tmp_path):
     assert len(list(tmp_path.glob("*/*"))) == 1
 
 
-def test_what_another_process_wrote_is_seen(weights, tmp_path, monkeypatch):
+def test_files_of_other_processes_are_found(weights, tmp_path, monkeypatch):
     early, late = (words(weights, cache=str(tmp_path)) for _ in range(2))
     early.features(TEXTS[:1])
     expected = late.features(TEXTS)
@@ -179,7 +179,7 @@ def test_what_another_process_wrote_is_seen(weights, tmp_path, monkeypatch):
     assert np.array_equal(early.features(TEXTS), expected)
 
 
-def test_it_can_be_sent_to_another_process(weights, tmp_path):
+def test_a_reader_can_be_pickled(weights, tmp_path):
     for cache in (None, str(tmp_path)):
         reader = words(weights, cache=cache)
         expected = reader.features(TEXTS)
@@ -187,7 +187,7 @@ def test_it_can_be_sent_to_another_process(weights, tmp_path):
         assert np.array_equal(pickle.loads(pickle.dumps(reader)).features(TEXTS), expected)
 
 
-def test_old_names_of_the_norms_are_understood(weights, tmp_path):
+def test_old_names_of_layer_norms_are_read(weights, tmp_path):
     """The published bert-base-uncased calls them gamma and beta."""
     from safetensors.torch import load_file, save_file
 
@@ -204,7 +204,7 @@ def test_old_names_of_the_norms_are_understood(weights, tmp_path):
 
 
 def test_reading_the_weights_prints_nothing(weights, capfd, caplog):
-    """Nobody needs a list of the parts that BERT was pretrained with."""
+    """transformers would list the unused heads of pretraining."""
     words(weights).features(TEXTS)
     assert capfd.readouterr() == ("", "") and not caplog.records
 
@@ -250,8 +250,8 @@ def test_bert_in_the_cache_of_the_machine_is_found(weights, monkeypatch):
     assert WordPieces(None, None).width == WIDTH
 
 
-def test_two_berts_have_two_names(weights, tmp_path):
-    """Features are refused where names differ: the same weights have one, wherever they are."""
+def test_different_weights_have_different_names(weights, tmp_path):
+    """Features with different names are refused, so that copies of the same weights must have the same name."""
     name = made_by(str(weights))
     assert re.fullmatch("bert-base-uncased-[0-9a-f]{8}", name)
     assert made_by(str(shutil.copytree(weights, tmp_path / "copy"))) == name
@@ -260,7 +260,7 @@ def test_two_berts_have_two_names(weights, tmp_path):
     assert made_by(str(tmp_path / "copy")) not in (name, made_by(None))
 
 
-def test_the_published_bert_has_one_name_in_cache_and_folder(weights, tmp_path, monkeypatch):
+def test_the_published_weights_have_the_same_name_in_cache_and_folder(weights, tmp_path, monkeypatch):
     import huggingface_hub
 
     copy = shutil.copytree(weights, tmp_path / "copy")
@@ -268,8 +268,8 @@ def test_the_published_bert_has_one_name_in_cache_and_folder(weights, tmp_path, 
     assert made_by(str(copy)) == made_by(None) == "bert-base-uncased"
 
 
-def test_naming_is_not_reading(tmp_path):
-    """A recipe is checked before its files are there."""
+def test_weights_need_not_exist_to_have_a_name(tmp_path):
+    """A recipe can be checked before its files exist."""
     assert made_by(str(tmp_path)) == made_by(str(tmp_path / "nowhere")) == "bert-base-uncased"
 
 
@@ -280,13 +280,13 @@ def test_weights_are_read_once_to_name_them(weights, monkeypatch):
 
 
 @pytest.mark.parametrize("content", ["token,index\n1,1\n", "token_id,index\ndog,1\n"])
-def test_a_table_of_something_else_is_refused(weights, tmp_path, content):
+def test_a_table_without_token_ids_is_refused(weights, tmp_path, content):
     (tmp_path / "kept.csv").write_text(content)
     with pytest.raises(DataError, match="is not a table of token ids"):
         words(weights, keep=str(tmp_path / "kept.csv"))
 
 
-def test_the_extractor_gives_what_is_there_and_no_padding(weights):
+def test_the_extractor_gives_real_pieces_only(weights):
     context = ExtractorContext(torch.device("cpu"))
     extractor = BertExtractor(BertExtractor.Config(weights=str(weights), tokens=4), context)
     assert extractor.output.shape == (WIDTH,)

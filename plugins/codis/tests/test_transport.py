@@ -21,14 +21,14 @@ NAMES = ("a", "b")
 
 
 class LinearEncoder(nn.Linear):
-    """As simple as can be."""
+    """A linear encoder."""
 
     def forward(self, features: Features) -> Encoded:
         return Encoded(super().forward(features.values), mask=features.mask)
 
 
 class Prototypes(nn.Module):
-    """All that is asked of a quantizer."""
+    """The smallest quantizer with learned prototypes."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -55,7 +55,7 @@ def view(loss: Transport, clips: int, steps: int, seed: int, mask: Tensor | None
 
 @laws
 @given(st.integers(1, 9), st.integers(0, 2**16))
-def test_a_plan_spreads_every_item_and_uses_all_prototypes_equally(number: int, seed: int) -> None:
+def test_rows_of_a_plan_sum_to_one_and_prototypes_are_used_equally(number: int, seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
     vectors = torch.randn(number + CODES, WIDTH, generator=generator, dtype=torch.float64)
     directions = F.normalize(vectors, dim=-1)
@@ -67,7 +67,7 @@ def test_a_plan_spreads_every_item_and_uses_all_prototypes_equally(number: int, 
     )
 
 
-def test_what_is_not_real_is_carried_nowhere() -> None:
+def test_masked_items_are_not_assigned() -> None:
     real = torch.tensor([True, False, True])
     directions = F.normalize(torch.randn(3, WIDTH, dtype=torch.float64), dim=-1)
     prototypes = F.normalize(torch.randn(CODES, WIDTH, dtype=torch.float64), dim=-1)
@@ -76,7 +76,7 @@ def test_what_is_not_real_is_carried_nowhere() -> None:
     torch.testing.assert_close(plan[real], transport()._plan(Items(directions[real], real[real]), prototypes))
 
 
-def test_what_encoders_count_teachers_take_over():
+def test_teachers_copy_the_buffers_of_encoders():
     loss = transport()
     loss.context.encoders["a"].register_buffer("seen", torch.tensor(1.0))
     loss.teachers["a"].register_buffer("seen", torch.tensor(0.0))
@@ -102,7 +102,7 @@ def test_teachers_follow_and_the_queue_moves_on() -> None:
 
 
 def slow_terms(loss: Transport, step: StepView) -> dict[str, float]:
-    """With all steps real and an empty queue behind the batch."""
+    """The terms by loops, for real steps only and an empty queue."""
     config, prototypes = loss.config, F.normalize(loss.context.quantizer.words, dim=-1)
     of_clips = config.of == "clips"
     flat = lambda item: item.semantic.mean(1) if of_clips else item.semantic.flatten(0, 1)  # noqa: E731
@@ -144,7 +144,7 @@ def test_the_terms_equal_the_loops(clips: int, steps: int, seed: int, of: str) -
     assert terms == pytest.approx({name: float(each) for name, each in slow_terms(loss, step).items()}, rel=1e-9)
 
 
-def test_the_queue_makes_the_contrast_harder_but_not_by_the_batch_itself() -> None:
+def test_the_queue_adds_negatives_but_not_the_batch_itself() -> None:
     loss = transport(queue=64)
     step = view(loss, 2, 3, 5)
     alone = float(loss(step)["contrast"].detach())

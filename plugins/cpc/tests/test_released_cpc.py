@@ -30,7 +30,7 @@ def test_released_numbers(name: str, form: str, released_numbers: Read) -> None:
 
 @pytest.mark.parametrize("name", ["av", "avt"])
 def test_released_numbers_at_full_size(name: str, released_numbers: Read) -> None:
-    """Weights follow from their names; of their gradients the norms are known."""
+    """Weights are drawn by their names; of their gradients only the norms are stored."""
     numbers = released_numbers(f"cpc_{name}_full")
     loss = build(name, numbers)
     for parameter_name, parameter in loss.named_parameters():
@@ -47,7 +47,7 @@ def build(name: str, numbers: ReleasedNumbers) -> Cpc:
 
 
 def check_value_and_latents(loss: Cpc, numbers: ReleasedNumbers) -> None:
-    """Runs forward and backward."""
+    """Compare the loss and the gradients of the latents, after a forward and a backward pass."""
     latents = {m: numbers[f"in_{m}"].requires_grad_() for m in loss.modalities}
     generator = generator_that_draws(int(numbers["draw"]), latents["a"].shape[1] - 1 - loss.config.horizon)
     encoded = {m: Encoded(z) for m, z in latents.items()}
@@ -59,14 +59,14 @@ def check_value_and_latents(loss: Cpc, numbers: ReleasedNumbers) -> None:
 
 
 def released_name(parameter_name: str) -> str:
-    """The released name of a parameter, where one step is predicted."""
+    """The released name of a parameter of a model that predicts one step."""
     kind, m, rest = parameter_name.split(".", 2)
     module = {"contexts": "ar_lstm.", "predictors": "predictors.0."}[kind]
     return f"{RELEASED_NAMES[m]}_{module}{rest}"
 
 
 def our_names(numbers: ReleasedNumbers, prefix: str, loss: Cpc) -> dict[str, Tensor]:
-    """Released tensors by our parameter names; the released predictors of all steps are one of ours."""
+    """Released tensors by our parameter names; the released predictors of all steps are one parameter here."""
     ours = {}
     for m in loss.modalities:
         released = f"{prefix}{RELEASED_NAMES[m]}"
@@ -86,5 +86,5 @@ def generator_that_draws(draw: int, choices: int) -> torch.Generator:
 
 
 def assert_same(ours: Tensor, released: Tensor) -> None:
-    """The floor is for the predictors' biases: a softmax over predictions does not see them."""
+    """The absolute tolerance is for biases of predictors: a softmax over predictions makes their gradient zero."""
     torch.testing.assert_close(ours, released, rtol=1e-10, atol=1e-10 * float(released.abs().max()) + 1e-15)

@@ -25,7 +25,7 @@ def codebooks(names: list[str], seed: int) -> dict[str, torch.Tensor]:
 
 
 def exact_rows(order: list[str]) -> dict[str, dict[str, Fraction]]:
-    """The sequential rule on fractions, written out."""
+    """The sequential rule in exact fractions."""
     rows = {name: {other: Fraction(int(other == name)) for other in order} for name in order}
     for name in order:
         rows[name] = {other: sum(rows[each][other] for each in order) / len(order) for other in order}
@@ -57,7 +57,7 @@ def test_matrix_is_the_function_and_row_stochastic(order: list[str], seed: int) 
 
 @laws
 @given(orders, seeds)
-def test_codewords_stay_in_the_convex_hull(order: list[str], seed: int) -> None:
+def test_codewords_stay_between_the_smallest_and_largest(order: list[str], seed: int) -> None:
     stacked = torch.stack(list(codebooks(order, seed).values()))
     for adjusted in step(order).adjust(codebooks(order, seed)).values():
         assert (adjusted >= stacked.amin(0) - 1e-12).all()

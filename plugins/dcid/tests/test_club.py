@@ -1,4 +1,4 @@
-"""CLUB against its definition in plain loops; who trains what."""
+"""CLUB against its definition in plain loops, and which parameters each step trains."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WIDTH, PRIVATE, CHANNELS = 4, 3, 6
 
 
 class Stub(nn.Module):
-    """All that is asked of an encoder."""
+    """The smallest encoder."""
 
     def __init__(self, private: Space | None) -> None:
         super().__init__()
@@ -83,11 +83,11 @@ def test_the_bound_equals_the_loops(clips: int, steps: int, seed: int, masked: b
         mask[0, 0] = True
     step = view(y, seed, mask)
     x = step.quantized["a"].own if of == "codes" else step.encoded["a"].semantic
-    assert float(loss(step)["a"]) == pytest.approx(slow_bound(loss, step, x, y, mask), rel=1e-9, abs=1e-12)
+    assert float(loss(step)["a"].detach()) == pytest.approx(slow_bound(loss, step, x, y, mask), rel=1e-9, abs=1e-12)
 
 
 def test_estimators_approach_the_floor_where_y_is_known() -> None:
-    """A constant is predicted without error: minus half of the width, as the released logs show."""
+    """A constant is predicted without error: the loss approaches minus half of the width, as in the released logs."""
     loss = club(Space((PRIVATE,)), inner_steps=400, lr=1e-2)
     step = view(torch.full((4, 2, PRIVATE), 0.5, dtype=torch.float64))
     loss.inner_step(step)

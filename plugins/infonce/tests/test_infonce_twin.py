@@ -48,7 +48,7 @@ def slow_contrast(anchors: list[Tensor], keys: list[Tensor], temperature: float)
 
 
 def slow_pair(anchor: Encoded, key: Encoded, temperature: float) -> tuple[float, float]:
-    """Of clips and of steps, by loops over what is real in both."""
+    """Contrast of clips and of steps, by loops over the steps that are real in both modalities."""
     clips = range(len(anchor.semantic))
     steps = range(min(anchor.semantic.shape[1], key.semantic.shape[1]))
     real = lambda item, b, t: item.mask is None or bool(item.mask[b, t])  # noqa: E731

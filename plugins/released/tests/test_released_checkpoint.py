@@ -113,7 +113,7 @@ def test_an_imported_run_opens_and_encodes(imported, modalities):
     assert torch.equal(codes.full, codebook[codes.indices])
 
 
-def test_an_imported_run_says_where_it_comes_from(imported):
+def test_an_imported_run_records_its_origin(imported):
     status = json.loads((imported / "status.json").read_text())
     assert status["status"] == "imported" and status["epoch"] == 4
     assert status["origin"].endswith("model.pt")
@@ -121,7 +121,7 @@ def test_an_imported_run_says_where_it_comes_from(imported):
     assert recipe["quantizer"]["codes"] == 12 and recipe["device"]["dtype"] == "float64"
 
 
-def test_the_way_back_gives_the_same_tensors(imported, modalities, tmp_path):
+def test_export_gives_the_imported_tensors(imported, modalities, tmp_path):
     result = call(export_checkpoint, imported, tmp_path / "back.pt", "--epoch", 4)
     assert result.exit_code == 0, result.exception
     back, before = read_checkpoint(tmp_path / "back.pt"), tensors(modalities)
@@ -204,7 +204,7 @@ def test_a_missing_and_an_unknown_tensor_are_named(tmp_path):
     assert "has Encoder/extra, which" in refusal(save(tmp_path / "model.pt", more), tmp_path).message
 
 
-def test_another_torch_file_is_no_checkpoint(tmp_path):
+def test_another_torch_file_is_refused(tmp_path):
     torch.save({"state_dict": {}}, tmp_path / "model.pt")
     assert "is not a checkpoint of the released pretraining" in refusal(tmp_path / "model.pt", tmp_path).message
 
@@ -220,7 +220,7 @@ def test_nothing_is_overwritten(imported, modalities, tmp_path):
     assert "already exists" in back.exception.message
 
 
-def test_a_model_of_another_kind_is_not_exported(imported, modalities, tmp_path):
+def test_a_model_without_the_released_tensors_is_not_exported(imported, modalities, tmp_path):
     recipe = imported / "resolved.toml"
     model = open_model(imported).model
     state = {name: value for name, value in model.state_dict().items() if not name.startswith("losses.")}

@@ -1,4 +1,4 @@
-"""What is replaced, what is seen, and what counts."""
+"""Masked reconstruction: which steps are masked, what the decoder reads, and what the error counts."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def view(seed: int = 0, mask: Tensor | None = None, draws: int = 0) -> StepView:
 
 
 def drawn(seed: int, probability: float = 0.5) -> dict[str, Tensor]:
-    """What is replaced in each modality, in the order of the modalities."""
+    """The masked steps of each modality, in the order of the modalities."""
     generator = torch.Generator().manual_seed(seed)
     return {m: torch.rand(CLIPS, STEPS, generator=generator) < probability for m in NAMES}
 
@@ -61,7 +61,7 @@ def test_the_error_is_the_mean_at_replaced_real_steps() -> None:
         assert float(terms[f"{m} from {n}"].detach()) == pytest.approx(sum(errors) / len(errors))
 
 
-def test_what_is_replaced_is_not_seen() -> None:
+def test_masked_values_are_not_read() -> None:
     loss, step, replaced = loss_of(), view(), drawn(0)["a"]
     values, other = step.inputs["a"].values, step.quantized["b"]
     changed = torch.where(replaced[..., None], values + 7, values)
@@ -80,7 +80,7 @@ def test_codes_of_the_other_modality_learn_and_the_own_do_not() -> None:
     )
 
 
-def test_steps_know_their_place() -> None:
+def test_positions_differ_and_are_sinusoids() -> None:
     angles = positions(torch.zeros(1, 6, WIDTH, dtype=torch.float64))
     assert angles.shape == (6, WIDTH)
     assert len(angles.unique(dim=0)) == 6
@@ -92,7 +92,7 @@ def test_maps_are_averaged_over_their_cells() -> None:
     torch.testing.assert_close(averaged(Features(maps)).values, maps.mean((2, 3)))
 
 
-def test_what_cannot_work_is_refused() -> None:
+def test_one_modality_and_wrong_heads_are_refused() -> None:
     with pytest.raises(ComponentError, match="3 heads do not divide"):
         loss_of(heads=3)
     with pytest.raises(ComponentError, match="needs two modalities"):

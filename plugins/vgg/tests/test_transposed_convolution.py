@@ -1,4 +1,4 @@
-"""Every way equals torch's own transposed convolution, in values and gradients."""
+"""Every algorithm equals torch's transposed convolution, in values and gradients."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ sizes = st.integers(1, 4)
 def evaluated(
     wide: int, per_cell: int, maps: torch.Tensor, everywhere: torch.Tensor | None, side: int
 ) -> list[torch.Tensor]:
-    """Output, and gradients of inputs and parameters; the first two numbers set which way is taken."""
+    """Output, and gradients of inputs and parameters; ``wide`` and ``per_cell`` select the algorithm."""
     torch.manual_seed(0)
     first = 0 if everywhere is None else everywhere.shape[1]
     layer = TransposedConvolution(first + maps.shape[1], 3, kernel_size=side).double()
@@ -30,7 +30,7 @@ def evaluated(
 
 @settings(deadline=None, max_examples=25)
 @given(sizes, sizes, sizes, sizes, st.integers(0, 3), st.sampled_from([1, 3]))
-def test_all_ways_are_equal(number, channels, height, width, everywhere, side):
+def test_all_algorithms_are_equal(number, channels, height, width, everywhere, side):
     maps = torch.randn(number, height, width, channels, dtype=torch.double).permute(0, 3, 1, 2)
     same = torch.randn(number, everywhere, dtype=torch.double) if everywhere else None
     ways = [evaluated(*way, maps, same, side) for way in ((100, 100), (1, 100), (1, 0))]

@@ -1,4 +1,4 @@
-"""The vgg extractor: which frames, how they are prepared, the network against a plain twin, and its files."""
+"""The vgg extractor: selection and normalisation of frames, the network against a plain implementation, and errors."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ CLIP = Path(os.environ.get("CODAAR_SHARED", REPOSITORY.parent / "shared")) / "da
 TAGS = ("torchvision-vgg19-pool5", "keras-vgg19-pool5")
 WIDTHS = {0: 64, 2: 64, 5: 128, 7: 128, **dict.fromkeys((10, 12, 14, 16), 256)}
 WIDTHS |= dict.fromkeys((19, 21, 23, 25, 28, 30, 32, 34), 512)
-"""Of the convolutions in the published file, by number."""
+"""Widths of the convolutions in the published file, by number of the layer."""
 
 
 @pytest.fixture(scope="module")
 def weights() -> dict[str, torch.Tensor]:
-    """Random, as large as it takes for features that neither vanish nor grow."""
+    """Random weights with a scale that keeps the size of features."""
     generator, width, found = torch.Generator().manual_seed(0), 3, {}
     for number, wider in WIDTHS.items():
         scale = (2 / (9 * width)) ** 0.5
@@ -63,7 +63,7 @@ class EveryThirtySecondPixel(nn.Module):
 
 
 def looking(**more) -> VggExtractor:
-    """An extractor that shows what the network is given."""
+    """An extractor whose network returns a part of its input."""
     extractor = built("none", **more)
     vars(extractor)["network"] = EveryThirtySecondPixel()
     return extractor
@@ -74,7 +74,7 @@ def colour(number: int) -> tuple[int, int, int]:
 
 
 def write_video(path: Path, frames: int, size: tuple[int, int] = (48, 32)) -> Path:
-    """Frames of one colour each, without loss."""
+    """Write frames of one colour each, with a lossless codec."""
     av = pytest.importorskip("av")
     with av.open(str(path), "w") as container:
         stream = container.add_stream("ffv1", rate=25)
@@ -171,7 +171,7 @@ def test_the_network_has_the_published_names_and_shapes(weights):
 
 
 @pytest.mark.parametrize("made_by", TAGS)
-def test_a_picture_is_one_step_and_that_of_the_plain_twin(made_by, weights, file, tmp_path):
+def test_a_picture_is_one_step_and_that_of_the_plain_implementation(made_by, weights, file, tmp_path):
     pytest.importorskip("av")
     write_png(tmp_path / "-x.png", 0)
     found = built(file, made_by=made_by).extract(tmp_path / "-x.png")
@@ -292,7 +292,7 @@ def test_wrong_weights_are_told_with_where_to_get_them(name, value, message, wei
     assert "vgg19-dcbb9e9d.pth" in caught.value.help
 
 
-def test_it_keeps_the_whole_contract(file, monkeypatch):
+def test_conformance_with_weights(file, monkeypatch):
     pytest.importorskip("av")
     monkeypatch.setattr(VggExtractor, "example", {"weights": str(file)})
     assert_passes("vgg", VggExtractor, needed=("features", "same-again", "broken-recordings"))

@@ -94,7 +94,7 @@ def test_decoder_has_the_released_number_of_parameters(codes, expected):
         (attrs.evolve(SMALL, reduction=8), CONTEXT, "leaves nothing of the 4 channels"),
     ],
 )
-def test_encoder_says_what_does_not_fit(config, context, message):
+def test_encoder_refuses_what_does_not_fit(config, context, message):
     with pytest.raises(ComponentError, match=message):
         VggEncoder(config, context)
 
@@ -108,7 +108,7 @@ def test_encoder_says_what_does_not_fit(config, context, message):
         (Space((3, 3, 5)), Space((128,)), r"not \(128,\)"),
     ],
 )
-def test_decoder_says_what_does_not_fit(private, output, message):
+def test_decoder_refuses_what_does_not_fit(private, output, message):
     with pytest.raises(ComponentError, match=message):
         VggDecoder(VggDecoder.Config(), DecoderContext("seen", Space((12,)), private, output))
 

@@ -30,7 +30,7 @@ DECODER_NAMES = {
 
 
 class PooledOnly(nn.Module):
-    """Stands where the temporal transformer is: the released video encoder ends before it."""
+    """Replaces the temporal transformer: the released video encoder ends before it."""
 
     def forward(self, pooled, mask):
         return pooled

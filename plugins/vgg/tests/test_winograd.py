@@ -1,4 +1,4 @@
-"""Convolution by Winograd's products equals torch's own, in values and gradients."""
+"""Convolution by Winograd's algorithm equals torch's, in values and gradients."""
 
 from __future__ import annotations
 
@@ -47,15 +47,15 @@ def test_transposed_convolution_is_torchs_own(number, inputs, outputs, height, w
 
 
 @pytest.mark.parametrize("side", [7, 5])
-def test_float32_is_exact_to_a_millionth(side):
-    """At the paper's depth, against float64: what Winograd's transforms are feared for."""
+def test_float32_has_a_relative_error_below_2e_6(side):
+    """At the paper's width, against float64: Winograd's transforms are known for rounding errors."""
     maps, weight = random(4, 512, side, side), random(64, 512, 3, 3)
     truth = F.conv2d(maps, weight)
     error = winograd.convolve(maps.float(), weight.float()) - truth
     assert error.square().mean().sqrt() < 2e-6 * truth.square().mean().sqrt()
 
 
-def test_it_is_used_where_it_pays_and_nowhere_else(monkeypatch):
+def test_it_is_used_only_for_wide_convolutions_of_small_maps(monkeypatch):
     used = []
     monkeypatch.setattr(winograd, "convolve", lambda maps, weight, _: used.append(True) or F.conv2d(maps, weight))
     wide, narrow = Convolution3x3(100, 100), Convolution3x3(100, 99)
@@ -72,7 +72,7 @@ def test_it_is_used_where_it_pays_and_nowhere_else(monkeypatch):
     [(winograd.convolve, F.conv2d, True), (winograd.convolve_transposed, F.conv_transpose2d, False)],
 )
 def test_under_autocast_only_products_are_narrow(dtype, ours, own, outputs_first):
-    """Values and gradients differ from those in float64 by a few roundings of what is multiplied."""
+    """Values and gradients differ from those in float64 by a few roundings of the factors."""
     maps, weight = random(4, 64, 5, 5), random(*((32, 64) if outputs_first else (64, 32)), 3, 3)
 
     def narrow(maps: Tensor, weight: Tensor) -> Tensor:
@@ -85,7 +85,7 @@ def test_under_autocast_only_products_are_narrow(dtype, ours, own, outputs_first
         assert (one - other).square().mean().sqrt() < 6 * torch.finfo(dtype).eps * other.square().mean().sqrt()
 
 
-def test_what_is_multiplied_with_maps_is_exact_in_bfloat16():
+def test_matrices_that_multiply_maps_are_exact_in_bfloat16():
     for size in range(1, 10):
         evaluations = winograd._square(size, size, padding=0)
         for matrix in (evaluations.map, evaluations.product):
@@ -93,7 +93,7 @@ def test_what_is_multiplied_with_maps_is_exact_in_bfloat16():
             torch.testing.assert_close(exact.bfloat16().double(), exact, rtol=0, atol=0)
 
 
-def test_what_needs_no_gradient_gets_none():
+def test_maps_without_requires_grad_get_no_gradient():
     maps, weight = random(1, 2, 5, 5), random(2, 2, 3, 3).requires_grad_()
     winograd.convolve(maps, weight).sum().backward()
     assert maps.grad is None and weight.grad.shape == weight.shape
@@ -105,7 +105,7 @@ def test_the_bias_is_added():
     torch.testing.assert_close(layer(maps), F.conv2d(maps, layer.weight, layer.bias, padding=1))
 
 
-def test_inference_leaves_nothing_that_training_cannot_use():
+def test_training_works_after_inference_mode():
     layer, maps = Convolution3x3(36, 36), random(1, 36, 3, 3, dtype=torch.float32)
     with torch.inference_mode():
         layer(maps)

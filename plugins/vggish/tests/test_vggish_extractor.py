@@ -1,4 +1,4 @@
-"""The vggish extractor: its front end against numbers of torchvggish, all of it against a plain twin, and its files."""
+"""The vggish extractor: front end against values of torchvggish, all against a plain implementation, and errors."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SHAPES = {
     **{f"features.{n}": (o, i, 3, 3) for n, o, i in ((8, 256, 256), (11, 512, 256), (13, 512, 512))},
     **{f"embeddings.{n}": (o, i) for n, o, i in ((0, 4096, 12288), (2, 4096, 4096), (4, 128, 4096))},
 }
-"""Of the published file, without ``.weight`` behind them."""
+"""Names of the layers in the published file."""
 
 # Log-mel values of `sound(2)`, each second for itself, by torchvggish 0.2 (mel_features.log_mel_spectrogram, numpy 2.4)
 BANDS = (0, 1, 10, 31, 50, 63)
@@ -50,7 +50,7 @@ TORCHVGGISH = {
 
 
 def sound(seconds: float) -> np.ndarray:
-    """A rising tone, a high tone and a constant part."""
+    """A rising tone, a high tone and a constant component."""
     t = np.arange(int(16_000 * seconds)) / 16_000
     return 0.5 * np.sin(2 * np.pi * (100 + 900 * t) * t) + 0.25 * np.sin(2 * np.pi * 5000 * t) + 0.05
 
@@ -67,7 +67,7 @@ def write_wav(path: Path, samples: np.ndarray, rate: int = 16_000) -> Path:
 
 @pytest.fixture(scope="module")
 def weights() -> dict[str, torch.Tensor]:
-    """Random, but a small file: all rows of a linear map are one row, so that 288 MB need not be written."""
+    """Random weights in a small file: all rows of a linear map share memory, so that 288 MB need not be written."""
     generator = torch.Generator().manual_seed(0)
     found = {}
     for name, shape in SHAPES.items():
@@ -105,7 +105,7 @@ def test_patches_have_the_numbers_of_torchvggish():
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_patches_are_those_of_the_plain_twin(seed):
+def test_patches_are_those_of_the_plain_implementation(seed):
     noise = np.random.default_rng(seed).normal(0, 0.1, 16_000 * 2 + 7_000)
     found = patches_of(seconds_of(torch.from_numpy(noise)))
     assert found.shape == (2, 96, 64)
@@ -124,7 +124,7 @@ def test_silence_is_the_logarithm_of_the_offset():
     torch.testing.assert_close(patches_of(torch.zeros(1, 16_000)), torch.full((1, 96, 64), 0.01).log().double())
 
 
-def test_every_band_hears_something_between_its_edges():
+def test_every_band_responds_between_its_edges():
     matrix = mel_matrix()
     assert matrix.shape == (257, 64) and not matrix[0].any()
     assert (matrix.sum(0) > 0).all() and matrix.min() == 0 and matrix.max() <= 1
@@ -144,7 +144,7 @@ def test_the_network_has_the_published_names_and_shapes():
     assert sum(each.numel() for each in state.values()) == 72_141_184
 
 
-def test_embeddings_are_those_of_the_plain_twin(extractor, weights):
+def test_embeddings_are_those_of_the_plain_implementation(extractor, weights):
     patches = patches_of(seconds_of(torch.from_numpy(sound(2)))).float()
     found = extractor.network(patches)
     assert (found > 0).any() and (found >= 0).all() and not torch.equal(found[0], found[1])
@@ -169,7 +169,7 @@ def test_batches_of_seconds_make_no_difference(extractor, tmp_path, monkeypatch)
     torch.testing.assert_close(extractor.extract(path), together)
 
 
-def test_sixteen_bits_at_the_right_rate_are_read_as_they_are(tmp_path):
+def test_16_bit_sound_at_16_khz_is_not_changed(tmp_path):
     pytest.importorskip("av")
     samples = np.random.default_rng(0).integers(-32_768, 32_768, 5_000) / 32_768
     assert torch.equal(read_sound(write_wav(tmp_path / "x.wav", samples)), torch.from_numpy(samples).float())
@@ -275,7 +275,7 @@ def test_a_copy_gives_the_same(extractor, tmp_path):
     assert torch.equal(pickle.loads(pickle.dumps(extractor)).extract(path), extractor.extract(path))
 
 
-def test_it_keeps_the_whole_contract(file, monkeypatch):
+def test_conformance_with_weights(file, monkeypatch):
     pytest.importorskip("av")
     monkeypatch.setattr(VggishExtractor, "example", {"weights": str(file)})
     assert_passes("vggish", VggishExtractor, needed=("features", "same-again", "broken-recordings"))
