@@ -230,8 +230,9 @@ def _class(found: Definition, node: ast.ClassDef) -> Iterator[str]:
     if constructor is not None and not _takes_config(constructor):
         lines.append(signature(constructor, bound=True, named=node.name))
     yield "```py\n" + "\n".join(lines) + "\n```\n"
-    yield prose(found.doc)
-    yield from _fields(found, node)
+    rows = _fields(found, node)
+    yield prose(_without_items(found.doc, {row.name for row in rows}))
+    yield from _table(rows)
     yield from _settings(found, node)
     yield from _methods(node)
 
@@ -245,29 +246,42 @@ def _takes_config(constructor: ast.FunctionDef) -> bool:
     return [argument.arg for argument in constructor.args.args][1:2] == ["config"]
 
 
-def _fields(found: Definition, node: ast.ClassDef) -> Iterator[str]:
-    """The fields of a record; of other classes, the class attributes that a comment explains."""
+class Field(NamedTuple):
+    """One row of a table of fields."""
+
+    name: str
+    kind: str
+    default: str
+    meaning: str
+
+
+def _fields(found: Definition, node: ast.ClassDef) -> list[Field]:
+    """The fields of a record; of other classes, the class attributes that are explained."""
     record = any("attrs" in ast.unparse(each) for each in node.decorator_list)
     record |= any(ast.unparse(base) in ("NamedTuple", "Protocol") for base in node.bases)
-    rows = [
-        (each.target.id, _type(each), *_default_and_meaning(each, found.lines))
-        for each in node.body
-        if isinstance(each, ast.AnnAssign) and isinstance(each.target, ast.Name) and not each.target.id.startswith("_")
-    ]
-    rows = [row for row in rows if record or row[3]]
+    explained = _items(cleandoc(ast.get_docstring(node) or ""))
+    rows = []
+    for each in node.body:
+        if isinstance(each, ast.AnnAssign) and isinstance(each.target, ast.Name) and not each.target.id.startswith("_"):
+            name, (default, meaning) = each.target.id, _default_and_meaning(each, found.lines)
+            rows.append(Field(name, _type(each), default, explained.get(name) or meaning))
+    return [row for row in rows if record or row.meaning]
+
+
+def _table(rows: list[Field]) -> Iterator[str]:
     if rows:
         yield "\n| field | type | default | meaning |\n|---|---|---|---|"
-        for name, kind, default, meaning in rows:
-            yield f"| `{name}` | {_code(kind)} | {_code(default)} | {_in_table(meaning)} |"
+        for row in rows:
+            yield f"| `{row.name}` | {_code(row.kind)} | {_code(row.default)} | {_in_table(row.meaning)} |"
 
 
 def _settings(found: Definition, node: ast.ClassDef) -> Iterator[str]:
     """The settings in a recipe: the fields of the nested class Config."""
     configs = (each for each in node.body if isinstance(each, ast.ClassDef) and each.name == "Config")
     for config in configs:
-        if any(isinstance(each, ast.AnnAssign) for each in config.body):
+        if rows := _fields(found, config):
             yield "\nSettings:"
-            yield from _fields(found, config)
+            yield from _table(rows)
 
 
 def _type(field: ast.AnnAssign) -> str:
@@ -335,9 +349,27 @@ def _section(found: re.Match[str]) -> str:
     title, body = found[1], cleandoc("\n" + found[2])
     if title == "Returns":
         return f"Returns: {' '.join(body.split())}\n\n"
-    items = re.findall(r"^(\w[\w.]*): (.*(?:\n[ \t]+.*)*)", body, re.MULTILINE)
-    listed = (f"- `{name}`: {' '.join(text.split())}" for name, text in items)
+    listed = (f"- `{name}`: {text}" for name, text in _listed(body).items())
     return "\n".join([f"{'Arguments' if title == 'Args' else title}:", "", *listed, "", ""])
+
+
+def _listed(body: str) -> dict[str, str]:
+    """The items of a section, ``name: text``, by name."""
+    items = re.findall(r"^(\w[\w.]*): (.*(?:\n[ \t]+.*)*)", body, re.MULTILINE)
+    return {name: " ".join(text.split()) for name, text in items}
+
+
+def _items(doc: str) -> dict[str, str]:
+    """The attributes and arguments that a docstring explains."""
+    sections = (found for found in SECTION.finditer(doc) if found[1] in ("Args", "Attributes"))
+    return {name: text for found in sections for name, text in _listed(cleandoc("\n" + found[2])).items()}
+
+
+def _without_items(doc: str, names: set[str]) -> str:
+    """The docstring without the sections of which every item is in ``names``: a table has them."""
+    return SECTION.sub(
+        lambda found: "" if found[1] in ("Args", "Attributes") and _items(found[0]).keys() <= names else found[0], doc
+    )
 
 
 if __name__ == "__main__":

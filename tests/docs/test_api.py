@@ -79,8 +79,8 @@ class Widths(NamedTuple):
         ValueError: One is negative.
     """
 
-    latent: int  # D | C
-    code: int = 3
+    latent: int
+    code: int = 3  # W | D
 
     @property
     def total(self) -> int:
@@ -93,9 +93,10 @@ def test_classes_are_shown_with_fields_and_methods(api):
     found = api.Definition("Widths", node, DOCUMENTED.splitlines(), ast.get_docstring(node))
     assert "\n".join(api._entry(found)) == (
         "\n### Widths\n\n```py\nclass Widths(NamedTuple)\n```\n\n"
-        "Two widths.\n\nArguments:\n\n- `latent`: Width D of a latent.\n\nRaises:\n\n- `ValueError`: One is negative.\n"
+        "Two widths.\n\nRaises:\n\n- `ValueError`: One is negative.\n"
         "\n| field | type | default | meaning |\n|---|---|---|---|\n"
-        "| `latent` | `int` |  | D \\| C |\n| `code` | `int` | `3` |  |\n\nMembers:\n\n- `total: int`: Their `sum`."
+        "| `latent` | `int` |  | Width D of a latent. |\n| `code` | `int` | `3` | W \\| D |\n"
+        "\nMembers:\n\n- `total: int`: Their `sum`."
     )
 
 
