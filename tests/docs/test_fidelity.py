@@ -36,33 +36,21 @@ def test_a_missing_test_is_noticed(fidelity):
         fidelity.check_test("tests/docs/test_fidelity.py::test_nothing")
 
 
-RUNS = """
+SCORED = """
 [[run]]
 mode = "paper"
 difference = ""
-seed = 43
-[run.scores.naming]
-metric = "F1"
-mean = 0.5
-chance = 0.1
-constant = 0.2
-
-[[run]]
-mode = "paper"
-difference = ""
-seed = 44
-[run.scores.naming]
-metric = "F1"
-mean = 0.6
-chance = 0.1
-constant = 0.2
-
+seed = {seed}
+scores.naming = {{ metric = "F1", mean = {mean}, chance = 0.1, constant = 0.2 }}
+"""
+FAILED = """
 [[run]]
 mode = "paper"
 difference = "CSA"
 seed = 43
 failed = "not finite"
 """
+RUNS = SCORED.format(seed=43, mean=0.5) + SCORED.format(seed=44, mean=0.6) + FAILED
 
 
 def test_measured_results_are_optional(fidelity, tmp_path):
