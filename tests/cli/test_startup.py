@@ -49,9 +49,32 @@ def test_the_package_itself_is_light():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+@pytest.mark.parametrize("module", ["codaar_core", "codaar_core.api", "codaar_core.engine", "codaar_core.report"])
+def test_a_package_of_lazy_exports_is_light_and_every_name_resolves(module):
+    code = f"""
+import sys, {module} as package
+assert not {{"torch", "numpy", "rich"}} & set(sys.modules)
+assert all(getattr(package, name) is not None for name in package.__all__)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_function_is_not_hidden_by_a_module_of_the_same_name():
+    code = "import codaar_core.engine.run, codaar_core.engine as engine; assert callable(engine.run)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 @pytest.mark.parametrize(
     "arguments",
-    [["diff", "small.toml", "small.toml"], ["registry", "verify"], ["registry", "entry", "csa"], ["lock", "-h"]],
+    [
+        ["diff", "small.toml", "small.toml"],
+        ["registry", "verify"],
+        ["registry", "entry", "csa"],
+        ["lock", "-h"],
+        ["lock", "absent"],
+        ["report", "absent"],
+        ["list", "runs", "."],
+    ],
 )
 def test_these_do_not_import_torch(arguments):
     code = f"""

@@ -17,18 +17,18 @@ ABSENT = ("-", "")
 
 
 @click.command("diff", cls=options.Verb)
-@click.argument("a", type=click.Path(path_type=Path))
-@click.argument("b", type=click.Path(path_type=Path))
+@click.argument("before", type=click.Path(path_type=Path))
+@click.argument("after", type=click.Path(path_type=Path))
 @options.overrides
-def verb(a: Path, b: Path, overrides: tuple[str, ...]) -> None:
+def verb(before: Path, after: Path, overrides: tuple[str, ...]) -> None:
     """Compare two recipes or run directories, value by value.
 
-    Overrides apply to B. No component is imported, so settings that a recipe leaves at the default of a component are
+    Overrides apply to AFTER. No component is imported, so settings that a recipe leaves at the default of a component are
     not compared.
     """
     from codaar_core.recipe import diff
 
-    found = diff(a, b, overrides)
+    found = diff(before, after, overrides)
     if not found:
         click.echo("no value differs")
         return

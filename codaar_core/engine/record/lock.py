@@ -16,9 +16,9 @@ import torch
 from codaar_core.api import DataSource
 from codaar_core.engine.devices.runtime import Runtime
 from codaar_core.engine.record.git_commit import commit_of
+from codaar_core.engine.record.lock_comparison import FORMAT
 from codaar_core.recipe.plan import Plan
 
-FORMAT = 1
 LOCATION = "run.directory"  # not locked: it changes only where files are written
 
 

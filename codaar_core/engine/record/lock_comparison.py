@@ -9,9 +9,9 @@ from typing import Any
 import tomli
 
 from codaar_core.api import CodaarError
-from codaar_core.engine.record.lock import FORMAT
 from codaar_core.engine.record.settings_paths import flattened
 
+FORMAT = 1  # of a lock file; here, because reading a lock needs no torch
 COMPARED = ("packages.", "recipe.", "components.", "data.")
 """Parts of a lock that determine the results. Python, machine and commit are recorded but not compared."""
 
