@@ -66,7 +66,9 @@ def thinned(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def curves(events: list[dict[str, Any]]) -> Curves:
     """Turn the journal into one list for each quantity."""
     names = list(events[0]) if events else []
-    series = {name: tuple(event.get(name) for event in events) for name in names if name != "epoch"}
+    series: dict[str, tuple[Any, ...]] = {
+        name: tuple(event.get(name) for event in events) for name in names if name != "epoch"
+    }
     step = series.pop("step", ())
     codebooks = {name: series.pop(name) for name in names if name.startswith(STATISTICS)}
     agreement = {name.removeprefix(AGREEMENT): series.pop(name) for name in names if name.startswith(AGREEMENT)}

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-TYPED = ("cli", "recipe", "registry", "scaffold", "testing")
+TYPED = ("api", "cli", "engine", "recipe", "registry", "scaffold", "testing")
 
 
 @pytest.mark.slow

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import cast
 
 import attrs
 
-from codaar_core.api import Card, CodaarError, DataError
+from codaar_core.api import Benchmark, Card, CodaarError, DataError, DataSource
 from codaar_core.engine.assembly.build import build_data
 from codaar_core.recipe import load
 from codaar_core.registry import Entry, Registry
@@ -38,7 +39,7 @@ def data_card(name: str, plugins: Sequence[Path | str] = ()) -> DataCard:
     registry = Registry(plugins)
     benchmarks = {known for entry in registry.entries("benchmark") for known in (entry.name, entry.full_name)}
     entry = registry.find("benchmark" if name in benchmarks else "data", name)
-    card = registry.load(entry).card
+    card = cast(type[DataSource] | type[Benchmark], registry.load(entry)).card
     if card is None:
         raise CodaarError(f"{entry.full_name} brings no data of its own", "it reads the data of the recipe")
     return DataCard(entry, card)
@@ -62,7 +63,8 @@ def data_of(recipe: Path | str, overrides: Sequence[str] = (), plugins: Sequence
         CodaarError: The recipe is wrong.
     """
     plan = load(recipe, overrides, plugins)
-    data, inventory = build_data(plan), ()
+    data = build_data(plan)
+    inventory: Sequence[str] = ()
     try:
         inventory = data.inventory("pretrain")
         clips = len(data.split("pretrain"))
