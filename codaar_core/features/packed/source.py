@@ -1,4 +1,4 @@
-"""The data source "packed": what ``codaar data pack`` wrote, in place of the files it was made from."""
+"""Data source "packed": splits written by ``codaar data pack``, in place of the original files."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ PRETRAIN = "pretrain"
 
 
 def packed_file(folder: Path, split: str) -> Path:
-    """The file of a split."""
+    """Path of the file of a split."""
     return folder / f"{split}.h5"
 
 
 class PackedFeatures(DataSource):
-    """Features packed into one memory-mapped file a split, by ``codaar data pack``.
+    """Features in one memory-mapped file per split, written by ``codaar data pack``.
 
-    Its spaces are those of ``folder/pretrain.h5``, which is looked at for them.
+    Its spaces are read from ``folder/pretrain.h5``.
     """
 
     card = Card(
         title="packed features",
-        licence="that of the data that were packed; `codaar data RECIPE` shows it",
+        licence="that of the packed data; `codaar data RECIPE` shows it",
         how_to_get="`codaar data pack RECIPE --to FOLDER` writes them",
     )
 
@@ -36,7 +36,7 @@ class PackedFeatures(DataSource):
     class Config:
         """Settings of packed features."""
 
-        folder: str = setting(help="Folder that `codaar data pack` wrote to.")
+        folder: str = setting(help="folder that `codaar data pack` wrote to")
 
     def __init__(self, config: Config, context: DataContext) -> None:
         super().__init__(config, context)
@@ -49,22 +49,22 @@ class PackedFeatures(DataSource):
 
     @property
     def spaces(self) -> Mapping[str, Space]:
-        """Of the modalities that were packed."""
+        """Spaces of the packed modalities."""
         return self._pretrain.spaces
 
     @property
     def extraction(self) -> Mapping[str, str]:
-        """As the packed source said."""
+        """As the header of the packed file states."""
         return self._pretrain.layout.header.extraction
 
     @property
     def origin(self) -> str:
-        """That of the packed source, and the checksum of what is there."""
+        """Origin of the packed data, number of clips and their checksum."""
         split = self._pretrain
         return f"{split.layout.header.origin}; packed: {len(split):,} clips, sha256 {split.checksum[:16]}"
 
     def split(self, name: str) -> PackedSplit:
-        """Open a split that was packed."""
+        """Open a packed split."""
         path = packed_file(self.folder, name)
         if not path.is_file():
             there = sorted(
@@ -77,11 +77,11 @@ class PackedFeatures(DataSource):
         return split
 
     def inventory(self, name: str) -> Sequence[str]:
-        """What is there, for people."""
+        """Lines with the terms of the data and the number of clips."""
         split = self.split(name)
         header, bad = split.layout.header, split.layout.clips - len(split)
-        left_out = [f"left out, as they could not be read: {bad:,} clips"] if bad else []
-        return [f"terms of what was packed: {header.licence}", f"packed: {len(split):,} clips", *left_out]
+        left_out = [f"left out because they could not be read: {bad:,} clips"] if bad else []
+        return [f"terms of the packed data: {header.licence}", f"packed: {len(split):,} clips", *left_out]
 
     def synthetic(self, clips: int, seed: int) -> RandomSplit:
         """Random features of the packed shapes."""

@@ -1,4 +1,4 @@
-"""Reads a packed file: columns are mapped into memory, and a batch is a gather of rows."""
+"""Reads a packed file: columns are mapped into memory, and a batch gathers rows."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from codaar_core.features.packed.layout import BAD, DIGEST, IDS, STATE, THERE, C
 
 
 class PackedSplit(Split):
-    """The clips of a packed file, in the order of the split that was packed, without those that were bad.
+    """The clips of a packed file in the order of the packed split, without unreadable ones.
 
-    Nothing is open between two processes: each maps the file when it first reads. Features come in the precision
-    that they were packed in.
+    A pickled split holds no open file: each process maps the file on first use. Features have the precision of the
+    file.
 
     Args:
         path: The file.
-        modalities: Those to read; None: all.
+        modalities: Modalities to read; None: all.
 
     Raises:
-        DataError: On first use: the file is missing, damaged or no packed split.
+        DataError: On first use, if the file is missing, damaged or no packed split.
     """
 
     def __init__(self, path: Path, modalities: Sequence[str] | None = None) -> None:
@@ -40,7 +40,7 @@ class PackedSplit(Split):
 
     @cached_property
     def layout(self) -> Layout:
-        """Where everything lies."""
+        """Header and columns of the file."""
         return read_layout(self.path)
 
     @property
@@ -50,17 +50,17 @@ class PackedSplit(Split):
 
     @cached_property
     def rows(self) -> np.ndarray:
-        """The rows of the clips that are there."""
+        """Rows of the clips that are present."""
         return np.flatnonzero(self._column(STATE) == THERE)
 
     @cached_property
     def ids(self) -> Sequence[str] | None:
-        """Names of the clips; None where the split that was packed had none, as numbers are no recordings."""
+        """Names of the clips; None if the packed split had no names, because numbers do not identify recordings."""
         return self._names if self.layout.header.named else None
 
     @property
     def notes(self) -> Sequence[str]:
-        """Those of the split that was packed, and the clips that could not be read then, counted."""
+        """Notes of the packed split, and the number of clips that could not be read."""
         return [*self.layout.header.notes, *left_out(self.layout.clips, len(self))]
 
     @cached_property
@@ -79,7 +79,7 @@ class PackedSplit(Split):
         return Batch(inputs, {m: _gathered(values, rows) for m, values in self._targets.items()})
 
     def given(self, indices: Sequence[int]) -> Tensor | None:
-        """What heads are given besides codes, where that was packed."""
+        """Inputs of heads besides codes; None if there are none in the file."""
         if "given" not in self.layout.columns:
             return None
         return _gathered(self._column("given"), self.rows[np.asarray(indices, dtype=np.int64)])
@@ -104,7 +104,7 @@ class PackedSplit(Split):
                 )
 
     def damaged(self, progress: Callable[[int, int], None] = lambda done, clips: None) -> list[str]:
-        """Compare every clip with its checksum; gives the names of those that differ, or are neither there nor bad."""
+        """Names of the clips that differ from their checksum or were never written."""
         columns = [self._column(column.name) for column in self.layout.content]
         state, names, digests = (self._column(name) for name in (STATE, IDS, DIGEST))
         rows, damaged = np.flatnonzero(state != BAD), []
@@ -139,11 +139,11 @@ class PackedSplit(Split):
 
 
 def _mapped(column: Column, path: Path) -> np.ndarray:
-    """A plain array over the file: the class memmap costs time at every access."""
+    """A plain array over the file; indexing the class ``memmap`` is slower."""
     try:
         return np.asarray(column.mapped(path)).view(np.ndarray)
     except (OSError, ValueError) as error:
-        raise DataError(f"{path} is shorter than it says: {error}", "remove it and pack again") from error
+        raise DataError(f"{path} is shorter than its header states: {error}", "remove it and pack again") from error
 
 
 def _described(space: Space, expected: Space) -> str:

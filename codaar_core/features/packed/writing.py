@@ -1,7 +1,7 @@
-"""Writes a split into one packed file; what is interrupted goes on where it was.
+"""Writes a split into one packed file; an interrupted call can be continued.
 
-Clips are written straight to their place, then their checksum, then their state: HDF5 only lays the file out. So a
-killed process leaves nothing half-written that would be taken for whole. The file has its final name when it is done.
+HDF5 only lays the file out. The content of a clip is written to its place, then its checksum, then its state, so that a
+killed process leaves no half-written clip marked as present. The file gets its final name when it is complete.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from torch import Tensor
 from codaar_core.api import Batch, DataError, Split
 from codaar_core.features.clips.bad_clips import REFUSE
 from codaar_core.features.clips.clip_split import ClipSplit
+from codaar_core.features.files import written_aside
 from codaar_core.features.packed.layout import (
     BAD,
     DIGEST,
@@ -46,12 +47,12 @@ FULL = {
 
 @attrs.frozen
 class Packed:
-    """What came of packing a split."""
+    """Result of ``pack_split``."""
 
     path: Path
-    clips: int  # that are there
-    bad: Mapping[str, str]  # what was wrong with those left out, by id
-    size: int  # bytes of the file
+    clips: int  # clips in the file
+    bad: Mapping[str, str]  # reason for each clip left out, by id
+    size: int  # size of the file in bytes
 
 
 def pack_split(
@@ -64,28 +65,28 @@ def pack_split(
     """Write a split into one file.
 
     Args:
-        split: Clips that are shorter than the longest are padded with masked zeros; to know how long that is, clips of
-            other classes than ``ClipSplit`` are read once more before. Where there is a rule for bad clips, that
-            holds, and bad ones of an earlier attempt are tried again.
-        path: The file to write; until it is whole, it has ".partial" behind its name.
-        header: What to note besides; whether clips have names, and the notes of ``split``, are added.
-        precision: Of the features; labels are kept as they are.
-        progress: Called after each clip with the number of clips done and of all.
+        split: Clips to pack. Clips shorter than the longest are padded with masked zeros; to find the largest length,
+            splits other than ``ClipSplit`` are read an additional time before. The rule for bad clips of a
+            ``ClipSplit`` applies; clips that were bad in an earlier call are tried again.
+        path: File to write; until it is complete, ".partial" is appended to its name.
+        header: Header of the file; whether clips have names and the notes of ``split`` are added.
+        precision: Precision of the features; labels are stored unchanged.
+        progress: Called after each clip with the number of clips done and the total.
 
     Raises:
-        DataError: The file exists, the disk is full, or more clips are bad than may be: what was packed is kept, and
-            the same call goes on from there.
+        DataError: The file exists, the disk is full, or more clips are bad than the rule allows; clips already packed
+            are kept, and the same call continues from there.
     """
     if path.exists():
-        raise DataError(f"{path} is packed already", "remove it to pack it anew")
+        raise DataError(f"{path} exists already", "remove it to pack it again")
     rule = split.bad_clips if isinstance(split, ClipSplit) else REFUSE
     split = split.unscreened() if isinstance(split, ClipSplit) else split
     if not len(split):
-        raise DataError(f"{path}: the split to pack is empty")
+        raise DataError(f"{path}: the split to pack has no clips", "check the tables that list its clips")
     ids, header = names_of(split), attrs.evolve(header, named=split.ids is not None, notes=split.notes)
     partial = path.with_name(f"{path.name}.partial")
-    with _told_when_full(partial):
-        layout = _begun(partial, split, ids, header, precision)
+    with _explain_full_disk(partial):
+        layout = _layout_of(partial, split, ids, header, precision)
         bad = _fill(partial, layout, split, ids, progress)
     rule.check(bad, len(split))
     os.replace(partial, path)
@@ -93,19 +94,19 @@ def pack_split(
 
 
 def names_of(split: Split) -> list[str]:
-    """Names of the clips; their numbers where they have none."""
+    """Names of the clips; their numbers if they have no names."""
     return list(map(str, range(len(split)) if split.ids is None else split.ids))
 
 
-def _begun(partial: Path, split: Split, ids: list[str], header: Header, precision: Precision) -> Layout:
-    """The layout of what was begun before, or of a new file."""
+def _layout_of(partial: Path, split: Split, ids: list[str], header: Header, precision: Precision) -> Layout:
+    """Layout of the file of an earlier call, or of a new file."""
     if not partial.exists():
         _lay_out(partial, header, _columns(split, ids, precision))
     layout = read_layout(partial)
     written = layout.columns[IDS].mapped(partial)
     same = layout.header == header and [each.decode() for each in written] == ids
     if not same or any(column.dtype != precision for column in layout.named("inputs").values()):
-        raise DataError(f"{partial} was begun with other data or settings", "remove it, or pack to another folder")
+        raise DataError(f"{partial} belongs to other data or settings", "remove it, or pack to another folder")
     return layout
 
 
@@ -113,20 +114,19 @@ def _lay_out(partial: Path, header: Header, columns: list[tuple[Column, np.ndarr
     partial.parent.mkdir(parents=True, exist_ok=True)
     needed, free = sum(column.bytes for column, _ in columns), shutil.disk_usage(partial.parent).free
     if needed > free:
-        lacks = f"{free / 1e6:,.1f} MB left, {needed / 1e6:,.1f} MB are needed"
-        raise DataError(f"{partial.parent} has {lacks}", "make room")
-    new = partial.with_name(f"{partial.name}.new")
-    create(new, header, [column for column, _ in columns])
-    laid_out = read_layout(new)
-    with new.open("r+b") as file:
-        for column, values in columns:
-            if values is not None:
-                _write(file, laid_out.columns[column.name].offset, values.tobytes())
-    os.replace(new, partial)
+        message = f"{partial.parent} has {free / 1e6:,.1f} MB left, {needed / 1e6:,.1f} MB are needed"
+        raise DataError(message, "make room, or pack to another folder")
+    with written_aside(partial) as new:
+        create(new, header, [column for column, _ in columns])
+        laid_out = read_layout(new)
+        with new.open("r+b") as file:
+            for column, values in columns:
+                if values is not None:
+                    _write(file, laid_out.columns[column.name].offset, values.tobytes())
 
 
 def _columns(split: Split, ids: list[str], precision: Precision) -> list[tuple[Column, np.ndarray | None]]:
-    """All columns, and the content of those that is known from the beginning."""
+    """All columns, with the content of those that are known before a clip is packed."""
     clips = len(ids)
     names = np.array([name.encode() for name in ids])
     known = {IDS: names, STATE: np.zeros(clips, np.uint8), DIGEST: np.zeros((clips, 32), np.uint8)}
@@ -138,20 +138,20 @@ def _columns(split: Split, ids: list[str], precision: Precision) -> list[tuple[C
 
 
 def _first(split: Split) -> tuple[Batch, Tensor | None]:
-    """The first clip that can be read: all others have its shapes."""
+    """The first clip that can be read; all others must have its shapes."""
     for clip in range(len(split)):
         try:
             return split[[clip]], split.given([clip])
         except DataError as error:
-            told = error
-    raise DataError(f"none of the {len(split):,} clips can be read, the last one: {told.message}", told.help)
+            last = error
+    raise DataError(f"none of the {len(split):,} clips can be read; the last one: {last.message}", last.help)
 
 
 def _longest(split: Split) -> dict[str, int]:
-    """Greatest number of steps, by modality; nothing of a split whose clips all have one length."""
+    """Largest number of steps by modality; empty for a ``ClipSplit``, whose clips all have the same length."""
     longest: dict[str, int] = {}
     for clip in range(0 if isinstance(split, ClipSplit) else len(split)):
-        with suppress(DataError):  # it is told when the clip is packed
+        with suppress(DataError):  # reported when the clip is packed
             steps = {modality: features.values.shape[1] for modality, features in split[[clip]].inputs.items()}
             longest |= {modality: max(count, longest.get(modality, 0)) for modality, count in steps.items()}
     return longest
@@ -160,7 +160,7 @@ def _longest(split: Split) -> dict[str, int]:
 def _content(
     batch: Batch, given: Tensor | None, precision: Precision, steps: Mapping[str, int]
 ) -> dict[str, np.ndarray]:
-    """All that a batch of one clip holds, by the name of its column; padded to ``steps``."""
+    """The content of a batch of one clip by column name, padded to ``steps``."""
     content = {}
     for modality, (values, mask) in batch.inputs.items():
         real = np.ones(values.shape[1], np.uint8) if mask is None else mask[0].numpy().astype(np.uint8)
@@ -177,12 +177,12 @@ def _padded(values: np.ndarray, steps: int) -> np.ndarray:
 
 def _rounded(values: np.ndarray, precision: Precision) -> np.ndarray:
     if precision == "float16" and np.abs(values).max(initial=0) > np.finfo(np.float16).max:
-        raise DataError(f"there is a value of {np.abs(values).max():g}, which float16 cannot hold", "pack as float32")
+        raise DataError(f"the value {np.abs(values).max():g} is too large for float16", "pack as float32")
     return values.astype(precision)
 
 
 def _fill(partial: Path, layout: Layout, split: Split, ids: list[str], progress: Progress) -> dict[str, str]:
-    """Write the clips that are not there; gives what is wrong with the others."""
+    """Write the missing clips; returns the reason for each clip that cannot be read, by id."""
     state = np.array(layout.columns[STATE].mapped(partial))
     inputs = layout.named("inputs")
     precision = next(iter(inputs.values())).dtype.name
@@ -207,8 +207,8 @@ def _write_clip(file: BinaryIO, layout: Layout, clip: int, content: Mapping[str,
     for column in layout.content:
         values = content.get(column.name)
         if values is None or values.shape != column.shape[1:] or values.dtype != column.dtype:
-            found = "nothing" if values is None else f"{values.dtype} {values.shape}"
-            raise DataError(f"{column.name} is {found}, of the first clip {column.dtype} {column.shape[1:]}")
+            found = "missing" if values is None else f"{values.dtype} {values.shape}"
+            raise DataError(f"{column.name} is {found}; in the first clip it is {column.dtype} {column.shape[1:]}")
         digest.update(np.ascontiguousarray(values).data)
     for column in layout.content:
         _write_row(file, column, clip, content[column.name].tobytes())
@@ -221,21 +221,21 @@ def _write_row(file: BinaryIO, column: Column, clip: int, content: bytes) -> Non
 
 
 def _write(file: BinaryIO, offset: int, content: bytes) -> None:
-    """Hand it to the system at once, so that what is written first is there first."""
+    """Write without buffering, so that writes reach the file in their order."""
     file.seek(offset)
     file.write(content)
     file.flush()
 
 
 @contextmanager
-def _told_when_full(partial: Path) -> Iterator[None]:
-    """Say what to do about a full disk."""
+def _explain_full_disk(partial: Path) -> Iterator[None]:
+    """Turn an error of a full disk into one that says what to do."""
     try:
         yield
     except OSError as error:
         if error.errno not in FULL:
             raise
         raise DataError(
-            f"{FULL[error.errno]}; what was packed is kept in {partial}",
-            "make room, or move it to another disk, and give the same command once more: it goes on from there",
+            f"{FULL[error.errno]}; the clips packed so far are kept in {partial}",
+            "make room, or move that file to another disk, and repeat the command: it continues from there",
         ) from error

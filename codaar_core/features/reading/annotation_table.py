@@ -1,4 +1,4 @@
-"""Annotation tables as they are found: separated by comma, TAB or &, with a header line or without."""
+"""Annotation tables separated by comma, TAB or &, with or without a header line."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Row:
 
 @attrs.frozen
 class Table:
-    """The sound rows of a file, and what was found besides."""
+    """The well-formed rows of a file, and its tolerated defects."""
 
     path: Path
     rows: tuple[Row, ...]
@@ -46,40 +46,40 @@ class Table:
         return [row[name] for row in self.rows]
 
     def reporting_repeated(self, column: str) -> Table:
-        """The same rows; each that repeats a cell of an earlier one is a defect."""
+        """The same rows, with a defect for each that repeats a cell of an earlier one."""
         return attrs.evolve(self, defects=self.defects + self._defects(f"repeated {column}", self._repeated(column)))
 
     def without_repeated(self, column: str) -> Table:
-        """Keep the first of the rows with an equal cell; each of the others is a defect."""
+        """Only the first of the rows with equal cells in a column; each of the others becomes a defect."""
         repeated = self._repeated(column)
         left_out = {row.line for row in repeated}
         rows = tuple(row for row in self.rows if row.line not in left_out)
         return Table(self.path, rows, self.defects + self._defects(f"repeated {column} left out", repeated, column))
 
     def only(self, column: str, known: Sequence[str]) -> Table:
-        """Keep the rows whose cell is known; each of the others is a defect."""
-        known = set(known)
-        others = [row for row in self.rows if row[column] not in known]
-        rows = tuple(row for row in self.rows if row[column] in known)
+        """Only the rows with a known cell in a column; each of the others becomes a defect."""
+        values = set(known)
+        others = [row for row in self.rows if row[column] not in values]
+        rows = tuple(row for row in self.rows if row[column] in values)
         return Table(self.path, rows, self.defects + self._defects(f"unknown {column} left out", others, column))
 
     def _repeated(self, column: str) -> list[Row]:
-        seen: set[str] = set()
-        return [row for row in self.rows if row[column] in seen or seen.add(row[column])]
+        first: dict[str, Row] = {}
+        return [row for row in self.rows if first.setdefault(row[column], row) is not row]
 
     def _defects(self, what: str, rows: Sequence[Row], column: str = "") -> FileDefects:
         return FileDefects(tuple(FileDefect(what, f"{self.path}:{row.line}", column and row[column]) for row in rows))
 
 
 def read_table(path: Path, columns: Sequence[str]) -> Table:
-    """Read the named columns of a table; of rows that do not fit, each is a defect.
+    """Read the named columns of a table; each malformed row becomes a defect.
 
     Args:
         path: A file in UTF-8.
-        columns: In the order in which they stand where the file has no header line; others of a header are skipped.
+        columns: Names in the order of a file without header line; other columns of a header are ignored.
 
     Raises:
-        DataError: There is no such file, it is separated otherwise, or lacks a column.
+        DataError: The file is missing, has another separator, or lacks a column.
     """
     lines = read_lines(path)
     separator, header = _sniff(path, lines, columns)
@@ -99,16 +99,17 @@ def read_table(path: Path, columns: Sequence[str]) -> Table:
 
 
 def _cells(line: str, separator: str) -> list[str]:
-    """Split one line: a quotation mark that nothing closes spoils its own row, and not all that follow."""
-    quoting = csv.QUOTE_MINIMAL if separator == "," else csv.QUOTE_NONE
+    """Split one line; lines are split one by one so that an unclosed quotation mark affects only its own row."""
     try:
-        return next(csv.reader([line], delimiter=separator, quoting=quoting), [])
+        if separator == ",":
+            return next(csv.reader([line]), [])
+        return next(csv.reader([line], delimiter=separator, quoting=csv.QUOTE_NONE), [])
     except csv.Error:
         return [line]
 
 
 def _sniff(path: Path, lines: list[str], columns: Sequence[str]) -> tuple[str, bool]:
-    """The separator, and whether the first line is a header: one that has a column's name."""
+    """The separator, and whether the first line is a header, which contains at least one column name."""
     first = lines[0] if lines else ""
     split = {separator: [cell.strip() for cell in first.split(separator)] for separator in SEPARATORS}
     if len(columns) > 1:
@@ -127,22 +128,22 @@ def _sniff(path: Path, lines: list[str], columns: Sequence[str]) -> tuple[str, b
 
 
 def read_names(path: Path) -> tuple[str, ...]:
-    """Read a list of names, one a line; of a line with a TAB in it, what stands before.
+    """Read a list of names, one per line; a TAB and the text after it are ignored.
 
     Raises:
-        DataError: There is no such file, or it is empty.
+        DataError: The file is missing or empty.
     """
     names = tuple(name for line in read_lines(path) if (name := line.partition("\t")[0].strip()))
     if not names:
-        raise DataError(f"{path} is empty", "expected one name a line")
+        raise DataError(f"{path} is empty", "expected one name per line")
     return names
 
 
 def read_lines(path: Path) -> list[str]:
-    """Read a file of lines.
+    """Read the lines of a text file.
 
     Raises:
-        DataError: There is no such file, or it is not in UTF-8.
+        DataError: The file is missing or not encoded in UTF-8.
     """
     try:
         return path.read_bytes().decode("utf-8-sig").splitlines()

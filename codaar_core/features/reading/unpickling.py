@@ -12,8 +12,8 @@ import numpy as np
 from codaar_core.api.errors import DataError
 
 _HOMES = ("numpy.core", "numpy._core")  # of numpy 1 and of numpy 2
-_rebuild = np.empty(0).__reduce__()[0]
-_from_buffer = np.empty(0).__reduce_ex__(5)[0]
+_rebuild: Any = np.empty(0).__reduce__()[0]
+_from_buffer: Any = np.empty(0).__reduce_ex__(5)[0]
 _scalar = np.float32(0).__reduce__()[0]
 _ARRAY = object()  # for numpy.ndarray, which pickles name and never call: called, it takes any bytes for objects
 
@@ -57,7 +57,11 @@ class _ArrayUnpickler(pickle.Unpickler):
 
 
 def _allowed() -> dict[tuple[str, str], Any]:
-    shared = {("numpy", "ndarray"): _ARRAY, ("numpy", "dtype"): np.dtype, ("_codecs", "encode"): _as_latin1()}
+    shared: dict[tuple[str, str], Any] = {
+        ("numpy", "ndarray"): _ARRAY,
+        ("numpy", "dtype"): np.dtype,
+        ("_codecs", "encode"): _as_latin1(),
+    }
     shared["__builtin__", "bytes"] = lambda: b""  # protocol 2 of an array without elements
     for home in _HOMES:
         shared[f"{home}.multiarray", "_reconstruct"] = lambda _, *arguments: _rebuild(np.ndarray, *arguments)

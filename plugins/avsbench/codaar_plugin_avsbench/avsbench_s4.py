@@ -12,7 +12,7 @@ import torch
 from attrs.validators import ge
 from codaar_plugin_bert.frozen_bert import made_by
 from codaar_plugin_cmg.modes import TwoModes
-from codaar_plugin_cmg.settings import PublishedSettings
+from codaar_plugin_cmg.settings import PRETRAINING_EXAMPLES, PublishedSettings
 from torch import Tensor
 
 from codaar_core.api import BenchmarkContext, Card, DataError, Metric, Space, setting
@@ -55,6 +55,7 @@ class AvsbenchS4(TwoModes):
     encoders keep their dropout while heads are trained; scores are means over batches of four clips.
     """
 
+    examples = PRETRAINING_EXAMPLES
     needs = MODALITIES
     released_selection = "target-validation"
     head = "avs-segmentation"

@@ -1,1 +1,1 @@
-"""What the benchmarks of Cross-Modal Generalization share: heads, metrics, and predictors that ignore the input."""
+"""Shared parts of the benchmarks of Cross-Modal Generalization: heads, metrics, settings and baselines."""

@@ -1,9 +1,9 @@
-"""Heads that know nothing of modalities: a label a clip, labels a segment, or the mean code for retrieval."""
+"""Heads for any modality: one label per clip, labels per segment, or the mean code for retrieval."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import ClassVar, Literal
 
 import attrs
 import torch
@@ -16,11 +16,13 @@ from codaar_core.api import HeadContext, Quantized, TaskHead, setting
 class CodeHead(TaskHead):
     """A head on the full code of a step, or on the modality's own part of it."""
 
+    examples: ClassVar = ({"code": "own"},)
+
     @attrs.frozen(kw_only=True)
     class Config:
-        """Settings of all heads here."""
+        """Settings of all heads of this package."""
 
-        code: Literal["full", "own"] = setting("full", "Read the row of all codebooks, or the own codeword alone.")
+        code: Literal["full", "own"] = setting("full", "code to read: full, that of all codebooks; own, only the codeword of the modality")
 
     def __init__(self, config: Config, context: HeadContext) -> None:
         super().__init__(config, context)
@@ -33,22 +35,24 @@ class CodeHead(TaskHead):
     def each(self, classifier: Callable[[Tensor], Tensor], quantized: Quantized) -> Tensor:
         """Apply a map of single codes (N, width) -> (N, V) to every step: (B, T, V).
 
-        Each distinct code of the batch is mapped once. That is exact, and the fewer codewords there are beside steps,
-        the faster.
+        Each distinct code of the batch is mapped once, which gives the same result and is faster when a batch has
+        fewer distinct codes than steps.
         """
         codes, place = distinct(self.read(quantized), quantized.indices, quantized.mask)
         return F.embedding(place, classifier(codes))
 
 
 class ClipClassifier(CodeHead):
-    """One label a clip: linear, pooling over time, linear; cross-entropy. The AVE head of the released CoDAAR code."""
+    """One label per clip: linear, pooling over time, linear; cross-entropy. The AVE head of CoDAAR's released code."""
+
+    examples: ClassVar = ({"code": "own"}, {"pool": "mean"})
 
     @attrs.frozen(kw_only=True)
     class Config(CodeHead.Config):
         """Settings of the clip classifier."""
 
         pool: Literal["max", "mean"] = setting(
-            "max", "Over time: the maximum (released), which one wrong second can decide, or the mean."
+            "max", "pooling over time: max (released), which a single wrong second can decide, or mean"
         )
 
     def __init__(self, config: Config, context: HeadContext) -> None:
@@ -57,7 +61,7 @@ class ClipClassifier(CodeHead):
         self.classify = nn.Linear(self.width, len(context.classes))
 
     def forward(self, quantized: Quantized) -> Tensor:
-        """Give logits (B, classes); masked steps count nothing."""
+        """Give logits (B, classes); masked steps are ignored."""
         mixed = self.each(self.mix, quantized)
         pooled = maximum(mixed, quantized.mask) if self.config.pool == "max" else mean(mixed, quantized.mask)
         return self.classify(pooled)
@@ -67,12 +71,12 @@ class ClipClassifier(CodeHead):
         return F.cross_entropy(logits, target)
 
     def predict(self, logits: Tensor) -> Tensor:
-        """The likeliest class (B,)."""
+        """The most probable class (B,)."""
         return logits.argmax(-1)
 
 
 class SegmentClassifier(CodeHead):
-    """Any labels a second: two linear layers, binary cross-entropy."""
+    """Any number of labels per second: two linear layers, binary cross-entropy."""
 
     def __init__(self, config: CodeHead.Config, context: HeadContext) -> None:
         super().__init__(config, context)
@@ -97,7 +101,7 @@ class SegmentClassifier(CodeHead):
 
 
 class AveAvvpClassifier(SegmentClassifier):
-    """The AVE->AVVP head of the released CoDAAR code: the segment classifier, with ``ExpLogLoss`` besides."""
+    """The AVE->AVVP head of the released CoDAAR code: the segment classifier with ``ExpLogLoss`` as a second loss."""
 
     def __init__(self, config: CodeHead.Config, context: HeadContext) -> None:
         super().__init__(config, context)
@@ -114,7 +118,7 @@ class AveAvvpClassifier(SegmentClassifier):
 
 
 class AvvpClassifier(AveAvvpClassifier):
-    """The AVVP head of the released CoDAAR code: two linear layers more, of half the width, and the same loss."""
+    """The AVVP head of the released CoDAAR code: two more linear layers, of half the width, and the same losses."""
 
     def __init__(self, config: CodeHead.Config, context: HeadContext) -> None:
         super().__init__(config, context)
@@ -131,8 +135,8 @@ class AvvpClassifier(AveAvvpClassifier):
 class ExpLogLoss(nn.Module):
     """Cross-entropy whose classes have learned weights exp(-alpha), as in the released CoDAAR code.
 
-    The loss is the mean over segments of ``-sum_c y_c log_softmax(x)_c exp(-alpha_c)``. Nothing keeps alpha from
-    growing, so this term fades while the head learns.
+    The loss is the mean over segments of ``-sum_c y_c log_softmax(x)_c exp(-alpha_c)``. Nothing limits
+    alpha, which grows in training, so this term fades.
     """
 
     start = 0.1
@@ -142,27 +146,27 @@ class ExpLogLoss(nn.Module):
         self.alpha = nn.Parameter(torch.full((classes,), self.start))
 
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
-        """Weigh multi-hot labels (..., classes): a scalar."""
+        """Give the loss of multi-hot labels (..., classes), a scalar."""
         weighted = logits.log_softmax(-1) * (-self.alpha).exp()
         return -(target.to(logits.dtype) * weighted).sum(-1).mean()
 
 
 class MeanCode(CodeHead):
-    """The mean code of a clip, nothing to train: section 5.1 of arXiv 2605.12145."""
+    """The mean code of a clip, without parameters: section 5.1 of arXiv 2605.12145."""
 
     def forward(self, quantized: Quantized) -> Tensor:
-        """Give embeddings (B, width); masked steps count nothing."""
+        """Give embeddings (B, width); masked steps are ignored."""
         return mean(self.read(quantized), quantized.mask)
 
     def predict(self, logits: Tensor) -> Tensor:
-        """The embeddings as they are."""
+        """The embeddings, unchanged."""
         return logits
 
 
 def distinct(codes: Tensor, indices: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
-    """One of the codes (B, T, W) for each index that occurs, (N, W), and the place of every step among them (B, T).
+    """The codes (B, T, W) of each index that occurs, (N, W), and the row of every step among them (B, T).
 
-    What stands at masked steps counts as one more index.
+    All masked steps share one additional row.
     """
     if mask is not None:
         indices = indices.masked_fill(~mask, -1)

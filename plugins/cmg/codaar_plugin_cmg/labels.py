@@ -1,4 +1,4 @@
-"""Predictors that ignore the input, for benchmarks with a label a clip and with labels every second."""
+"""Predictions that ignore the input, for benchmarks with one label per clip or with labels per second."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ class ClipLabels(Benchmark):
     """A benchmark whose predictions and targets are class indices (N,)."""
 
     def constants(self, target: Tensor) -> Iterator[Tensor]:
-        """Always the same class."""
+        """The same class for every clip."""
         return (torch.full_like(target, index) for index in range(len(self.classes)))
 
     def guess(self, target: Tensor, generator: torch.Generator) -> Tensor:
-        """Any class."""
+        """A random class for every clip."""
         return torch.randint(len(self.classes), target.shape, generator=generator)
 
 
@@ -31,7 +31,7 @@ class SegmentLabels(Benchmark):
         return (self._one_hot(torch.full(target.shape[:-1], index), target) for index in range(len(self.classes)))
 
     def guess(self, target: Tensor, generator: torch.Generator) -> Tensor:
-        """Any one class in each second."""
+        """One random class in each second."""
         return self._one_hot(torch.randint(len(self.classes), target.shape[:-1], generator=generator), target)
 
     def _one_hot(self, index: Tensor, target: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ from itertools import permutations
 from typing import Any, ClassVar
 
 from codaar_core.api import Benchmark, BenchmarkContext, Selection, Space, Transfer
+from codaar_plugin_cmg.settings import PRETRAINING_EXAMPLES
 
 SECONDS = 10  # steps of a clip
 
@@ -44,6 +45,7 @@ class AudioVideo(TwoModes):
     Its ``Config`` derives from ``AudioVideoSettings`` and ``PublishedSettings``.
     """
 
+    examples = PRETRAINING_EXAMPLES
     needs = ("audio", "video")
     published_metric: ClassVar[str]
     published_scores: ClassVar[Mapping[bool, Mapping[str, tuple[float, float]]]]

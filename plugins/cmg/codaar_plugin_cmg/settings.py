@@ -58,3 +58,7 @@ class PublishedSettings:
     pretraining: Literal["40k", "90k", "other"] = setting(
         "40k", "size of the pretraining list whose published CoDAAR scores are shown; other: none"
     )
+
+
+PRETRAINING_EXAMPLES = ({"pretraining": "90k"}, {"pretraining": "other"})
+"""``Component.examples`` of a benchmark with ``PublishedSettings``."""

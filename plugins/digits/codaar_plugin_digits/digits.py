@@ -54,6 +54,7 @@ class Digits(DataSource):
     )
 
     example: ClassVar = {"pretrain": 40, "classification": (40, 40), "localization": (20, 20), "retrieval": 20}
+    examples: ClassVar = ({"speech": "fsdd", "root": "free-spoken-digit-dataset"},)
 
     @attrs.frozen(kw_only=True)
     class Config:

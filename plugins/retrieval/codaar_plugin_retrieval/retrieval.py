@@ -13,7 +13,7 @@ import torch
 from attrs.validators import ge
 from codaar_plugin_bert.frozen_bert import made_by
 from codaar_plugin_bert.word_pieces import WordPieces
-from codaar_plugin_cmg.settings import PublishedSettings
+from codaar_plugin_cmg.settings import PRETRAINING_EXAMPLES, PublishedSettings
 from torch import Tensor
 
 from codaar_core.api import (
@@ -52,6 +52,7 @@ class Retrieval(Benchmark):
 
     head = "mean-code"
     example = {"modality": "north", "text": "east"}
+    examples = PRETRAINING_EXAMPLES
     card: ClassVar[Card]
     shape: ClassVar[tuple[int, ...]]  # of one step of an item's features
 

@@ -38,6 +38,8 @@ class VggsoundAvel(DataSource):
         homepage="https://www.robots.ox.ac.uk/~vgg/data/vggsound/",
     )
 
+    examples = ({"size": "90k"},)
+
     @attrs.frozen(kw_only=True)
     class Config(AudioVideoFolders):
         """Settings of VGGSound-AVEL."""
