@@ -16,7 +16,7 @@ from codaar_core.nn.temporal_settings import TemporalSettings
 class VectorSettings(TemporalSettings):
     """Base of the Config of an encoder of vectors; defaults are those of the released code of arXiv 2605.12145."""
 
-    private: int = setting(256, "width P of the private features; 0: none", ge(0))
+    private: int = setting(256, "width P of the private features, or 0 for none", ge(0))
     private_activation: Literal["relu", "none"] = setting(
         "relu", 'after the private linear map: "relu" (released code) or "none" (paper)'
     )

@@ -27,7 +27,7 @@ class BertExtractor(Extractor):
         """Settings of the bert extractor."""
 
         weights: str | None = setting(
-            None, "folder with the files of BERT; default: bert-base-uncased in the Hugging Face cache"
+            None, "folder with the files of BERT, or unset for bert-base-uncased in the Hugging Face cache"
         )
         cache: str | None = setting(None, "folder that caches the vectors of sentences between runs")
         tokens: int = setting(10, "maximal number of word pieces of a sentence", ge(1))

@@ -28,7 +28,7 @@ class Jigsaw(Loss):
     class Config:
         """Settings of the jigsaw; the defaults are those of the released code."""
 
-        pieces: int = setting(2, "number of pieces of a code; there are pieces! orders", and_(ge(2), le(5)))
+        pieces: int = setting(2, "number of pieces of a code, which have pieces! orders", and_(ge(2), le(5)))
         hidden: int = setting(512, "width of the classifier's hidden layer", ge(1))
 
     def __init__(self, config: Config, context: LossContext) -> None:

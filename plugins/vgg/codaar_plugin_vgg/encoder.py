@@ -43,7 +43,7 @@ class VggEncoder(Encoder):
 
         channels: tuple[int, ...] = setting(
             (1024, 2048),
-            "widths of the two private convolutions; [] for no private features",
+            "widths of the two private convolutions, or [] for no private features",
             and_(deep_iterable(ge(1)), two_or_none),
         )
         reduction: int = setting(8, "factor by which channel attention reduces the width of the features", ge(1))
