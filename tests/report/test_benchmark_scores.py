@@ -37,6 +37,11 @@ def test_groups_use_the_same_headline(results):
     assert [group.headline for group in by_benchmark(results)] == headline_means(results.transfers)
 
 
+def test_without_a_headline_metric_the_first_one_counts(results):
+    group = by_benchmark(with_scores(results, headline=False))[0]
+    assert {score.metric for score in group.first_metric} == {"accuracy"} and group.headline.counted == 0
+
+
 def test_a_transfer_without_a_number_leaves_no_headline_mean(results):
     first = next(i for i, entry in enumerate(results.transfers) if entry.counts)
     assert headline_means(replaced(results, first, mean=math.nan).transfers)[0].mean is None
