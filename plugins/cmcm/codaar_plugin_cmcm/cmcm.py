@@ -41,7 +41,7 @@ class Cmcm(Loss):
             "released", "second part of a score: <p_b^i, log p_a^j> (released) or <p_b^j, log p_a^i> (paper, Eq. 11)"
         )
         shift: Literal["minimum", "logsumexp"] = setting(
-            "minimum", "minimum: 1e-5 is added to the sum of exp(score - lowest score), as released; logsumexp: nothing"
+            "minimum", "minimum: adds 1e-5 to the sum of exp(score - lowest score) (released); logsumexp: adds nothing"
         )
 
     def __init__(self, config: Config, context: LossContext) -> None:
@@ -93,5 +93,5 @@ def euclidean(squared: Tensor) -> Tensor:
 
 
 def _floor(scores: Tensor) -> Tensor:
-    """What the released code adds to each denominator, written as one more candidate (B, 1)."""
+    """The constant that the released code adds to each denominator, as one more candidate (B, 1)."""
     return (scores.amin() + math.log(DENOMINATOR_FLOOR)).expand(len(scores), 1)

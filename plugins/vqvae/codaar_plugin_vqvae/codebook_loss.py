@@ -15,7 +15,7 @@ class CodebookLoss(Loss):
     """|z - e|^2 with latents detached, the counterpart of the commitment: arXiv 1711.00937, Eq. 3.
 
     Raises:
-        ComponentError: The codewords of the model's quantizer are no parameters.
+        ComponentError: The codewords of the model's quantizer are not parameters.
     """
 
     examples: ClassVar = ({"reduction": "sum"},)
@@ -30,7 +30,7 @@ class CodebookLoss(Loss):
         super().__init__(config, context)
         if context.quantizer is None or not any(True for _ in context.quantizer.parameters()):
             raise ComponentError(
-                "the codewords of this quantizer are no parameters: the loss codebook would move nothing",
+                "the codewords of this quantizer are not parameters: the loss codebook would move nothing",
                 'leave it out of model.losses, or write quantizer.use = "learned-codebook"',
             )
         self.context = context

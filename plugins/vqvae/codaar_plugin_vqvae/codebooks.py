@@ -58,31 +58,35 @@ class Codebooks(Quantizer):
     class Config:
         """Settings of the codebooks; the defaults are those of the released code."""
 
-        codes: int = setting(800, "codewords K of a codebook", gt(0))
+        codes: int = setting(800, "number K of codewords of a codebook", gt(0))
         dim: int = setting(256, "width D of a codeword and of every latent", gt(0))
         books: Literal["each", "shared", "shared-in-turn"] = setting(
             "each",
-            "one codebook for each modality, or one shared by all, moved once an update or by each modality in turn "
-            "(the released code of DCID)",
+            "one codebook for each modality, or one shared by all; shared-in-turn: each modality updates it in turn "
+            "(released code of DCID)",
         )
         decode: Literal["row", "concatenation"] = setting(
-            "row", "decoders read the row at the own index (released), or all own codewords in a row (paper, Eq. 9)"
+            "row",
+            "row: decoders read the row at their own index (released); concatenation: the own codewords of all (Eq. 9)",
         )
-        decay: float = setting(0.99, "share of the moving sums and counts kept in an update", and_(ge(0.0), lt(1.0)))
+        decay: float = setting(0.99, "share of the moving sums and counts that an update keeps", and_(ge(0.0), lt(1.0)))
         counts: Literal["smoothed", "plain"] = setting(
-            "smoothed", "Laplace-smoothed counts, kept (released), or codeword = sum / (count + 1e-5) (paper, Eq. 5)"
+            "smoothed",
+            "smoothed: Laplace-smoothed counts, stored (released); plain: codeword = sum / (count + 1e-5) (Eq. 5)",
         )
         initial_count: float = setting(
-            0.0, "count of each codeword at the start; released: 0, which flings unused rows away; clean: 1", ge(0.0)
+            0.0, "initial count of each codeword; 0 (released) pushes unused codewords far away; 1 avoids it", ge(0.0)
         )
         align_scope: Literal["codebook", "sums"] = setting(
-            "codebook", "alignment moves codewords only, undone by the next update (released), or sums too, to last"
+            "codebook",
+            "codebook: the next update undoes the alignment (released); sums: alignment also adjusts the moving sums",
         )
-        reset_after: int = setting(300, "reset a row not selected in more than this many updates; 0: never", ge(0))
-        active_within: int = setting(100, "a reset copies a row selected within the last so many updates", gt(0))
-        reset_noise: float = setting(0.001, "standard deviation of the noise added to the copy", ge(0.0))
+        reset_after: int = setting(300, "updates without use after which a row is reset; 0: never", ge(0))
+        active_within: int = setting(100, "a reset copies a row used within this many updates", gt(0))
+        reset_noise: float = setting(0.001, "standard deviation of the noise added to a copied row", ge(0.0))
         reset_scope: Literal["codebook", "sums"] = setting(
-            "codebook", "reset codewords only, undone by the next update (released), or sums and counts too, to last"
+            "codebook",
+            "codebook: the next update undoes a reset (released); sums: a reset also sets moving sums and counts",
         )
 
     def __init__(self, config: Config, context: QuantizerContext) -> None:
@@ -97,7 +101,7 @@ class Codebooks(Quantizer):
             -1 / config.codes, 1 / config.codes
         )
         self.register_buffer("codewords", codewords)
-        self.register_buffer("sums", codewords * (config.initial_count or 1.0))  # 0: sums as released
+        self.register_buffer("sums", codewords * (config.initial_count or 1.0))  # released: sums of a count of 1
         self.register_buffer("counts", torch.full(codewords.shape[:2], config.initial_count))
         self.register_buffer("idle", torch.full((config.codes,), -1))  # as released: the first update is not counted
 
@@ -142,7 +146,7 @@ class Codebooks(Quantizer):
         return Quantized(codes.indices, codes.own + path, codes.full + row_path, given, encoded.mask)
 
     def _row_path(self, paths: Mapping[str, Tensor]) -> Tensor:
-        """The gradient path of a whole row; none where the modalities' clips and steps do not correspond."""
+        """The gradient path of a whole row; zero where the modalities' clips and steps do not correspond."""
         together = paths.keys() == self.book.keys() and len({path.shape for path in paths.values()}) == 1
         if not together:
             return self.codewords.new_zeros(())
@@ -167,7 +171,7 @@ class Codebooks(Quantizer):
         self.codewords.copy_(self._centroids())
 
     def _move(self, targets: Mapping[str, Tensor], assigned: Mapping[str, Quantized], ranks: Ranks) -> None:
-        """Let moving sums and counts follow the targets of some modalities."""
+        """Update moving sums and counts with the targets of some modalities."""
         sums, counts = torch.zeros_like(self.sums), torch.zeros_like(self.counts)
         for modality, target in targets.items():
             book, indices, real = self.book[modality], *_steps(assigned[modality])
@@ -187,7 +191,7 @@ class Codebooks(Quantizer):
         return torch.where(total[:, None] > 0, self.sums / self._weights()[..., None], self.codewords)
 
     def _weights(self) -> Tensor:
-        """What sums (K, books) are divided by."""
+        """The divisors (K, books) of the moving sums."""
         return self.counts if self.config.counts == "smoothed" else self.counts + EPSILON
 
     def replace(self, codebooks: Mapping[str, Tensor]) -> None:
@@ -217,7 +221,7 @@ class Codebooks(Quantizer):
         return uses
 
     def _revive(self, dead: Tensor, active: Tensor, generator: torch.Generator) -> None:
-        """Draws for all rows, and takes those of the dead ones: the host need not know which they are."""
+        """Draw for all rows and keep the draws of dead rows: the host need not wait to learn which rows are dead."""
         donors = draw_donors(active, generator)
         noise = self.config.reset_noise * draw_noise(self.codewords, generator_on(dead.device, generator))
         dead_entries = dead[:, None, None]
@@ -231,8 +235,8 @@ class Codebooks(Quantizer):
 def squared_distances(encoded: Encoded, codewords: Tensor) -> Tensor:
     """Squared Euclidean distances (B, T, K) of latents to codewords (K, D), with gradient to the latents.
 
-    Always in the codebook's precision. Both sides are first centred on the mean latent: where latents and their
-    codewords have come together far from the origin, products of large numbers would drown the differences.
+    Computed in the codebook's precision. Both sides are first centred on the mean latent: where latents and their
+    codewords are close together far from the origin, products of large numbers would cancel the differences.
     """
     latents = encoded.semantic.to(codewords.dtype)
     centre = _mean_latent(latents.detach(), encoded.mask)
@@ -251,7 +255,7 @@ def _mean_latent(latents: Tensor, mask: Tensor | None) -> Tensor:
 
 
 def draw_donors(active: Tensor, generator: torch.Generator) -> Tensor:
-    """Choose one of the active rows for each row (K,); in whole numbers, as not every device has float64."""
+    """Choose an active row for each row (K,), in integer arithmetic: not every device has float64."""
     in_use_first = active.to(torch.uint8).argsort(descending=True, stable=True)
     shares = torch.rand(len(active), generator=generator, device=generator.device, dtype=torch.float64)
     parts = (shares * 2**32).long().to(active.device)
@@ -259,24 +263,24 @@ def draw_donors(active: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def draw_noise(like: Tensor, generator: torch.Generator) -> Tensor:
-    """Standard normal noise in the shape, precision and place of ``like``."""
+    """Standard normal noise with the shape, precision and device of ``like``."""
     return torch.randn(like.shape, generator=generator, device=generator.device, dtype=like.dtype).to(like.device)
 
 
 def generator_on(device: torch.device, generator: torch.Generator) -> torch.Generator:
-    """The generator, or on an accelerator one that follows from its seed: many numbers are best drawn where they go."""
+    """The generator, or on an accelerator a new one with its seed: large draws are made where they are used."""
     if device.type == generator.device.type:
         return generator
     return torch.Generator(device).manual_seed(generator.initial_seed())
 
 
 def waits(value: Tensor) -> bool:
-    """Whether reading it makes the host wait for a device. On the CPU asking costs less than drawing for all rows."""
+    """Whether reading the value makes the host wait; on the CPU, reading is cheaper than drawing for all rows."""
     return value.device.type != "cpu"
 
 
 def gradient_path(encoded: Encoded) -> Tensor:
-    """Zero, but with the latents' gradient at real steps: added to a code, it leaves its value exact."""
+    """Zero with the latents' gradient at real steps: added to a code, it does not change its value."""
     zero = encoded.semantic - encoded.semantic.detach()
     return zero if encoded.mask is None else zero.masked_fill(~encoded.mask[..., None], 0)
 

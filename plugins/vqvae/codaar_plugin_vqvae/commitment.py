@@ -31,7 +31,8 @@ class Commitment(Loss):
         own: float = setting(0.5, "weight of the modality's own codeword", ge(0.0))
         cross: float = setting(0.125, "weight of each other modality's codeword; 0: none", ge(0.0))
         cross_at: Literal["own-index", "same-index"] = setting(
-            "own-index", "the other codeword is that of the other modality (released), or of its row (paper, Eq. 8)"
+            "own-index",
+            "own-index: codeword assigned to the other modality (released); same-index: that of the same row (Eq. 8)",
         )
         reduction: Reduction = setting("mean", REDUCTION)
 

@@ -33,16 +33,16 @@ class LearnedCodebook(Quantizer):
     class Config:
         """Settings of the learned codebook."""
 
-        codes: int = setting(400, "entries of each part", gt(0))
+        codes: int = setting(400, "number of entries of each part", gt(0))
         dim: int = setting(256, "width D of a codeword and of every latent", gt(0))
         parts: int = setting(
-            1, "pieces of a latent, each with its own entries; with several, no distances are given", ge(1)
+            1, "number of pieces of a latent, each with its own entries; no distances are given if above 1", ge(1)
         )
         initial: Literal["normal", "uniform"] = setting(
-            "normal", "standard normal entries, the scale of latents after a layer norm, or uniform within 1 / codes"
+            "normal", "initial entries: standard normal (scale of a layer norm's output), or uniform within 1 / codes"
         )
         metric: Literal["euclidean", "cosine"] = setting(
-            "euclidean", "nearest by distance, or by direction: then distances are those between unit vectors"
+            "euclidean", "nearest by Euclidean distance, or by cosine; cosine distances are those between unit vectors"
         )
 
     def __init__(self, config: Config, context: QuantizerContext) -> None:
@@ -75,7 +75,7 @@ class LearnedCodebook(Quantizer):
 
     @property
     def gives_distances(self) -> bool:
-        """Only of a single part: products of parts have too many codewords."""
+        """Only with one part: the product of several parts has too many codewords."""
         return bool(self.config.parts == 1)
 
     def codebooks(self) -> dict[str, Tensor]:

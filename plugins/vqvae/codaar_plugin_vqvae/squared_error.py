@@ -11,15 +11,17 @@ from torch.nn import functional as F
 from codaar_core.api import Ranks
 
 Reduction = Literal["mean", "sum"]
-REDUCTION = "mean over all elements (released), or sum over the steps and elements of a clip, mean over clips (paper)"
+REDUCTION = (
+    "mean: over all elements (released); sum: over the elements and steps of a clip, then mean over clips (paper)"
+)
 
 
 def squared_error(
     prediction: Tensor, target: Tensor, mask: Tensor | None, reduction: Reduction, ranks: Ranks
 ) -> Tensor:
-    """Reduce (B, T, ...) at the steps where ``mask`` (B, T) is True to a scalar; zero where there are none.
+    """Reduce the squared error (B, T, ...) at steps where ``mask`` (B, T) is True to a scalar; zero without any.
 
-    The mean over ranks is what one rank with all clips gives, however real steps are spread over them.
+    The mean over ranks equals the result of one process with all clips, however real steps are spread over ranks.
     """
     if ranks.size == 1 and mask is None:
         error = F.mse_loss(prediction, target)
