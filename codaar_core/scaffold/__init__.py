@@ -1,4 +1,4 @@
-"""A new plug-in from templates: a complete distribution that passes its own checks. Imports no torch."""
+"""Creates plug-ins from templates: complete distributions that pass the conformance kit. Imports no torch."""
 
 from codaar_core.scaffold.distribution import new_plugin
 

@@ -1,4 +1,4 @@
-"""The distribution: which files a new plug-in has, and their writing."""
+"""The files of a new plug-in, and writing them."""
 
 from __future__ import annotations
 
@@ -34,21 +34,25 @@ TEMPLATES = Path(__file__).resolve().parents[1] / "templates"
 
 
 def new_plugin(name: str, kind: str, into: Path | str = ".", checkout: str = "") -> Path:
-    """Write a complete distribution ``codaar-plugin-NAME`` with one small component; gives its folder.
+    """Write a complete distribution ``codaar-plugin-NAME`` with one small component.
 
     Args:
-        name: Of the plug-in and of its component: small letters, words joined by hyphens.
-        kind: Of the component, e.g. "alignment".
-        into: Where the folder is made.
-        checkout: Git address of a CoDAAR repository, from which the tests on GitHub install core; empty: from PyPI.
+        name: Name of the plug-in and of its component: lower case, words joined by hyphens.
+        kind: Kind of the component, e.g. "alignment".
+        into: Where the folder is created.
+        checkout: Address of a CoDAAR repository from which the tests on GitHub install core; empty: PyPI.
+
+    Returns:
+        The folder of the distribution.
 
     Raises:
-        CodaarError: The name or kind does not do, the folder exists, or it cannot be written.
+        Refused: The name is invalid or taken, the kind has no template, or the folder exists.
+        CodaarError: The folder cannot be written.
     """
     names, found = names_of(name), _kind_with_template(kind)
     folder = Path(into) / names.distribution
     if folder.exists():
-        raise Refused(f"{folder} exists already", "choose another name, or another place with --into")
+        raise Refused(f"{folder} already exists", "choose another name, or another place with --into")
     contents = render(names, found, checkout)
     _refuse_shadows(names, contents[f"{names.package}/{names.module}.py"])
     _write(folder, contents)
@@ -59,7 +63,7 @@ def _kind_with_template(kind: str) -> Kind:
     found = kind_called(kind)
     if not _template(f"components/{found.name}.py").is_file():
         offered = [each for each in KINDS if _template(f"components/{each}.py").is_file()]
-        raise Refused(f"there is no template for the kind {found.name!r}", f"there is one for {join_or(offered)}")
+        raise Refused(f"there is no template for the kind {found.name!r}", f"use {join_or(offered)}")
     return found
 
 
@@ -94,10 +98,10 @@ def _template(name: str) -> Path:
 
 
 def _refuse_shadows(names: Names, source: str) -> None:
-    """Raise a Refused where the component would be called like something that its file imports or defines."""
+    """Raise Refused if the name of the component is also the name of an import or class of its file."""
     if _bound(source).count(names.component) > 1:
-        message = f"a class {names.component!r} would hide another of that name"
-        raise Refused(message, f"call it {f'my-{names.name}'!r}, say")
+        message = f"a class {names.component!r} would hide an import or class of the same name"
+        raise Refused(message, f"use another name, e.g. {f'my-{names.name}'!r}")
 
 
 def _bound(source: str) -> list[str]:
@@ -112,7 +116,7 @@ def _bound(source: str) -> list[str]:
 
 
 def _write(folder: Path, contents: Mapping[str, str]) -> None:
-    """All files or none."""
+    """Write all files, or none if one cannot be written."""
     try:
         for path, content in contents.items():
             target = folder / path
@@ -120,4 +124,4 @@ def _write(folder: Path, contents: Mapping[str, str]) -> None:
             target.write_text(content, "utf-8")
     except OSError as error:
         shutil.rmtree(folder, ignore_errors=True)
-        raise CodaarError(f"cannot write {folder}: {error.strerror}", "choose another place with --into") from error
+        raise CodaarError(f"cannot write {folder}: {error.strerror}", "choose another folder with --into") from error

@@ -1,4 +1,4 @@
-"""Names: everything in a new plug-in that is called after it."""
+"""The names that follow from the name of a new plug-in."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from codaar_core.registry.entry import PREFIX
 
 
 class Refused(CodaarError):
-    """A plug-in that cannot be made as asked."""
+    """A plug-in cannot be created as requested."""
 
     exit_code = 2
     code = "no-new-plugin"  # its heading in docs/errors.md
@@ -21,52 +21,52 @@ class Refused(CodaarError):
 
 @attrs.frozen
 class Names:
-    """What follows from the name of a plug-in, e.g. ``gated-mask``."""
+    """The names of a plug-in, e.g. of ``gated-mask``."""
 
-    name: str  # of the component in recipes, and of its provider
+    name: str  # of the component and of its provider in recipes
 
     @property
     def distribution(self) -> str:
-        """``codaar-plugin-gated-mask``: what is installed."""
+        """``codaar-plugin-gated-mask``: the distribution."""
         return PREFIX + self.name
 
     @property
     def package(self) -> str:
-        """``codaar_plugin_gated_mask``: what is imported."""
+        """``codaar_plugin_gated_mask``: the package."""
         return self.distribution.replace("-", "_")
 
     @property
     def module(self) -> str:
-        """``gated_mask``: the file of the component."""
+        """``gated_mask``: the module of the component."""
         return self.name.replace("-", "_")
 
     @property
     def component(self) -> str:
-        """``GatedMask``: its class."""
+        """``GatedMask``: the class of the component."""
         return "".join(word.capitalize() for word in self.name.split("-"))
 
 
 def names_of(name: str) -> Names:
-    """The names of a new plug-in.
+    """Derive the names of a new plug-in from its name.
 
     Raises:
-        Refused: Packages, modules or classes cannot be called so, or a plug-in of that name is known.
+        Refused: The name is not valid for packages, modules or classes, or a plug-in of this name is known.
     """
     if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", name):
-        raise Refused(f"a plug-in cannot be called {name!r}", _spelt_right(name))
+        raise Refused(f"{name!r} is not a valid name of a plug-in", _valid_spelling(name))
     if name.startswith(PREFIX):
-        raise Refused(f"{PREFIX!r} is put before the name by itself", f"call it {name.removeprefix(PREFIX)!r}")
+        raise Refused(f"{PREFIX!r} is added to the name automatically", f"give the name {name.removeprefix(PREFIX)!r}")
     names = Names(name)
     if keyword.iskeyword(names.module) or keyword.iskeyword(names.component):
-        raise Refused(f"{name!r} is a word of Python's own", f"call it {f'my-{name}'!r}, say")
+        raise Refused(f"{name!r} is a keyword of Python", f"use another name, e.g. {f'my-{name}'!r}")
     taken = [*(each.distribution for each in installed_plugins()), *(each.distribution for each in known_plugins())]
     if names.distribution in taken:
-        raise Refused(f"there is a {names.distribution} already", "`codaar list plugins` shows which names are taken")
+        raise Refused(f"the name {names.distribution} is taken", "`codaar list plugins` lists the taken names")
     return names
 
 
-def _spelt_right(name: str) -> str:
+def _valid_spelling(name: str) -> str:
     words = re.findall(r"[a-z0-9]+", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name).lower())
     suggestion = "-".join(words).lstrip("0123456789-")
-    rule = "small letters and numbers, words joined by hyphens"
+    rule = "use lower-case letters and digits, words joined by hyphens"
     return f"{rule}: {suggestion!r}" if suggestion else rule

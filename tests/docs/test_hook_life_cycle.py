@@ -17,7 +17,7 @@ SMALL = (
 )
 LIFE_CYCLE = (
     r"run_start (epoch_start (step_end step_logged )+checkpoint_saved epoch_end )+"
-    r"(benchmark_start (head_end )+benchmark_end )+report_sections run_end "
+    r"(benchmark_start (head_end )+benchmark_end )+report_sections report_written run_end "
 )
 
 

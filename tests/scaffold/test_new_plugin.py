@@ -122,7 +122,7 @@ def test_the_code_is_formatted(generated):
         ("9lives", "'lives'"),
         ("../up", "'up'"),
         ("a--b", "'a-b'"),
-        ("", "small letters"),
+        ("", "lower-case letters"),
         ("codaar-plugin-x", "'x'"),
         ("class", "'my-class'"),
         ("none", "'my-none'"),
@@ -131,15 +131,15 @@ def test_the_code_is_formatted(generated):
         ("csa", "`codaar list plugins`"),
     ],
 )
-def test_names_that_do_not_do(tmp_path, name, suggested):
+def test_invalid_names(tmp_path, name, suggested):
     assert suggested in refusal(name, "loss", tmp_path).help
     assert not any(tmp_path.iterdir())
 
 
-def test_a_folder_that_exists_is_left_alone(tmp_path):
+def test_an_existing_folder_is_not_changed(tmp_path):
     folder = new_plugin("mine", "loss", tmp_path)
     (folder / "README.md").write_text("precious")
-    assert refusal("mine", "head", tmp_path).message.endswith("codaar-plugin-mine exists already")
+    assert refusal("mine", "head", tmp_path).message.endswith("codaar-plugin-mine already exists")
     assert (folder / "README.md").read_text() == "precious"
     assert not (folder / "recipes" / "head.toml").exists()
 
@@ -154,7 +154,7 @@ def test_a_kind_without_template(tmp_path):
     assert refusal("mine", "extractor", tmp_path).message == "there is no template for the kind 'extractor'"
 
 
-def test_a_place_that_cannot_be_written(tmp_path):
+def test_a_folder_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(CodaarError, match="cannot write .*codaar-plugin-mine"):
         new_plugin("mine", "loss", tmp_path / "file")
