@@ -1,7 +1,7 @@
 """Makes the pictures of the README: ``python docs/make_pictures.py [--report RUN]``.
 
-docs/pictures/step.svg, one training step, is drawn here. With ``--report``, docs/pictures/report.png is the top of
-RUN/report.html as headless Chromium shows it; that needs the command ``chromium`` and the package Pillow.
+docs/pictures/step.svg, one training step, is drawn here. With ``--report``, docs/pictures/report.png shows the scores
+in RUN/report.html, in headless Chromium; that needs the command ``chromium`` and the package Pillow.
 """
 
 from __future__ import annotations
@@ -139,32 +139,35 @@ def codebook(lane: str, x: float, top: float) -> Iterator[str]:
 
 # Report
 
-WINDOW = (1000, 1250)
+WINDOW = (1000, 1170)
+HIDDEN = "<style>.facts, nav { display: none }</style></head>"  # room for the scores
 
 
 def report(run: Path, browser: str = "chromium") -> None:
-    """Save the top of a run's report as a picture.
+    """Save a picture of the scores of a run's report.
 
     Raises:
         SystemExit: There is no browser, or no report.
     """
-    page = run.resolve() / "report.html"
+    page = run / "report.html"
     if shutil.which(browser) is None or not page.is_file():
         raise SystemExit(f"this needs {page} and the command {browser}")
     picture = FOLDER / "report.png"
-    with tempfile.TemporaryDirectory() as profile:
-        options = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", f"--user-data-dir={profile}"]
+    with tempfile.TemporaryDirectory() as folder:
+        shown = Path(folder) / "report.html"
+        shown.write_text(page.read_text("utf-8").replace("</head>", HIDDEN, 1), "utf-8")
+        options = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", f"--user-data-dir={folder}/user"]
         size = f"--window-size={WINDOW[0]},{WINDOW[1]}"
-        subprocess.run([browser, *options, size, f"--screenshot={picture}", page.as_uri()], check=True, timeout=120)
+        subprocess.run([browser, *options, size, f"--screenshot={picture}", shown.as_uri()], check=True, timeout=120)
     shrink(picture)
 
 
 def shrink(picture: Path) -> None:
-    """Keep 128 colours: a third of the size, with no visible difference for text and lines."""
+    """Keep 256 colours: a third of the size, with no visible difference for text and lines."""
     from PIL import Image
 
     with Image.open(picture) as image:
-        small = image.convert("RGB").quantize(128)
+        small = image.convert("RGB").quantize(256)
     small.save(picture, optimize=True)
 
 
