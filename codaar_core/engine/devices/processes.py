@@ -25,7 +25,7 @@ from codaar_core.recipe import Plan, load
 
 HOST = "127.0.0.1"
 RANK_TIMEOUT = timedelta(hours=2)  # longest time that one rank may lag behind another, e.g. while it reads data
-SHUTDOWN_TIMEOUT = 10.0  # seconds that worker processes have to exit by themselves
+SHUTDOWN_TIMEOUT = 10.0  # seconds that worker processes have to exit before they are killed
 UNKNOWN_FAILURE = "another process of the run has ended"
 
 

@@ -21,7 +21,7 @@ class NonfiniteGuard:
     Args:
         model: The model.
         optimizer: A fused optimizer of its parameters.
-        loss_optimizers: Optimizers that losses step by themselves.
+        loss_optimizers: Optimizers of estimators that losses train themselves.
 
     Attributes:
         failed: Scalar on the device, 1.0 from the first non-finite step on.
