@@ -86,7 +86,7 @@ class Mine(DataSource):
 @pytest.mark.parametrize(
     ("split", "code", "said"),
     [
-        ("return range(7)", 0, "it is there: 7 clips for pretraining: Mine"),
+        ("return range(7)", 0, "found: 7 clips for pretraining: Mine"),
         ('raise DataError("there is no folder x", "ask me")', 1, "error: there is no folder x\n   = help: ask me"),
     ],
 )
@@ -100,7 +100,7 @@ def test_data_of_a_recipe_says_whether_it_is_there(call, split, code, said):
 def test_a_benchmark_with_data_of_its_own_has_terms_too(call, toy):
     code, out, error = call("data", "toy-benchmark")
     assert (code, out) == (1, "")
-    assert "toy-benchmark brings no data of its own" in error
+    assert "toy-benchmark has no data of its own" in error
 
 
 LOCK = {

@@ -230,7 +230,7 @@ def test_features_of_another_shape_are_refused(tmp_path):
 def test_disabled_benchmark_cannot_be_packed(tmp_path, call):
     recipe = str(ROOT / "recipes" / "av.toml")
     code, _, error = call("data", "pack", recipe, "--bench", "own", "--to", str(tmp_path), "-o", "evaluate.on=[]")
-    assert code == 1 and "switches no benchmark 'own' on\n   = help: evaluate.on has: none" in error
+    assert code == 1 and "does not switch on the benchmark 'own'\n   = help: evaluate.on has: none" in error
 
 
 def test_single_split_of_a_benchmark_cannot_be_packed(tmp_path, call):

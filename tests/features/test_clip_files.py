@@ -65,7 +65,7 @@ def test_a_changed_byte_in_a_zip_is_noticed(tmp_path):
     content = bytearray(path.read_bytes())
     content[150] ^= 1
     path.write_bytes(content)
-    with pytest.raises(DataError, match=r"clip\.zip is no whole zip file: Bad CRC-32"):
+    with pytest.raises(DataError, match=r"clip\.zip is no complete zip file: Bad CRC-32"):
         read_array(path)
 
 
@@ -81,7 +81,7 @@ def test_a_changed_byte_in_a_zip_of_another_compression(tmp_path):
         archive.writestr("clip.pkl", pickle.dumps(VALUES))
     start = path.read_bytes().index(b"clip.pkl") + 20
     path.write_bytes(path.read_bytes()[:start] + b"\xff" * 40 + path.read_bytes()[start + 40 :])
-    with pytest.raises(DataError, match=r"clip\.zip is no whole zip file"):
+    with pytest.raises(DataError, match=r"clip\.zip is no complete zip file"):
         read_array(path)
 
 
@@ -90,7 +90,7 @@ def test_changed_headers(tmp_path):
     with pytest.raises(DataError, match=r"clip\.npy is no \.npy file of numbers"):
         read_array(tmp_path / "clip.npy")
     changed(written(tmp_path, ".h5"), b"TREE", b"TRAE")
-    with pytest.raises(DataError, match=r"clip\.h5 is no whole HDF5 file"):
+    with pytest.raises(DataError, match=r"clip\.h5 is no complete HDF5 file"):
         read_array(tmp_path / "clip.h5")
 
 

@@ -38,7 +38,7 @@ def test_a_recipe_packs_its_modalities(root, tmp_path, call):
 
 def test_again_is_refused(packed, call):
     code, _, error = call("data", "pack", "digits", "--to", str(packed), *options(*TINY))
-    assert code == 1 and "is packed already\n   = help: remove it to pack it anew" in error
+    assert code == 1 and "exists already\n   = help: remove it to pack it again" in error
 
 
 def test_another_split(tmp_path, call):
@@ -54,7 +54,7 @@ def test_another_split(tmp_path, call):
 
 def test_verify(packed, call):
     file = packed / "pretrain.h5"
-    assert call("data", "verify", str(file))[:2] == (0, f"{file} is good: 24 clips\n")
+    assert call("data", "verify", str(file))[:2] == (0, f"{file} is intact: 24 clips\n")
     column = PackedSplit(file).layout.columns["inputs/text"]
     content = bytearray(file.read_bytes())
     content[column.offset] ^= 1
@@ -84,7 +84,7 @@ def test_show_is_meant_without_a_verb(root, packed, call):
     recipe = str(root / "recipes" / "av.toml")
     code, out, error = call("data", "-o", "data.use=packed", "-o", f"data.folder={packed}", recipe)
     assert (code, error) == (0, "")
-    assert "packed: 24 clips\nit is there: 24 clips for pretraining: AVT-Digits" in out
+    assert "packed: 24 clips\nfound: 24 clips for pretraining: AVT-Digits" in out
 
 
 def test_training_reads_packed_as_original(root, packed, tmp_path):

@@ -91,7 +91,7 @@ def test_a_bad_clip_is_refused_when_it_is_read(folder):
     damage(folder, 7)
     split = clips(folder)
     assert len(split[range(7)].inputs["north"].values) == 7
-    with pytest.raises(DataError, match=rf"{IDS[7]}\.zip is no whole zip file"):
+    with pytest.raises(DataError, match=rf"{IDS[7]}\.zip is no complete zip file"):
         split[[7]]
 
 
@@ -266,7 +266,9 @@ def test_clips_of_another_length_are_bad(tmp_path):
     for name, steps in (("a", 5), ("b", 4)):
         write(tmp_path / "north", name, np.ones((steps, 4)) / 3)
     split = ClipSplit(["a", "b"], {"north": FileTrack(tmp_path / "north", ["a", "b"], Space((4,)))})
-    with pytest.raises(DataError, match=r"b: inputs/north is float16 \(4, 4\), of the first clip float16 \(5, 4\)"):
+    with pytest.raises(
+        DataError, match=r"b: inputs/north is float16 \(4, 4\); in the first clip it is float16 \(5, 4\)"
+    ):
         pack_split(split, tmp_path / "p.h5", HEADER)
 
 
@@ -274,7 +276,7 @@ def test_values_that_float16_cannot_hold(tmp_path):
     write(tmp_path / "north", "a", np.full((5, 4), 7e4 / 3))
     write(tmp_path / "north", "b", np.full((5, 4), 1e5 / 1.3))
     split = ClipSplit(["a", "b"], {"north": FileTrack(tmp_path / "north", ["a", "b"], SPACE)})
-    with pytest.raises(DataError, match="b: there is a value of 76923.1, which float16 cannot hold"):
+    with pytest.raises(DataError, match="b: the value 76923.1 is too large for float16"):
         pack_split(split, tmp_path / "p.h5", HEADER)
     assert pack_split(split, tmp_path / "q.h5", HEADER, "float32").clips == 2
 
@@ -292,7 +294,7 @@ def test_a_full_disk_loses_nothing(folder, clip, code, said, monkeypatch):
         writes.append(real(*arguments))
 
     monkeypatch.setattr(module, "_write_clip", full)
-    with pytest.raises(DataError, match=rf"{said}; what was packed is kept in .*p\.h5\.partial"):
+    with pytest.raises(DataError, match=rf"{said}; the clips packed so far are kept in .*p\.h5\.partial"):
         pack_split(clips(folder), folder / "p.h5", HEADER)
     monkeypatch.setattr(module, "_write_clip", real)
     seen = []
@@ -345,13 +347,13 @@ def test_something_else_was_begun(folder, other):
         pack_split(clips(folder), folder / "p.h5", HEADER)
     split = ClipSplit(IDS[:5], clips(folder).tracks) if other == "clips" else clips(folder)
     header = Header("version 2", "", {}) if other == "header" else HEADER
-    with pytest.raises(DataError, match=r"p\.h5\.partial was begun with other data or settings"):
+    with pytest.raises(DataError, match=r"p\.h5\.partial belongs to other data or settings"):
         pack_split(split, folder / "p.h5", header, "float32" if other == "precision" else "float16")
 
 
 def test_what_is_packed_is_not_packed_again(folder):
     pack_split(clips(folder), folder / "p.h5", HEADER)
-    with pytest.raises(DataError, match=r"p\.h5 is packed already"):
+    with pytest.raises(DataError, match=r"p\.h5 exists already"):
         pack_split(clips(folder), folder / "p.h5", HEADER)
 
 
@@ -359,7 +361,7 @@ def test_nothing_to_pack(folder):
     with pytest.raises(DataError, match="empty"):
         pack_split(ClipSplit([], {}), folder / "p.h5", HEADER)
     damage(folder, *range(20))
-    with pytest.raises(DataError, match="none of the 20 clips can be read, the last one: .*19_x.zip"):
+    with pytest.raises(DataError, match="none of the 20 clips can be read; the last one: .*19_x.zip"):
         pack_split(clips(folder), folder / "p.h5", HEADER)
 
 
@@ -387,7 +389,7 @@ def test_a_clip_lost_by_a_damaged_byte_is_found(folder):
 def test_a_changed_header_of_a_packed_file(folder):
     pack_split(clips(folder), folder / "p.h5", HEADER)
     (folder / "p.h5").write_bytes((folder / "p.h5").read_bytes().replace(b"TREE", b"TRAE", 1))
-    with pytest.raises(DataError, match=r"p\.h5 is no whole packed file"):
+    with pytest.raises(DataError, match=r"p\.h5 is no complete packed file"):
         len(PackedSplit(folder / "p.h5"))
 
 
@@ -396,7 +398,7 @@ def test_a_cut_packed_file(folder, share):
     pack_split(clips(folder), folder / "p.h5", HEADER)
     whole = (folder / "p.h5").read_bytes()
     (folder / "p.h5").write_bytes(whole[: int(share * len(whole))])
-    with pytest.raises(DataError, match=r"p\.h5 is no whole packed file"):
+    with pytest.raises(DataError, match=r"p\.h5 is no complete packed file"):
         len(PackedSplit(folder / "p.h5"))
 
 
@@ -478,7 +480,7 @@ def test_the_source_packed(folder):
     assert packed.extraction == {"north": "by hand"}
     assert packed.origin.startswith("made up, version 1; packed: 20 clips, sha256 ")
     assert set(packed.split("pretrain")[[0]].inputs) == {"north"} and len(packed.split("task/test")) == 20
-    assert packed.inventory("pretrain") == ["terms of what was packed: CC0-1.0", "packed: 20 clips"]
+    assert packed.inventory("pretrain") == ["terms of the packed data: CC0-1.0", "packed: 20 clips"]
     assert packed.synthetic(3, 1)[range(3)].inputs["north"].values.shape == (3, 5, 4)
     with pytest.raises(DataError, match="has no packed split 'val'") as error:
         packed.split("val")

@@ -100,7 +100,7 @@ def test_a_forbidden_global_inside_an_array_of_objects():
     ],
 )
 def test_what_is_no_array_of_numbers(value, found):
-    with pytest.raises(DataError, match=f"x.pkl: expected a pickled array of numbers, it holds {found}"):
+    with pytest.raises(DataError, match=f"x.pkl: expected a pickled array of numbers, found {found}"):
         load_array(pickle.dumps(value), "x.pkl")
 
 

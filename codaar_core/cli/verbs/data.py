@@ -1,4 +1,4 @@
-"""codaar data: what one must know before using a data source, extracting features, and packing them."""
+"""codaar data: shows terms and state of data sources, extracts features and packs them."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from codaar_core.cli.verbs.data_packing import pack, verify
 
 
 class DataVerbs(click.Group):
-    """Without the name of a verb, ``show`` is meant."""
+    """A group whose default verb is ``show``."""
 
     def parse_args(self, context: click.Context, arguments: list[str]) -> list[str]:
-        """Put ``show`` in front where no verb is named."""
+        """Insert ``show`` if no verb is named."""
         if arguments and not {*self.commands, "-h", "--help"} & {arguments[0]}:
             arguments = ["show", *arguments]
         return super().parse_args(context, arguments)
 
     def shell_complete(self, context: click.Context, incomplete: str) -> list[CompletionItem]:
-        """Complete verbs, and the names that ``show`` takes."""
+        """Complete verbs and the names that ``show`` accepts."""
         names = names_of("data")(context, self.commands["show"].params[0], incomplete)
         return [*super().shell_complete(context, incomplete), *map(CompletionItem, names)]
 
@@ -33,11 +33,11 @@ class DataVerbs(click.Group):
     "data", cls=DataVerbs, context_settings={"help_option_names": ["-h", "--help"]}, params=[options.TRACEBACK]
 )
 def verb() -> None:
-    """Show what data there are; extract and pack features.
+    """Show data sources; extract and pack features.
 
     \b
     codaar data NAME                 of a component
-    codaar data recipes/avt.toml     of a recipe; looks whether its files are there
+    codaar data recipes/avt.toml     of a recipe, with a check that its files exist
     codaar data extract NAME recordings --to features
     codaar data pack recipes/avt.toml --to packed/avt
     codaar data verify packed/avt/pretrain.h5
@@ -49,11 +49,11 @@ def verb() -> None:
 @options.overrides
 @options.plugins
 def show(name: str, overrides: tuple[str, ...], plugins: tuple[Path, ...]) -> None:
-    """Show terms and how to get it; the word `show` may be left out.
+    """Show the terms of data and how to get them; the word `show` may be left out.
 
     \b
     codaar data NAME                 of a component
-    codaar data recipes/avt.toml     of a recipe; looks whether its files are there
+    codaar data recipes/avt.toml     of a recipe, with a check that its files exist
     """
     from codaar_core.engine import data_card, data_of
 
@@ -67,7 +67,7 @@ def show(name: str, overrides: tuple[str, ...], plugins: tuple[Path, ...]) -> No
     if found.missing is not None:
         raise found.missing
     if found.found:
-        click.echo(f"it is there: {found.found}")
+        click.echo(f"found: {found.found}")
 
 
 verb.add_command(extract)

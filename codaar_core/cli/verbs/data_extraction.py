@@ -1,4 +1,4 @@
-"""codaar data extract: recordings -> one file of features each."""
+"""codaar data extract: turns recordings into one feature file each."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from codaar_core.cli.verbs.data_packing import progress_of
 @click.command("extract", cls=options.Verb)
 @click.argument("name", metavar="EXTRACTOR", shell_complete=names_of("extractor"))
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--to", metavar="FOLDER", required=True, type=click.Path(path_type=Path), help="Where the features go.")
+@click.option("--to", metavar="FOLDER", required=True, type=click.Path(path_type=Path), help="Folder of the features.")
 @click.option("-o", "settings", multiple=True, metavar="SETTING=VALUE", help="Set a setting of the extractor.")
 @click.option(
     "--on",
     type=click.Choice(["auto", "cpu", "cuda", "mps"]),
     default="auto",
     show_default=True,
-    help="Where the network computes; auto takes a GPU where there is one.",
+    help="Device of the network; auto selects a GPU if there is one.",
 )
 @options.plugins
 def extract(
@@ -35,8 +35,8 @@ def extract(
 ) -> None:
     """Turn every recording of a folder into features.
 
-    ID.wav becomes ID.npy, and extraction.toml says what made them. Once more after an
-    interruption, it goes on where it was. `codaar list extractors` shows what there is.
+    ID.wav becomes ID.npy; extraction.toml records extractor, settings and weights. Repeated
+    after an interruption, the command continues. `codaar list extractors` lists extractors.
 
     \b
     codaar data extract NAME recordings --to features -o weights=weights.pth

@@ -1,4 +1,4 @@
-"""codaar data pack, codaar data verify: features as one memory-mapped file a split."""
+"""codaar data pack, codaar data verify: features in one memory-mapped file per split."""
 
 from __future__ import annotations
 
@@ -19,12 +19,16 @@ if TYPE_CHECKING:
 
 @click.command("pack", cls=options.Verb)
 @click.argument("name", metavar="NAME|RECIPE", shell_complete=names_of("data"))
-@click.option("--to", metavar="FOLDER", required=True, help="Where the packed splits go.")
-@click.option("--split", default="pretrain", metavar="SPLIT", show_default=True, help="Which split to pack.")
+@click.option("--to", metavar="FOLDER", required=True, help="Folder of the packed splits.")
+@click.option("--split", default="pretrain", metavar="SPLIT", show_default=True, help="Split to pack.")
 @click.option(
-    "--dtype", type=click.Choice(["float16", "float32"]), default="float16", show_default=True, help="Of the features."
+    "--dtype",
+    type=click.Choice(["float16", "float32"]),
+    default="float16",
+    show_default=True,
+    help="Precision of the features.",
 )
-@click.option("--bench", metavar="BENCH", help="Pack what a run reads of [bench.BENCH], not the data.")
+@click.option("--bench", metavar="BENCH", help="Pack the splits that a run reads of [bench.BENCH] instead.")
 @options.overrides
 @options.plugins
 def pack(
@@ -38,7 +42,7 @@ def pack(
 ) -> None:
     """Write a split as one file that is read many times faster.
 
-    Once more after an interruption, it goes on where it was. Training reads it by
+    Repeated after an interruption, the command continues. Training reads the file with
     -o data.use=packed -o data.folder=FOLDER.
 
     \b
@@ -46,7 +50,7 @@ def pack(
     codaar data pack NAME --to packed/mine -o data.root=features
 
     With --bench, every split that a run of the recipe reads of this benchmark is written, one
-    file a role and modality. The run reads them by -o bench.BENCH.packed=FOLDER.
+    file per role and modality. The run reads them with -o bench.BENCH.packed=FOLDER.
 
     \b
     codaar data pack recipes/avt.toml --bench classification --to packed/classification
@@ -54,7 +58,7 @@ def pack(
     import codaar_core
 
     if bench is not None and click.get_current_context().get_parameter_source("split") != ParameterSource.DEFAULT:
-        raise click.UsageError("--bench packs every split that a run reads: leave out --split")
+        raise click.UsageError("--bench packs every split that a run reads; leave out --split")
     with progress_of("pack") as progress:
         if bench is None:
             done = [codaar_core.pack_data(name, to, split, dtype, overrides, plugins, progress)]
@@ -79,12 +83,12 @@ def verify(file: Path) -> None:
 
     with progress_of("verify") as progress:
         clips = codaar_core.verify_packed(file, progress)
-    click.echo(f"{file} is good: {clips:,} clips")
+    click.echo(f"{file} is intact: {clips:,} clips")
 
 
 @contextmanager
 def progress_of(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar on a terminal, nothing in a pipe."""
+    """A progress bar on a terminal, nothing in a pipe."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 

@@ -1,4 +1,4 @@
-"""What one must know of a data source before using it, and whether what a recipe asks of it is there."""
+"""Terms of a data source, and a check that the data of a recipe exist."""
 
 from __future__ import annotations
 
@@ -17,37 +17,37 @@ from codaar_core.registry import Entry, Registry
 
 @attrs.frozen
 class DataCard:
-    """A data source and its terms; and where a recipe was given, what is there of its data."""
+    """A data source with its terms and, for a recipe, the state of its data."""
 
     entry: Entry
     card: Card
-    inventory: Sequence[str] = ()  # what a source that knows its files says of them
-    found: str = ""  # what is there
-    missing: CodaarError | None = None  # what is not
+    inventory: Sequence[str] = ()  # lines of a source about its files
+    found: str = ""  # number of clips and origin
+    missing: CodaarError | None = None  # error if data are missing
 
 
 def data_card(name: str, plugins: Sequence[Path | str] = ()) -> DataCard:
-    """Look at a data source, or at a benchmark that brings data of its own; nothing of it is read.
+    """Find the terms of a data source, or of a benchmark with its own data, without reading any.
 
     Args:
         name: ``[provider:]name``.
         plugins: Local files of components.
 
     Raises:
-        CodaarError: There is no such data source.
+        CodaarError: The data source is unknown, or the benchmark has no data of its own.
     """
     registry = Registry(plugins)
     benchmarks = {known for entry in registry.entries("benchmark") for known in (entry.name, entry.full_name)}
     entry = registry.find("benchmark" if name in benchmarks else "data", name)
     card = cast(type[DataSource] | type[Benchmark], registry.load(entry)).card
     if card is None:
-        raise CodaarError(f"{entry.full_name} brings no data of its own", "it reads the data of the recipe")
+        raise CodaarError(f"{entry.full_name} has no data of its own", "it reads the data of the recipe")
     return DataCard(entry, card)
 
 
 @contextmanager
 def download_hint(card: Card | None) -> Iterator[None]:
-    """Say where data come from, where an error about their files says nothing better."""
+    """Add to an error about data files where to get them, unless it has a help already."""
     try:
         yield
     except DataError as error:
@@ -57,7 +57,7 @@ def download_hint(card: Card | None) -> Iterator[None]:
 
 
 def data_of(recipe: Path | str, overrides: Sequence[str] = (), plugins: Sequence[Path | str] = ()) -> DataCard:
-    """Look at the data of a recipe, and open its pretraining split.
+    """Find the terms of a recipe's data, and open its pretraining split.
 
     Raises:
         CodaarError: The recipe is wrong.

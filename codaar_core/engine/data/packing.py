@@ -1,4 +1,4 @@
-"""``codaar data pack``: a split of any data source, or all that a run reads of a benchmark, as packed files."""
+"""``codaar data pack``: packs a split of a data source, or all splits that a run reads of a benchmark."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ def pack_data(
     plugins: Sequence[Path | str] = (),
     progress: Progress = lambda done, clips: None,
 ) -> Packed:
-    """Write a split of a data source to ``to/SPLIT.h5``; what was interrupted goes on where it was.
+    """Write a split of a data source to ``to/SPLIT.h5``; an interrupted call can be continued.
 
     Args:
-        name: A recipe, then its modalities are packed; or ``[provider:]name`` of a data source, then all it has.
+        name: A recipe, whose modalities are packed, or ``[provider:]name`` of a data source, of which all are packed.
         to: Folder of the packed splits; ``use = "packed"`` reads it.
         split: Name of the split.
         dtype: Precision of the features.
-        overrides: ``data.SETTING=VALUE``, as ``-o`` takes them.
+        overrides: ``data.SETTING=VALUE``, in the syntax of ``-o``.
         plugins: Python files of local components.
-        progress: Called after each clip with the number of clips done and of all.
+        progress: Called after each clip with the number of clips done and the total.
 
     Raises:
-        CodaarError: There is no such data source, its files are missing, or the disk is full.
+        CodaarError: The data source is unknown, its files are missing, or the disk is full.
     """
     data = _source(str(name), overrides, plugins)
     header = Header(data.origin, data.card.licence, dict(data.extraction))
@@ -58,23 +58,23 @@ def pack_benchmark(
 ) -> list[Packed]:
     """Write every split that a run of ``recipe`` opens of a benchmark to ``to/ROLE-MODALITY.h5``.
 
-    What was interrupted goes on where it was; files that are whole are kept. They hold the clips of the recipe's mode.
+    An interrupted call can be continued; complete files are kept. They contain the clips of the recipe's mode.
 
     Args:
         recipe: A TOML file that switches the benchmark on.
-        bench: Its name there: that of the block ``[bench.NAME]``.
+        bench: Name of its block ``[bench.NAME]`` in the recipe.
         to: Folder of the packed splits; ``bench.NAME.packed`` reads it.
         dtype: Precision of the features.
-        overrides: ``path=value``, as ``-o`` takes them.
+        overrides: ``path=value``, in the syntax of ``-o``.
         plugins: Python files of local components.
-        progress: Called after each clip with the number of clips done and of all of its split.
+        progress: Called after each clip with the number of clips done and the total of its split.
 
     Returns:
-        What came of each split that was packed now.
+        One result per split packed by this call.
 
     Raises:
         CodaarError: The recipe is wrong or has no such benchmark, its files are missing, the disk is full, or
-            everything is packed already.
+            all splits exist already.
     """
     plan = load(recipe, overrides, plugins)
     original = attrs.evolve(_switched_on(plan, bench), packed="")
@@ -94,14 +94,14 @@ def _switched_on(plan: Plan, name: str) -> BenchmarkPlan:
         if bench.name == name:
             return bench
     on = ", ".join(bench.name for bench in plan.benchmarks) or "none"
-    raise CodaarError(f"{plan.source} switches no benchmark {name!r} on", f"evaluate.on has: {on}")
+    raise CodaarError(f"{plan.source} does not switch on the benchmark {name!r}", f"evaluate.on has: {on}")
 
 
 def _left(plan: Plan, bench: BenchmarkPlan, splits: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Path]:
-    """The files that are still to write, by role and modality.
+    """Files that do not exist yet, by role and modality.
 
     Raises:
-        DataError: None is, or one that is there is of another benchmark or mode.
+        DataError: All files exist, or one of them is of another benchmark or mode.
     """
     files = {split: packed_clips(bench.packed, *split) for split in splits}
     left = {split: path for split, path in files.items() if not path.exists()}
@@ -109,12 +109,12 @@ def _left(plan: Plan, bench: BenchmarkPlan, splits: Sequence[tuple[str, str]]) -
         if split not in left:
             open_packed(plan, bench, *split)
     if not left:
-        raise DataError(f"{bench.packed} has every split of {bench.name} already", "remove them to pack them anew")
+        raise DataError(f"{bench.packed} has every split of {bench.name} already", "remove them to pack them again")
     return left
 
 
 def _header(plan: Plan, bench: BenchmarkPlan, benchmark: Benchmark, data: DataSource) -> Header:
-    """A benchmark without a card reads the data of the recipe: what is known of these holds for it."""
+    """Header of a benchmark; one without a card reads the data of the recipe and gets their header."""
     name, mode = bench.block.entry.full_name, plan.evaluate.mode
     if benchmark.card is None:
         return Header(data.origin, data.card.licence, dict(data.extraction), name, mode)
@@ -122,16 +122,16 @@ def _header(plan: Plan, bench: BenchmarkPlan, benchmark: Benchmark, data: DataSo
 
 
 def verify_packed(path: Path | str, progress: Progress = lambda done, clips: None) -> int:
-    """Compare every clip of a packed file with its checksum; gives their number.
+    """Compare every clip of a packed file with its checksum; returns the number of clips.
 
     Raises:
-        CodaarError: Some differ, or the file is no packed split.
+        CodaarError: Clips differ from their checksum, or the file is no packed split.
     """
     split = PackedSplit(Path(path))
     damaged = split.damaged(progress)
     if damaged:
         named = ", ".join(damaged[:5]) + (", ..." if len(damaged) > 5 else "")
-        raise CodaarError(f"{path}: {len(damaged):,} of {len(split):,} clips are damaged: {named}", "pack it anew")
+        raise CodaarError(f"{path}: {len(damaged):,} of {len(split):,} clips are damaged: {named}", "pack it again")
     return len(split)
 
 

@@ -1,4 +1,4 @@
-"""What becomes of clips that cannot be read: one is refused, or a few are left out, counted and listed."""
+"""The rule for clips that cannot be read: none may be, or a few are left out, counted and listed."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ LISTED = 10
 
 @attrs.frozen
 class BadClips:
-    """The rule of a data source."""
+    """The rule for unreadable clips of a split."""
 
     action: Literal["refuse", "skip"] = "refuse"
-    share: float = 0.02  # of all clips that may be left out
+    share: float = 0.02  # largest fraction of the clips that may be left out
 
     def check(self, bad: Mapping[Any, str], clips: int) -> None:
         """Refuse more bad clips than the rule allows.
 
         Args:
-            bad: What is wrong, by id or number of the clip.
+            bad: Reason for each unreadable clip, by id or number of the clip.
             clips: Number of all clips.
 
         Raises:
-            DataError: It lists the first ten.
+            DataError: There are more; the first ten are listed.
         """
         allowed = int(self.share * clips) if self.action == "skip" else 0
         if len(bad) <= allowed:
@@ -43,7 +43,7 @@ REFUSE = BadClips()
 
 
 def listed(bad: Mapping[Any, str]) -> str:
-    """The first few, one a line."""
+    """The first ten reasons, one per line."""
     lines = [f"\n   {what}" for what in list(bad.values())[:LISTED]]
     more = len(bad) - len(lines)
     return "".join(lines) + (f"\n   and {more:,} more" if more else "")

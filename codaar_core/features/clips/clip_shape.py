@@ -1,4 +1,4 @@
-"""What an array of one clip must be, and the two repairs that released loaders make: length and order of axes."""
+"""Checks of the array of one clip, and the repairs of released loaders: number of steps and order of axes."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ QUANTISED_ABOVE = 20  # features after a rectifier stay below it; eight-bit valu
 
 
 def refuse_unusable(values: np.ndarray, shape: tuple[int, ...], path: Path) -> None:
-    """Refuse what is no (steps, *shape) of numbers that float32 can hold, with at least one step.
+    """Refuse an array that is not (steps, *shape) with at least one step and finite values in float32.
 
     Raises:
-        DataError: It names the file, what was expected and what is there.
+        DataError: The array has another shape, or NaN or infinite values.
     """
     if values.shape[1:] != shape or values.ndim != len(shape) + 1 or not len(values):
         expected = ", ".join(map(str, ("steps", *shape)))
@@ -27,7 +27,7 @@ def refuse_unusable(values: np.ndarray, shape: tuple[int, ...], path: Path) -> N
 
 
 def fit_length(values: np.ndarray, steps: int) -> np.ndarray:
-    """Make (n, ...) have ``steps`` rows: the last one is repeated, or what is too long is cut."""
+    """Bring (n, ...) to ``steps`` rows: the last row is repeated, or surplus rows are cut off."""
     if len(values) >= steps:
         return values[:steps]
     return np.concatenate([values, np.repeat(values[-1:], steps - len(values), axis=0)])

@@ -1,4 +1,4 @@
-"""A split whose clips are files, read as they are asked for."""
+"""A split whose clips are read from files on access."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from codaar_core.features.file_defects import NOTHING, FileDefects
 
 @attrs.frozen
 class Inventory:
-    """Which files of a split are there."""
+    """The files of a split that exist."""
 
     clips: int
     absent: Mapping[str, list[Path]]  # by modality
@@ -29,7 +29,7 @@ class Inventory:
 
     @property
     def lines(self) -> list[str]:
-        """For people: one a modality, one a sort of defect."""
+        """Lines for display: one per modality and one per kind of defect."""
         files = [
             f"{m}: {self.clips - len(paths):,} of {self.clips:,} clips are there" for m, paths in self.absent.items()
         ]
@@ -43,9 +43,10 @@ class ClipSplit(Split):
         ids: Names of the clips.
         tracks: Features by modality.
         targets: Labels by modality.
-        bad_clips: The rule for clips that cannot be read. To skip some, every clip is read once when the first one is
-            asked for, as their number must be known then; packing does without that.
-        defects: What was found in the tables that the ids come from.
+        bad_clips: Rule for clips that cannot be read. If some may be skipped, every clip is read once on first access,
+            because their number must be known; packing does not need this.
+        defects: Tolerated defects of the tables that the ids come from.
+        findings: Deprecated name of ``defects``.
     """
 
     def __init__(
@@ -71,7 +72,7 @@ class ClipSplit(Split):
 
     @property
     def kept(self) -> np.ndarray:
-        """The clips that can be read, as far as the rule looks at that."""
+        """Numbers of the clips that can be read; of all clips if the rule skips none."""
         if self._kept is None:
             bad = self.damaged()
             if bad:
@@ -87,7 +88,7 @@ class ClipSplit(Split):
 
     @property
     def notes(self) -> Sequence[str]:
-        """What was found in the tables, and the clips left out, counted."""
+        """Defects of the tables and the number of clips left out."""
         return [*filter(None, [self.defects.summary]), *left_out(len(self.all_ids), len(self))]
 
     def __len__(self) -> int:
@@ -100,7 +101,7 @@ class ClipSplit(Split):
         return Batch(inputs, {m: _stacked(track, clips) for m, track in self.targets.items()})
 
     def damaged(self, progress: Callable[[int], None] = lambda clip: None) -> dict[int, str]:
-        """Read every clip; gives what is wrong, by number of the clip: some have the same id."""
+        """Read every clip; returns the reason for each unreadable one by its number, because ids may repeat."""
         bad = {}
         for clip in range(len(self.all_ids)):
             try:
@@ -112,15 +113,15 @@ class ClipSplit(Split):
         return bad
 
     def inventory(self) -> Inventory:
-        """Look which files are there; none is opened."""
+        """Check which files exist, without opening any."""
         absent = {m: track.absent() for m, track in self.tracks.items()}
         return Inventory(len(self.all_ids), absent, self.defects)
 
     def refuse_absent(self) -> None:
-        """Refuse a split that lacks files, unless bad clips are to be skipped.
+        """Refuse a split with missing files, unless bad clips may be skipped.
 
         Raises:
-            DataError: It counts them.
+            DataError: Files are missing; it states their number and the first one.
         """
         if self.bad_clips.action == "skip":
             return
@@ -132,7 +133,7 @@ class ClipSplit(Split):
                 )
 
     def unscreened(self) -> ClipSplit:
-        """All clips, whatever the rule: a bad one is an error when it is read."""
+        """All clips regardless of the rule: an unreadable one is an error when it is read."""
         split = copy(self)
         split.bad_clips = attrs.evolve(self.bad_clips, action="refuse")
         split._kept = np.arange(len(self.all_ids))
@@ -140,7 +141,7 @@ class ClipSplit(Split):
 
 
 def left_out(clips: int, kept: int) -> list[str]:
-    """A line that counts the clips that are left out, where there are any."""
+    """A line with the number of clips left out; none if all can be read."""
     return [f"{clips - kept:,} of {clips:,} clips cannot be read and are left out"] if kept < clips else []
 
 

@@ -1,4 +1,4 @@
-"""Random features of given spaces: a data set without any file, for dry runs and measurements."""
+"""Random features of given spaces, without files, for dry runs and measurements."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import torch
 from codaar_core.api import Batch, Features, Space, Split
 
 ROWS = 100
-STEPS = 10  # where a space leaves it open
+STEPS = 10  # for spaces without a length
 
 
 class RandomSplit(Split):
-    """Clips that show rows of a small random table; equal seeds give equal clips."""
+    """Clips whose steps are rows of a small random table; equal seeds give equal clips."""
 
     def __init__(self, spaces: Mapping[str, Space], clips: int, seed: int) -> None:
         generator = torch.Generator().manual_seed(seed)

@@ -1,4 +1,4 @@
-"""Where one modality of the clips of a split comes from: a file a clip, or a row of a table in memory."""
+"""Sources of one modality of a split: one file per clip, or rows of a table in memory."""
 
 from __future__ import annotations
 
@@ -15,28 +15,32 @@ from codaar_core.features.reading.array_file import read_array
 
 
 class Track(Protocol):
-    """Something of every clip."""
+    """Features or labels of every clip in one modality."""
 
     def read(self, clip: int) -> np.ndarray:
-        """Give that of one clip; a DataError names the file that cannot be read."""
+        """Read one clip: (T, *shape) for features.
+
+        Raises:
+            DataError: The file cannot be read; the message names it.
+        """
 
     def absent(self) -> list[Path]:
-        """The files that are not there."""
+        """Files that do not exist."""
 
 
 @attrs.frozen
 class FileTrack:
-    """Features in one file a clip, ``folder/ID.zip``, as (T, *shape) floats.
+    """Features in one file per clip, ``folder/ID.zip``, as (T, *shape) floats.
 
-    What is shorter than T repeats its last row, what is longer is cut; float64 becomes float32.
+    Shorter clips repeat their last row, longer ones are cut off; float64 becomes float32.
     """
 
     folder: Path
     ids: Sequence[str] = attrs.field(repr=False)
     space: Space
     suffix: str = ".zip"
-    channels: Literal["last", "first"] = "last"  # in the files
-    quantised: bool = False  # whether features rounded to eight bits are welcome
+    channels: Literal["last", "first"] = "last"  # position of the channel axis in the files
+    quantised: bool = False  # whether features rounded to eight bits are accepted
 
     def path(self, clip: int) -> Path:
         """The file of a clip."""
@@ -52,28 +56,28 @@ class FileTrack:
         if not self.quantised and looks_quantised(values):
             raise DataError(
                 f"{path}: these features look rounded to eight bits (whole numbers up to {values.max():g})",
-                "extract them without that step, or set quantised = true where all your features are such",
+                "extract them without rounding, or set quantised = true if all features are rounded",
             )
         values = fit_length(values, self.space.length or len(values))
         return np.ascontiguousarray(values, values.dtype if values.dtype in (np.float16, np.float32) else np.float32)
 
     def absent(self) -> list[Path]:
-        """Compare with one listing of the folder: faster than asking for each file."""
+        """Files that do not exist, found by one listing of the folder: faster than a check of each file."""
         there = {each.name for each in self.folder.iterdir()} if self.folder.is_dir() else set()
         return [self.path(clip) for clip, name in enumerate(self.ids) if f"{name}{self.suffix}" not in there]
 
 
 @attrs.frozen
 class RowTrack:
-    """Rows of a small table: what many clips share is computed once."""
+    """Rows of a small table in memory, for content that many clips share."""
 
     table: np.ndarray = attrs.field(eq=False, repr=False)  # (rows, ...)
     rows: np.ndarray = attrs.field(eq=False, repr=False)  # (clips,) int64
 
     def read(self, clip: int) -> np.ndarray:
-        """Give the row of a clip."""
+        """The row of a clip."""
         return self.table[self.rows[clip]]
 
     def absent(self) -> list[Path]:
-        """There are no files."""
+        """No file can be missing."""
         return []

@@ -1,4 +1,4 @@
-"""One file, one array: what a downloaded clip is stored as."""
+"""Reads the one array of a downloaded feature file."""
 
 from __future__ import annotations
 
@@ -15,21 +15,23 @@ import numpy as np
 from codaar_core.api.errors import DataError
 from codaar_core.features.reading.unpickling import load_array
 
-AGAIN = "fetch this file once more"
+AGAIN = "fetch this file again"
 UNZIP_FAILS = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, ValueError)
 H5_FAILS = (OSError, RuntimeError, KeyError, ValueError)
-"""What the readers raise on damaged files, besides what they document."""
+"""Exceptions that the libraries raise on damaged files, including undocumented ones."""
 
 
 def read_array(path: Path) -> np.ndarray:
     """Read the one array of a ``.zip`` (with a pickle inside), ``.pkl``, ``.npy`` or ``.h5`` file.
 
     Raises:
-        DataError: There is no such file, or it is damaged or something else.
+        DataError: The file is missing, damaged, or of another format.
     """
     reader = READERS.get(path.suffix)
     if reader is None:
-        raise DataError(f"{path}: no feature file ends in {path.suffix!r}", f"known are {', '.join(READERS)}")
+        raise DataError(
+            f"{path}: feature files with suffix {path.suffix!r} cannot be read", f"known are {', '.join(READERS)}"
+        )
     try:
         return reader(path)
     except FileNotFoundError:
@@ -39,15 +41,15 @@ def read_array(path: Path) -> np.ndarray:
 
 
 def read_zipped_pickle(path: Path) -> np.ndarray:
-    """Read the pickle in a zip file; of several members with ".pkl" in their name the last, as released loaders do."""
+    """Read the pickle in a zip file: the last member with ".pkl" in its name, as in released loaders."""
     try:
         with zipfile.ZipFile(path) as archive:
             pickles = [name for name in archive.namelist() if ".pkl" in name]
             content = archive.read(pickles[-1]) if pickles else None
     except UNZIP_FAILS as error:
-        raise DataError(f"{path} is no whole zip file: {error}", AGAIN) from error
+        raise DataError(f"{path} is no complete zip file: {error}", AGAIN) from error
     if content is None:
-        raise DataError(f"{path}: there is no .pkl in this zip file")
+        raise DataError(f"{path}: there is no .pkl in this zip file", AGAIN)
     return load_array(content, str(path))
 
 
@@ -65,10 +67,10 @@ def read_npy(path: Path) -> np.ndarray:
 
 
 def read_h5(path: Path, key: str | None = None) -> np.ndarray:
-    """Read a dataset of an HDF5 file; without ``key`` the only one.
+    """Read a dataset of an HDF5 file; without ``key``, its only one.
 
     Raises:
-        DataError: There is no such file, it is damaged, or it has no such dataset, or several without a ``key``.
+        DataError: The file is missing or damaged, lacks the dataset, or has several and no ``key`` is given.
     """
     import h5py
 
@@ -84,7 +86,7 @@ def read_h5(path: Path, key: str | None = None) -> np.ndarray:
     except PermissionError:
         raise DataError(f"{path} cannot be read: Permission denied") from None
     except H5_FAILS as error:
-        raise DataError(f"{path} is no whole HDF5 file: {error}", AGAIN) from error
+        raise DataError(f"{path} is no complete HDF5 file: {error}", AGAIN) from error
     expected = f"the dataset {key!r}" if key else "one dataset"
     raise DataError(f"{path}: expected {expected}, it has {', '.join(names) or 'none'}")
 

@@ -1,4 +1,4 @@
-"""Recordings, opened by PyAV: any file that ffmpeg reads."""
+"""Opens recordings with PyAV: any format that ffmpeg reads."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 @contextmanager
 def opened_recording(path: Path, install: str) -> Iterator[InputContainer]:
-    """Open a recording; what goes wrong while it is read is told with its name.
+    """Open a recording; errors while it is read become a DataError with its name.
 
     Args:
-        path: Known by its content: a name may look like an address.
-        install: What brings PyAV, as pip takes it, e.g. "codaar-plugin-NAME[media]".
+        path: The file; its format is detected from the content, because a name may look like a URL.
+        install: Requirement that installs PyAV, e.g. "codaar-plugin-NAME[media]".
 
     Raises:
-        DataError: There is no such file, it is damaged or no recording, or PyAV is not installed.
+        DataError: The file is missing, damaged or no recording, or PyAV is not installed.
     """
     av = pyav(install)
     try:
@@ -40,7 +40,7 @@ def pyav(install: str) -> ModuleType:
     """Import PyAV.
 
     Raises:
-        DataError: It is not installed.
+        DataError: PyAV is not installed.
     """
     try:
         import av

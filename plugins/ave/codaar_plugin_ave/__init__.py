@@ -1,1 +1,1 @@
-"""AVE, audio-visual events (Tian et al., ECCV 2018): its feature files, and a benchmark of clip classification."""
+"""AVE, audio-visual events (Tian et al., ECCV 2018): its feature files and a classification benchmark."""

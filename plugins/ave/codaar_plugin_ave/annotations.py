@@ -1,4 +1,4 @@
-"""AVE's ``Annotations.txt``: line i says what happens, and when, in row i of the feature files."""
+"""AVE's ``Annotations.txt``: line i gives class and time of the event in row i of the feature files."""
 
 from __future__ import annotations
 
@@ -42,25 +42,25 @@ CLASSES = (
     "Accordion",
     "Mandolin",
 )
-"""In the order of labels; background comes after them."""
+"""In the order of the labels; background comes last."""
 
 
 @attrs.frozen
 class Annotations:
-    """The clips of AVE, each with one event."""
+    """The clips of AVE with one event each."""
 
     path: Path
-    ids: tuple[str, ...]  # of the recordings; some have several clips
+    ids: tuple[str, ...]  # of the recordings; several clips may have the same one
     classes: np.ndarray = attrs.field(eq=False)  # (clips,) int64
-    start: np.ndarray = attrs.field(eq=False)  # (clips,) int64, the first second of the event
-    end: np.ndarray = attrs.field(eq=False)  # (clips,) int64, the second after its last
-    defects: FileDefects  # repeated recordings, events without length
+    start: np.ndarray = attrs.field(eq=False)  # (clips,) int64, first second of the event
+    end: np.ndarray = attrs.field(eq=False)  # (clips,) int64, second after the event
+    defects: FileDefects  # repeated recordings, events of no length
 
     def __len__(self) -> int:
         return len(self.ids)
 
     def labels(self) -> np.ndarray:
-        """One class or background in each second: (clips, 10, 29) float32, as in the released ``labels.h5``."""
+        """One-hot class or background of each second, (clips, 10, 29) float32, as in the released ``labels.h5``."""
         second = np.arange(SECONDS)
         inside = (self.start[:, None] <= second) & (second < self.end[:, None])
         label = np.where(inside, self.classes[:, None], len(CLASSES))
@@ -68,17 +68,17 @@ class Annotations:
 
 
 def read_annotations(path: Path) -> Annotations:
-    """Read the table, with a header line or without.
+    """Read the table, with or without a header line.
 
     Raises:
-        DataError: There is no such file, or a line is damaged: as lines are numbers of clips, none can be left out.
+        DataError: The file is missing or a line is malformed; no line can be left out, because lines number the clips.
     """
     table = read_table(path, COLUMNS)
     if table.defects:
-        raise DataError(str(table.defects.each[0]), "fetch the file once more: its lines number the clips")
+        raise DataError(str(table.defects.each[0]), "fetch the file again: its lines number the clips")
     spans = [_span(path, row) for row in table]
     empty = [row for row, (start, end) in zip(table, spans, strict=True) if start >= end]
-    defects = tuple(FileDefect("event without length", f"{path}:{row.line}", row["VideoID"]) for row in empty)
+    defects = tuple(FileDefect("event of no length", f"{path}:{row.line}", row["VideoID"]) for row in empty)
     start, end = np.array(spans, dtype=np.int64).reshape(-1, 2).T
     return Annotations(
         path,
@@ -99,5 +99,7 @@ def _class(path: Path, row: Row) -> int:
 def _span(path: Path, row: Row) -> tuple[int, int]:
     times = row["StartTime"], row["EndTime"]
     if not all(time.isdecimal() and int(time) <= SECONDS for time in times):
-        raise DataError(f"{path}:{row.line}: {' to '.join(times)} are no whole seconds from 0 to {SECONDS}")
+        raise DataError(
+            f"{path}:{row.line}: {' to '.join(times)} are not whole seconds from 0 to {SECONDS}", "fetch the file again"
+        )
     return int(times[0]), int(times[1])

@@ -23,17 +23,17 @@ def write_example(
     header: bool = False,
     seed: int = 0,
 ) -> Path:
-    """Write annotations, orders and features, but no labels: they follow from the annotations.
+    """Write annotations, orders and features; labels follow from the annotations.
 
-    Every class has a direction in each modality, which its clips follow while their event lasts.
+    Features of a second with an event are a direction of its class plus noise, other seconds are noise.
 
     Args:
-        folder: Is made.
-        clips: To train, to validate and to test.
-        shapes: Of audio and video, one second.
-        classes: How many of the 28 there are, in turns.
+        folder: Folder to write; created if it does not exist.
+        clips: Number of training, validation and test clips.
+        shapes: Shape of one second by modality.
+        classes: Number of classes, used in turn; at most 28.
         header: Whether annotations have a header line, as in the CoDAAR release.
-        seed: Of all that is drawn.
+        seed: Seed of all random values.
 
     Returns:
         ``folder``.
@@ -66,5 +66,5 @@ def write_example(
 
 
 def _name(number: int) -> str:
-    """Eleven characters, as of recordings; some begin with a dash."""
+    """A name of eleven characters, like those of recordings; some begin with a dash."""
     return f"{'-' if number % 3 == 0 else 'x'}{number:010d}"

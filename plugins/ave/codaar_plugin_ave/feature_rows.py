@@ -1,4 +1,4 @@
-"""A track over one of AVE's feature files: HDF5, a row a clip."""
+"""Features of AVE's clips: rows of an HDF5 file."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ KEY = "avadataset"
 
 @attrs.frozen
 class FeatureRows:
-    """Rows of a file in any order, read one by one: the file of frames has 8 GB, and HDF5 wants sorted indices."""
+    """Rows of a file in any order, read one by one: the video file has 8 GB, and HDF5 requires sorted indices."""
 
     path: Path
     rows: np.ndarray = attrs.field(eq=False, repr=False)  # (clips,) int64
     space: Space
-    quantised: bool = False  # whether features rounded to eight bits are welcome
+    quantised: bool = False  # whether features rounded to eight bits are accepted
 
     def read(self, clip: int) -> np.ndarray:
         """Read and check one clip: (T, *shape) float32."""
@@ -35,19 +35,19 @@ class FeatureRows:
         if not self.quantised and looks_quantised(values):
             raise DataError(
                 f"{where}: these features look rounded to eight bits (whole numbers up to {values.max():g})",
-                "extract them without that step, or set quantised = true where all your features are such",
+                "extract them without rounding, or set quantised = true if all features are rounded",
             )
         return values.astype(np.float32)
 
     def absent(self) -> list[Path]:
-        """All clips are in the one file."""
+        """The file once per clip if it does not exist."""
         return [] if self.path.is_file() else [self.path] * len(self.rows)
 
     def refuse_other_shape(self, clips: int) -> None:
-        """Refuse a file that is not of ``clips`` clips.
+        """Refuse a file with another shape or number of clips.
 
         Raises:
-            DataError: There is no such file, it is damaged, or has another shape.
+            DataError: The file is missing, damaged, or has another shape.
         """
         expected = (clips, self.space.length, *self.space.shape)
         with self._opened() as dataset:
@@ -60,7 +60,7 @@ class FeatureRows:
 
     @contextmanager
     def _opened(self) -> Iterator[Any]:
-        """The dataset of all rows."""
+        """The dataset with all rows."""
         import h5py
 
         if not self.path.is_file():
@@ -73,4 +73,4 @@ class FeatureRows:
         except PermissionError:
             raise DataError(f"{self.path} cannot be read: Permission denied") from None
         except (OSError, RuntimeError, KeyError, ValueError) as error:  # what h5py raises on damaged files
-            raise DataError(f"{self.path} is no whole HDF5 file: {error}", "fetch this file once more") from error
+            raise DataError(f"{self.path} is no complete HDF5 file: {error}", "fetch this file again") from error

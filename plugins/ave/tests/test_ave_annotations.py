@@ -22,7 +22,7 @@ def test_the_released_table_has_4143_clips_of_28_classes(released):
     assert sorted(set(released.classes)) == list(range(28))
     first_seen = list(dict.fromkeys(released.classes.tolist()))
     assert first_seen == list(range(28))  # the order of classes is that of their appearance
-    assert released.defects.counts == {"repeated VideoID": 46, "event without length": 1}
+    assert released.defects.counts == {"repeated VideoID": 46, "event of no length": 1}
 
 
 def test_the_table_of_the_codaar_release_says_the_same_under_a_header(released, real):
@@ -65,7 +65,7 @@ def test_labels_by_second(tmp_path):
     assert labels[0].argmax(-1).tolist() == [28, 28, 27, 27, 28, 28, 28, 28, 28, 28]
     assert (labels[1].argmax(-1) == 28).all()
     assert clip_classes(labels).tolist() == [27, 0]
-    assert [str(defect) for defect in table.defects] == [f"{path}:2: event without length (_bbbbbbbbbb)"]
+    assert [str(defect) for defect in table.defects] == [f"{path}:2: event of no length (_bbbbbbbbbb)"]
 
 
 @pytest.mark.parametrize(
@@ -73,8 +73,8 @@ def test_labels_by_second(tmp_path):
     [
         ("Bark&abcdefghijk&good&0", "Annotations.txt:2: malformed row"),
         ("Barking&abcdefghijk&good&0&10", "Annotations.txt:2: AVE has no class 'Barking'"),
-        ("Bark&abcdefghijk&good&0&11", "Annotations.txt:2: 0 to 11 are no whole seconds from 0 to 10"),
-        ("Bark&abcdefghijk&good&-1&10", "Annotations.txt:2: -1 to 10 are no whole seconds from 0 to 10"),
+        ("Bark&abcdefghijk&good&0&11", "Annotations.txt:2: 0 to 11 are not whole seconds from 0 to 10"),
+        ("Bark&abcdefghijk&good&-1&10", "Annotations.txt:2: -1 to 10 are not whole seconds from 0 to 10"),
     ],
 )
 def test_a_damaged_line_is_refused_as_lines_number_the_clips(tmp_path, line, message):

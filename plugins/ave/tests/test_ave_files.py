@@ -130,11 +130,11 @@ DAMAGE = {
     "no order": (lambda root: (root / "test_order.h5").unlink(), "test_order.h5 is missing"),
     "cut features": (
         lambda root: (root / "audio_feature.h5").write_bytes((root / "audio_feature.h5").read_bytes()[:900]),
-        "audio_feature.h5 is no whole HDF5 file",
+        "audio_feature.h5 is no complete HDF5 file",
     ),
     "changed features": (
         lambda root: changed(root / "audio_feature.h5", b"TREE", b"TRAE"),
-        "audio_feature.h5 is no whole HDF5 file",
+        "audio_feature.h5 is no complete HDF5 file",
     ),
     "other key": (
         lambda root: h5py.File(root / "audio_feature.h5", "r+").move(KEY, "features"),

@@ -1,4 +1,4 @@
-"""Which networks may look at the pictures, and how they get their weights.
+"""The networks that turn pictures into feature maps, and their weights.
 
 A backbone has the ``widths`` of four stages; it turns pictures (N, 3, H, W) into four maps (N, width, h, w), at 1/4,
 1/8, 1/16 and 1/32 of the resolution.
@@ -16,17 +16,17 @@ from codaar_plugin_avsbench.pvt_v2 import PvtV2
 from codaar_plugin_avsbench.small_pyramid import SmallPyramid
 
 BACKBONES = {"pvt-v2-b5": PvtV2, "small": SmallPyramid}
-STRIDE = 32  # pictures must be a multiple of it
-CLASSIFIER = "head."  # of ImageNet, in published weights; not used
+STRIDE = 32  # height and width of pictures must be multiples of it
+CLASSIFIER = "head."  # ImageNet classifier in published weights; not used
 GET_IT = "pvt_v2_b5.pth is published with PVT (github.com/whai362/PVT) and with AVSBench; name it as weights"
 
 
 def build_backbone(name: str, weights: str | None) -> nn.Module:
-    """Build a backbone; "pvt-v2-b5" needs its published weights, "small" starts from nothing.
+    """Build a backbone; "pvt-v2-b5" needs its published weights, "small" has none.
 
     Raises:
-        ComponentError: Weights are wanted and not named, or named and not wanted.
-        DataError: There is no such file, or it holds other weights.
+        ComponentError: Weights are missing, or given for "small".
+        DataError: The file is missing or contains other weights.
     """
     if name == "small" and weights is not None:
         raise ComponentError("the small backbone has no pretrained weights", 'leave weights out, or use "pvt-v2-b5"')

@@ -1,4 +1,4 @@
-"""Four fused maps, coarse to fine -> one logit a pixel: the decoder of AVSBench (ECCV 2022)."""
+"""Four fused maps, coarse to fine -> one logit per pixel: the decoder of AVSBench (ECCV 2022)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class DilatedSum(nn.Module):
 
 
 class ResidualUnit(nn.Module):
-    """Two 3x3 convolutions. What they are added to is rectified too, as the released in-place ReLU makes it."""
+    """Two 3x3 convolutions, added to the rectified input: the released in-place ReLU changes the input too."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -41,11 +41,11 @@ class ResidualUnit(nn.Module):
 
 
 class Merge(nn.Module):
-    """Adds a finer map to what comes from the coarser ones, and doubles the resolution.
+    """Adds a finer map to the merged coarser ones and doubles the resolution.
 
     Args:
         channels: C of all maps.
-        coarsest: Whether nothing coarser comes in.
+        coarsest: Whether this is the first stage, without a coarser input.
     """
 
     def __init__(self, channels: int, coarsest: bool) -> None:
@@ -60,7 +60,7 @@ class Merge(nn.Module):
 
 
 class MaskDecoder(nn.Module):
-    """Merges four maps from coarse to fine; one logit a pixel."""
+    """Merges four maps from coarse to fine; one logit per pixel."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()

@@ -28,7 +28,7 @@ def read_pixels(path: Path, mode: str, side: int) -> np.ndarray:
     """Read a picture in a mode of Pillow.
 
     Raises:
-        DataError: It is missing, damaged, or of another size.
+        DataError: The file is missing, damaged, or of another size.
     """
     from PIL import Image
 
@@ -38,27 +38,27 @@ def read_pixels(path: Path, mode: str, side: int) -> np.ndarray:
     except FileNotFoundError:
         raise DataError(f"{path} is missing") from None
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise DataError(f"{path} is no whole picture: {error}", "fetch this file once more") from error
+        raise DataError(f"{path} is no complete picture: {error}", "fetch this file again") from error
     if pixels.shape[:2] != (side, side):
         height, width = pixels.shape[:2]
         raise DataError(
             f"{path} has {width} x {height} pixels, expected {side} x {side}",
-            "those of AVSBench-S4 are 224 x 224; where all of yours have another size, set side",
+            "pictures of AVSBench-S4 are 224 x 224; if all pictures have another size, set side",
         )
     return pixels
 
 
 @attrs.frozen
 class MaskTrack:
-    """The true masks of clips, (M, side, side) uint8 each."""
+    """True masks of clips, (M, side, side) uint8 each."""
 
     paths: Sequence[Sequence[Path]] = attrs.field(repr=False)
     side: int
 
     def read(self, clip: int) -> np.ndarray:
-        """Read those of one clip."""
+        """Read the masks of one clip."""
         return np.stack([read_mask(path, self.side) for path in self.paths[clip]])
 
     def absent(self) -> list[Path]:
-        """The files that are not there."""
+        """Files that do not exist."""
         return [path for paths in self.paths for path in paths if not path.is_file()]

@@ -1,4 +1,4 @@
-"""A split of AVSBench-S4, seen through sound or through text; its pictures are read as they are asked for."""
+"""A split of AVSBench-S4 in one modality, with pictures that are read on access."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ class S4Clips(ClipSplit):
     """Clips with true masks (M, side, side), M = 1 in training; heads are given their five pictures.
 
     Args:
-        folder: The data.
-        clips: Those of the split.
-        side: Of pictures and masks, in pixels.
-        modality: Through which they are seen.
-        track: Its features.
+        folder: The data set.
+        clips: Clips of the split.
+        side: Height and width of pictures and masks in pixels.
+        modality: Modality of the features.
+        track: Features.
     """
 
     def __init__(self, folder: S4Folder, clips: Sequence[Clip], side: int, modality: str, track: Track) -> None:

@@ -1,4 +1,4 @@
-"""Where the files of AVSBench-S4 lie, and whether all of a split are there."""
+"""Paths of the files of AVSBench-S4, and a check that a split is complete."""
 
 from __future__ import annotations
 
@@ -12,8 +12,12 @@ from codaar_core.features import read_table
 
 TABLE = "s4_meta_data.csv"
 FRAMES = 5  # one a second
-MASKS = {"train": 1, "val": FRAMES, "test": FRAMES}  # by split: of training clips only the first frame has one
-RECORDING = 11  # characters of a YouTube id, with which the name of a clip begins
+MASKS = {
+    "train": 1,
+    "val": FRAMES,
+    "test": FRAMES,
+}  # masks per clip by split: only the first frame of training clips has one
+RECORDING = 11  # characters of the YouTube id at the start of a clip's name
 
 
 @attrs.frozen
@@ -26,7 +30,7 @@ class Clip:
 
     @property
     def place(self) -> Path:
-        """Its folder, below that of a sort of files."""
+        """Its folder relative to that of frames or masks."""
         return Path(self.split, self.category, self.name)
 
     @property
@@ -41,32 +45,34 @@ class Clip:
 
 @attrs.frozen
 class S4Folder:
-    """AVSBench-S4 as it is handed out, and its VGGish features.
+    """The files of AVSBench-S4 as distributed, and its VGGish features.
 
     Attributes:
-        root: The folder Single-source, with s4_meta_data.csv and s4_data.
-        sounds: With SPLIT/zip/CATEGORY/NAME.zip.
+        root: Folder Single-source with s4_meta_data.csv and s4_data.
+        sounds: Folder with SPLIT/zip/CATEGORY/NAME.zip.
     """
 
     root: Path
     sounds: Path
 
     def clips(self, split: str) -> list[Clip]:
-        """Clips of "train", "val" or "test", in the order of the table; their names are its first column.
+        """Clips of "train", "val" or "test" in the order of the table, whose first column has their names.
 
         Raises:
-            DataError: There is no table, it has rows that do not fit, one clip twice, or no clip of the split.
+            DataError: The table is missing, has malformed rows, repeats a clip, or has no clip of the split.
         """
         table = read_table(self.root / TABLE, ("category", "split"))
         if table.defects:
-            raise DataError(f"{table.path} is not as handed out: {table.defects.summary}", "fetch this file once more")
+            raise DataError(
+                f"{table.path} differs from the distributed table: {table.defects.summary}", "fetch this file again"
+            )
         rows = [row for row in table if row["split"] == split]
         if not rows:
             raise DataError(f"{table.path} has no clip of the split {split!r}", "expected train, val and test")
         clips = [Clip(next(iter(row.cells.values())), row["category"], split) for row in rows]
         clip, count = Counter(clips).most_common(1)[0]
         if count > 1:
-            raise DataError(f"{table.path} has {clip.name} {count} times", "fetch this file once more")
+            raise DataError(f"{table.path} has {clip.name} {count} times", "fetch this file again")
         return clips
 
     def frames(self, clip: Clip) -> list[Path]:
@@ -80,24 +86,25 @@ class S4Folder:
         return [folder / name for name in clip.pictures(MASKS[clip.split])]
 
     def sounds_of(self, split: str) -> Path:
-        """Folder of CATEGORY/NAME.zip of a split."""
+        """Folder of the audio features CATEGORY/NAME.zip of a split."""
         return self.sounds / split / "zip"
 
     def refuse_incomplete(self, clips: list[Clip]) -> None:
-        """Refuse clips whose pictures are not exactly those of the data set: scores would be of something else.
+        """Refuse clips with missing or additional pictures, because scores would not be comparable.
 
         Raises:
-            DataError: It counts them, and says of the first what it has and lacks.
+            DataError: It states the number of such clips, and what is missing or unexpected in the first.
         """
         wrong = [what for clip in clips if (what := self._wrong(self.frames(clip)) or self._wrong(self.masks(clip)))]
         if wrong:
+            count = f"{len(wrong):,} of {len(clips):,} clips of {clips[0].split!r}"
             raise DataError(
-                f"{len(wrong):,} of {len(clips):,} clips of {clips[0].split!r} are not as handed out, e.g. {wrong[0]}",
-                f"unpack visual_frames and gt_masks of AVSBench-S4 into {self.root / 's4_data'} once more",
+                f"{count} differ from the distributed data, e.g. {wrong[0]}",
+                f"unpack visual_frames and gt_masks of AVSBench-S4 into {self.root / 's4_data'} again",
             )
 
     def _wrong(self, expected: list[Path]) -> str:
-        """What is wrong with the pictures of one folder; other files in it do not matter."""
+        """The missing or unexpected picture of a folder; empty if there is none. Other files are ignored."""
         folder = expected[0].parent
         wanted = {path.name for path in expected}
         there = {path.name for path in folder.glob("*.png")}

@@ -1,4 +1,4 @@
-"""Head: the codes of a clip and its pictures -> the mask of what they tell of, picture by picture."""
+"""Head "avs-segmentation": codes of a clip and its pictures -> a mask per picture."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from codaar_plugin_avsbench.tpavi import Tpavi
 
 
 class AvsSegmentation(TaskHead):
-    """The network of AVSBench (ECCV 2022) with codes in the place of sound (released code of arXiv 2605.12145).
+    """The network of AVSBench (ECCV 2022) with codes in place of audio features (released code of arXiv 2605.12145).
 
     Raises:
-        ComponentError: The benchmark gives no pictures, their side is no multiple of 32, or weights are not usable.
+        ComponentError: The benchmark gives no pictures, their side is not a multiple of 32, or weights are unusable.
     """
 
     example = {"backbone": "small", "channels": 8}
@@ -32,11 +32,13 @@ class AvsSegmentation(TaskHead):
         """Settings of the segmentation head."""
 
         backbone: Literal["pvt-v2-b5", "small"] = setting(
-            "pvt-v2-b5", "What looks at the pictures: PVT-v2-b5 (released), or four convolutions for a CPU."
+            "pvt-v2-b5", "network on the pictures: PVT-v2-b5 (released), or four convolutions, which run on a CPU"
         )
-        weights: str | None = setting(None, "File pvt_v2_b5.pth: ImageNet weights of PVT-v2-b5, which needs them.")
-        frozen: bool = setting(False, "Keep the backbone as it is (released code: it is trained too).")
-        channels: int = setting(256, "Width of the maps that are fused and decoded, a multiple of 8.", ge(8))
+        weights: str | None = setting(
+            None, "file pvt_v2_b5.pth with the ImageNet weights of PVT-v2-b5; needed by that backbone"
+        )
+        frozen: bool = setting(False, "whether the backbone is not trained (released code: it is trained)")
+        channels: int = setting(256, "width of the fused and decoded maps; a multiple of 8", ge(8))
 
     def __init__(self, config: Config, context: HeadContext) -> None:
         super().__init__(config, context)
@@ -54,7 +56,7 @@ class AvsSegmentation(TaskHead):
         return self
 
     def forward(self, quantized: Quantized, frames: Tensor) -> Tensor:
-        """Give logits (B, N, H, W) of frames (B, N, 3, H, W), whatever the number of codes."""
+        """Give logits (B, N, H, W) of frames (B, N, 3, H, W), for any number of codes."""
         clips, number = frames.shape[:2]
         codes = one_a_frame(quantized.full, quantized.mask, number)
         maps = self.backbone(frames.flatten(0, 1))
@@ -75,10 +77,10 @@ class AvsSegmentation(TaskHead):
 
 
 def one_a_frame(codes: Tensor, mask: Tensor | None, frames: int) -> Tensor:
-    """Spread codes (B, T, W) over frames (B, N, W): each gets the mean of the real steps in its share of the clip.
+    """Distribute codes (B, T, W) over frames (B, N, W): each frame gets the mean of the real steps in its time span.
 
-    Five steps stay as they are, of ten each frame gets the mean of two, and one goes to all; a frame in whose share no
-    step is real gets the mean of the whole clip. TPAVI is linear in the codes: the mean of two says half of each.
+    For five frames, five steps are unchanged, of ten steps each frame gets the mean of two, and a single step goes to
+    all frames. A frame without a real step in its span gets the mean of the whole clip.
     """
     real = torch.ones_like(codes[..., :1]) if mask is None else mask.unsqueeze(-1).to(codes.dtype)
     sums, counts = (_pooled(each, frames) for each in (codes * real, real))
@@ -92,12 +94,12 @@ def _pooled(steps: Tensor, number: int) -> Tensor:
 
 def _check(config: AvsSegmentation.Config, given: Space | None) -> None:
     if config.channels % 8:
-        raise ComponentError(f"channels = {config.channels} is no multiple of 8", "256 is the released width")
+        raise ComponentError(f"channels = {config.channels} is not a multiple of 8", "256 is the released width")
     if given is None:
         raise ComponentError("this head segments pictures, and the benchmark gives none", "use it for avsbench-s4")
     height, width = given.shape[-2:]
     if height % STRIDE or width % STRIDE:
         raise ComponentError(
-            f"pictures of {width} x {height} pixels do not fit four stages",
-            f"let both sides be multiples of {STRIDE}; those of AVSBench are 224",
+            f"pictures of {width} x {height} pixels do not fit the four stages of the backbone",
+            f"use pictures whose sides are multiples of {STRIDE}; those of AVSBench are 224",
         )

@@ -157,7 +157,7 @@ def test_five_stay_ten_are_averaged_in_pairs_and_one_goes_to_all():
     [
         ({}, None, "the benchmark gives none"),
         ({}, Space((5, 3, 64, 40)), "pictures of 40 x 64 pixels do not fit"),
-        ({"channels": 12}, Space((5, 3, 32, 32)), "channels = 12 is no multiple of 8"),
+        ({"channels": 12}, Space((5, 3, 32, 32)), "channels = 12 is not a multiple of 8"),
         ({"backbone": "pvt-v2-b5"}, Space((5, 3, 32, 32)), "needs its ImageNet weights"),
         ({"weights": "some.pth"}, Space((5, 3, 32, 32)), "small backbone has no pretrained weights"),
         (

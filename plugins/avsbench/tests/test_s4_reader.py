@@ -150,7 +150,7 @@ def damaged(root: Path, kind: str) -> str:
     frame, mask = first(root, "visual_frames", 4), first(root, "gt_masks")
     if kind == "no frame":
         frame.unlink()
-        return rf"1 of 2 clips of 'train' are not as handed out, e\.g\. .* lacks {frame.name}"
+        return rf"1 of 2 clips of 'train' differ from the distributed data, e\.g\. .* lacks {frame.name}"
     if kind == "no mask":
         mask.unlink()
         return f"gt_masks.* lacks {mask.name}"
@@ -162,10 +162,10 @@ def damaged(root: Path, kind: str) -> str:
         return f"has an unexpected {frame.parent.name}_6.png"
     if kind == "cut frame":
         frame.write_bytes(frame.read_bytes()[:100])
-        return f"{frame.name} is no whole picture"
+        return f"{frame.name} is no complete picture"
     if kind == "text as frame":
         frame.write_text("404 not found")
-        return f"{frame.name} is no whole picture"
+        return f"{frame.name} is no complete picture"
     if kind == "other size":
         Image.new("RGB", (48, 32)).save(frame)
         return f"{frame.name} has 48 x 32 pixels, expected 32 x 32"
@@ -184,7 +184,7 @@ def damaged(root: Path, kind: str) -> str:
     if kind == "cut table":
         table = (root / "s4_meta_data.csv").read_text()
         (root / "s4_meta_data.csv").write_text(table[: table.index("train") - 5] + "\n")
-        return r"s4_meta_data.csv is not as handed out: 1 x malformed row"
+        return r"s4_meta_data.csv differs from the distributed table: 1 x malformed row"
     if kind == "repeated clip":
         table = (root / "s4_meta_data.csv").read_text()
         (root / "s4_meta_data.csv").write_text(table + table.splitlines()[1] + "\n")

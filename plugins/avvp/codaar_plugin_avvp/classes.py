@@ -1,4 +1,4 @@
-"""Names of the events in the order of the released class files, which is the order of labels; background comes last."""
+"""Event names in the order of the released class files, which is the order of the labels; background is last."""
 
 from __future__ import annotations
 
@@ -50,21 +50,21 @@ IN_AVE = {
     "Cat": "Cat",
     "Accordion": "Accordion",
 }
-"""The events that AVE has as well, by AVE's name of each."""
+"""Events that AVE has as well -> their names in AVE."""
 
 BACKGROUND = "background"
 
 
 def refuse_other_order(path: Path, classes: tuple[str, ...]) -> None:
-    """Refuse a class file beside the tables that has other classes or another order; none is needed.
+    """Refuse an optional class file beside the tables that has other classes or another order.
 
     Raises:
-        DataError: Label files of that folder may then mean something else.
+        DataError: The class file differs, so label files of that folder may use another order.
     """
     found = read_names(path) if path.is_file() else classes
     for line, (name, expected) in enumerate(zip_longest(found, classes), start=1):
         if name != expected:
             raise DataError(
                 f"{path}:{line}: expected the class {expected!r}, found {name!r}",
-                "take the class file of the CoDAAR release, or none: its order is the order of the labels",
+                "take the class file of the CoDAAR release, or remove it; its order is the order of the labels",
             )

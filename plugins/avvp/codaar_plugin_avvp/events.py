@@ -1,4 +1,4 @@
-"""Tables of LLP: which events are heard, or seen, from when to when, and which occur at all."""
+"""Tables of LLP: audio or video events with their times, and weak labels without times."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from codaar_core.api import DataError
 from codaar_core.features import FileDefect, FileDefects, Row, Table, read_table
 
 SECONDS = 10
-ID = 11  # letters of a YouTube id; it may start with - or _
+ID = 11  # characters of a YouTube id, which may start with - or _
 NAME = re.compile(rf"[\w-]{{{ID}}}_\d+_\d+", re.ASCII)  # id, start and end
 
 
 class Event(NamedTuple):
-    """One event; from whole second ``onset`` up to, but without, ``offset``."""
+    """One event from second ``onset`` to second ``offset``, exclusive."""
 
     onset: int
     offset: int
@@ -28,7 +28,7 @@ class Event(NamedTuple):
 
 @attrs.frozen
 class Annotation:
-    """What happens in one recording, in one modality."""
+    """The events of one recording in one modality."""
 
     filename: str
     events: tuple[Event, ...]
@@ -42,38 +42,38 @@ class Annotation:
 
 @attrs.frozen
 class EventTable:
-    """The rows of a table, and what was found besides."""
+    """The rows of a table and its tolerated defects."""
 
     rows: tuple[Annotation, ...]
     defects: FileDefects
 
 
 def read_events(path: Path, classes: Collection[str]) -> EventTable:
-    """Read a table of events; all its forms: one event a row, or comma lists; TAB or comma between cells.
+    """Read a table of events with one event per row or comma lists in a row, separated by TAB or comma.
 
-    Nothing is left out: names that are no ``ID_start_end``, events of no length and repetitions are defects.
+    No row is left out: names other than ``ID_start_end``, events of no length and repeated events become defects.
 
     Args:
-        path: With the columns ``filename``, ``onset``, ``offset`` and ``event_labels``.
-        classes: Names that an event may have.
+        path: Table with the columns ``filename``, ``onset``, ``offset`` and ``event_labels``.
+        classes: Valid event names.
 
     Raises:
-        DataError: No such file, or a row of it says something impossible; file and line are named.
+        DataError: The file is missing, or a row has an unknown event or an impossible time; file and line are named.
     """
     table = read_table(path, ("filename", "onset", "offset", "event_labels"))
     refuse_malformed(table)
     rows = tuple(_annotation(path, row, classes) for row in table)
-    return EventTable(rows, FileDefects(tuple(_oddities(rows))))
+    return EventTable(rows, FileDefects(tuple(_defects(rows))))
 
 
 def refuse_malformed(table: Table) -> None:
-    """Refuse a table with rows that have too few or too many cells.
+    """Refuse a table with malformed rows.
 
     Raises:
-        DataError: It names the first.
+        DataError: It names the first malformed row.
     """
     if table.defects:
-        raise DataError(f"{table.defects.each[0]}", f"fetch {table.path.name} once more")
+        raise DataError(f"{table.defects.each[0]}", f"fetch {table.path.name} again")
 
 
 def _annotation(path: Path, row: Row, classes: Collection[str]) -> Annotation:
@@ -87,18 +87,18 @@ def _annotation(path: Path, row: Row, classes: Collection[str]) -> Annotation:
 
 def _event(where: str, classes: Collection[str], onset: str, offset: str, name: str) -> Event:
     if name not in classes:
-        raise DataError(f"{where}: there is no event {name!r}", f"events are {', '.join(classes)}")
+        raise DataError(f"{where}: unknown event {name!r}", f"events are {', '.join(classes)}")
     for second in (onset, offset):
         if not (second.isdecimal() and int(second) <= SECONDS):
-            raise DataError(f"{where}: {second!r} is no whole second from 0 to {SECONDS}")
+            raise DataError(f"{where}: {second!r} is not a whole second from 0 to {SECONDS}", "fetch the table again")
     return Event(int(onset), int(offset), name)
 
 
-def _oddities(rows: Iterable[Annotation]) -> Iterable[FileDefect]:
+def _defects(rows: Iterable[Annotation]) -> Iterable[FileDefect]:
     seen = set()
     for row in rows:
         if not NAME.fullmatch(row.filename):
-            yield FileDefect("name that is no id_start_end", row.where, row.filename)
+            yield FileDefect("name other than ID_start_end", row.where, row.filename)
         for event in row.events:
             if event.offset <= event.onset:
                 yield FileDefect("event of no length", row.where, f"{event.onset} to {event.offset}, {event.name}")
@@ -108,14 +108,14 @@ def _oddities(rows: Iterable[Annotation]) -> Iterable[FileDefect]:
 
 
 def repeated_recordings(rows: Iterable[Annotation]) -> FileDefects:
-    """Rows of a recording that an earlier row is of; only where a table should have one row a recording."""
+    """Rows that repeat the recording of an earlier row, in a table that should have one row per recording."""
     first: dict[str, Annotation] = {}
     again = [row for row in rows if first.setdefault(row.id, row) is not row]
     return FileDefects(tuple(FileDefect("repeated recording", row.where, row.filename) for row in again))
 
 
 def by_recording(rows: Iterable[Annotation]) -> dict[str, Annotation]:
-    """Join the rows of each recording, by id, in order of appearance."""
+    """The events of all rows of each recording, by id in order of appearance."""
     events: dict[str, tuple[Event, ...]] = {}
     for row in rows:
         events[row.id] = (*events.get(row.id, ()), *row.events)
@@ -123,10 +123,10 @@ def by_recording(rows: Iterable[Annotation]) -> dict[str, Annotation]:
 
 
 def read_weak_labels(path: Path, classes: Collection[str]) -> dict[str, frozenset[str]]:
-    """Read which events occur in a recording, whatever the modality and second: ``filename``, ``event_labels``.
+    """Read the events of each recording without modality or time, from ``filename`` and ``event_labels``.
 
     Raises:
-        DataError: No such file, or an event has no such name.
+        DataError: The file is missing, or an event is unknown.
     """
     table = read_table(path, ("filename", "event_labels"))
     refuse_malformed(table)
@@ -135,15 +135,15 @@ def read_weak_labels(path: Path, classes: Collection[str]) -> dict[str, frozense
         names = frozenset(name.strip() for name in row["event_labels"].split(","))
         unknown = sorted(names - set(classes))
         if unknown:
-            raise DataError(f"{path}:{row.line}: there is no event {unknown[0]!r}", f"events are {', '.join(classes)}")
+            raise DataError(f"{path}:{row.line}: unknown event {unknown[0]!r}", f"events are {', '.join(classes)}")
         labels[row["filename"]] = names
     return labels
 
 
 def compare_with_weak_labels(tables: Sequence[EventTable], weak: Mapping[str, frozenset[str]]) -> FileDefects:
-    """Compare the events of recordings, heard or seen, with the lists of weak labels.
+    """Compare the audio and video events of recordings with the weak labels.
 
-    Mistyped names are in no list. Events and weak labels were collected apart and do not always agree.
+    Mistyped names are in no list. Events and weak labels were annotated independently and do not always agree.
     """
     occurring: dict[str, set[str]] = {}
     for row in chain.from_iterable(table.rows for table in tables):

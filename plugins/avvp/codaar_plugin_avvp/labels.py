@@ -1,4 +1,4 @@
-"""Labels of every second, made of events."""
+"""Labels of every second from events."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from codaar_plugin_avvp.events import SECONDS, Annotation
 def segment_labels(annotations: Sequence[Annotation], classes: Sequence[str]) -> np.ndarray:
     """Give multi-hot labels (clips, 10, classes + 1) in float32.
 
-    Several events may share a second. The last column is background: it is on where no event is. An event of no
-    length is on in no second.
+    Several events may share a second. The last column is background, which is 1 in seconds without an event. An event
+    of no length has no second.
     """
     column = {name: index for index, name in enumerate(classes)}
     labels = np.zeros((len(annotations), SECONDS, len(classes) + 1), dtype=np.float32)

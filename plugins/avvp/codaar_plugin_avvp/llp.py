@@ -1,4 +1,4 @@
-"""LLP on disk: tables of events for each modality, and one feature file a recording and modality."""
+"""LLP on disk: a table of events per modality, and one feature file per recording and modality."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ from codaar_plugin_avvp.labels import segment_labels
 
 @attrs.frozen(slots=False)
 class Llp:
-    """Recordings with events that are heard and events that are seen. Files are opened on first use."""
+    """Recordings with audio and video events; files are opened on first use."""
 
-    features: Callable[[Sequence[str], str], FileTrack]  # of ids, in a modality
-    tables: Mapping[str, Path]  # of events, by modality
-    lists: Sequence[Path]  # of weak labels; those that are there are compared with the tables
-    one_row: bool  # whether the tables have one row a recording
-    classes: tuple[str, ...]  # of events
+    features: Callable[[Sequence[str], str], FileTrack]  # (ids, modality) -> features
+    tables: Mapping[str, Path]  # tables of events by modality
+    lists: Sequence[Path]  # files of weak labels; existing ones are compared with the tables
+    one_row: bool  # whether the tables have one row per recording
+    classes: tuple[str, ...]  # event names
     bad_clips: BadClips
 
     @cached_property
     def read(self) -> Mapping[str, EventTable]:
-        """The tables, by modality."""
+        """Tables by modality."""
         return {modality: read_events(path, self.classes) for modality, path in self.tables.items()}
 
     @cached_property
     def defects(self) -> FileDefects:
-        """What is not as it should be in the tables: counted in an inventory, listed here."""
+        """Tolerated defects of the tables."""
         found = FileDefects()
         for table in self.read.values():
             found += table.defects + (repeated_recordings(table.rows) if self.one_row else FileDefects())
@@ -54,27 +54,27 @@ class Llp:
 
     @cached_property
     def joined(self) -> Mapping[str, Mapping[str, Annotation]]:
-        """What happens in each recording: by modality, by id."""
+        """Events of each recording, by modality and id."""
         return {modality: by_recording(table.rows) for modality, table in self.read.items()}
 
     @cached_property
     def ids(self) -> Sequence[str]:
-        """Recordings that either table has and whose files, by the rule for bad clips, can all be read."""
+        """Recordings of either table whose files can all be read, by the rule for bad clips."""
         ids = self.known
         return ClipSplit(ids, {m: self.features(ids, m) for m in self.tables}, {}, self.bad_clips).ids
 
     @property
     def known(self) -> list[str]:
-        """Recordings that either table has."""
+        """Recordings of either table."""
         return list(dict.fromkeys(id for of_one in self.joined.values() for id in of_one))
 
     def rows(self, modality: str) -> ClipSplit:
-        """Every row of a table as a clip, in the order of the table: how the released code reads it."""
+        """Every row of a table as one clip, in the order of the table, as in the released code."""
         rows = self.read[modality].rows
         return self._split([row.id for row in rows], rows, modality, self.bad_clips, self.defects)
 
     def recordings(self, ids: Sequence[str], modality: str) -> ClipSplit:
-        """Each recording once; where the table of ``modality`` has none of its events, it is background."""
+        """Each recording once; one that is not in the table of ``modality`` is background."""
         known = self.joined[modality]
         annotations = [known.get(id, Annotation(id, ())) for id in ids]
         unread = sorted(set(self.known) - set(self.ids))

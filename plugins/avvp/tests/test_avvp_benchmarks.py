@@ -115,7 +115,7 @@ def test_the_true_tables(shared, make):
     assert benchmark.llp.defects.counts == {
         "event of no length": 5,
         "repeated event": 8,
-        "name that is no id_start_end": 1,
+        "name other than ID_start_end": 1,
         "repeated recording": 5,
         "recording in no list": 4,
         "weak labels differ from events": 82,

@@ -75,7 +75,7 @@ def test_oddities_are_reported_and_kept(small_llp, tmp_path):
     assert len(table.rows) == 5
     assert table.defects.counts == {
         "event of no length": 2,
-        "name that is no id_start_end": 2,
+        "name other than ID_start_end": 2,
         "repeated event": 1,
     }
     assert list(by_recording(table.rows)) == ["-_3456789ab", "CSWQ_HzQ_10", "KvIjsmANkxI"]
@@ -98,10 +98,10 @@ def test_weak_labels_are_compared_with_events(small_llp, tmp_path):
     ("row", "message"),
     [
         ("x\t0,1\t2\tSpeech,Dog", r"t.csv:2: 0,1 / 2 / Speech,Dog differ in length"),
-        ("x\t0\t2\tspeech", r"t.csv:2: there is no event 'speech'"),
-        ("x\t0.5\t2\tSpeech", r"t.csv:2: '0.5' is no whole second"),
-        ("x\t0\t11\tSpeech", r"t.csv:2: '11' is no whole second"),
-        ("x\t-1\t2\tSpeech", r"t.csv:2: '-1' is no whole second"),
+        ("x\t0\t2\tspeech", r"t.csv:2: unknown event 'speech'"),
+        ("x\t0.5\t2\tSpeech", r"t.csv:2: '0.5' is not a whole second"),
+        ("x\t0\t11\tSpeech", r"t.csv:2: '11' is not a whole second"),
+        ("x\t-1\t2\tSpeech", r"t.csv:2: '-1' is not a whole second"),
         ("x\t0\t2", r"t.csv:2: malformed row"),
     ],
 )
@@ -117,7 +117,7 @@ def test_wrong_tables_are_named(small_llp, tmp_path):
     with pytest.raises(DataError, match="no column 'offset'"):
         read_events(other, CLASSES)
     weak = small_llp.write_table(tmp_path / "weak.csv", ["a\tSpeech,Dig"], "filename\tevent_labels")
-    with pytest.raises(DataError, match="weak.csv:2: there is no event 'Dig'"):
+    with pytest.raises(DataError, match="weak.csv:2: unknown event 'Dig'"):
         read_weak_labels(weak, CLASSES)
 
 
@@ -145,7 +145,7 @@ def test_counts_of_the_true_tables(shared, name):
         ids,
     )
     found = table.defects.counts
-    assert found.pop("name that is no id_start_end", 0) == mistyped
+    assert found.pop("name other than ID_start_end", 0) == mistyped
     assert found == odd
 
 

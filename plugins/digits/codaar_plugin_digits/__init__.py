@@ -1,1 +1,1 @@
-"""AVT-Digits: handwritten digits, spoken digits and words in ten-second clips, and three benchmarks on them."""
+"""AVT-Digits: handwritten digits, spoken digits and words in ten-second clips, and three benchmarks."""

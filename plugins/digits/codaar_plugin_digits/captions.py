@@ -1,4 +1,4 @@
-"""Five captions of a listing of digits, at most ten words each."""
+"""Five captions of a sequence of digits, at most ten words each."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FILLERS = [
 
 
 def captions(listing: Iterable[int]) -> list[list[str]]:
-    """Name 3-5 digits in order, in each of the five ways."""
+    """The five captions of a sequence of 3-5 digits."""
     words = [DIGITS[digit] for digit in listing]
     return [
         ["the", "digits", "are", *words],

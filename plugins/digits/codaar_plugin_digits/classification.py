@@ -1,4 +1,4 @@
-"""Which digit a clip shows: one event in a window of 4-10 seconds, in AVE's manner."""
+"""Benchmark "digits-classification": the digit of a clip, which has one event of 4-10 seconds, as in AVE."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from codaar_plugin_digits.words import DIGITS
 
 
 class DigitsClassification(ClipLabels, DigitsBenchmark):
-    """Classify clips of one digit, in AVE's manner."""
+    """Digit classification: one digit per clip, as in AVE."""
 
     head = "clip-classifier"
 
@@ -29,5 +29,5 @@ class DigitsClassification(ClipLabels, DigitsBenchmark):
         return {"accuracy": accuracy, "macro_precision": macro_precision}
 
     def split(self, role: str, modality: str) -> Clips:
-        """Clips of new images and new sounds for each role."""
+        """Clips of a role in one modality; each role has its own images and recordings."""
         return self.open(f"classification/{role}", modality)

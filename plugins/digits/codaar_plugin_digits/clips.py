@@ -1,4 +1,4 @@
-"""Clips in memory: small tables, and which of their rows each second shows."""
+"""Clips in memory: small tables, and the row of each second."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Track(Protocol):
     """One modality of all clips of a split."""
 
     def read(self, clips: Tensor) -> Features:
-        """Give the features of some clips."""
+        """Features of some clips."""
 
 
 class Rows(NamedTuple):
@@ -32,7 +32,7 @@ class Rows(NamedTuple):
 
 
 class Pictures(NamedTuple):
-    """Features made of pictures on reading: maps would take fifty times the memory."""
+    """Features computed from pictures on access, because feature maps would need fifty times the memory."""
 
     pictures: Tensor  # (clips, T, 8, 8)
     patch_map: PatchMap
@@ -46,8 +46,8 @@ class Clips(Split):
     """Clips of several modalities.
 
     Args:
-        tracks: By modality, all of equal length.
-        targets: (clips, ...) by modality; empty where nothing is labelled.
+        tracks: Features by modality, all with the same number of clips.
+        targets: Labels (clips, ...) by modality; empty without labels.
         count: Number of clips.
     """
 
@@ -66,7 +66,7 @@ class Clips(Split):
         return Batch(inputs, {modality: target[clips] for modality, target in self.targets.items()})
 
     def only(self, *modalities: str) -> Clips:
-        """See the clips through some modalities; the others are not computed."""
+        """The same clips in some modalities only; others are not computed."""
         tracks = {modality: track for modality, track in self.tracks.items() if modality in modalities}
         targets = {modality: target for modality, target in self.targets.items() if modality in modalities}
         return Clips(tracks, targets, self.count)

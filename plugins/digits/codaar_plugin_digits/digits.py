@@ -1,4 +1,4 @@
-"""The data source "digits": AVT-Digits, real handwritten digits, spoken digits and words in clips of ten seconds."""
+"""Data source "digits": AVT-Digits, real handwritten digits, spoken digits and words in clips of ten seconds."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _pair: Callable[..., None] = and_(min_len(2), max_len(2), deep_iterable(ge(1)))
 
 
 class Part(NamedTuple):
-    """A split: which pools it shows, what happens in it, and what is asked."""
+    """A split: its pool, its events and its labels."""
 
     pool: str  # "train" or "test"
     clips: int
@@ -38,11 +38,12 @@ class Part(NamedTuple):
 
 
 class Digits(DataSource):
-    """Real digits seen, heard and read, in clips of ten seconds; nothing to download.
+    """AVT-Digits: real digits as images, speech and words in clips of ten seconds, without a download.
 
     Splits: "pretrain", "classification/train" and "/test", "localization/train" and "/test", "retrieval/test" and,
-    words alone, "retrieval/captions". Test splits have images and variations of the voice (or speakers) of their own.
-    Everything follows from ``seed``, each part from its own stream; nothing is read or made before a split is opened.
+    with words only, "retrieval/captions". Test splits have their own images and variations of the voice (or speakers).
+    Everything is determined by ``seed``, with a random stream per part; nothing is read or made before a split is
+    opened.
     """
 
     card = Card(
@@ -60,30 +61,34 @@ class Digits(DataSource):
     class Config:
         """Settings of AVT-Digits."""
 
-        speech: Literal["captcha", "fsdd"] = setting("captcha", "One voice that comes along, or six speakers.")
-        root: str | None = setting(None, 'Folder that holds `recordings/`; for speech = "fsdd".')
-        fold: int = setting(0, 'Which two speakers are kept for testing, 0-2; for speech = "fsdd".', in_((0, 1, 2)))
-        seed: int = setting(2026, "Seed of the data; the seed of a run does not change them.", ge(0))
-        validation: bool = setting(
-            False, "Test on a part of the training pools, which training then lacks, instead: to choose settings."
+        speech: Literal["captcha", "fsdd"] = setting(
+            "captcha", "captcha: one voice from an installed package; fsdd: six speakers, needs `root`"
         )
-        patches: int = setting(64, "Channels of video: entries of the patch dictionary.", and_(ge(2), le(1024)))
-        words: int = setting(64, "Width of a word's vector.", ge(1))
-        pretrain: int = setting(2000, "Clips for pretraining.", ge(1))
-        classification: tuple[int, ...] = setting((800, 600), "Clips to train and to test on.", _pair)
-        localization: tuple[int, ...] = setting((500, 300), "Clips to train and to test on.", _pair)
-        retrieval: int = setting(500, "Clips to retrieve, each with five captions.", and_(ge(1), le(len(LISTINGS))))
+        root: str | None = setting(None, 'folder with `recordings/`, for speech = "fsdd"')
+        fold: int = setting(0, 'which two speakers are for testing, 0 to 2, for speech = "fsdd"', in_((0, 1, 2)))
+        seed: int = setting(2026, "seed of the data, independent of the seed of a run", ge(0))
+        validation: bool = setting(
+            False, "whether test splits use a held-out part of the training pools, for the choice of settings"
+        )
+        patches: int = setting(64, "channels of video: entries of the patch dictionary", and_(ge(2), le(1024)))
+        words: int = setting(64, "width of a word vector", ge(1))
+        pretrain: int = setting(2000, "number of clips for pretraining", ge(1))
+        classification: tuple[int, ...] = setting((800, 600), "number of training clips and of test clips", _pair)
+        localization: tuple[int, ...] = setting((500, 300), "number of training clips and of test clips", _pair)
+        retrieval: int = setting(
+            500, "number of clips to retrieve, each with five captions", and_(ge(1), le(len(LISTINGS)))
+        )
 
     def __init__(self, config: Config, context: DataContext) -> None:
         super().__init__(config, context)
         if config.speech == "fsdd" and config.root is None:
-            raise ComponentError('speech = "fsdd" is not told where its recordings are', f"set root to {_FSDD}")
+            raise ComponentError('speech = "fsdd" needs `root`, the folder of its recordings', f"set root to {_FSDD}")
         self.modalities = context.modalities
         self._opened: dict[str, Clips] = {}
 
     @property
     def spaces(self) -> Mapping[str, Space]:
-        """One step a second."""
+        """One step per second."""
         return {
             "audio": Space((COEFFICIENTS,), SECONDS),
             "video": Space((CELLS, CELLS, self.config.patches), SECONDS),
@@ -92,7 +97,7 @@ class Digits(DataSource):
 
     @property
     def origin(self) -> str:
-        """Speech, split of the images, and seed."""
+        """Speech, number of images per pool, and seed."""
         speech = f"fsdd fold {self.config.fold}" if self.config.speech == "fsdd" else "captcha"
         if self.config.validation:
             images = f"load_digits {10 * (TRAIN - VALIDATION)} train / {10 * VALIDATION} validation images"
@@ -101,7 +106,7 @@ class Digits(DataSource):
         return f"AVT-Digits: speech {speech}, {images}, data seed {self.config.seed}"
 
     def split(self, name: str) -> Clips:
-        """Open a split; the next time it is the same object."""
+        """Open a split; later calls return the same object."""
         known = [*self._parts, CAPTIONS]
         if name not in known:
             raise DataError(f"digits has no split {name!r}", f"it has {', '.join(known)}")
@@ -110,7 +115,7 @@ class Digits(DataSource):
         return self._opened[name]
 
     def synthetic(self, clips: int, seed: int) -> Clips:
-        """Random rows of a small random table."""
+        """Clips of random rows of a small random table."""
         generator = torch.Generator().manual_seed(seed)
         tracks = {}
         for modality, space in self.spaces.items():
@@ -160,15 +165,15 @@ class Digits(DataSource):
 
 
 def clip_labels(events: Tensor) -> Tensor:
-    """The one digit of each clip (clips,); BACKGROUND comes after all digits."""
+    """The digit of each clip (clips,), the smallest event because BACKGROUND is greater than all digits."""
     return events.min(1).values
 
 
 def segment_labels(events: Tensor) -> Tensor:
-    """Multi-hot (clips, SECONDS, 11), the last column for no event."""
+    """Multi-hot (clips, SECONDS, 11), the last column for seconds without an event."""
     return F.one_hot(events, BACKGROUND + 1).float()
 
 
 def items(events: Tensor) -> Tensor:
-    """Each clip is an item of its own (clips,)."""
+    """Each clip is its own item (clips,)."""
     return torch.arange(len(events))

@@ -29,7 +29,7 @@ class Images(NamedTuple):
 
 
 def load_images(random: np.random.Generator, validation: bool = False) -> Images:
-    """Deal the images of each digit out to the two pools: TRAIN and TEST, or for validation only TRAIN, once more."""
+    """Split the images of each digit into two pools of TRAIN and TEST; for validation, split the TRAIN images again."""
     from sklearn.datasets import load_digits
 
     data = load_digits()
@@ -42,7 +42,7 @@ def load_images(random: np.random.Generator, validation: bool = False) -> Images
 
 
 def pictures(images: np.ndarray, events: np.ndarray, random: np.random.Generator) -> Tensor:
-    """Show each event (clips, T) by one of its images (10, N, 8, 8), or by nothing, in noise of its own."""
+    """Pictures of events (clips, T): one of the images (10, N, 8, 8) of each digit, or none, with noise."""
     shown = np.concatenate([images, np.zeros_like(images[:1])])[events, takes(random, len(events), images.shape[1])]
     level = random.random(events.shape) * np.where(events == BACKGROUND, BACKGROUND_NOISE, NOISE)
     noise = np.abs(random.standard_normal(shown.shape, np.float32)) * level[..., None, None]
@@ -50,10 +50,10 @@ def pictures(images: np.ndarray, events: np.ndarray, random: np.random.Generator
 
 
 class PatchMap:
-    """Patches against a dictionary: the triangle features of Coates and Ng, one map of C channels an image.
+    """Distances of patches to a dictionary: the triangle features of Coates and Ng, a map of C channels per image.
 
     Args:
-        images: Training images (N, 8, 8) that dictionary and scale are made from.
+        images: Training images (N, 8, 8) for dictionary and scale.
         channels: Patches C in the dictionary.
         random: Draws the first dictionary.
     """
@@ -64,9 +64,9 @@ class PatchMap:
         self.scale = 1 / float(self(images).square().mean().sqrt())  # maps have a mean square of one
 
     def __call__(self, images: Tensor) -> Tensor:
-        """Turn images (..., 8, 8) into maps (..., 7, 7, C): how much nearer an entry is than entries are on average."""
+        """Turn images (..., 8, 8) into maps (..., 7, 7, C): mean distance to all entries minus that to each."""
         points = patches(images).flatten(0, -2)
-        # not by matrix products: their rounding depends on the other images of the batch
+        # without matrix products, whose rounding depends on the other images of the batch
         distance = torch.cdist(points, self.dictionary, compute_mode="donot_use_mm_for_euclid_dist")
         near = F.relu(distance.mean(-1, keepdim=True) - distance) * self.scale
         return near.reshape(*images.shape[:-2], CELLS, CELLS, -1)

@@ -1,4 +1,4 @@
-"""Which digits are heard, or seen, in each second: runs of 1-3 seconds that differ between modalities, as in AVVP."""
+"""Benchmark "digits-localization": the digits of every second, with events of 1-3 seconds per modality, as in AVVP."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from codaar_plugin_digits.words import DIGITS
 
 
 class DigitsLocalization(SegmentLabels, DigitsBenchmark):
-    """Name the digits of every second, in AVVP's manner."""
+    """Digit localization: the digits of every second, as in AVVP."""
 
     head = "segment-classifier"
 
@@ -29,5 +29,5 @@ class DigitsLocalization(SegmentLabels, DigitsBenchmark):
         return {"segment_f1": segment_f1, "micro_precision": micro_precision}
 
     def split(self, role: str, modality: str) -> Clips:
-        """Clips of new images and new sounds for each role."""
+        """Clips of a role in one modality; each role has its own images and recordings."""
         return self.open(f"localization/{role}", modality)

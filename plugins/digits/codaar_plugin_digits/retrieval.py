@@ -1,4 +1,4 @@
-"""Find the clip of a caption, the caption of a clip, the sound of a video: by cosine of mean codes, untrained."""
+"""Benchmark "digits-retrieval": the same clip in another modality, by the cosine of mean codes, without training."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ RANKS = (1, 5, 10)
 
 
 class DigitsRetrieval(DigitsBenchmark):
-    """Find the same clip in another modality, by the cosine of mean codes.
+    """Digit retrieval: the same clip in another modality, by the cosine of mean codes.
 
-    Predictions are embeddings (N, W), targets the item (N,) each belongs to; text has five entries an item.
+    Predictions are embeddings (N, W), targets the item (N,) of each; text has five entries per item.
     """
 
     head = "mean-code"
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """None: embeddings are compared."""
+        """No classes: embeddings are compared."""
         return ()
 
     @property
@@ -38,11 +38,11 @@ class DigitsRetrieval(DigitsBenchmark):
         return {f"R@{k}": partial(expected_recall, k=k) for k in RANKS}
 
     def split(self, role: str, modality: str) -> Clips:
-        """Only test clips: nothing is trained."""
+        """Test clips; there are no others, as nothing is trained."""
         return self.open(CAPTIONS if modality == "text" else f"retrieval/{role}", modality)
 
     def score(self, source: Predicted, target: Predicted) -> dict[str, float]:
-        """Let every entry of the source look for its item among the entries of the target."""
+        """Search the item of every source entry among the target entries."""
         queries, gallery = F.normalize(source.prediction, dim=-1), F.normalize(target.prediction, dim=-1)
         relevant = source.target.unsqueeze(1) == target.target
         found = standing(queries @ gallery.T, relevant)

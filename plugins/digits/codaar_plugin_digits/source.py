@@ -1,4 +1,4 @@
-"""What the three benchmarks share: they read the digits that pretraining reads."""
+"""Base of the three benchmarks: they read the data source of pretraining."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from codaar_plugin_digits.digits import Digits
 
 
 class DigitsBenchmark(Benchmark):
-    """A benchmark on the test pools of ``Digits``, so that images and voices of pretraining never return."""
+    """A benchmark on the test pools of ``Digits``, which share no image or voice with pretraining."""
 
     def __init__(self, config: object, context: BenchmarkContext) -> None:
         super().__init__(config, context)
         if not isinstance(context.data, Digits):
             raise ComponentError(
-                f"this benchmark reads the data of digits, and the recipe's are of {type(context.data).__name__}",
+                f"this benchmark needs the data source digits, and the recipe uses {type(context.data).__name__}",
                 'set [data] use = "digits", or leave this benchmark out of evaluate.on',
             )
         if context.mode != "strict":
             raise ComponentError(
-                f"nothing was published on this benchmark that mode {context.mode!r} could follow",
+                f"mode {context.mode!r} needs published results, and this benchmark has none",
                 'set evaluate.mode = "strict"',
             )
         self.data = context.data
 
     def open(self, split: str, modality: str) -> Clips:
-        """Open a split, seen through one modality."""
+        """Open a split in one modality."""
         return self.data.split(split).only(modality)
 
     def caveat(self, transfer: Transfer) -> str:
-        """Words name the digit."""
+        """Text names the digit, so transfers from or to it are not headlined."""
         return "templated text equals the label" if "text" in transfer else ""

@@ -1,4 +1,4 @@
-"""Spoken digits: one voice in many variations, or the six speakers of the Free Spoken Digit Dataset; and noise."""
+"""Spoken digits with noise: one voice in many variations, or six speakers of the Free Spoken Digit Dataset."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ NOISE = (-50.0, -20.0)  # dB, of noise to LOUDNESS
 
 
 class Speech(Protocol):
-    """A source of spoken digits with two pools that share nothing."""
+    """A source of spoken digits with two disjoint pools."""
 
     def seconds(self, pool: str, random: np.random.Generator) -> Iterator[np.ndarray]:
-        """Give, digit by digit, sounds (R, 8000) of one second and about LOUDNESS; R is the same for all."""
+        """Yield recordings (R, 8000) of one second at about LOUDNESS for each digit; R is the same for all digits."""
 
 
 class OneVoice:
     """The ten recordings that the package ``captcha`` carries, each spoken at many pitches and rates.
 
-    Pitch is cut into bands, of which the pools take turns: no variation of one pool is ever drawn in the other.
+    The range of pitch is divided into bands that alternate between the pools, so that their variations are disjoint.
 
     Args:
-        validation: The test pool is a third of every training band, which the training pool then lacks.
+        validation: Whether the test pool is one third of every training band, which is then not in the training pool.
     """
 
     variations = 100  # of each digit, drawn anew for each split
@@ -45,7 +45,7 @@ class OneVoice:
         self.validation = validation
 
     def seconds(self, pool: str, random: np.random.Generator) -> Iterator[np.ndarray]:
-        """Vary each digit; see ``Speech``."""
+        """Variations of each digit; see ``Speech``."""
         folder = files("captcha").joinpath("data")
         for digit in range(10):
             with folder.joinpath(str(digit), "default.wav").open("rb") as file:
@@ -66,17 +66,17 @@ class OneVoice:
 
 
 class SpokenDigitDataset:
-    """The Free Spoken Digit Dataset in three folds: two speakers are kept for the test pool, by the alphabet.
+    """The Free Spoken Digit Dataset in three folds of two test speakers each, in alphabetical order.
 
     Args:
         root: Folder with ``recordings/{digit}_{speaker}_{index}.wav``.
         fold: 0, 1 or 2.
-        validation: The test pool is the first of the four other speakers, and the two that are kept are not heard.
+        validation: Whether the test pool is the first of the four other speakers; the two test speakers are not used.
     """
 
     speakers = ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")
     takes = 50  # recordings of each digit by each speaker
-    respeaking = 2  # more variations of each recording in the training pool: four speakers do not stand for all
+    respeaking = 2  # additional variations per training recording, because four speakers are few
     pitch = (0.8, 1.25)  # times the recorded one
     rate = (0.8, 1.25)
 
@@ -88,12 +88,12 @@ class SpokenDigitDataset:
         self.trained_on = others[1:] if validation else others
 
     def seconds(self, pool: str, random: np.random.Generator) -> Iterator[np.ndarray]:
-        """Give every recording of the pool's speakers as it is, in training also respoken; see ``Speech``."""
+        """Every recording of the pool's speakers, in training also at other pitches and rates; see ``Speech``."""
         if not self.recordings.is_dir():
             raise DataError(
                 f"no Free Spoken Digit Dataset in {self.recordings.parent}: {self.recordings} is not a folder",
                 "get it from https://github.com/Jakobovski/free-spoken-digit-dataset (CC BY-SA 4.0) and set root to "
-                'its folder; or take the voice that comes along: speech = "captcha"',
+                'its folder; or use the installed voice: speech = "captcha"',
             )
         for digit in range(10):
             recordings = [loud(self.read(digit, *take)) for take in self.cast(pool)]
@@ -102,7 +102,7 @@ class SpokenDigitDataset:
             yield np.concatenate(spoken + more)
 
     def vary(self, recording: np.ndarray, random: np.random.Generator) -> np.ndarray:
-        """Respeak a recording at other pitches and rates: (respeaking, 8000)."""
+        """A recording at other pitches and rates: (respeaking, 8000)."""
         pitch, rate = (between(limits, random.random(self.respeaking)) for limits in (self.pitch, self.rate))
         return respoken(recording, pitch, rate)
 
@@ -115,13 +115,13 @@ class SpokenDigitDataset:
         """Read one recording."""
         path = self.recordings / f"{digit}_{speaker}_{take}.wav"
         if not path.is_file():
-            raise DataError(f"the Free Spoken Digit Dataset lacks {path}", "get the folder again, whole")
+            raise DataError(f"the Free Spoken Digit Dataset lacks {path}", "get the complete folder again")
         with path.open("rb") as file:
             return read_wave(file, str(path))
 
 
 def sound_table(speech: Speech, pool: str, random: np.random.Generator) -> Tensor:
-    """Render a pool: coefficients (11, R, 128), the last row of noise alone."""
+    """Coefficients of a pool (11, R, 128); the last row has only noise."""
     voices = [coefficients(noisy(waves, random)) for waves in speech.seconds(pool, random)]
     silence = np.zeros((len(voices[0]), RATE), np.float32)
     return torch.stack([*voices, coefficients(noisy(silence, random))])
@@ -136,7 +136,7 @@ def read_wave(file: IO[bytes], name: str) -> np.ndarray:
     except (wave.Error, EOFError) as error:
         raise DataError(f"{name} is not a readable wav file: {error}", "get it again") from error
     if not data:
-        raise DataError(f"{name} holds no sound", "get it again")
+        raise DataError(f"{name} has no samples", "get it again")
     if form == (1, RATE, 1):
         return np.frombuffer(data, np.uint8).astype(np.float32) / 128 - 1
     if form == (1, RATE, 2):

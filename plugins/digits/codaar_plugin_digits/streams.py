@@ -1,4 +1,4 @@
-"""Random streams by name: what one part of the data draws never shifts what another part draws."""
+"""Random streams by name: draws of one part of the data do not affect other parts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From events to what is seen, heard and read: pools, tables and front ends, made on first use."""
+"""From events to features: pools, tables and front ends, made on first use."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ VOCABULARY = (*DIGITS, NOTHING, *FILLERS)  # an event is the row of its word
 
 
 class Studio:
-    """Makes the tracks of a split; each split has its own noise and, within its pool, its own choice.
+    """Makes the tracks of a split; each split has its own noise and its own choice from its pool.
 
     Args:
-        speech: Where spoken digits come from.
-        seed: Seed of all that is drawn.
+        speech: Source of spoken digits.
+        seed: Seed of all random values.
         patches: Channels of video.
-        words: Width of a word's vector.
-        validation: The test pool of images is a part of the training pool.
+        words: Width of a word vector.
+        validation: Whether the test pool of images is a held-out part of the training pool.
     """
 
     def __init__(self, speech: Speech, seed: int, patches: int, words: int, validation: bool = False) -> None:
@@ -44,7 +44,7 @@ class Studio:
         return {"audio": self.audio, "video": self.video, "text": self.text}
 
     def audio(self, split: str, pool: str, events: np.ndarray) -> Rows:
-        """Let each event be heard: another recording every second."""
+        """Audio of the events, with another recording every second."""
         random = stream(self.seed, split, "audio")
         mean, deviation = self.moments
         table = (sound_table(self.speech, pool, random) - mean) / deviation
@@ -53,16 +53,16 @@ class Studio:
         return Rows(table.flatten(0, 1), torch.from_numpy(rows))
 
     def video(self, split: str, pool: str, events: np.ndarray) -> Pictures:
-        """Let each event be seen: another image every second."""
+        """Video of the events, with another image every second."""
         random = stream(self.seed, split, "video")
         return Pictures(pictures(getattr(self.images, pool), events, random), self.patch_map)
 
     def text(self, split: str, pool: str, events: np.ndarray) -> Rows:
-        """Write each event as a word."""
+        """Text of the events, one word per second."""
         return Rows(self.words, torch.from_numpy(events))
 
     def captions(self, events: np.ndarray) -> Rows:
-        """Write five captions of each clip, of the digits in order; (5 clips, SECONDS), shorter ones masked."""
+        """Five captions of each clip that name its digits in order: (5 clips, SECONDS), with a mask."""
         texts = [text for row in events for text in captions(dict.fromkeys(row[row != BACKGROUND].tolist()))]
         length = torch.tensor([len(text) for text in texts])
         rows = torch.tensor([[VOCABULARY.index(word) for word in padded(text)] for text in texts])
@@ -81,7 +81,7 @@ class Studio:
 
     @cached_property
     def moments(self) -> tuple[Tensor, Tensor]:
-        """Mean and deviation of every sound coefficient over the training pool."""
+        """Mean and standard deviation of every audio coefficient over the training pool."""
         table = sound_table(self.speech, "train", stream(self.seed, "moments"))
         return table.mean((0, 1)), table.std((0, 1))
 

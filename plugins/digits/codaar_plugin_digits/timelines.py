@@ -1,4 +1,4 @@
-"""What happens in each second of a clip: a digit 0-9 or BACKGROUND, as arrays (clips, SECONDS)."""
+"""Events of each second of a clip: a digit 0-9 or BACKGROUND, as arrays (clips, SECONDS)."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ LISTINGS = [digits for count in (3, 4, 5) for digits in combinations(range(10), 
 
 
 class Tracks(NamedTuple):
-    """Events that are heard and events that are seen; words follow what is heard."""
+    """Audio and video events; text follows the audio events."""
 
     heard: np.ndarray  # (clips, SECONDS)
     seen: np.ndarray  # (clips, SECONDS)
 
 
 def pretraining(random: np.random.Generator, clips: int) -> Tracks:
-    """Half clips of one digit and half of several, in random order; at any second the same is heard and seen."""
+    """Half clips of one digit and half of several, in random order; audio and video have the same events."""
     one = classification(random, clips // 2).heard
     several = localization(random, clips - clips // 2).heard
     events = random.permutation(np.concatenate([one, several]))
@@ -32,7 +32,7 @@ def pretraining(random: np.random.Generator, clips: int) -> Tracks:
 
 
 def classification(random: np.random.Generator, clips: int) -> Tracks:
-    """One digit in a window anywhere, heard and seen, in AVE's manner; each digit as often as the others."""
+    """One digit in a window anywhere, in audio and video, as in AVE; all digits are equally frequent."""
     digit = random.permutation(np.arange(clips) % 10)
     length = random.integers(*WINDOW, clips, endpoint=True)
     start = random.integers(0, SECONDS - length, endpoint=True)
@@ -43,7 +43,7 @@ def classification(random: np.random.Generator, clips: int) -> Tracks:
 
 
 def localization(random: np.random.Generator, clips: int) -> Tracks:
-    """Runs of random digits, in AVVP's manner: each is heard, seen, both or neither."""
+    """Runs of random digits, as in AVVP: each in audio, video, both or neither."""
     shape = clips, SECONDS  # as many runs as a clip can have
     ends = random.integers(*RUN, shape, endpoint=True).cumsum(1)
     run = (ends[:, None, :] <= np.arange(SECONDS)[:, None]).sum(-1)
@@ -55,18 +55,18 @@ def localization(random: np.random.Generator, clips: int) -> Tracks:
 
 
 def retrieval(random: np.random.Generator, clips: int) -> Tracks:
-    """3-5 different digits in an order, heard and seen; no two clips share a set, as a mean over time forgets order."""
+    """3-5 different digits in audio and video; no two clips have the same set, as means forget the order."""
     chosen = [random.permutation(LISTINGS[i]) for i in random.permutation(len(LISTINGS))[:clips]]
     events = np.stack([spread(random, listing) for listing in chosen])
     return Tracks(events, events)
 
 
 def spread(random: np.random.Generator, listing: np.ndarray) -> np.ndarray:
-    """Lay digits out over SECONDS in order, for as equal a time as whole seconds allow."""
+    """Distribute digits over SECONDS in order, as evenly as whole seconds allow."""
     lengths = SECONDS // len(listing) + (random.permutation(len(listing)) < SECONDS % len(listing))
     return listing.repeat(lengths)
 
 
 def takes(random: np.random.Generator, clips: int, variations: int) -> np.ndarray:
-    """Which variation to show in each second (clips, SECONDS); never the same twice in a clip."""
+    """Number of the variation in each second (clips, SECONDS); distinct within a clip."""
     return random.random((clips, variations)).argsort(1)[:, :SECONDS]

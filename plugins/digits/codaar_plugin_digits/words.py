@@ -1,4 +1,4 @@
-"""Words as fixed vectors: the sum of one random vector for each piece of a word, so that like words are near."""
+"""Fixed vectors of words: sums of a random vector per piece, so that similar words have similar vectors."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def embed(words: Sequence[str], width: int) -> Tensor:
 
 
 def vector(word: str, width: int) -> np.ndarray:
-    """Sum over the pieces of a word, each drawn from the piece's own hash."""
+    """Sum of the vectors of a word's pieces, each drawn with the hash of the piece as seed."""
     drawn = [np.random.default_rng(crc32(piece.encode())).standard_normal(width) for piece in pieces(word)]
     return (np.sum(drawn, axis=0) / len(drawn) ** 0.5).astype(np.float32)
 
 
 def pieces(word: str) -> list[str]:
-    """All runs of two to four letters, word ends marked, and the word itself."""
+    """All sequences of two to four letters, with marked word ends, and the word itself."""
     marked = f"<{word}>"
     return [marked, *(marked[i : i + size] for size in PIECES for i in range(len(marked) - size + 1))]

@@ -1,1 +1,1 @@
-"""UCF101 and VGGSound: sixteen classes that are seen in one data set and heard in the other."""
+"""UCF101<->VGGSound: sixteen classes in video clips of one data set and audio clips of the other."""

@@ -229,7 +229,7 @@ def spoil(root, how):
 
 
 DAMAGE = {
-    "truncated": "no whole zip file",
+    "truncated": "no complete zip file",
     "forbidden": "the pickle asks for os.system",
     "shape": r"expected the shape \(steps, 128\), it has \(10, 64\)",
     "nan": "1,280 of 1,280 values are NaN",
