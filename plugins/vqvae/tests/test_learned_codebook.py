@@ -93,6 +93,6 @@ def test_what_cannot_work_is_refused() -> None:
         learned(parts=4)
     averaging = Codebooks(Codebooks.Config(codes=4, dim=DIM), QuantizerContext(MODALITIES))
     context = LossContext(MODALITIES, averaging.latent, averaging.code_space, {}, {}, averaging)
-    with pytest.raises(ComponentError, match="no parameters") as caught:
+    with pytest.raises(ComponentError, match="not parameters") as caught:
         CodebookLoss(CodebookLoss.Config(), context)
     assert "learned-codebook" in caught.value.help
