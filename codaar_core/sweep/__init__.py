@@ -1,4 +1,4 @@
-"""Several runs that fill one table: arms x seeds, resumed where they stopped."""
+"""Runs of a sweep, one per arm and seed, and the table of their scores."""
 
 from __future__ import annotations
 

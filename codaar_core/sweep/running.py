@@ -1,4 +1,4 @@
-"""Every arm of a sweep, one run after the other; what is finished is not run again."""
+"""Runs every arm of a sweep, one run after the other; finished runs are not repeated."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from codaar_core.registry import did_you_mean
 
 @attrs.frozen
 class Measured:
-    """What became of an arm."""
+    """The runs of an arm: results and failures."""
 
     arm: str
-    results: tuple[Results, ...]  # of the runs that finished
-    failures: tuple[CodaarError, ...] = ()  # of the runs that failed, each with its name and seed
+    results: tuple[Results, ...]  # of the finished runs
+    failures: tuple[CodaarError, ...] = ()  # of the failed runs, each with name and seed of the run
 
 
 def run_sweep(
@@ -33,25 +33,28 @@ def run_sweep(
     observers: Callable[[Plan], Sequence[object]] = lambda plan: (),
     run: bool = True,
 ) -> list[Measured]:
-    """Run what has not been run yet.
+    """Run all runs of a sweep that are not finished.
 
-    A run that fails does not keep the others from running; one that is interrupted ends the sweep.
+    A failed run does not stop the sweep; an interrupted run ends it.
 
     Args:
         sweep: A checked sweep.
-        only: Names of the arms to run; none: all. The others are measured by the runs they have.
-        observers: Gives the observers of a run.
-        run: Whether anything is run at all, or only what is finished is read.
+        only: Names of the arms to run; empty: all. Of the other arms, only finished runs are read.
+        observers: Returns the observers of a run.
+        run: False: only read the results of finished runs.
+
+    Returns:
+        One entry per arm, in order.
 
     Raises:
-        CodaarError: There is no arm of that name.
-        Interrupted: A signal came in; the same call goes on later.
+        CodaarError: There is no arm of a given name.
+        Interrupted: A signal was received; the same call resumes the sweep.
     """
     known = [arm.name for arm in sweep.arms]
     unknown = [name for name in only if name not in known]
     if unknown:
         help = did_you_mean(unknown[0], known) or f"its arms are {', '.join(known)}"
-        raise CodaarError(f"no arm {unknown[0]!r} in this sweep", help)
+        raise CodaarError(f"the sweep has no arm {unknown[0]!r}", help)
     return [_measure(arm, run and (not only or arm.name in only), observers) for arm in sweep.arms]
 
 
@@ -61,7 +64,7 @@ def _measure(arm: Arm, wanted: bool, observers: Callable[[Plan], Sequence[object
         try:
             directory = finished_run(plan) or (wanted and _run(plan, observers(plan)))
         except Interrupted as end:
-            raise Interrupted(end.message, "the same command goes on", end.exit_code - 128) from end
+            raise Interrupted(end.message, "give the same command again to resume", end.exit_code - 128) from end
         except CodaarError as error:
             failures.append(CodaarError(f"{plan.run.name}, seed {plan.run.seed}: {error.message}", error.help))
             continue
@@ -71,7 +74,7 @@ def _measure(arm: Arm, wanted: bool, observers: Callable[[Plan], Sequence[object
 
 
 def _run(plan: Plan, observers: Sequence[object]) -> Path:
-    """Run a plan, or go on with the run of it that was stopped."""
+    """Run a plan, or resume its interrupted run."""
     warn_renamed_settings(plan.notes)
     begun = unfinished_run(plan)
     return engine.run(plan, None if begun is None else str(begun), observers, write_report=report.write)

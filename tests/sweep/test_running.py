@@ -109,5 +109,5 @@ def test_a_run_that_was_stopped_goes_on(sweep, measured):
 
 
 def test_only_known_arms(sweep):
-    with pytest.raises(CodaarError, match="no arm 'alinged'"):
+    with pytest.raises(CodaarError, match="has no arm 'alinged'"):
         run_sweep(sweep, only=["alinged"])
