@@ -15,9 +15,9 @@ class PvtSize:
     widths: tuple[int, int, int, int]
     depths: tuple[int, int, int, int]
     heads: tuple[int, int, int, int]
-    expansions: tuple[int, int, int, int]  # of the feed-forward part
-    reductions: tuple[int, int, int, int]  # keys and values are this much coarser, in each direction
-    drop_path: float = 0.1  # of the last block; it grows linearly from zero
+    expansions: tuple[int, int, int, int]  # width factors of the feed-forward layers
+    reductions: tuple[int, int, int, int]  # factor by which keys and values are coarser in each direction
+    drop_path: float = 0.1  # drop rate of the last block; it grows linearly from zero
 
 
 B5 = PvtSize(

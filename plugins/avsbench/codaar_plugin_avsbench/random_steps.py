@@ -1,4 +1,4 @@
-"""The random map from ten steps to five through which the released code reads every clip of AVSBench."""
+"""The random map from ten steps to five that the released code applies to every clip of AVSBench."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ STEPS = 10
 
 @attrs.frozen
 class RandomSteps:
-    """Features (T, F), repeated to ten steps, mixed over time by a linear layer as it is initialised: (5, F).
+    """Features (T, F), repeated to ten steps and mapped over time by an untrained linear layer: (5, F).
 
-    Released as ``AT_10_5_Linear``: never trained, never saved, drawn anew by the test program. Here a seed makes it
-    repeatable. For text the released layer stands behind the BiLSTM, which is a part of our encoder: here it mixes the
-    word pieces themselves.
+    ``AT_10_5_Linear`` of the released code is neither trained nor saved, and the test program draws a new one; here a
+    seed makes it reproducible. For text the released layer follows the BiLSTM, which is part of our encoder; here it
+    maps the word pieces.
     """
 
     track: Track
@@ -29,17 +29,17 @@ class RandomSteps:
     bias: np.ndarray = attrs.field(eq=False, repr=False)  # (5,)
 
     def read(self, clip: int) -> np.ndarray:
-        """Read and mix one clip."""
+        """Read and map one clip."""
         values = self.track.read(clip)
         return self.weight @ np.tile(values, (STEPS // len(values), 1)) + self.bias[:, None]
 
     def absent(self) -> list[Path]:
-        """The files that are not there."""
+        """Files that do not exist."""
         return self.track.absent()
 
 
 def random_steps(track: Track, seed: int) -> RandomSteps:
-    """Draw the map: the same seed gives the same."""
+    """Draw the map; equal seeds give equal maps."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         layer = nn.Linear(STEPS, FRAMES)

@@ -1,4 +1,4 @@
-"""A small convolutional backbone without pretrained weights: for tests, and to try a recipe without a GPU."""
+"""A small convolutional backbone without pretrained weights: for tests and for trials without a GPU."""
 
 from __future__ import annotations
 

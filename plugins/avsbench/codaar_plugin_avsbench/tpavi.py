@@ -1,4 +1,4 @@
-"""TPAVI: every pixel of a clip asks the codes of all its seconds (Audio-Visual Segmentation, ECCV 2022)."""
+"""TPAVI: attention of every pixel of a clip to the codes of all its steps (AVSBench, ECCV 2022)."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from torch import Tensor, nn
 
 
 class Tpavi(nn.Module):
-    """Temporal pixel-wise interaction of codes with a feature map, as a residual. Parameters are named as released.
+    """Temporal pixel-wise interaction of codes with a feature map, as a residual, with the released parameter names.
 
-    The released code multiplies every pixel of a clip with every other, (THW)^2 numbers, and then with their values.
-    Its attention has no softmax, and all pixels of a frame share one key: so keys may meet the values first, averaged
-    over the pixels of each frame. The result is the same, the memory linear in the pixels.
+    The released code computes attention between all pixels of a clip, (THW)^2 numbers. There is no softmax, and all
+    pixels of a frame share one key, so the product of keys and values, averaged over the pixels of each frame, can be
+    computed first. The result is the same, with memory linear in the number of pixels.
 
     Args:
         channels: C of the maps.
@@ -27,7 +27,7 @@ class Tpavi(nn.Module):
         self.g = nn.Conv3d(channels, inner, 1)
         self.W_z = nn.Sequential(nn.Conv3d(inner, channels, 1), nn.BatchNorm3d(channels))
         self.norm_layer = nn.LayerNorm(channels)
-        nn.init.zeros_(self.W_z[1].weight)  # the residual starts as nothing
+        nn.init.zeros_(self.W_z[1].weight)  # the residual is zero at the start
 
     def forward(self, maps: Tensor, codes: Tensor) -> Tensor:
         """Fuse maps (B, C, T, H, W) with codes (B, T, width)."""

@@ -1,4 +1,4 @@
-"""The metrics of both benchmarks: as the released code averages them, and over the whole test split."""
+"""Metrics of both benchmarks: averaged over batches as in the released code, and over the whole test split."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ LEVELS = {"segment": segment_counts, "event": event_counts}
 
 
 def released(batch: int, headline: str) -> Mapping[str, Metric]:
-    """Micro precision, background counted, averaged over batches; recall likewise, and F1 of the two averages.
+    """Micro precision and recall with background, averaged over batches, and F1 of the two averages.
 
     Args:
-        batch: Clips in a batch.
-        headline: The one that comes first: the released code prefers an epoch by it.
+        batch: Clips per batch.
+        headline: Name of the first metric, by which the released code selects the epoch.
     """
     precision, recall = batched(micro_precision, batch), batched(micro_recall, batch)
     metrics = {"precision": precision, "recall": recall, "f1": harmonic_mean(precision, recall)}
@@ -42,8 +42,8 @@ def of_both(prediction: Tensor, target: Tensor, level: str, score: str) -> float
     """Type@AV or Event@AV of LLP.
 
     Args:
-        prediction: Of the same recordings in two modalities (2, N, T, classes).
-        target: What is true.
+        prediction: Predictions for the same recordings in two modalities (2, N, T, classes).
+        target: True labels in the same shape.
         level: "segment" or "event".
         score: "type" or "event".
     """
@@ -69,17 +69,17 @@ STRICT: Mapping[str, Metric] = {
     "event_type_av": partial(of_both, level="event", score="type"),
     "event_event_av": partial(of_both, level="event", score="event"),
 }
-"""Of the modality that is tested; Type@AV and Event@AV take both, one behind the other."""
+"""Metrics of the tested modality; Type@AV and Event@AV take both modalities, stacked."""
 
 
 def strict_scores(source: Predicted, target: Predicted) -> dict[str, float]:
-    """Give all of ``STRICT`` for the same recordings in both modalities; each count of LLP is made once."""
+    """All metrics of ``STRICT`` for the same recordings in both modalities; LLP's counts are computed once."""
     micro = {name: float(metric(*target)) for name, metric in MICRO.items()}
     return {**micro, **parsing(source, target, "segment"), **parsing(source, target, "event")}
 
 
 def parsing(source: Predicted, target: Predicted, level: str) -> dict[str, float]:
-    """Give the three numbers of LLP at one level; background, the last class, is left out."""
+    """LLP's three scores at one level, without background, the last class."""
     one, other = (Predicted(*(each[..., :-1] for each in side)) for side in (source, target))
     scores = parsing_scores(one, other, LEVELS[level])
     return {

@@ -22,7 +22,9 @@ class CodeHead(TaskHead):
     class Config:
         """Settings of all heads of this package."""
 
-        code: Literal["full", "own"] = setting("full", "code to read: full, that of all codebooks; own, only the codeword of the modality")
+        code: Literal["full", "own"] = setting(
+            "full", "code to read: full, that of all codebooks; own, only the codeword of the modality"
+        )
 
     def __init__(self, config: Config, context: HeadContext) -> None:
         super().__init__(config, context)

@@ -1,4 +1,4 @@
-"""Scores that the released code averages over batches: they differ from those of the whole split."""
+"""Scores averaged over batches, as in the released code; they differ from those of the whole split."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from codaar_core.api import Metric
 
 
 def batched(metric: Metric, size: int) -> Metric:
-    """Measure each batch of ``size`` clips, in order, and take the mean weighted by the clips in a batch."""
+    """The mean of a metric over batches of ``size`` clips in order, weighted by the clips of a batch."""
 
     def measure(prediction: Tensor, target: Tensor) -> float:
         parts = zip(prediction.split(size), target.split(size), strict=True)
@@ -18,7 +18,7 @@ def batched(metric: Metric, size: int) -> Metric:
 
 
 def harmonic_mean(precision: Metric, recall: Metric) -> Metric:
-    """F1 as released: of the two scores as they are averaged; 0 where both are 0 (the released code stops there)."""
+    """F1 of two averaged scores, as released; 0 if both are 0, where the released code fails."""
 
     def measure(prediction: Tensor, target: Tensor) -> float:
         p, r = float(precision(prediction, target)), float(recall(prediction, target))

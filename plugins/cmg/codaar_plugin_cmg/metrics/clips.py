@@ -1,4 +1,4 @@
-"""One class a clip: predictions and targets are class indices (N,)."""
+"""Metrics with one class per clip: predictions and targets are class indices (N,)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def accuracy(prediction: Tensor, target: Tensor) -> float:
-    """Share of clips with the right class."""
+    """Fraction of clips with the right class."""
     return float((prediction == target).double().mean())
 
 
@@ -18,13 +18,13 @@ def macro_precision(prediction: Tensor, target: Tensor) -> float:
 
 
 def class_precision(prediction: Tensor, target: Tensor) -> float:
-    """Mean precision of the classes that were predicted or are true; 0 where a class was not predicted."""
+    """Mean precision of the classes that were predicted or are true; 0 for a class that was not predicted."""
     right, predicted, true = _counts(prediction, target)
     return _mean(right, predicted, predicted + true > 0)
 
 
 def class_recall(prediction: Tensor, target: Tensor) -> float:
-    """Mean recall of the classes that were predicted or are true; 0 where a class is not true."""
+    """Mean recall of the classes that were predicted or are true; 0 for a class that is not true."""
     right, predicted, true = _counts(prediction, target)
     return _mean(right, true, predicted + true > 0)
 

@@ -1,8 +1,8 @@
 """Audio-visual video parsing: the segment-level and event-level F1 of LLP (Tian et al., ECCV 2020).
 
-Predictions and targets are multi-hot (N, T, classes) without background, above one half is yes. Each class of each
-video is counted by itself; a video scores the mean F1 of the classes that are predicted or true in it, 1 where there
-is none; a split scores the mean of its videos.
+Predictions and targets are multi-hot (N, T, classes) without background, positive above one half. Each class of each
+video is counted separately; the score of a video is the mean F1 of the classes that are predicted or true in it, 1
+without such a class; the score of a split is the mean over its videos.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Counter = Callable[[Tensor, Tensor], "Counts"]
 
 @attrs.frozen
 class Counts:
-    """Of each class in each video (N, classes)."""
+    """Counts of each class in each video (N, classes)."""
 
     right: Tensor  # true positives
     wrong: Tensor  # false positives
@@ -31,7 +31,7 @@ class Counts:
 
     @property
     def f1(self) -> float:
-        """Mean over videos of the mean over classes that are there."""
+        """Mean over videos of the mean over the classes that occur."""
         whole = 2 * self.right + self.wrong + self.missed
         there = whole > 0
         total = (2 * self.right / whole.clamp(min=1)).sum(1)
@@ -46,10 +46,10 @@ def segment_counts(prediction: Tensor, target: Tensor) -> Counts:
 
 
 def event_counts(prediction: Tensor, target: Tensor) -> Counts:
-    """Count events, the longest runs of a class.
+    """Count events, the maximal runs of a class.
 
-    A predicted event is right where its intersection over union with any true event is one half or more; a true event
-    is missed where no predicted one comes so close. One event may match several.
+    A predicted event is right if its intersection over union with any true event is at least one half; a true event is
+    missed if no predicted event reaches that. One event may match several.
     """
     predicted, true = (_events(each > 0.5) for each in (prediction, target))
     starts = torch.maximum(predicted[..., :, None, 0], true[..., None, :, 0])
@@ -63,7 +63,7 @@ def event_counts(prediction: Tensor, target: Tensor) -> Counts:
 
 
 def _events(active: Tensor) -> Tensor:
-    """Starts and ends of the runs in (N, T, classes): (N, classes, runs, 2), filled up with empty ones."""
+    """Starts and ends of the runs in (N, T, classes): (N, classes, runs, 2), padded with empty runs."""
     rows = active.transpose(1, 2)
     edge = torch.zeros_like(rows[..., :1])
     before, after = torch.cat([edge, rows[..., :-1]], -1), torch.cat([rows[..., 1:], edge], -1)
@@ -76,25 +76,25 @@ def _events(active: Tensor) -> Tensor:
 
 
 def llp_segment_f1(prediction: Tensor, target: Tensor) -> float:
-    """F1 of segments, of one modality."""
+    """F1 of segments in one modality."""
     return segment_counts(prediction, target).f1
 
 
 def llp_event_f1(prediction: Tensor, target: Tensor) -> float:
-    """F1 of events, of one modality."""
+    """F1 of events in one modality."""
     return event_counts(prediction, target).f1
 
 
 def parsing_scores(audio: Predicted, visual: Predicted, counts: Counter = segment_counts) -> dict[str, float]:
-    """Give the five numbers of LLP for the same videos heard and seen.
+    """LLP's five scores for the same videos in audio and video.
 
     Args:
-        audio: What is heard.
-        visual: What is seen.
+        audio: Predictions and labels for audio.
+        visual: Predictions and labels for video.
         counts: ``segment_counts`` or ``event_counts``.
 
     Returns:
-        F1 of "audio", "visual" and "audio_visual" (what is both heard and seen), their mean "type", and "event", the
+        F1 of "audio", "visual" and "audio_visual" (events in both), their mean "type", and "event", the
         F1 of audio and visual counted together.
     """
     both = Predicted(*(torch.minimum(heard, seen) for heard, seen in zip(audio, visual, strict=True)))

@@ -1,7 +1,7 @@
-"""Recall of a gallery in which many entries are equal: discrete codes tie in whole blocks.
+"""Recall in a gallery with many equal entries, as discrete codes give.
 
-What a sort happens to do with equal similarities decides the usual R@k; here it is the exact expectation over all
-their orders, with the best and the worst order as bounds.
+The usual R@k depends on the order in which a sort leaves equal similarities; here it is the exact expectation over all
+orders, with the best and the worst order as bounds.
 """
 
 from __future__ import annotations
@@ -11,21 +11,21 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-DECIMALS = 6  # similarities equal to so many are equal
-ROWS = 1000  # queries at a time: a whole matrix in double precision may not fit
+DECIMALS = 6  # similarities that agree in so many decimals are equal
+ROWS = 1000  # queries at a time, as a whole matrix in double precision may not fit into memory
 
 
 class Standing(NamedTuple):
-    """Where the best relevant entry of each query stands in the gallery: (Q,) each."""
+    """Rank of the best relevant entry of each query in the gallery, (Q,) each."""
 
-    above: Tensor  # entries more similar than it
-    block: Tensor  # entries as similar as it, itself too
-    hits: Tensor  # those of them that are relevant
+    above: Tensor  # entries that are more similar
+    block: Tensor  # entries of equal similarity, including itself
+    hits: Tensor  # relevant entries of equal similarity
 
     def expected(self, k: int) -> float:
-        """R@k where equal similarities stand in random order.
+        """R@k if equal similarities are in random order.
 
-        The ``free = k - above`` places that are left for the block all miss with probability
+        None of the ``free = k - above`` remaining places has a relevant entry with probability
         C(block - hits, free) / C(block, free).
         """
         free = (k - self.above).clamp(min=0).minimum(self.block)
@@ -33,11 +33,11 @@ class Standing(NamedTuple):
         return float((1 - missed).mean())
 
     def optimistic(self, k: int) -> float:
-        """R@k where relevant entries stand before others as similar."""
+        """R@k if relevant entries come before equally similar ones."""
         return self._share(self.above < k)
 
     def pessimistic(self, k: int) -> float:
-        """R@k where relevant entries stand behind others as similar."""
+        """R@k if relevant entries come after equally similar ones."""
         return self._share(self.above + self.block - self.hits < k)
 
     def _share(self, found: Tensor) -> float:
@@ -45,11 +45,11 @@ class Standing(NamedTuple):
 
 
 def standing(similarity: Tensor, relevant: Tensor) -> Standing:
-    """Look for the best relevant entry of each query.
+    """Rank the best relevant entry of each query.
 
     Args:
-        similarity: Of queries to entries (Q, G).
-        relevant: True where an entry answers a query (Q, G).
+        similarity: Similarity of queries to entries (Q, G).
+        relevant: Whether an entry answers a query (Q, G).
     """
     parts = [_standing(*part) for part in zip(similarity.split(ROWS), relevant.split(ROWS), strict=True)]
     return Standing(*map(torch.cat, zip(*parts, strict=True)))
@@ -68,7 +68,7 @@ def expected_recall(similarity: Tensor, relevant: Tensor, k: int) -> float:
 
 
 def distinct(embeddings: Tensor) -> int:
-    """Number of different rows of (N, W): how many items can be told apart at all."""
+    """Number of different rows of (N, W): the number of items that can be told apart."""
     return len(torch.unique(embeddings.double().round(decimals=DECIMALS), dim=0))
 
 

@@ -1,4 +1,4 @@
-"""Any labels a segment: multi-hot (N, T, classes), above one half is yes; the last class is background."""
+"""Metrics of multi-hot labels (N, T, classes), positive above one half; the last class is background."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from codaar_core.api import Metric
 
 
 def micro_precision(prediction: Tensor, target: Tensor) -> float:
-    """Share of all predicted labels, background too, that are true: the "segment-level accuracy" of the CMG papers."""
+    """Fraction of predicted labels that are true, with background: the "segment-level accuracy" of CMG papers."""
     right, predicted, _ = _counts(prediction, target)
     return _ratio(right, predicted)
 
 
 def micro_recall(prediction: Tensor, target: Tensor) -> float:
-    """Share of all true labels, background too, that are predicted."""
+    """Fraction of true labels that are predicted, with background."""
     right, _, true = _counts(prediction, target)
     return _ratio(right, true)
 
 
 def micro_f1(prediction: Tensor, target: Tensor) -> float:
-    """F1 over all labels, background too."""
+    """F1 over all labels, with background."""
     right, predicted, true = _counts(prediction, target)
     return _ratio(2 * right, predicted + true)
 
 
 def foreground(metric: Metric) -> Metric:
-    """Leave background, the last class, out of a metric."""
+    """The metric without background, the last class."""
 
     def measure(prediction: Tensor, target: Tensor) -> float:
         return float(metric(prediction[..., :-1], target[..., :-1]))
@@ -35,7 +35,7 @@ def foreground(metric: Metric) -> Metric:
 
 
 def segment_f1(prediction: Tensor, target: Tensor) -> float:
-    """F1 over all labels but background."""
+    """F1 over all labels except background."""
     return micro_f1(prediction[..., :-1], target[..., :-1])
 
 
