@@ -1,4 +1,4 @@
-"""Made-up distributions for tests: dist-info folders and modules in a temporary folder on sys.path."""
+"""Toy distributions for tests: dist-info folders and modules in a temporary folder on sys.path."""
 
 from __future__ import annotations
 
@@ -285,7 +285,7 @@ class Site:
         modules: Mapping[str, str] | None = None,
         requires: Sequence[str] = ("codaar-core>=0.1,<1",),
     ) -> None:
-        """Install a made-up distribution."""
+        """Install a distribution with these entry points and modules."""
         info = self.folder / f"{distribution.replace('-', '_')}-{version}.dist-info"
         info.mkdir(parents=True)
         needs = "".join(f"Requires-Dist: {each}\n" for each in requires)
@@ -311,8 +311,8 @@ class Site:
 
 
 @contextmanager
-def made_up_site(folder: Path) -> Iterator[Site]:
-    """A site; only made-up distributions are seen while it is there, and no index."""
+def toy_site(folder: Path) -> Iterator[Site]:
+    """A site; while it exists, the registry sees only its distributions, and an empty index."""
     from codaar_core.registry import entry, installed, listing, registry
     from codaar_core.registry.index import known_plugins as index
 
@@ -321,12 +321,12 @@ def made_up_site(folder: Path) -> Iterator[Site]:
     before = set(sys.modules)
     all_entries = entry.installed_entries
 
-    def made_up() -> list[entry.Entry]:
+    def entries_of_site() -> list[entry.Entry]:
         made = {info.name.split("-")[0].replace("_", "-").lower() for info in folder.glob("*.dist-info")}
         return [each for each in all_entries() if each.distribution in made]
 
     for module in (registry, installed):
-        patch.setattr(module, "installed_entries", made_up)
+        patch.setattr(module, "installed_entries", entries_of_site)
     for module in (registry, listing, index):
         patch.setattr(module, "known_plugins", lambda: ())
     try:
@@ -342,14 +342,14 @@ def made_up_site(folder: Path) -> Iterator[Site]:
 def site(tmp_path: Path) -> Iterator[Site]:
     """An empty site."""
     (tmp_path / "site").mkdir()
-    with made_up_site(tmp_path / "site") as made:
+    with toy_site(tmp_path / "site") as made:
         yield made
 
 
 @pytest.fixture(scope="module")
 def toy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A site with codaar-plugin-toy, for all tests of a module."""
-    with made_up_site(tmp_path_factory.mktemp("toy")) as made:
+    with toy_site(tmp_path_factory.mktemp("toy")) as made:
         made.add_toy()
         yield made
 

@@ -22,7 +22,7 @@ def test_every_verb_has_help(call, verb):
     assert code == 0 and "--traceback" in out
 
 
-def test_codaar_run_is_codaar_run(capsys):
+def test_codaar_run_is_the_verb_run(capsys):
     assert run_command(load_verb("run"), ["--help"], "codaar-run") == 0
     assert "Usage: codaar-run [OPTIONS] RECIPE" in capsys.readouterr().out
 

@@ -1,4 +1,4 @@
-"""codaar inspect: settings, a block for a recipe, and closed forms."""
+"""codaar inspect: settings, TOML block, and matrices of alignment steps."""
 
 from __future__ import annotations
 
@@ -85,6 +85,6 @@ def test_inspect_shows_two_and_three_modalities_by_default(call):
 
 
 @pytest.mark.parametrize("component", ["loss", "loss:absent", "los:toy-loss"])
-def test_inspect_what_is_not_there(call, component):
+def test_inspect_an_unknown_component(call, component):
     code, _, error = call("inspect", component)
     assert code == 2 and error.startswith("error") and "= help: " in error

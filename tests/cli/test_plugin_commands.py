@@ -1,4 +1,4 @@
-"""Commands of plug-ins: listed, called, and harmless when broken."""
+"""Commands of plug-ins: listing, calling, and broken commands."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_a_command_of_a_plugin_is_called(call):
     ("name", "reason"),
     [("absent", "No module named 'no_such_module'"), ("number", "offered_greeting:number is not a click command")],
 )
-def test_a_broken_command_says_why_when_it_is_called(call, name, reason):
+def test_a_broken_command_gives_the_reason_when_it_is_called(call, name, reason):
     code, _, err = call(name, "--some", "thing")
     assert code == 1 and f"error: the command {name} of" in err and reason in err
 
@@ -54,6 +54,6 @@ def test_a_verb_of_core_cannot_be_replaced(call):
     assert code == 0 and "Pretrain" in out
 
 
-def test_a_slip_is_corrected(call):
+def test_a_misspelt_command_gets_a_suggestion(call):
     code, _, err = call("greets")
     assert code == 2 and "greet" in err

@@ -1,4 +1,4 @@
-"""What a run shows while it goes on."""
+"""The progress display of a run."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def shown(terminal: bool) -> str:
 
 
 @pytest.mark.parametrize("terminal", [False, True])
-def test_one_line_an_epoch_and_a_benchmark(terminal):
+def test_one_line_per_epoch_and_benchmark(terminal):
     output = shown(terminal)
     lines = [
         "run runs/x, 1,234 parameters",
@@ -44,7 +44,7 @@ def test_one_line_an_epoch_and_a_benchmark(terminal):
     assert all(line in output for line in lines) if terminal else output.splitlines() == lines
 
 
-def test_progress_fits_the_hooks():
+def test_progress_matches_the_specification_of_hooks():
     import pluggy
 
     from codaar_core.api.hooks import PROJECT, Specification

@@ -39,7 +39,7 @@ def test_diff(call):
     assert call("diff", "small.toml", "small.toml")[:2] == (0, "no value differs\n")
 
 
-def test_diff_of_what_is_not_there(call):
+def test_diff_of_a_missing_file(call):
     code, _, error = call("diff", "small.toml", "smal.toml")
     assert code == 2 and "did you mean 'small.toml'?" in error
 
@@ -90,14 +90,14 @@ class Mine(DataSource):
         ('raise DataError("there is no folder x", "ask me")', 1, "error: there is no folder x\n   = help: ask me"),
     ],
 )
-def test_data_of_a_recipe_says_whether_it_is_there(call, split, code, said):
+def test_data_of_a_recipe_tells_whether_its_files_exist(call, split, code, said):
     Path("mine.py").write_text(MINE.replace("SPLIT", split))
     result = call("data", "small.toml", "-o", "data.use=mine", "--plugin", "mine.py")
     assert result[0] == code
     assert said in result[1] + result[2] and "licence" in result[1]
 
 
-def test_a_benchmark_with_data_of_its_own_has_terms_too(call, toy):
+def test_only_a_benchmark_with_its_own_data_has_terms(call, toy):
     code, out, error = call("data", "toy-benchmark")
     assert (code, out) == (1, "")
     assert "toy-benchmark has no data of its own" in error
@@ -161,7 +161,7 @@ def test_registry(call, root):
 
 
 def completions(*words: str) -> list[str]:
-    """What fish would offer."""
+    """The completions in fish."""
     code = "from codaar_core.cli import main; main()"
     environment = {"_CODAAR_COMPLETE": "fish_complete", "COMP_WORDS": " ".join(words), "COMP_CWORD": words[-1]}
     done = subprocess.run(

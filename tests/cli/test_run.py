@@ -19,7 +19,7 @@ def test_run(call, engine):
     assert (engine["plan"].run.epochs, engine["plan"].run.directory, engine["resume"]) == (1, "5", "auto")
 
 
-def test_a_run_prints_notes_about_slips_only(call, engine):
+def test_a_run_prints_only_notes_with_a_suggestion(call, engine):
     blocks = "[losses.toy-los]\ndepth = 2\n[align.x]\nuse = 'toy-align'\n"
     Path("more.toml").write_text(SMALL + blocks)
     code, _, error = call("run", "more.toml", "-o", "model.losses=['toy-loss']")
@@ -35,7 +35,7 @@ def test_which_lock_is_used(call, engine, words, lock):
     assert engine["locked"] == lock
 
 
-def test_a_wrong_recipe_runs_nothing(call, engine):
+def test_a_recipe_with_errors_is_not_run(call, engine):
     code, _, error = call("run", "small.toml", "-o", "run.epochs=x")
     assert code == 2 and "nothing was run" in error and not engine
 
@@ -58,7 +58,7 @@ def test_a_run_that_fails(call, engine, failure, code, said):
     assert call("run", "small.toml") == (code, "", said)
 
 
-def test_traceback_shows_where(call, engine):
+def test_traceback_is_printed_on_request(call, engine):
     engine["fails"] = ZeroDivisionError("x")
     for arguments in (["--traceback", "run", "small.toml"], ["run", "small.toml", "--traceback"]):
         code, _, error = call(*arguments)
@@ -81,7 +81,7 @@ def test_an_interruption_names_the_last_checkpoint(call, monkeypatch, engine):
     )
 
 
-def test_ctrl_c_anywhere_else(capsys):
+def test_ctrl_c_outside_of_a_run(capsys):
     @click.command()
     def command():
         raise KeyboardInterrupt

@@ -1,4 +1,4 @@
-"""codaar validate, for people and for machines."""
+"""codaar validate: output for people and for machines."""
 
 from __future__ import annotations
 

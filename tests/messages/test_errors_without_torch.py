@@ -1,4 +1,4 @@
-"""A recipe that is wrong is refused in a process that never imports torch; and what is read instead is right."""
+"""Errors in recipes are found without importing torch; the outlines of components that replace them are correct."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def in_a_process(recipes: dict[str, Path], *paths: Path) -> dict:
     return json.loads(done.stdout)
 
 
-def test_no_mistake_in_a_recipe_imports_torch(tmp_path):
+def test_errors_in_a_recipe_are_found_without_torch(tmp_path):
     recipes = {}
     for number, (name, (mistake, _)) in enumerate(MISTAKES.items()):
         recipes[name] = tmp_path / f"{number}.toml"
@@ -71,7 +71,7 @@ def test_no_mistake_in_a_recipe_imports_torch(tmp_path):
     assert found["heavy"] == []
 
 
-def test_neither_do_clashes_nor_packages_for_another_core(site, tmp_path):
+def test_name_clashes_and_incompatible_packages_are_found_without_torch(site, tmp_path):
     site.add("codaar-plugin-one", {"quantizer": {"twice": "codaar_plugin_one:Q"}})
     site.add("codaar-plugin-two", {"quantizer": {"twice": "codaar_plugin_two:Q"}})
     site.add("codaar-plugin-old", {"quantizer": {"old": "codaar_plugin_old:Q"}}, requires=["codaar-core<0.0.1"])
@@ -144,7 +144,7 @@ class Toy(Loss):
         ({"after": "Toy.Config = attrs.make_class('Config', [])"}, False),
     ],
 )
-def test_only_what_is_certain_is_told(site, changes, told):
+def test_an_outline_is_given_only_if_it_is_certain(site, changes, told):
     parts = {"before": "", "type": "str", "check": "None", "method": "", "after": "", **changes}
     site.add("codaar-plugin-odd", {"loss": {"odd": "codaar_plugin_odd:Toy"}})
     (site.folder / "codaar_plugin_odd.py").write_text(START.format(**parts))

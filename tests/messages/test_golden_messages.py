@@ -1,4 +1,4 @@
-"""Each kind of message, letter for letter."""
+"""The exact text of each kind of message."""
 
 from __future__ import annotations
 
@@ -365,7 +365,7 @@ def test_one_problem_of_a_whole_file(content, expected):
     assert message(content) == expected + LAST
 
 
-def test_a_circle_of_two():
+def test_circular_extends_of_two_files():
     Path("other.toml").write_text("extends = ['mine.toml']\n")
     assert "error[circular-extends]: extends is circular: mine.toml -> other.toml -> mine.toml" in message(
         "extends = ['other.toml']\n"

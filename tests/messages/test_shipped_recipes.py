@@ -1,4 +1,4 @@
-"""One mistake in a shipped recipe: exactly one problem, at that line, with the way back; and an editor sees it too."""
+"""Each mistake in a shipped recipe is exactly one problem, at its line, with a suggestion; an editor marks it too."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ each_recipe = pytest.mark.parametrize("recipe", RECIPES)
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
-    """A copy of the recipes that may be spoilt."""
+    """A copy of the recipes, to be changed."""
     copy = tmp_path_factory.mktemp("shipped")
     shutil.copytree(ROOT / "recipes", copy / "recipes")
     return copy
 
 
 class Editor:
-    """Knows the schema."""
+    """An editor: validates by the JSON schema."""
 
     def __init__(self) -> None:
         self.validator = jsonschema.Draft4Validator(codaar_core.schema())
@@ -57,7 +57,7 @@ def editor() -> Editor:
 
 
 class Pair(NamedTuple):
-    """A line ``key = value``, what stands after it, and its number."""
+    """A line ``key = value`` and its number."""
 
     key: str
     value: object
@@ -65,7 +65,7 @@ class Pair(NamedTuple):
 
     @property
     def is_directive(self) -> bool:
-        """Whether all else depends on it."""
+        """Whether the rest of the recipe depends on this line."""
         return self.key in ("codaar", "extends", "unset")
 
 
@@ -89,7 +89,7 @@ def drawn(data: st.DataObject, recipe: str, *keys: str) -> Pair:
 
 
 def spoilt(folder: Path, recipe: str, number: int, line: str) -> tuple[list[Problem], dict]:
-    """The errors of a recipe with another line, and what an editor sees of it."""
+    """The errors of a recipe with one line replaced, and its parsed content."""
     lines = (ROOT / recipe).read_text("utf-8").splitlines()
     lines[number] = line
     path = folder / recipe
@@ -111,13 +111,13 @@ def found_at(pair: Pair, code: str, folder: Path, editor: Any, recipe: str, line
 
 
 @each_recipe
-def test_it_is_good_here_and_in_an_editor(recipe, editor):
+def test_a_shipped_recipe_is_valid_here_and_in_an_editor(recipe, editor):
     assert [each for each in codaar_core.validate(ROOT / recipe) if each.level == "error"] == []
     assert editor.complaints(tomli.loads((ROOT / recipe).read_text("utf-8"))) == []
 
 
 @pytest.mark.parametrize("part", PARTS, ids=lambda path: path.stem)
-def test_every_part_is_in_a_recipe_and_a_slip_in_it_is_found_there(part, folder):
+def test_every_part_is_used_by_a_recipe_which_finds_its_mistakes(part, folder):
     recipe, path = folder / "recipes" / "baselines" / part.name, folder / "recipes" / "methods" / part.name
     before = path.read_text("utf-8")
     assert f'"../methods/{part.name}"' in recipe.read_text("utf-8")
@@ -132,7 +132,7 @@ def test_every_part_is_in_a_recipe_and_a_slip_in_it_is_found_there(part, folder)
 @each_recipe
 @laws
 @given(data=st.data())
-def test_a_slip_in_a_key(folder, editor, recipe, data):
+def test_a_misspelt_key(folder, editor, recipe, data):
     pair = drawn(data, recipe)
     slip = data.draw(slips(pair.key))
     (problem,) = found_at(pair, "unknown-setting", folder, editor, recipe, f"{slip} = {literal(pair.value)}")
@@ -152,7 +152,7 @@ def test_a_wrong_type(folder, editor, recipe, data):
 @laws
 @given(data=st.data())
 def test_a_refused_value(folder, editor, recipe, data):
-    """A value of the right type that the setting does not take."""
+    """A value of the right type that the setting rejects."""
     pair = drawn(data, recipe, *REFUSED)
     refused = REFUSED[pair.key]
     code = "wrong-value" if isinstance(refused, str) else "refused-value"
@@ -163,7 +163,7 @@ def test_a_refused_value(folder, editor, recipe, data):
 @each_recipe
 @laws
 @given(data=st.data())
-def test_a_slip_in_a_name(folder, editor, recipe, data):
+def test_a_misspelt_name(folder, editor, recipe, data):
     pair = drawn(data, recipe, "use")
     slip = data.draw(slips(pair.value))
     code = "wrong-value" if pair.value in ("adam", "adamw") else "unknown-name"
@@ -174,7 +174,7 @@ def test_a_slip_in_a_name(folder, editor, recipe, data):
 @each_recipe
 @laws
 @given(data=st.data())
-def test_a_slip_in_a_table(folder, editor, recipe, data):
+def test_a_misspelt_table_name(folder, editor, recipe, data):
     lines = (ROOT / recipe).read_text("utf-8").splitlines()
     headers = [number for number, line in enumerate(lines) if re.match(r"\[\w+\]", line)]
     number = data.draw(st.sampled_from(headers)) if headers else pytest.skip("no table in this recipe")
@@ -189,7 +189,7 @@ def test_a_slip_in_a_table(folder, editor, recipe, data):
 @each_recipe
 @laws
 @given(data=st.data())
-def test_a_slip_in_an_override(recipe, data):
+def test_a_misspelt_override(recipe, data):
     written, value = data.draw(st.sampled_from(values(codaar_core.explain(ROOT / recipe))))
     *tables, key = written.split(".")
     at = data.draw(st.integers(0, len(tables)))
@@ -204,7 +204,7 @@ def test_a_slip_in_an_override(recipe, data):
 
 
 def values(explained) -> list[tuple[str, str]]:
-    """Paths whose every part has one meaning: tables of blocks and of a sweep are called as their users like."""
+    """Paths with fixed names; blocks and the tables of a sweep have names chosen by users."""
     return [
         (each.path, literal(each.value))
         for each in explained

@@ -18,7 +18,7 @@ MISSING = object()
 
 
 def converted(kind: object, written: str) -> tuple[object, list[str]]:
-    """The value of one setting of a type, and what was complained of."""
+    """The converted value of one setting, and the messages of problems."""
     config = attrs.make_class("Config", {"x": attrs.field(type=kind, kw_only=True)}, frozen=True)
     document = f"x = {written}"
     problems: list = []
@@ -49,7 +49,7 @@ def converted(kind: object, written: str) -> tuple[object, list[str]]:
         (int | Literal["all"], "'all'", "all"),
     ],
 )
-def test_what_fits(kind, written, value):
+def test_accepted_values(kind, written, value):
     found, problems = converted(kind, written)
     assert not problems
     assert found == value and type(found) is type(value)
@@ -79,7 +79,7 @@ def test_what_fits(kind, written, value):
         (int | str, "1.5", "t.x: expected an integer or a string, got the float 1.5"),
     ],
 )
-def test_what_does_not_fit(kind, written, message):
+def test_rejected_values(kind, written, message):
     found, problems = converted(kind, written)
     assert problems == [message]
     assert found is MISSING
@@ -111,7 +111,7 @@ def problems_of(document: str) -> list:
     return problems
 
 
-def test_all_checks_of_all_settings_speak():
+def test_all_checks_of_all_settings_are_reported():
     found = problems_of("use = 'x'\nwidth = 0\nkind = 'c'\nlow = 0.5\nhigh = 0.25\ncolour = 1\n")
     assert sorted((problem.origin.line, problem.message, problem.help) for problem in found) == [
         (2, "block.width must be >= 1: 0", ""),
@@ -121,7 +121,7 @@ def test_all_checks_of_all_settings_speak():
     ]
 
 
-def test_a_check_sees_defaults_and_keeps_still_where_the_other_setting_is_wrong():
+def test_a_check_sees_defaults_and_is_skipped_if_the_other_setting_is_wrong():
     (problem,) = problems_of("width = 1\nhigh = -1\n")
     assert problem.message == "block.high: high must not be below low (0.0)"
     (problem,) = problems_of("width = 1\nlow = 'x'\nhigh = -1\n")
@@ -133,6 +133,6 @@ def test_a_setting_without_default_must_be_given():
     assert (problem.message, problem.help) == ("[block] needs 'width'", "width = ...   # channels")
 
 
-def test_a_check_that_looks_at_everything_points_to_the_block():
+def test_a_check_of_several_settings_points_to_the_block():
     (problem,) = problems_of("width = 13\n")
     assert problem.message == "[block]: 13 brings bad luck"

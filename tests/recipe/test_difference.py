@@ -45,7 +45,7 @@ def test_a_recipe_does_not_differ_from_itself(folder, recipe):
 
 @laws
 @given(before=recipes, after=recipes)
-def test_put_over_the_first_the_differences_give_the_second(folder, before, after):
+def test_the_differences_merged_over_the_first_give_the_second(folder, before, after):
     a, b = write(folder / "a.toml", before), write(folder / "b.toml", after)
     differences = diff(a, b)
     given = [f"{each.path}={literal(each.after.value)}" for each in differences if each.after]
@@ -64,7 +64,7 @@ def test_origins_of_both_sides(here):
     }
 
 
-def test_what_only_one_has(here):
+def test_values_of_one_side_only(here):
     write(Path("a.toml"), "quantizer.codes = 4\n")
     write(Path("b.toml"), "quantizer.dim = 3\n")
     assert found("a.toml", "b.toml") == {
@@ -73,7 +73,7 @@ def test_what_only_one_has(here):
     }
 
 
-def test_beside_a_run_only_what_the_recipe_says_counts(here):
+def test_a_recipe_and_a_run_are_compared_in_the_values_of_the_recipe(here):
     Path("run").mkdir()
     write(Path("run/resolved.toml"), "quantizer = { use = 'toy:books', codes = 8, dim = 3 }\nlosses.x.use = 'toy:a'\n")
     write(Path("a.toml"), "quantizer = { use = 'books', codes = 4 }\nlosses.x.use = 'other:a'\n")
@@ -84,7 +84,7 @@ def test_beside_a_run_only_what_the_recipe_says_counts(here):
     assert len(found("run", "a.toml")) == 2
 
 
-def test_two_runs_are_compared_whole(here):
+def test_two_runs_are_compared_in_all_values(here):
     for name, width in (("one", 3), ("two", 4)):
         Path(name).mkdir()
         write(Path(name) / "resolved.toml", f"quantizer.dim = {width}\n")

@@ -16,7 +16,7 @@ def filled(content: str) -> tuple[dict, list[str]]:
 
 
 @pytest.mark.parametrize("value", ["3", "2.5", "true", '"x"', "[1, 2]"])
-def test_a_lone_reference_keeps_the_type(here, value):
+def test_a_reference_as_whole_value_keeps_the_type(here, value):
     data, problems = filled(f"[a]\nb = {value}\n[c]\nd = '${{a.b}}'\n")
     assert data["c"]["d"] == data["a"]["b"] and type(data["c"]["d"]) is type(data["a"]["b"])
     assert not problems

@@ -60,7 +60,7 @@ def test_the_later_layer_wins(a, b):
 
 @settings(deadline=None, max_examples=50)
 @given(blocks, blocks)
-def test_a_block_with_another_use_replaces_the_old_one_whole(a, b):
+def test_a_block_with_another_use_replaces_the_old_one(a, b):
     for name, block in merged(a, b).items():
         same = name in a and name in b and a[name]["use"] == b[name]["use"]
         assert block == ({**a[name], **b[name]} if same else b.get(name, a.get(name)))

@@ -1,4 +1,4 @@
-"""Change one key, value, type or name of a valid recipe: exactly one problem, at that line, and the way back."""
+"""Each mistake in a valid recipe (key, value, type or name) is exactly one problem, at its line, with a suggestion."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ def problems(folder: Path, line: int, replacement: str) -> list:
     return validate(folder / "mutant.toml")
 
 
-def test_the_recipe_itself_is_good(folder):
+def test_the_recipe_itself_is_valid(folder):
     (folder / "toys.toml").write_text(RECIPE)
     assert load(folder / "toys.toml").notes == ()
 
 
 @laws
 @given(line=st.sampled_from(PAIRS), data=st.data())
-def test_a_slip_in_a_key(folder, line, data):
+def test_a_misspelt_key(folder, line, data):
     key, value = LINES[line].split(" = ", 1)
     slip = data.draw(slips(key))
     (problem,) = problems(folder, line, f"{slip} = {value}")
@@ -54,7 +54,7 @@ def test_a_slip_in_a_key(folder, line, data):
 
 @laws
 @given(line=st.sampled_from(HEADERS), data=st.data())
-def test_a_slip_in_a_header(folder, line, data):
+def test_a_misspelt_header(folder, line, data):
     path = LINES[line].strip("[]")
     table, dot, name = path.rpartition(".")
     slip = data.draw(slips(name))
@@ -89,7 +89,7 @@ USES = [number for number in PAIRS if LINES[number].startswith("use") and "adamw
 
 @laws
 @given(line=st.sampled_from(USES), data=st.data())
-def test_a_slip_in_a_name(folder, line, data):
+def test_a_misspelt_name(folder, line, data):
     name = LINES[line].split('"')[1]
     slip = data.draw(slips(name))
     (problem,) = problems(folder, line, f'use = "{slip}"')
@@ -102,7 +102,7 @@ LISTS = [number for number in PAIRS if LINES[number].split(" = ")[0] in ("hooks"
 
 @laws
 @given(line=st.sampled_from(LISTS), data=st.data())
-def test_a_slip_in_a_list_of_names(folder, line, data):
+def test_a_misspelt_name_in_a_list(folder, line, data):
     key, written = LINES[line].split(" = ", 1)
     names = tomli.loads(f"x = {written}")["x"]
     at = data.draw(st.integers(0, len(names) - 1))

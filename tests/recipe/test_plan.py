@@ -54,7 +54,7 @@ def test_resolved_resolves_to_itself(plan):
     assert [block.config for block in again.blocks()] == [block.config for block in plan.blocks()]
 
 
-def test_resolved_says_everything_in_full(plan):
+def test_resolved_has_all_settings_and_full_names(plan):
     assert plan.resolved["encoders"]["south"] == {
         "use": "toy:toy-encoder",
         "width": 5,
@@ -93,7 +93,7 @@ def test_a_name_without_block_means_the_component_of_that_name(here):
     assert plan.overrides == tuple(on)
 
 
-def test_a_block_that_is_off_is_a_note_and_its_component_is_not_looked_up(here):
+def test_an_unused_block_is_a_note_and_its_component_is_not_looked_up(here):
     Path("small.toml").write_text(MINIMAL + "[losses.far]\nuse = 'not-installed'\nweight = 2\nanything = 1\n")
     (note,) = validate("small.toml")
     assert (note.level, note.message) == ("note", "[losses.far] is not switched on")
@@ -155,7 +155,7 @@ def test_local_files_from_the_command_line(here):
         load("small.toml", ['model.losses=["my-loss"]'])
 
 
-def test_a_complaint_while_building_points_to_the_recipe(plan):
+def test_an_error_while_building_points_to_the_recipe(plan):
     error = plan.problem("encoders.north", ComponentError("width 3 does not fit", "write 4"))
     assert str(error) == (
         "error[unbuildable]: encoders.north: width 3 does not fit\n"
@@ -197,7 +197,7 @@ def test_a_misspelt_table_is_one_problem(here):
         assert table in problem.help
 
 
-def test_a_slip_in_an_override_of_a_block_that_is_off(here):
+def test_a_misspelt_override_of_an_unused_block(here):
     Path("toys.toml").write_text(RECIPE + "[losses.spare]\nuse = 'toy-loss'\ndepth = 2\n")
     assert [each.level for each in validate("toys.toml", ["losses.spare.depth=3"])] == ["note"]
     (problem,) = validate("toys.toml", ["losses.spare.dept=3"])

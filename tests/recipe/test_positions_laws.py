@@ -103,7 +103,7 @@ def test_located_paths_are_parsed_paths_in_odd_documents(document):
     check(document)
 
 
-def test_places_are_exact():
+def test_positions_are_exact():
     document = '[run]\n  name = "x"  # the name\nseeds = [1,\n 22]\nhead = { use = "h" }\n'
     places = locate(document)
     assert places["run",].key == (1, 2, 3)
@@ -120,7 +120,7 @@ def test_places_are_exact():
         lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(characters), inner, max_size=3)),
     )
 )
-def test_a_literal_reads_back(value):
+def test_a_literal_is_parsed_to_the_same_value(value):
     assert repr(tomli.loads(f"x = {literal(value)}")["x"]) == repr(value)
 
 

@@ -50,7 +50,7 @@ def test_a_block_has_the_settings_of_its_component_and_of_the_framework(made):
     assert list(block(made, "benchmark")["properties"]) == ["use", *training, "head"]
 
 
-def test_types_choices_defaults_and_meanings(made):
+def test_types_choices_defaults_and_help(made):
     settings = block(made, "encoder")["properties"]
     assert settings["width"] == {
         "description": "channels",
@@ -74,7 +74,7 @@ def test_bounds_of_numbers(made):
 BOUNDED = (("optimizer", "lr"), ("optimizer", "betas"), ("run", "epochs"))
 
 
-def test_the_toy_recipe_is_good(made):
+def test_the_toy_recipe_is_valid(made):
     assert complaints(made, RECIPE) == []
 
 
@@ -93,7 +93,7 @@ def test_a_sweep(made):
     assert complaints(made, '[sweep]\npublished.other = ["none"]\n')
 
 
-def test_a_recipe_that_extends_another_may_leave_everything_out(made):
+def test_a_recipe_that_extends_another_needs_no_setting(made):
     assert complaints(made, 'extends = ["x.toml"]\nunset = ["losses.main"]\nencoders.north.width = 4\n') == []
 
 

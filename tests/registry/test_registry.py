@@ -77,7 +77,7 @@ def test_the_summary_is_read_without_import(site):
 
 
 @pytest.mark.parametrize("target", ["nowhere:X", "codaar_plugin_toy.components:Absent", "codaar_plugin_toy.gone:X"])
-def test_no_summary_where_nothing_is_found(site, target):
+def test_no_summary_if_nothing_is_found(site, target):
     site.add_toy()
     assert summary(Entry("loss", "x", "toy", "codaar-plugin-toy", "1", target)) == ""
 
@@ -137,14 +137,14 @@ def test_a_known_plugin_that_is_not_installed(site, monkeypatch):
         Registry().find("loss", "near:distant")
 
 
-def test_several_known_plugins_have_it(site, monkeypatch):
+def test_several_known_plugins_with_the_component(site, monkeypatch):
     index(monkeypatch, known("codaar-plugin-far", "loss:distant"), known("codaar-plugin-off", "loss:distant"))
     with pytest.raises(NotInstalled) as caught:
         Registry().find("loss", "distant")
     assert caught.value.help == "pip install codaar-plugin-far or pip install codaar-plugin-off"
 
 
-def test_an_installed_plugin_that_is_too_old_to_have_it(site, monkeypatch):
+def test_an_installed_plugin_that_is_too_old(site, monkeypatch):
     site.add_toy()
     index(monkeypatch, known("codaar-plugin-toy", "loss:new"))
     with pytest.raises(NotInstalled) as caught:
@@ -195,7 +195,7 @@ def load_problem(site, content: str, target: str = "broken:X", **options) -> Loa
         ),
     ],
 )
-def test_every_way_to_be_broken_is_one_load_problem(site, content, cause):
+def test_every_failure_to_load_is_one_load_problem(site, content, cause):
     message = load_problem(site, content).message
     assert message.startswith("loss 'broken:x' could not be loaded from codaar-plugin-broken 0.9: ")
     assert cause in message
@@ -211,7 +211,7 @@ def test_an_incompatible_plugin_is_not_imported(site):
     assert error.help == "pip install --upgrade codaar-plugin-broken codaar-core"
 
 
-def test_a_requirement_for_another_environment_does_not_count(site):
+def test_a_requirement_for_another_environment_is_ignored(site):
     marked = 'codaar-core<0.1; python_version < "3"'
     site.add(
         "codaar-plugin-fine", {"loss": {"x": "fine:X"}}, modules={"fine.py": LOSS.format(name="X")}, requires=[marked]
@@ -220,7 +220,7 @@ def test_a_requirement_for_another_environment_does_not_count(site):
     assert found.load(found.find("loss", "x")).__name__ == "X"
 
 
-def test_a_broken_plugin_harms_nobody_else(site):
+def test_a_broken_plugin_does_not_affect_others(site):
     site.add_toy()
     site.add("codaar-plugin-broken", {"loss": {"x": "broken_too:X"}}, modules={"broken_too.py": "1 / 0"})
     assert [line.use for line in list_components("loss")] == ["toy-loss", "x"]

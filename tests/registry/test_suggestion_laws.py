@@ -28,18 +28,18 @@ def slow_edits(a: str, b: str) -> int:
 
 @settings(deadline=None)
 @given(words, words)
-def test_edits_equal_their_definition(a, b):
+def test_edits_match_the_recursive_definition(a, b):
     assert edits(a, b) == slow_edits(a, b) == edits(b, a)
 
 
 @given(st.text("abcdefgh", min_size=3, max_size=12), st.data())
-def test_one_slip_is_found_among_distant_words(word, data):
+def test_one_misspelling_is_found_among_distant_words(word, data):
     at = data.draw(st.integers(0, len(word) - 1))
     slip = word[:at] + data.draw(st.sampled_from("xyz")) + word[at + data.draw(st.integers(0, 1)) :]
     assert closest(slip, ["0000000", word, "1111111111"]) == [word]
 
 
-def test_what_is_far_is_not_suggested():
+def test_distant_words_are_not_suggested():
     assert closest("cmcm", ["cpc"]) == []
     assert closest("a", ["b"]) == []
     assert closest("", ["on", "b"]) == []

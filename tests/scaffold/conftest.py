@@ -1,4 +1,4 @@
-"""A plug-in of every kind, as `codaar new-plugin` writes it, and installed beside the tests."""
+"""Generated plug-ins of every kind, installed for these tests only."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def generated(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture(scope="module")
 def installed(generated: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Path]]:
-    """The same, installed into a folder of its own that these tests alone see."""
+    """The generated plug-ins, installed into a folder on the path of these tests only."""
     site = tmp_path_factory.mktemp("site")
     install = (sys.executable, "-m", "pip", "install", *OFFLINE, "--no-deps", "--no-build-isolation", "--target", site)
     succeed(run(*install, *generated.values()))

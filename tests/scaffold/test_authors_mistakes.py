@@ -1,4 +1,4 @@
-"""Mistakes of authors, made in what `codaar new-plugin` writes: one red line each, and it says what to change."""
+"""Frequent mistakes of authors, made in generated plug-ins: each fails one check, whose message says what to change."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_one_red_line_says_what_to_change(installed, tmp_path, mistake):
+def test_each_mistake_fails_one_check_with_advice(installed, tmp_path, mistake):
     kind, changes, check, found, change = MISTAKES[mistake]
     said = checked(spoilt(site_of(kind), tmp_path, kind, changes), kind)
     assert [line for line in said.splitlines() if line.startswith(f"{kind}:first-{kind}:")] == [check]
@@ -83,7 +83,7 @@ def spoilt(site: Path, folder: Path, kind: str, changes: dict[str, str]) -> Path
 
 
 def checked(site: Path, kind: str) -> str:
-    """What `codaar check-plugin` says."""
+    """The outcomes of the conformance kit."""
     done = run(Path(sys.executable).with_name("codaar"), "check-plugin", f"first-{kind}", PYTHONPATH=str(site))
     assert done.returncode == 1, done.stdout + done.stderr
     return done.stdout

@@ -1,4 +1,4 @@
-"""What `codaar new-plugin` writes works at once: it conforms, its demo is a good recipe, and the demo runs."""
+"""Generated plug-ins pass the conformance kit, and their demo recipes are valid and run."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_it_conforms(installed, kind):
+def test_a_generated_plugin_passes_the_kit(installed, kind):
     outcomes = codaar_core.check_plugin(f"first-{kind}")
     assert len(outcomes) > 10
     assert [outcome for outcome in outcomes if outcome.state != "passed"] == []
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_its_demo_is_a_good_recipe(installed, kind):
+def test_a_generated_demo_is_a_valid_recipe(installed, kind):
     recipes = installed[kind] / "recipes"
     assert codaar_core.validate(recipes / "demo.toml") == []
     assert codaar_core.validate(recipes / "base.toml") == []
@@ -33,7 +33,7 @@ def test_its_demo_is_a_good_recipe(installed, kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_its_demo_runs(installed, kind, tmp_path):
+def test_a_generated_demo_runs(installed, kind, tmp_path):
     sizes = ("data.clips=16",) if kind == "data" else SMALL_DATA
     overrides = (*SMALL, *sizes, f"run.directory={str(tmp_path)!r}")
     directory = codaar_core.run(installed[kind] / "recipes" / "demo.toml", overrides)
@@ -49,7 +49,7 @@ def test_the_verb_prints_a_table(installed, capsys):
     assert lines[3].endswith("checks, nothing failed.")
 
 
-def test_the_verb_says_what_to_change(installed, capsys, monkeypatch):
+def test_the_verb_prints_advice(installed, capsys, monkeypatch):
     from codaar_plugin_first_alignment.first_alignment import FirstAlignment
 
     def in_place(self, codebooks):
@@ -66,6 +66,6 @@ def test_the_verb_says_what_to_change(installed, capsys, monkeypatch):
     assert "checks failed" in said.err
 
 
-def test_the_verb_knows_no_such_plugin(installed, capsys):
+def test_the_verb_rejects_an_unknown_plugin(installed, capsys):
     assert run_command(codaar, ["check-plugin", "first-los"], "codaar") == 1
     assert "did you mean 'codaar-plugin-first-loss'?" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""`codaar new-plugin` writes a whole distribution, or says why not."""
+"""`codaar new-plugin` writes a complete distribution, or gives the reason for its refusal."""
 
 from __future__ import annotations
 
@@ -73,21 +73,21 @@ def test_metadata_offer_the_component(generated):
         assert "codaar-core>=0.1.0,<1" in project["dependencies"]
 
 
-def test_components_are_small_enough_to_be_read_at_once(generated):
+def test_components_are_short(generated):
     for kind, folder in generated.items():
         (path,) = folder.glob("codaar_plugin_*/first_*.py")
         lines = path.read_text("utf-8").splitlines()
         assert len(lines) < 120 and max(map(len, lines)) <= 120, kind
 
 
-def test_nothing_is_left_to_fill_in(generated):
+def test_no_placeholder_is_left(generated):
     for folder in generated.values():
         for path in folder.rglob("*"):
             if path.is_file() and path.name != "README.md":
                 assert "$" not in re.sub(r"\$\{\{ (matrix|env)\.\w+ }}", "", path.read_text("utf-8")), path
 
 
-def test_ci_installs_core_from_where_the_author_says(tmp_path, generated):
+def test_ci_installs_core_from_the_given_repository(tmp_path, generated):
     folder = new_plugin("mine", "loss", tmp_path, checkout="https://example.org/codaar.git")
     workflow = ".github/workflows/test.yml"
     assert '  CODAAR: "https://example.org/codaar.git"\n' in (folder / workflow).read_text("utf-8")
@@ -162,7 +162,7 @@ def test_a_folder_that_cannot_be_written(tmp_path):
 
 @given(st.text("abcXY01-_. /", max_size=12))
 @settings(deadline=None, max_examples=200)
-def test_a_name_is_refused_or_makes_valid_python(name):
+def test_a_name_is_refused_or_gives_valid_python(name):
     try:
         names = names_of(name)
     except Refused as refused:
@@ -174,7 +174,7 @@ def test_a_name_is_refused_or_makes_valid_python(name):
 
 @given(st.sampled_from(["encoder", "data", "hook"]), st.from_regex(r"[a-z]{1,9}-[a-z0-9]{1,9}", fullmatch=True))
 @settings(deadline=None, max_examples=25)
-def test_every_name_fills_every_template(kind, name):
+def test_every_valid_name_fits_every_template(kind, name):
     for path, text in render(Names(name), KINDS[kind]).items():
         if path.endswith(".py"):
             ast.parse(text)
@@ -185,7 +185,7 @@ def test_every_name_fills_every_template(kind, name):
 # The command line
 
 
-def test_the_verb_says_what_comes_next(tmp_path, monkeypatch, capsys):
+def test_the_verb_prints_the_next_steps(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert run_command(codaar, ["new-plugin", "gated-mask", "--kind", "alignment"], "codaar") == 0
     out = capsys.readouterr().out
@@ -193,7 +193,7 @@ def test_the_verb_says_what_comes_next(tmp_path, monkeypatch, capsys):
     assert "  cd codaar-plugin-gated-mask\n" in out and "codaar check-plugin gated-mask" in out
 
 
-def test_no_torch_is_needed(tmp_path):
+def test_torch_is_not_imported(tmp_path):
     script = (
         "import sys, codaar_core\n"
         f"codaar_core.new_plugin('mine', 'loss', {str(tmp_path)!r})\n"

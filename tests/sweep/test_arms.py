@@ -1,4 +1,4 @@
-"""A table [sweep] in a recipe: what its arms become, and what is said when it is wrong."""
+"""The table [sweep] of a recipe: plans of its arms, and messages about mistakes."""
 
 from __future__ import annotations
 
@@ -58,14 +58,14 @@ def test_an_arm_is_the_recipe_with_its_changes():
     assert plain.plans[0].resolved["losses"] == full.plans[0].resolved["losses"]
 
 
-def test_the_command_line_stands_over_every_arm():
+def test_overrides_apply_to_every_arm():
     sweep = load_sweep(written(), ["encoders.north.limit=3", "run.epochs=1"])
     limits = [plan.encoders["north"].config.limit for arm in sweep.arms for plan in arm.plans]
     assert limits == [3] * 4
     assert {plan.run.epochs for arm in sweep.arms for plan in arm.plans} == {1}
 
 
-def test_an_arm_extends_files_and_unsets_what_it_inherits():
+def test_an_arm_may_extend_and_unset():
     Path("parts").mkdir()
     Path("parts/limited.toml").write_text(
         "codaar = 1\n[model]\nalign = []\n[encoders.north]\nlimit = 4\n[encoders.south]\nlimit = 6\n"
@@ -77,7 +77,7 @@ def test_an_arm_extends_files_and_unsets_what_it_inherits():
     assert plan.encoders["south"].config.limit == other.encoders["south"].config.limit
 
 
-def test_what_an_arm_extends_is_there_and_good():
+def test_files_that_an_arm_extends_are_checked():
     missing = complaint(SWEEP.replace("[sweep.arms.full]\n", '[sweep.arms.full]\nextends = ["nowhere.toml"]\n'))
     assert "there is no file 'nowhere.toml'" in missing and "toys.toml:" in missing
     Path("part.toml").write_text("codaar = 1\n[encoders.north]\nlimti = 4\n")
@@ -130,7 +130,7 @@ def test_validate_checks_every_arm():
         ("[sweep.arms.full]", "[sweep.arms]\nfull = 3", "expected a table"),
     ],
 )
-def test_a_slip_in_the_sweep_is_one_problem(old, new, message):
+def test_a_mistake_in_the_sweep_is_one_problem(old, new, message):
     *before, last = SWEEP.rsplit(old, 1) if old == "[1, 2]\n" else SWEEP.split(old, 1)
     assert message in complaint(f"{before[0]}{new}{last}")
 

@@ -1,4 +1,4 @@
-"""The paper's tables: a run is shown beside published numbers of its own row, or beside none."""
+"""The tables of the paper: the report of a run shows published numbers of its own row only."""
 
 from __future__ import annotations
 

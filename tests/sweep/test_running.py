@@ -1,4 +1,4 @@
-"""A small sweep on real data: what is finished is not run again, what fails does not keep the others from running."""
+"""A small sweep on real data: finished runs are not repeated, a failed run does not stop the others."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def runs(sweep: Sweep) -> list[str]:
     return sorted(str(path.parent) for path in sweep.directory.parent.glob("*/*/status.json"))
 
 
-def test_a_failed_run_is_told_and_the_others_go_on(measured):
+def test_a_failed_run_does_not_stop_the_others(measured):
     aligned, unaligned, broken = measured
     assert (len(aligned.results), len(unaligned.results), len(broken.results)) == (1, 0, 0)
     assert broken.failures[0].message.startswith("small-broken, seed 43: ") and broken.failures[0].help
@@ -66,7 +66,7 @@ def test_a_failed_run_is_told_and_the_others_go_on(measured):
 @pytest.mark.parametrize(
     ("count", "told", "help"), [(1, "1 run failed:", "again to retry"), (2, "2 runs failed:", "again to retry")]
 )
-def test_failures_are_told_with_what_helps(sweep, measured, monkeypatch, count, told, help):
+def test_failures_are_reported_with_advice(sweep, measured, monkeypatch, count, told, help):
     broken = attrs.evolve(measured[2], failures=measured[2].failures * count)
     monkeypatch.setattr("codaar_core.recipe.sweep.load_sweep", lambda *_: sweep)
     monkeypatch.setattr("codaar_core.sweep.run_sweep", lambda *_, **__: [*measured[:2], broken])
@@ -76,7 +76,7 @@ def test_failures_are_told_with_what_helps(sweep, measured, monkeypatch, count, 
     assert error.value.message == told + each * count and help in error.value.help
 
 
-def test_what_is_finished_is_not_run_again(sweep, measured):
+def test_finished_runs_are_not_repeated(sweep, measured):
     before = runs(sweep)
     again = run_sweep(sweep, only=["aligned"])
     assert runs(sweep) == before
@@ -95,7 +95,7 @@ def test_the_table_holds_the_mean_of_the_results(sweep, measured):
     assert "mode: strict" in as_markdown(sweep, measured)
 
 
-def test_a_run_that_was_stopped_goes_on(sweep, measured):
+def test_an_interrupted_run_is_resumed(sweep, measured):
     """Its checkpoint is complete, its results are not."""
     directory = Path(measured[0].results[0].directory)
     status = directory / "status.json"

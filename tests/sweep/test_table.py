@@ -1,4 +1,4 @@
-"""The table of a sweep on results that were not run here."""
+"""The table of a sweep, from given results."""
 
 from __future__ import annotations
 
