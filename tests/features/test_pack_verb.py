@@ -68,7 +68,7 @@ def test_verify(packed, call):
     [
         (["digts", "--to", "x"], 2, "did you mean 'digits'?"),
         (["digits", "--to", "x", "-o", "data.pretran=3"], 2, "did you mean 'pretrain'?"),
-        (["digits", "--to", "x", "-o", "run.seed=3"], 2, "a data source alone has no run"),
+        (["digits", "--to", "x", "-o", "run.seed=3"], 2, "only settings of the data source can be set here"),
         (["digits", "--to", "x", "-o", "data.pretrain"], 2, "expected path=value"),
         (["digits"], 2, "--to"),
         (["nowhere.toml", "--to", "x"], 2, "nowhere.toml"),
