@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, Protocol
@@ -12,6 +13,10 @@ import numpy as np
 from codaar_core.api import DataError, Space
 from codaar_core.features.clips.clip_shape import channels_last, fit_length, looks_quantised, refuse_unusable
 from codaar_core.features.reading.array_file import read_array
+
+CLIPS = 50  # a file may be this many times longer than a clip, because longer clips are cut off
+STEPS = 10  # of a clip, for the bound on sizes of spaces without a length
+FLOAT64 = 8  # bytes
 
 
 class Track(Protocol):
@@ -46,10 +51,16 @@ class FileTrack:
         """The file of a clip."""
         return self.folder / f"{self.ids[clip]}{self.suffix}"
 
+    @property
+    def most(self) -> int:
+        """Largest number of bytes of a file: fifty clips of this space as float64, or 64 MiB if that is more."""
+        steps = self.space.length or STEPS
+        return max(1 << 26, CLIPS * steps * math.prod(self.space.shape) * FLOAT64)
+
     def read(self, clip: int) -> np.ndarray:
         """Read, check and repair one clip."""
         path = self.path(clip)
-        values = read_array(path)
+        values = read_array(path, self.most)
         if self.channels == "first" and values.ndim > 2:
             values = channels_last(values)
         refuse_unusable(values, self.space.shape, path)

@@ -10,8 +10,10 @@ import attrs
 
 from codaar_core.api.deprecation import renamed
 from codaar_core.api.errors import DataError
+from codaar_core.api.regular_file import read_bounded
 from codaar_core.features.file_defects import NOTHING, FileDefect, FileDefects
 
+MOST = 1 << 26  # bytes of a table
 SEPARATORS = {"\t": "TAB", "&": "&", ",": "comma"}
 
 
@@ -143,11 +145,9 @@ def read_lines(path: Path) -> list[str]:
     """Read the lines of a text file.
 
     Raises:
-        DataError: The file is missing or not encoded in UTF-8.
+        DataError: The file is missing, larger than 64 MiB, or not encoded in UTF-8.
     """
     try:
-        return path.read_bytes().decode("utf-8-sig").splitlines()
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}") from None
+        return read_bounded(path, MOST).decode("utf-8-sig").splitlines()
     except UnicodeDecodeError:
         raise DataError(f"{path} is not encoded in UTF-8") from None

@@ -9,9 +9,12 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from codaar_core.api import DataError
+from codaar_core.api.regular_file import open_regular
 
 if TYPE_CHECKING:
     from av.container import InputContainer
+
+MOST_PIXELS = 1 << 25  # of one picture; 8K video has 33.2 million
 
 
 @contextmanager
@@ -27,13 +30,22 @@ def opened_recording(path: Path, install: str) -> Iterator[InputContainer]:
     """
     av = pyav(install)
     try:
-        with path.open("rb") as file, av.open(file) as container:
+        # a playlist would otherwise make ffmpeg open other files and addresses
+        with open_regular(path) as file, av.open(file, options={"protocol_whitelist": "none"}) as container:
+            _bound_pictures(container)
             yield container
-    except FileNotFoundError:
-        raise DataError(f"{path} is missing") from None
-    except (av.FFmpegError, OSError, ValueError) as error:
+    except (av.FFmpegError, OSError, ValueError, OverflowError, MemoryError) as error:
         told = getattr(error, "strerror", None) or error
         raise DataError(f"{path} cannot be read as a recording: {told}") from error
+
+
+def _bound_pictures(container: InputContainer) -> None:
+    """Refuse pictures of more than ``MOST_PIXELS``, also those that become larger after the first one."""
+    for stream in container.streams.video:
+        stream.codec_context.options = {"max_pixels": str(MOST_PIXELS)}
+        width, height = stream.codec_context.width, stream.codec_context.height
+        if width * height > MOST_PIXELS:
+            raise ValueError(f"pictures of {width} x {height} pixels; the most are {MOST_PIXELS:,} pixels")
 
 
 def pyav(install: str) -> ModuleType:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from av.container import InputContainer
 
 INSTALL = "codaar-plugin-vggish[media]"
+MOST_SECONDS = 3600
 SUFFIXES = (".aac", ".avi", ".flac", ".m4a", ".mkv", ".mov", ".mp3", ".mp4", ".ogg", ".opus", ".wav", ".webm")
 
 
@@ -27,12 +28,17 @@ def read_sound(path: Path) -> Tensor:
     It is resampled by ffmpeg; the code of VGGish uses resampy, which has another filter.
 
     Raises:
-        DataError: The file is missing, damaged or has no sound, or PyAV is not installed.
+        DataError: The file is missing, damaged, has no sound or more than an hour of it, or PyAV is not installed.
     """
+    pieces, length = [], 0
     with opened_recording(path, INSTALL) as container:
         if not container.streams.audio:
             raise DataError(f"{path} has no sound")
-        pieces = [_mono(frame) for frame in _resampled(container)]
+        for frame in _resampled(container):
+            pieces.append(_mono(frame))
+            length += len(pieces[-1])
+            if length > MOST_SECONDS * RATE:
+                raise DataError(f"{path} has more than {MOST_SECONDS:,} seconds of sound", "cut it into shorter files")
     return torch.cat(pieces) if pieces else torch.zeros(0)
 
 
