@@ -236,7 +236,9 @@ def test_bad_clips_are_left_out_and_listed(folder):
     damage(folder, 0, 7)
     done = pack_split(clips(folder, action="skip", share=0.1), folder / "p.h5", HEADER, "float32")
     packed = PackedSplit(folder / "p.h5")
-    assert done.clips == len(packed) == 18 and list(done.bad) == [IDS[0], IDS[7]] and "no whole zip" in done.bad[IDS[7]]
+    assert (
+        done.clips == len(packed) == 18 and list(done.bad) == [IDS[0], IDS[7]] and "no complete zip" in done.bad[IDS[7]]
+    )
     assert packed[range(18)].targets["north"].tolist() == [clip for clip in range(20) if clip not in (0, 7)]
     assert packed.notes == ["2 of 20 clips cannot be read and are left out"]
 
@@ -358,7 +360,7 @@ def test_what_is_packed_is_not_packed_again(folder):
 
 
 def test_nothing_to_pack(folder):
-    with pytest.raises(DataError, match="empty"):
+    with pytest.raises(DataError, match="has no clips"):
         pack_split(ClipSplit([], {}), folder / "p.h5", HEADER)
     damage(folder, *range(20))
     with pytest.raises(DataError, match="none of the 20 clips can be read; the last one: .*19_x.zip"):

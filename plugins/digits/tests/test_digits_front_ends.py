@@ -180,7 +180,7 @@ def test_eight_and_sixteen_bit_sounds_are_read():
     [
         (wav(channels=2), "mono"),
         (wav(rate=16000), "8000 Hz"),
-        (wav(data=b""), "no sound"),
+        (wav(data=b""), "no samples"),
         (io.BytesIO(b"RIFF"), "not a readable wav"),
         (io.BytesIO(b""), "not a readable wav"),
         (io.BytesIO(b"version https://git-lfs"), "not a readable wav"),
