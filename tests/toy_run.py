@@ -24,7 +24,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from codaar_core.api import AlignmentStep, TaskHead
-from codaar_core.testing import toy_model
+from codaar_core.testing.environment import toy_model
 
 
 class ToyFeatures(toy_model.ToyFeatures):

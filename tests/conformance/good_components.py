@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from codaar_core import api
 from codaar_core.api import setting
-from codaar_core.testing.ranks import SingleProcess
+from codaar_core.testing.environment.ranks import SingleProcess
 
 CLASSES = ("a", "b", "c")
 

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from codaar_core.api import ComponentError
 from codaar_core.testing.check import check, expect, expect_help
+from codaar_core.testing.environment.toys import MODALITIES
 from codaar_core.testing.subjects import AlignmentSubject, Rows, Step
-from codaar_core.testing.toys import MODALITIES
 
 TOLERANCE = 1e-9  # in float64
 MUTATED = "return new tensors: write a = a + b, not a += b; torch.lerp, not lerp_; copy a dict before changing it"

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from codaar_core.api import Benchmark, Predicted, Transfer
-from codaar_core.testing import toys
 from codaar_core.testing.check import Violation, check, expect
+from codaar_core.testing.environment import toys
 from codaar_core.testing.subjects import BenchmarkSubject
 
 PUBLISHED = re.compile(r"(?P<train>[^->/]+)->(?P<test>[^->/]+)/(?P<metric>.+)")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from codaar_core.testing import toys
 from codaar_core.testing.check import check, expect
+from codaar_core.testing.environment import toys
 from codaar_core.testing.subjects import DecoderSubject
 
 

@@ -6,9 +6,9 @@ import inspect
 
 import torch
 
-from codaar_core.testing import toys
 from codaar_core.testing.check import check, expect
 from codaar_core.testing.checks.module import is_trained
+from codaar_core.testing.environment import toys
 from codaar_core.testing.subjects import HeadInputs, HeadSubject
 
 TRAINING = 30  # steps

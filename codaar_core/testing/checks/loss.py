@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from codaar_core.api import ComponentError, Loss, Ranks
-from codaar_core.testing import toys
 from codaar_core.testing.check import Violation, check, expect, expect_help
 from codaar_core.testing.checks.module import close
-from codaar_core.testing.ranks import on_ranks
+from codaar_core.testing.environment import toys
+from codaar_core.testing.environment.ranks import on_ranks
 from codaar_core.testing.subjects import LossSubject, loss_context
 
 

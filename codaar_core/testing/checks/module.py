@@ -12,9 +12,9 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from codaar_core.api import DataError, RankAware, Ranks
-from codaar_core.testing import toys
 from codaar_core.testing.check import Violation, check, expect
-from codaar_core.testing.ranks import on_ranks
+from codaar_core.testing.environment import toys
+from codaar_core.testing.environment.ranks import on_ranks
 from codaar_core.testing.subjects import MODULES, ModuleSubject, Outputs
 
 CLIPWISE = tuple(kind for kind in MODULES if kind != "loss")

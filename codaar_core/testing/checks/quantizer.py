@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from codaar_core.api import Encoded, Quantized, Quantizer, Ranks
-from codaar_core.testing import toys
 from codaar_core.testing.check import check, expect
 from codaar_core.testing.checks.module import close
-from codaar_core.testing.ranks import SingleProcess, on_ranks
+from codaar_core.testing.environment import toys
+from codaar_core.testing.environment.ranks import SingleProcess, on_ranks
 from codaar_core.testing.subjects import QuantizerSubject
 
 MUTATED = "quantize only reads; move codewords in update(), revive them in reset()"

@@ -17,8 +17,9 @@ from codaar_core.engine import run
 from codaar_core.recipe import Plan, load
 from codaar_core.recipe.resolved import settings
 from codaar_core.registry import Registry
-from codaar_core.testing import toy_model
 from codaar_core.testing.check import Violation, check, expect
+from codaar_core.testing.environment import toy_model
+from codaar_core.testing.environment.toys import MODALITIES, PRIVATE
 from codaar_core.testing.subjects import (
     BenchmarkSubject,
     DataSubject,
@@ -28,7 +29,6 @@ from codaar_core.testing.subjects import (
     LossSubject,
     Subject,
 )
-from codaar_core.testing.toys import MODALITIES, PRIVATE
 
 SWAPPED = ("encoder", "decoder", "quantizer", "alignment", "loss", "data")
 STEPS = 10  # an epoch
@@ -36,7 +36,7 @@ EPOCHS = 2
 LOOK = "check the scale of its outputs, misplaced detach(), and diverging codewords"
 TOY_DATA = {"use": "local:toy-features"}
 TOYS = """# {folder}
-from codaar_core.testing import toy_model
+from codaar_core.testing.environment import toy_model
 from {module} import {name}
 
 class UnderTest({name}):

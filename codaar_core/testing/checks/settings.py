@@ -22,8 +22,8 @@ from codaar_core.recipe.toml.problem import Problem
 from codaar_core.recipe.toml.tree import build_tree
 from codaar_core.registry import KINDS
 from codaar_core.testing.check import Violation, check, expect
+from codaar_core.testing.environment.traces import Trace, other_values, trace
 from codaar_core.testing.subjects import MODULES, AlignmentSubject, ModuleSubject, Subject
-from codaar_core.testing.traces import Trace, other_values, trace
 
 ALL = tuple(KINDS)
 Trainable = ModuleSubject | AlignmentSubject

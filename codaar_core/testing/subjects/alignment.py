@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from codaar_core.api import AlignmentContext, AlignmentStep, ComponentError
+from codaar_core.testing.environment.toys import MODALITIES
 from codaar_core.testing.subjects.subject import Subject
-from codaar_core.testing.toys import MODALITIES
 
 Rows = Mapping[str, Tensor]
 Step = Callable[[Rows], Rows]
@@ -21,12 +21,12 @@ class AlignmentSubject(Subject):
     component: type[AlignmentStep]
 
     def contexts(self) -> Iterator[AlignmentContext]:
-        """Three modalities, or another number."""
+        """Three, two, four or five modalities."""
         return (AlignmentContext(MODALITIES[:number]) for number in (3, 2, 4, 5))
 
     @property
     def functions(self) -> tuple[str, ...]:
-        """Which of ``mix`` and ``adjust`` it defines."""
+        """The names of those of ``mix`` and ``adjust`` that it defines."""
         return tuple(
             name for name in ("mix", "adjust") if getattr(self.component, name) is not getattr(AlignmentStep, name)
         )

@@ -10,7 +10,7 @@ import attrs
 from torch import Tensor
 
 from codaar_core.api import Benchmark, BenchmarkContext, DataSource
-from codaar_core.testing import toys
+from codaar_core.testing.environment import toys
 from codaar_core.testing.subjects.data import DataSubject
 from codaar_core.testing.subjects.subject import Subject
 
@@ -25,7 +25,7 @@ class BenchmarkSubject(Subject):
     data: tuple[DataSubject, ...] = attrs.field(default=())  # the data sources of its package
 
     def contexts(self) -> Iterator[BenchmarkContext]:
-        """Over each data source it may have been made for, in each mode."""
+        """Each data source of its package and toy data, in each mode."""
         for mode, data in product(("strict", "as-published"), self._sources()):
             yield BenchmarkContext(tuple(data.spaces), data, mode)
 
@@ -39,6 +39,6 @@ class BenchmarkSubject(Subject):
 
     @cached_property
     def truths(self) -> dict[str, Tensor]:
-        """What is true of the first test clips, by modality."""
+        """The targets of the first test clips, by modality."""
         splits = {modality: self.sample.split("test", modality) for modality in self.tested}
         return {m: split[range(min(TEST_CLIPS, len(split)))].targets[m] for m, split in splits.items()}

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from codaar_core.api import ComponentError, DataContext, DataError, DataSource, Split
 from codaar_core.testing.check import Violation
+from codaar_core.testing.environment.toys import CLIPS
 from codaar_core.testing.subjects.subject import Subject
-from codaar_core.testing.toys import CLIPS
 
 
 class DataSubject(Subject):
@@ -16,7 +16,7 @@ class DataSubject(Subject):
     component: type[DataSource]
 
     def contexts(self) -> Iterator[DataContext]:
-        """All its modalities; its spaces are known before it is told which are wanted."""
+        """All its modalities; its spaces must be known before modalities are chosen."""
         try:
             modalities = tuple(self.build(DataContext(())).spaces)
         except ComponentError as error:

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from torch import nn
 
 from codaar_core.api import Decoder, DecoderContext, Encoded, Quantized, Space
-from codaar_core.testing import toys
+from codaar_core.testing.environment import toys
+from codaar_core.testing.environment.toys import CLIPS, CODES, LATENT, MODALITIES, SHAPES, STEPS
 from codaar_core.testing.subjects.module import ModuleSubject, Outputs
-from codaar_core.testing.toys import CLIPS, CODES, LATENT, MODALITIES, SHAPES, STEPS
 
 
 class DecoderSubject(ModuleSubject):

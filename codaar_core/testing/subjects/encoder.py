@@ -8,9 +8,9 @@ from itertools import product
 from torch import nn
 
 from codaar_core.api import Encoder, EncoderContext, Features, Space
-from codaar_core.testing import toys
+from codaar_core.testing.environment import toys
+from codaar_core.testing.environment.toys import CLIPS, LATENT, MODALITIES, SHAPES, STEPS
 from codaar_core.testing.subjects.module import ModuleSubject, Outputs
-from codaar_core.testing.toys import CLIPS, LATENT, MODALITIES, SHAPES, STEPS
 
 
 class EncoderSubject(ModuleSubject):

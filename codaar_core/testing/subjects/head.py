@@ -9,17 +9,17 @@ import torch
 from torch import Tensor
 
 from codaar_core.api import HeadContext, Quantized, TaskHead
-from codaar_core.testing import toys
 from codaar_core.testing.check import Violation
+from codaar_core.testing.environment import toys
+from codaar_core.testing.environment.toys import CLIPS, CODES, LATENT, STEPS
 from codaar_core.testing.subjects.module import ModuleSubject, Outputs
-from codaar_core.testing.toys import CLIPS, CODES, LATENT, STEPS
 
 
 class HeadInputs(NamedTuple):
     """The arguments of a head's ``forward``."""
 
     codes: Quantized
-    given: Tensor | None = None  # where it is made for benchmarks that give something besides
+    given: Tensor | None = None  # the further tensor, for heads that take one
 
     def through(self, head: TaskHead) -> Tensor:
         """The logits."""
@@ -27,7 +27,7 @@ class HeadInputs(NamedTuple):
 
 
 class HeadSubject(ModuleSubject):
-    """A task head, with what it is given besides codes."""
+    """A task head, with the further tensor that it may take besides codes."""
 
     component: type[TaskHead]
 
@@ -41,7 +41,7 @@ class HeadSubject(ModuleSubject):
         return torch.arange(CLIPS) % len(toys.CLASSES)
 
     def inputs(self, clips: int = CLIPS, steps: int = STEPS, masked: bool = False) -> HeadInputs:
-        """Codes, and normal numbers to be given besides."""
+        """Codes, and a random further tensor if the head takes one."""
         generator, given = self.generator(), self.component.example_given
         codes = toys.codes_of(CODES, LATENT, clips, steps, generator, masked)
         return HeadInputs(codes, None if given is None else torch.randn(clips, *given.shape, generator=generator))
@@ -51,7 +51,7 @@ class HeadSubject(ModuleSubject):
         return {"logits": inputs.through(module)}
 
     def junk(self, inputs: HeadInputs) -> HeadInputs:
-        """Junk codes."""
+        """Codes with random values at masked steps."""
         return inputs._replace(codes=toys.junk_where_masked(inputs.codes, inputs.codes.mask, self.generator()))
 
     def real(self, inputs: HeadInputs, outputs: Outputs) -> Outputs:

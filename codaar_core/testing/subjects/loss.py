@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from codaar_core.api import EncoderContext, Loss, LossContext, QuantizerContext, Ranks, StepView
 from codaar_core.engine.assembly.model import estimator_parameters
-from codaar_core.testing import toy_model, toys
+from codaar_core.testing.environment import toy_model, toys
+from codaar_core.testing.environment.toys import CLIPS, LATENT, MODALITIES, STEPS, generator_of
 from codaar_core.testing.subjects.module import SINGLE, ModuleSubject, Outputs
-from codaar_core.testing.toys import CLIPS, LATENT, MODALITIES, STEPS, generator_of
 
 PRIVATE = toy_model.ToyEncoder.Config(private=toys.PRIVATE.shape)
 
@@ -25,12 +25,12 @@ class LossSubject(ModuleSubject):
     component: type[Loss]
 
     def contexts(self) -> Iterator[LossContext]:
-        """Three modalities, fewer where it wants no more; codewords that follow averages, or learned ones."""
+        """Three, two or one modalities; first with EMA codewords, then with learned ones."""
         return (loss_context(number, learned) for learned, number in product((False, True), (3, 2, 1)))
 
     @property
     def learned(self) -> bool:
-        """Whether it wants codewords that are parameters."""
+        """Whether its context has codewords that are parameters."""
         return any(True for _ in self.context.quantizer.parameters())
 
     def sizes(self) -> list[tuple[int, int]]:
@@ -57,7 +57,7 @@ class LossSubject(ModuleSubject):
         return module(attrs.evolve(inputs, generator=generator_of(self.seed)))
 
     def junk(self, inputs: StepView) -> StepView:
-        """Junk everywhere but in the masks."""
+        """Random values at the masked steps of every record."""
         masks = {m: item.mask for m, item in inputs.encoded.items()}
         changed: dict[str, Any] = {
             name: {m: toys.junk_where_masked(item, masks[m], self.generator()) for m, item in records.items()}
@@ -83,7 +83,7 @@ class LossSubject(ModuleSubject):
         return {name: torch.stack([part[name] for part in parts]).mean(0) for name in parts[0]}
 
     def draws(self, module: nn.Module, inputs: StepView) -> bool:
-        """Whether it draws random numbers, be it from the view's generator."""
+        """Whether it draws random numbers, from torch's or the view's generator."""
         generator = generator_of(self.seed)
         before = generator.get_state()
         with torch.random.fork_rng(devices=[]), torch.no_grad():
@@ -91,7 +91,7 @@ class LossSubject(ModuleSubject):
         return not torch.equal(before, generator.get_state()) or super().draws(module, inputs)
 
     def trained(self, module: nn.Module) -> dict[str, nn.Parameter]:
-        """Those that its own optimizer does not hold."""
+        """The parameters that its own optimizer does not hold."""
         own = estimator_parameters(cast(Loss, module))
         return {name: each for name, each in super().trained(module).items() if each not in own}
 

@@ -1,4 +1,4 @@
-"""What all components that are modules have: inputs go in, named tensors come out."""
+"""Subjects that are modules: they map inputs to named tensors."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ import torch
 from torch import Tensor, nn
 
 from codaar_core.api import Ranks
-from codaar_core.testing.ranks import SingleProcess
+from codaar_core.testing.environment.ranks import SingleProcess
+from codaar_core.testing.environment.toys import CLIPS, STEPS, generator_of
 from codaar_core.testing.subjects.subject import Subject
-from codaar_core.testing.toys import CLIPS, STEPS, generator_of
 
 Outputs = Mapping[str, Tensor]
 SINGLE = SingleProcess()
 
 
 class ModuleSubject(Subject, ABC):
-    """A component that is a module: inputs go in, named tensors come out."""
+    """A component that is a module: it maps inputs to named tensors."""
 
     @abstractmethod
     def inputs(self, clips: int = CLIPS, steps: int = STEPS, masked: bool = False) -> Any:
-        """Inputs of a size, always the same."""
+        """Inputs with this many clips and steps; equal in every call."""
 
     @abstractmethod
     def outputs(self, module: nn.Module, inputs: Any) -> Outputs:
-        """What the module makes of them."""
+        """The outputs of the module, by name."""
 
     @abstractmethod
     def junk(self, inputs: Any) -> Any:
-        """Masked inputs with junk at the masked steps."""
+        """Masked inputs with random values at the masked steps."""
 
     def real(self, inputs: Any, outputs: Outputs) -> Outputs:
-        """What is promised to be independent of masked steps."""
+        """The outputs that must not depend on masked steps."""
         return outputs
 
     def objective(self, module: nn.Module, inputs: Any) -> Tensor:
@@ -50,11 +50,11 @@ class ModuleSubject(Subject, ABC):
         return sum(((each * torch.randn(each.shape, generator=generator)).sum() for each in values), torch.zeros(()))
 
     def differentiable(self, module: nn.Module, inputs: Any, ranks: Ranks = SINGLE) -> Outputs:
-        """The outputs, with what else is differentiated in training."""
+        """The outputs, and further tensors that training differentiates."""
         return self.outputs(module, inputs)
 
     def joined(self, parts: Sequence[Outputs]) -> Outputs:
-        """The outputs of one process, made of those of several ranks."""
+        """The outputs of one process, combined from those of several ranks."""
         return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
 
     def draws(self, module: nn.Module, inputs: Any) -> bool:
@@ -73,11 +73,11 @@ class ModuleSubject(Subject, ABC):
         return {name: each for name, each in module.named_parameters() if each.requires_grad}
 
     def surroundings(self) -> Iterable[nn.Module]:
-        """Modules that its context shows to it."""
+        """The modules in its context."""
         return ()
 
     def converted(self, to: torch.dtype | str) -> nn.Module:
-        """One in another precision or on another device, as is all that surrounds it."""
+        """A new one in another precision or on another device, with the modules in its context."""
         apart = deepcopy(self)
         for part in apart.surroundings():
             part.to(to)

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from codaar_core.api import Encoded, Quantizer, QuantizerContext, Ranks
-from codaar_core.testing import toys
+from codaar_core.testing.environment import toys
+from codaar_core.testing.environment.toys import CLIPS, MODALITIES, STEPS
 from codaar_core.testing.subjects.module import SINGLE, ModuleSubject, Outputs
-from codaar_core.testing.toys import CLIPS, MODALITIES, STEPS
 
 
 class QuantizerSubject(ModuleSubject):
@@ -17,18 +17,18 @@ class QuantizerSubject(ModuleSubject):
     component: type[Quantizer]
 
     def contexts(self) -> Iterator[QuantizerContext]:
-        """Three modalities; two or one where it wants no more."""
+        """Three, two or one modalities."""
         return (QuantizerContext(MODALITIES[:number]) for number in (3, 2, 1))
 
     def build(self, context: Any = None) -> Quantizer:
-        """As a model with a loss over distances builds it."""
+        """Build it as a model with a loss that needs distances does."""
         quantizer: Quantizer = super().build(context)
         quantizer.wants_distances = True
         return quantizer
 
     @property
     def modalities(self) -> tuple[str, ...]:
-        """Those it is built for."""
+        """The modalities that it is built for."""
         return self.context.modalities
 
     def inputs(self, clips: int = CLIPS, steps: int = STEPS, masked: bool = False) -> dict[str, Encoded]:
@@ -53,7 +53,7 @@ class QuantizerSubject(ModuleSubject):
         return {**outputs, **{f"{m}.codeword": module.lookup(m, outputs[f"{m}.indices"]).own for m in inputs}}
 
     def junk(self, inputs: Mapping[str, Encoded]) -> dict[str, Encoded]:
-        """Junk latents."""
+        """Latents with random values at masked steps."""
         return {m: toys.junk_where_masked(item, item.mask, self.generator()) for m, item in inputs.items()}
 
     def real(self, inputs: Mapping[str, Encoded], outputs: Outputs) -> Outputs:

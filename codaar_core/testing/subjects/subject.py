@@ -11,7 +11,7 @@ import torch
 
 from codaar_core.api import Component, ComponentError
 from codaar_core.testing.check import Violation
-from codaar_core.testing.toys import generator_of
+from codaar_core.testing.environment.toys import generator_of
 
 S = TypeVar("S", bound="Subject")
 

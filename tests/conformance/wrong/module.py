@@ -18,7 +18,7 @@ from good_components import (
 from torch import nn
 from torch.nn import functional as F
 
-from codaar_core.testing.ranks import SingleProcess
+from codaar_core.testing.environment.ranks import SingleProcess
 from wrong.register import alters, breaks, replaces
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from good_components import GoodFiniteScalarQuantizer, GoodQuantizer
 
-from codaar_core.testing.ranks import SingleProcess
+from codaar_core.testing.environment.ranks import SingleProcess
 from wrong.register import alters, breaks, replaces
 
 

@@ -35,7 +35,7 @@ from codaar_core.api import (
     StepView,
     setting,
 )
-from codaar_core.testing.toys import (
+from codaar_core.testing.environment.toys import (
     CLASSES,
     CODEWORDS,
     LATENT,

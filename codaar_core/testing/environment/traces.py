@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from codaar_core.api import Quantizer
-from codaar_core.testing import toys
-from codaar_core.testing.ranks import SingleProcess
+from codaar_core.testing.environment import toys
+from codaar_core.testing.environment.ranks import SingleProcess
 from codaar_core.testing.subjects import AlignmentSubject, HeadSubject, LossSubject, ModuleSubject, QuantizerSubject
 
 UPDATES = 12
