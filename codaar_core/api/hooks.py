@@ -32,13 +32,21 @@ class Specification:
 
     @_spec
     def codaar_run_start(
-        self, directory: Path, resolved: Mapping[str, Any], parameters: int, epoch: int, step: int
+        self,
+        directory: Path,
+        resolved: Mapping[str, Any],
+        parameters: int,
+        epoch: int,
+        step: int,
+        finished: Sequence[Mapping[str, float]],
     ) -> None:
         """All components are built and the run directory exists.
 
         ``step`` is the number of steps already done and ``epoch`` the epoch in which training continues; both are 0
-        unless the run is resumed. A logger removes its records after that step. ``resolved`` is the recipe with every
-        setting, ``parameters`` the number of parameters of the model.
+        unless the run is resumed. A logger removes its records after that step. ``finished`` has the values of each
+        finished epoch, with ``epoch`` (from 1) and ``step``: a run that was killed may have ended between the
+        checkpoint of an epoch and ``codaar_epoch_end``, so a logger replaces its epochs by these. ``resolved`` is the
+        recipe with every setting, ``parameters`` the number of parameters of the model.
         """
 
     @_spec

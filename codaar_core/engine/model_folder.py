@@ -19,6 +19,7 @@ from codaar_core.engine.record.checkpoint import (
     newest_checkpoint,
     save_checkpoint,
 )
+from codaar_core.engine.record.checkpoint_state import CheckpointState, verify
 from codaar_core.engine.record.run_directory import RunDirectory
 from codaar_core.recipe import Plan, load
 
@@ -65,12 +66,15 @@ def open_model(run_directory: Path | str, best: bool = False) -> TrainedModel:
         best: Load the checkpoint with the lowest metric ``run.best`` instead.
 
     Raises:
-        CodaarError: The run directory or checkpoint does not exist, or a plug-in of the run is not installed.
+        CodaarError: The run directory or checkpoint does not exist, a file of the checkpoint is damaged, or a plug-in
+            of the run is not installed.
     """
     directory = RunDirectory(Path(run_directory))
     directory.status()
     model = _build(load(directory.path / "resolved.toml"))
-    load_model(_best(directory) if best else newest_checkpoint(directory.checkpoints), model)
+    checkpoint = _best(directory) if best else newest_checkpoint(directory.checkpoints)
+    verify(checkpoint)
+    load_model(checkpoint, model)
     return TrainedModel(model)
 
 
@@ -118,7 +122,7 @@ def adopt_model(
     except OSError as error:
         raise CodaarError(f"cannot make {directory.path}: {error.strerror}", "name a new folder") from error
     directory.write_toml("resolved.toml", plan.resolved)
-    save_checkpoint(directory.checkpoints, 0, model, torch.optim.Adam(model.parameters()))
+    save_checkpoint(directory.checkpoints, CheckpointState(step=0), model, torch.optim.Adam(model.parameters()))
     directory.set_status("imported", origin=origin, **details)
     return directory.path
 

@@ -73,6 +73,7 @@ class Plan:
     recipe: Recipe
     resolved: dict[str, Any]  # complete recipe with defaults and full names
     overrides: tuple[str, ...]
+    plugins: tuple[str, ...] = ()  # files of local components given beside the recipe, as they were given
     notes: tuple[Problem, ...] = ()
 
     def blocks(self) -> Iterator[Block]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
 from codaar_core.api.errors import CodaarError, DataError
+from codaar_core.engine.record.run_directory import RunDirectory
 from codaar_core.engine.results import FORMAT, Results, parse
 
-RESUME = "codaar-run RECIPE --resume {run}"
+RESUME = "codaar-run {run}/resolved.toml --resume {run}"
 ADVICE = {
     "running": "wait until it has finished",
     "finished": f"evaluate again: {RESUME}",
@@ -42,8 +44,8 @@ def read(run_directory: Path) -> Results:
 def _loaded(path: Path) -> Any:
     try:
         return json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        advice = ADVICE["finished"].format(run=path.parent)
+    except (OSError, ValueError, RecursionError) as error:
+        advice = ADVICE["finished"].format(run=shlex.quote(str(path.parent)))
         raise DataError(f"{path} cannot be read ({error})", advice) from error
 
 
@@ -52,21 +54,22 @@ def _help(values: Any, run: Path) -> str:
     written = values.get("format") if isinstance(values, dict) else None
     if isinstance(written, int) and written > FORMAT:
         return "install the version of codaar-core that wrote it; lock.toml beside it names that version"
-    return ADVICE["finished"].format(run=run)
+    return ADVICE["finished"].format(run=shlex.quote(str(run)))
 
 
 def _no_results(run: Path) -> CodaarError:
-    try:
-        status = json.loads((run / "status.json").read_text("utf-8"))
-    except (OSError, ValueError):
+    if not (run / "status.json").exists():
         return CodaarError(
             f"{run} is not a run directory: it has no results.json", "give a folder like runs/NAME/STAMP"
         )
-    return _unfinished(run, status)
+    try:
+        return _unfinished(run, RunDirectory(run).status())
+    except CodaarError as error:
+        return error
 
 
 def _unfinished(run: Path, status: dict[str, Any]) -> CodaarError:
     state = str(status.get("status", "unknown"))
     why = f" ({status['message']})" if status.get("message") else ""
-    advice = ADVICE.get(state, ADVICE["failed"]).format(run=run)
+    advice = ADVICE.get(state, ADVICE["failed"]).format(run=shlex.quote(str(run)))
     return CodaarError(f"no results in {run}: the run's status is {state}{why}", advice)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import attrs
 
 from codaar_core.api.errors import CodaarError
+from codaar_core.engine.record.run_directory import RunDirectory
 from codaar_core.engine.results import HeadlineMean, headline_means
 from codaar_core.report.record import read
 
@@ -39,7 +39,4 @@ def _run(path: Path) -> Run:
 
 
 def _status(path: Path) -> str:
-    try:
-        return str(json.loads((path / "status.json").read_text("utf-8"))["status"])
-    except (OSError, ValueError, KeyError):
-        return "unreadable"
+    return str(RunDirectory(path).last_known("status") or "unreadable")

@@ -63,13 +63,12 @@ def _measure(arm: Arm, wanted: bool, observers: Callable[[Plan], Sequence[object
     for plan in arm.plans:
         try:
             directory = finished_run(plan) or (wanted and _run(plan, observers(plan)))
+            if directory:
+                results.append(report.read(directory))
         except Interrupted as end:
             raise Interrupted(end.message, "give the same command again to resume", end.exit_code - 128) from end
         except CodaarError as error:
             failures.append(CodaarError(f"{plan.run.name}, seed {plan.run.seed}: {error.message}", error.help))
-            continue
-        if directory:
-            results.append(report.read(directory))
     return Measured(arm.name, tuple(results), tuple(failures))
 
 

@@ -13,6 +13,7 @@ from torch import nn
 
 import codaar_core
 from codaar_core.engine.record.checkpoint import load_training, newest_checkpoint, save_checkpoint
+from codaar_core.engine.record.checkpoint_state import CheckpointState
 from codaar_core.engine.training import loss_scale
 from codaar_core.engine.training.loss_scale import LossScale
 from codaar_core.engine.training.nonfinite_guard import NonfiniteGuard
@@ -87,7 +88,7 @@ def test_checkpoint_restores_state(tmp_path):
     optimizer, scale = torch.optim.Adam(model.parameters()), LossScale(CPU, torch.float16)
     scale.update(torch.tensor(math.inf))
     scale.update(torch.tensor(1.0))
-    save_checkpoint(tmp_path, 2, model, optimizer, scale.state)
+    save_checkpoint(tmp_path, CheckpointState(2), model, optimizer, scale.state)
     other = LossScale(CPU, torch.float16)
     _, extra_state = load_training(newest_checkpoint(tmp_path), model, optimizer)
     other.load(extra_state)

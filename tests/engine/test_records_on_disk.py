@@ -15,6 +15,7 @@ from torch import nn
 from codaar_core.api import CodaarError
 from codaar_core.engine.devices.signals import ECHO, Interrupted, Interruption
 from codaar_core.engine.record.checkpoint import complete_checkpoints, load_training, newest_checkpoint, save_checkpoint
+from codaar_core.engine.record.checkpoint_state import CheckpointState
 from codaar_core.engine.record.journal import Journal
 from codaar_core.engine.record.run_directory import RunDirectory
 from codaar_core.features.files import write_whole
@@ -45,7 +46,7 @@ def test_training_continues_bit_identically_from_a_checkpoint(tmp_path):
     model = Losses()
     optimizer = torch.optim.Adam(model.body.parameters(), lr=0.1)
     train(model, optimizer, 3)
-    save_checkpoint(tmp_path, 3, model, optimizer)
+    save_checkpoint(tmp_path, CheckpointState(3), model, optimizer)
     train(model, optimizer, 3)
 
     other = Losses()
@@ -60,7 +61,7 @@ def test_only_the_newest_two_complete_checkpoints_are_kept(tmp_path):
     model = Losses()
     optimizer = torch.optim.Adam(model.body.parameters())
     for step in (5, 10, 15):
-        save_checkpoint(tmp_path, step, model, optimizer)
+        save_checkpoint(tmp_path, CheckpointState(step), model, optimizer)
     (tmp_path / ".step-20.partial").mkdir()
     (tmp_path / "step-25").mkdir()
     assert [path.name for path in complete_checkpoints(tmp_path)] == ["step-10", "step-15"]
@@ -70,7 +71,7 @@ def test_next_save_removes_files_of_a_killed_save(tmp_path):
     model = Losses()
     optimizer = torch.optim.Adam(model.body.parameters())
     (tmp_path / ".step-7.partial").mkdir()
-    save_checkpoint(tmp_path, 8, model, optimizer)
+    save_checkpoint(tmp_path, CheckpointState(8), model, optimizer)
     assert [path.name for path in tmp_path.iterdir()] == ["step-8"]
 
 
@@ -78,10 +79,10 @@ def test_kill_while_a_step_is_saved_again_loses_nothing(tmp_path, monkeypatch):
     """Ctrl-C before the first step of an epoch saves the same step as the end of the previous epoch."""
     model = Losses()
     optimizer = torch.optim.Adam(model.body.parameters())
-    path = save_checkpoint(tmp_path, 5, model, optimizer, keep=1)
+    path = save_checkpoint(tmp_path, CheckpointState(5), model, optimizer, keep=1)
     monkeypatch.setattr(Path, "rename", lambda *_: os.kill(os.getpid(), signal.SIGINT))
     with suppress(KeyboardInterrupt):
-        save_checkpoint(tmp_path, 5, model, optimizer, keep=1)
+        save_checkpoint(tmp_path, CheckpointState(5), model, optimizer, keep=1)
     assert load_training(newest_checkpoint(tmp_path), model, optimizer)[0] == 5
     assert path.is_dir()
 
@@ -92,19 +93,19 @@ def test_error_names_the_damaged_checkpoint(tmp_path, file, damage):
     model = Losses()
     optimizer = torch.optim.Adam(model.body.parameters())
     train(model, optimizer, 1)
-    path = save_checkpoint(tmp_path, 1, model, optimizer)
+    path = save_checkpoint(tmp_path, CheckpointState(1), model, optimizer)
     damage(path / file)
     with pytest.raises(CodaarError, match=f"{file} cannot be read") as end:
         load_training(path, model, optimizer)
-    assert end.value.help == f"remove {path} to resume from the previous checkpoint"
+    assert end.value.help == f"restore the file from a copy, or remove {path} to use the checkpoint before it"
 
 
 def test_a_checkpoint_of_a_newer_core_is_refused(tmp_path):
     model = Losses()
     optimizer = torch.optim.Adam(model.body.parameters())
-    path = save_checkpoint(tmp_path, 1, model, optimizer)
-    (path / "state.json").write_text('{"format": 3, "step": 1}')
-    with pytest.raises(CodaarError, match="state.json has checkpoint format 3, this codaar-core reads format 2"):
+    path = save_checkpoint(tmp_path, CheckpointState(1), model, optimizer)
+    (path / "state.json").write_text('{"format": 4, "step": 1}')
+    with pytest.raises(CodaarError, match="state.json has checkpoint format 4, this codaar-core reads formats 2 and 3"):
         load_training(path, model, optimizer)
 
 
@@ -135,7 +136,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
 def test_full_disk_while_writing_the_journal_is_an_error(tmp_path):
     journal = Journal()
-    journal.codaar_run_start(directory=tmp_path, step=0)
+    journal.codaar_run_start(directory=tmp_path, step=0, finished=[])
     journal.path = Path("/dev/full")
     with pytest.raises(CodaarError, match="cannot write /dev/full: No space left on device"):
         journal.codaar_step_logged(epoch=0, step=1, values={"total": 1.0})

@@ -1,109 +1,65 @@
-"""SIGKILL at any instant, in a save too: what `--resume auto` ends with is, to the bit, what an undisturbed run has."""
+"""SIGKILL at any instant: after `--resume auto` every file of the run directory is that of an undisturbed run."""
 
 from __future__ import annotations
 
-import json
-import os
 import random
 import signal
-import subprocess
-import sys
-import time
-from pathlib import Path
+from typing import Any
 
 import pytest
-import torch
-from safetensors.torch import load_file
+from killed_runs import contents, differences, finish, kill_after, killable_plan, start, wait
 
-pytest.importorskip("codaar_plugin_digits")
-
-RECIPE = Path(__file__).resolve().parents[2] / "recipes" / "avt.toml"
-EPOCHS = 24
-TINY = (
-    f"run.epochs={EPOCHS}",
-    "run.log_every=1",
-    "device.threads=1",
-    "data.batch=8",
-    "data.pretrain=16",
-    "data.patches=8",
-    "data.words=8",
-    "quantizer.codes=8",
-    "quantizer.dim=8",
-    "quantizer.reset_after=2",
-    "encoders.text.lstm_hidden=8",
-    "encoders.video.channels=[4, 8]",
-    "decoders.video.hidden=4",
-    "evaluate.on=[]",
-)
-# Prints a line a checkpoint; slow saves are more likely to be hit.
-PROGRAM = """
-import sys, time
-from codaar_core.engine import run
-from codaar_core.features import files
-from codaar_core.recipe import load
-from codaar_core.api import CodaarError, hook
-
-flush = files._flush
-files._flush = lambda path: (flush(path), time.sleep(0.01))
-
-class Tells:
-    @hook
-    def codaar_checkpoint_saved(self, step):
-        print(step, flush=True)
-
-plan = load(sys.argv[1], sys.argv[2:])
-try:
-    run(plan, resume="auto", observers=[Tells()])
-except CodaarError as error:
-    if "no unfinished run" not in error.message:
-        raise
-    run(plan, observers=[Tells()])
-"""
-
-
-def start(folder: Path) -> subprocess.Popen:
-    overrides = (*TINY, f"run.directory={str(folder)!r}")
-    command = [sys.executable, "-c", PROGRAM, str(RECIPE), *overrides]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
-
-
-def finish(process: subprocess.Popen) -> None:
-    _, errors = process.communicate(timeout=300)
-    assert process.returncode == 0, errors
-
-
-def kill_after(process: subprocess.Popen, seconds: float) -> bool:
-    """Kill a moment after the next checkpoint; gives whether it was still running."""
-    process.stdout.readline()
-    time.sleep(seconds)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    return process.returncode == -signal.SIGKILL
-
-
-def weights(folder: Path) -> dict[str, torch.Tensor]:
-    [run] = (folder / "avt").iterdir()
-    assert json.loads((run / "status.json").read_text())["status"] == "finished"
-    steps = [json.loads(line)["step"] for line in (run / "events.jsonl").read_text().splitlines()]
-    assert steps == list(range(1, 2 * EPOCHS + 1))
-    assert not list((run / "checkpoints").glob(".*"))
-    last = run / "checkpoints" / f"step-{2 * EPOCHS}"
-    return load_file(last / "model.safetensors") | load_file(last / "train.safetensors")
+from codaar_core.recipe import Plan
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, torch.Tensor]:
-    folder = tmp_path_factory.mktemp("undisturbed")
-    finish(start(folder))
-    return weights(folder)
+def plan(tmp_path_factory: pytest.TempPathFactory) -> Plan:
+    return killable_plan(tmp_path_factory.mktemp("recipe"))
 
 
-@pytest.mark.parametrize("kills", [2, pytest.param(20, marks=pytest.mark.slow)])
-def test_a_killed_run_ends_as_if_nothing_had_happened(tmp_path, undisturbed, kills):
-    moment = random.Random(kills)
-    killed = sum(kill_after(start(tmp_path), moment.uniform(0, 0.06)) for _ in range(kills))
-    assert killed >= min(kills, 2)
-    finish(start(tmp_path))
-    resumed = weights(tmp_path)
-    assert all(torch.equal(value, resumed[name]) for name, value in undisturbed.items())
+@pytest.fixture(scope="module")
+def undisturbed(plan: Plan, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], int]:
+    """The files of an undisturbed run, and the number of its changes of files."""
+    folder = tmp_path_factory.mktemp("undisturbed") / "run"
+    run = finish(plan, folder)
+    return contents(run), int(folder.with_suffix(".changes").read_text())
+
+
+def test_an_undisturbed_run_has_every_file(undisturbed):
+    files, changes = undisturbed
+    assert {path for path in files if path.startswith("checkpoints/") and path.count("/") == 1} == {
+        f"checkpoints/{name}" for name in ("step-10", "step-15", "best-15")
+    }
+    assert {"metrics.csv", "events.jsonl", "results.json", "report.html", "lock.toml"} < set(files)
+    assert files["status.json"] == {"status": "finished"}
+    assert changes > 200
+
+
+@pytest.mark.parametrize("every", [23, pytest.param(1, marks=pytest.mark.slow)])
+def test_a_kill_before_a_change_of_a_file_loses_nothing(plan, undisturbed, tmp_path, every):
+    files, changes = undisturbed
+    failed: dict[int, list[str]] = {}
+    for n in range(0, changes, every):
+        folder = tmp_path / str(n)
+        assert wait(start(plan, folder, n)) == -signal.SIGKILL
+        if different := differences(finish(plan, folder), files):
+            failed[n] = different
+    assert not failed
+
+
+@pytest.mark.slow
+def test_a_resumed_run_can_be_killed_too(plan, undisturbed, tmp_path):
+    files, changes = undisturbed
+    draw = random.Random(0)
+    for trial in range(40):
+        folder = tmp_path / str(trial)
+        for _ in range(3):
+            wait(start(plan, folder, draw.randrange(changes)))
+        assert not differences(finish(plan, folder), files), trial
+
+
+def test_a_kill_at_any_time_loses_nothing(plan, undisturbed, tmp_path):
+    draw = random.Random(1)
+    for trial in range(5):
+        kill_after(start(plan, tmp_path / str(trial)), draw.uniform(0, 1))
+        assert not differences(finish(plan, tmp_path / str(trial)), undisturbed[0]), trial

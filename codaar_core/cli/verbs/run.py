@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,13 +11,20 @@ from codaar_core.cli import options
 from codaar_core.cli.errors import INTERRUPTED
 from codaar_core.cli.notes import print_notes_before_run
 
+if TYPE_CHECKING:
+    from codaar_core.recipe import Plan
+
 
 @click.command("run", cls=options.Verb)
 @options.recipe
 @options.overrides
 @options.plugins
 @click.option("--directory", metavar="DIR", help="Folder of run directories; short for -o run.directory=DIR.")
-@click.option("--resume", metavar="RUN|auto", help="Resume a run directory, or the newest unfinished one.")
+@click.option(
+    "--resume",
+    metavar="RUN|auto",
+    help="Resume a run directory; auto: the newest unfinished one, or start a new run if there is none.",
+)
 @click.option(
     "--locked",
     is_flag=False,
@@ -59,7 +67,7 @@ def verb(
     try:
         finished = codaar_core.run(plan, resume=resume, observers=[progress], locked=lock_of(recipe, locked))
     except KeyboardInterrupt as end:
-        raise stopped(progress.checkpoint, recipe, getattr(end, "exit_code", INTERRUPTED)) from None
+        raise stopped(progress.checkpoint, plan, getattr(end, "exit_code", INTERRUPTED)) from None
     if not is_first():
         return
     report.terminal(report.read(finished), console)
@@ -73,14 +81,15 @@ def lock_of(recipe: Path, locked: str | None) -> Path | None:
     return Path(locked) if locked else recipe.with_suffix(".lock.toml")
 
 
-def stopped(checkpoint: Path | None, recipe: Path, exit_code: int) -> Exception:
+def stopped(checkpoint: Path | None, plan: Plan, exit_code: int) -> Exception:
     """The error of a run that was interrupted a second time, before it could save a checkpoint."""
     from codaar_core.api.errors import CodaarError
+    from codaar_core.engine.record.lock import resume_command
 
     if checkpoint is None:
         error = CodaarError("interrupted before the first checkpoint was saved")
     else:
-        command = f"codaar-run {recipe} --resume {checkpoint.parent.parent}"
+        command = resume_command(plan, checkpoint.parent.parent)
         error = CodaarError(f"interrupted; the last checkpoint is {checkpoint}", command)
     error.exit_code = exit_code
     return error

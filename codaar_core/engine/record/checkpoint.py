@@ -1,13 +1,18 @@
-"""Checkpoints: tensors as safetensors and the rest as JSON, so that loading one executes no code."""
+"""Checkpoints: tensors as safetensors and the rest as JSON, so that loading one executes no code.
+
+The checkpoint ``step-N`` is the commit of an epoch: it contains the tensors, the values of all finished epochs, which
+``best-N`` is the best and checksums. A resumed run makes every other file of its directory agree with it.
+"""
 
 from __future__ import annotations
 
-import json
 import shutil
+import warnings
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NamedTuple, cast
+from typing import cast
 
 import torch
 from safetensors import SafetensorError
@@ -16,35 +21,37 @@ from torch import Tensor
 
 from codaar_core.api import CodaarError, Loss
 from codaar_core.engine.assembly.model import Model
+from codaar_core.engine.record.checkpoint_state import (
+    BEST,
+    STATE,
+    CheckpointState,
+    damaged,
+    read_state,
+    verify,
+    write_state,
+)
 from codaar_core.features.files import writing, written_aside
 
-FORMAT = 2
+STEP = "step-"
 EXTRA_STATE = "besides/"  # prefix of tensors that belong neither to the model nor to an optimizer
-
-
-class Best(NamedTuple):
-    """The lowest value of an epoch metric so far."""
-
-    name: str
-    value: float
 
 
 def save_checkpoint(
     folder: Path,
-    step: int,
+    state: CheckpointState,
     model: Model,
     optimizer: torch.optim.Optimizer,
     extra_state: Mapping[str, Tensor] = MappingProxyType({}),
     keep: int = 2,
 ) -> Path:
-    """Write the checkpoint ``step-N`` and remove all but the newest ``keep``.
+    """Write the checkpoint ``step-N`` and remove what it replaces: see ``remove_replaced``.
 
     States of random generators are not saved: the random draws of a step depend only on the seed and the step number.
-    For the same reason an existing ``step-N`` contains this state already, and is left in place.
+    For the same reason an intact ``step-N`` with this state has the same tensors already, and is left in place.
 
     Args:
         folder: Folder of the checkpoints.
-        step: Number of steps done.
+        state: Step, finished epochs and best checkpoint.
         model: The model.
         optimizer: Its optimizer; those of losses are saved too.
         extra_state: Further tensors to save.
@@ -56,30 +63,25 @@ def save_checkpoint(
     Raises:
         CodaarError: The disk is full or not writable; earlier checkpoints remain.
     """
-    final = folder / f"step-{step}"
-    if final not in complete_checkpoints(folder):
-        _write(final, {"step": step}, model, optimizer, extra_state)
-    for old in complete_checkpoints(folder)[:-keep]:
-        shutil.rmtree(old, ignore_errors=True)
+    final = folder / f"{STEP}{state.step}"
+    if not _has(final, state):
+        _write(final, state, model, optimizer, extra_state)
+    remove_replaced(folder, state, keep)
     return final
 
 
-def save_if_best(
+def save_best(
     folder: Path,
-    step: int,
-    now: Best,
+    state: CheckpointState,
     model: Model,
     optimizer: torch.optim.Optimizer,
     extra_state: Mapping[str, Tensor],
 ) -> None:
-    """Write the checkpoint ``best-N`` and remove the previous one, if the metric is lower than there.
-
-    A previous one that was selected by another metric is always replaced: the recipe has been changed since.
+    """Write the checkpoint ``best-N``. The previous one remains until a ``step-N`` names the new one.
 
     Args:
         folder: Folder of the checkpoints.
-        step: Number of steps done.
-        now: The metric and its current value.
+        state: Step, finished epochs and best checkpoint.
         model: The model.
         optimizer: Its optimizer; those of losses are saved too.
         extra_state: Further tensors to save.
@@ -87,62 +89,65 @@ def save_if_best(
     Raises:
         CodaarError: The disk is full or not writable; the previous one remains.
     """
-    best = best_checkpoint(folder)
-    previous = None if best is None else _read_state(best)
-    if previous is not None and previous["of"] == now.name and now.value >= previous["value"]:
-        return
-    _write(folder / f"best-{step}", {"step": step, "of": now.name, "value": now.value}, model, optimizer, extra_state)
-    if best is not None:
-        shutil.rmtree(best, ignore_errors=True)
+    _write(folder / f"{BEST}{state.step}", state, model, optimizer, extra_state)
+
+
+def remove_replaced(folder: Path, state: CheckpointState, keep: int) -> None:
+    """Remove what the checkpoint with ``state`` replaces, and what interrupted writes left.
+
+    These are all but the newest ``keep`` checkpoints up to that step, and every ``best-N`` that it does not name.
+    """
+    for partial in folder.glob(".*.partial"):
+        shutil.rmtree(partial, ignore_errors=True)
+    earlier = [path for path in _step_folders(folder) if step_of(path) <= state.step]
+    best = None if state.best is None else f"{BEST}{state.best.step}"
+    for path in (*earlier[:-keep], *(path for path in folder.glob(f"{BEST}*") if path.name != best)):
+        _remove(path)
+
+
+def _remove(path: Path) -> None:
+    """Remove a checkpoint; renamed first, so that a process killed meanwhile leaves no incomplete one."""
+    aside = path.with_name(f".{path.name}.partial")
+    with suppress(OSError):  # it takes room, but harms nothing
+        path.rename(aside)
+        shutil.rmtree(aside)
+
+
+def _has(path: Path, state: CheckpointState) -> bool:
+    """Whether ``path`` is an intact checkpoint with this state."""
+    try:
+        return path.is_dir() and problem_of(path) is None and read_state(path) == state
+    except CodaarError:
+        return False
 
 
 def best_checkpoint(folder: Path) -> Path | None:
-    """Return the newest ``best-N``, or None; an interrupted save may have left an older one in place."""
-    found = [path for path in folder.glob("best-*") if (path / "state.json").is_file()]
-    return max(found, key=lambda path: _read_state(path)["step"], default=None)
-
-
-def _read_state(path: Path) -> dict[str, Any]:
-    """Read state.json of a checkpoint: its step and, for ``best-N``, the metric and its value.
+    """Return the ``best-N`` that the newest checkpoint names, or None.
 
     Raises:
-        CodaarError: The file is damaged, or was written by a newer codaar-core.
+        CodaarError: state.json of the newest checkpoint is damaged.
     """
-    file = path / "state.json"
-    try:
-        state = json.loads(file.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise _damaged(file, error) from error
-    if state.get("format") != FORMAT:
-        raise CodaarError(
-            f"{file} has checkpoint format {state.get('format')!r}, this codaar-core reads format {FORMAT}",
-            "use the codaar-core that wrote it; lock.toml of the run names its version",
-        )
-    return state
-
-
-def _damaged(file: Path, error: Exception) -> CodaarError:
-    help = f"remove {file.parent} to resume from the previous checkpoint"
-    return CodaarError(f"{file} cannot be read: {error}", help)
+    complete = complete_checkpoints(folder)
+    best = read_state(complete[-1]).best if complete else None
+    path = folder / f"{BEST}{best.step}" if best else None
+    return path if path is not None and path.is_dir() else None
 
 
 def _write(
     final: Path,
-    state: Mapping[str, Any],
+    state: CheckpointState,
     model: Model,
     optimizer: torch.optim.Optimizer,
     extra_state: Mapping[str, Tensor],
 ) -> None:
-    """Write a checkpoint to a temporary folder, flush it to disk and rename it; remove what interrupted saves left."""
+    """Write a checkpoint to a temporary folder, flush it to disk and rename it."""
     with writing(final.parent):
         final.parent.mkdir(parents=True, exist_ok=True)
-    for partial in final.parent.glob(".*.partial"):
-        shutil.rmtree(partial, ignore_errors=True)
     with written_aside(final, "make room and resume the run") as aside:
         aside.mkdir()
         _save(_contiguous(model.state_dict()), aside / "model.safetensors")
         _save(_contiguous(dict(_training_tensors(model, optimizer, extra_state))), aside / "train.safetensors")
-        (aside / "state.json").write_text(json.dumps({"format": FORMAT, **state}) + "\n", "utf-8")
+        write_state(aside, state)
 
 
 def _save(tensors: Mapping[str, Tensor], path: Path) -> None:
@@ -152,14 +157,24 @@ def _save(tensors: Mapping[str, Tensor], path: Path) -> None:
         raise OSError(str(error)) from error
 
 
+def step_of(path: Path) -> int:
+    """Return N of ``step-N``."""
+    return int(path.name.removeprefix(STEP))
+
+
+def _step_folders(folder: Path) -> list[Path]:
+    """Return the folders ``step-N``, oldest first."""
+    found = [path for path in folder.glob(f"{STEP}*") if path.name.removeprefix(STEP).isdecimal()]
+    return sorted(found, key=step_of)
+
+
 def complete_checkpoints(folder: Path) -> list[Path]:
     """Return the complete ``step-N`` checkpoints in ``folder``, oldest first."""
-    found = [path for path in folder.glob("step-*") if (path / "state.json").is_file()]
-    return sorted(found, key=lambda path: int(path.name.removeprefix("step-")))
+    return [path for path in _step_folders(folder) if (path / STATE).is_file()]
 
 
 def newest_checkpoint(folder: Path) -> Path:
-    """Return the newest complete ``step-N`` checkpoint.
+    """Return the newest complete ``step-N`` checkpoint; its checksums are not compared.
 
     Raises:
         CodaarError: There is none.
@@ -168,6 +183,26 @@ def newest_checkpoint(folder: Path) -> Path:
     if not found:
         raise CodaarError(f"no checkpoint in {folder}", "start a new run, without --resume")
     return found[-1]
+
+
+def intact_checkpoint(folder: Path) -> Path | None:
+    """Return the newest ``step-N`` whose files match their checksums, or None; warns of each newer, damaged one."""
+    for path in reversed(_step_folders(folder)):
+        problem = problem_of(path)
+        if problem is None:
+            return path
+        warnings.warn(f"{problem.message}; the checkpoint before it is used", stacklevel=2)
+    return None
+
+
+def problem_of(path: Path) -> CodaarError | None:
+    """Return why a checkpoint cannot be resumed from, or None if it is intact."""
+    try:
+        verify(path)
+        read_state(path)
+    except CodaarError as error:
+        return error
+    return None
 
 
 def load_model(path: Path, model: Model) -> None:
@@ -184,7 +219,7 @@ def _tensors(file: Path) -> dict[str, Tensor]:
     try:
         return load_file(file)
     except (OSError, SafetensorError) as error:
-        raise _damaged(file, error) from error
+        raise damaged(file, f"cannot be read: {error}") from error
 
 
 def load_weights(model: Model, weights: Mapping[str, Tensor], source: str) -> None:
@@ -214,7 +249,7 @@ def load_training(path: Path, model: Model, optimizer: torch.optim.Optimizer) ->
     Raises:
         CodaarError: A file is damaged, was written by a newer codaar-core, or belongs to another model.
     """
-    step = int(_read_state(path)["step"])
+    step = read_state(path).step
     load_model(path, model)
     tensors = _tensors(path / "train.safetensors")
     for prefix, each in _optimizers(model, optimizer):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Mapping
+import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +24,14 @@ class Journal:
     directory: RunDirectory
 
     @hook
-    def codaar_run_start(self, directory: Path, step: int) -> None:
-        """Remove entries later than the checkpoint that the run is resumed from."""
+    def codaar_run_start(self, directory: Path, step: int, finished: Sequence[Mapping[str, float]]) -> None:
+        """Make both files agree with the checkpoint that the run is resumed from."""
         self.directory = RunDirectory(directory)
         self.path = directory / EVENTS
         kept = [event for event in read_events(self.directory) if event["step"] <= step]
         write_whole(self.path, "".join(json.dumps(event) + "\n" for event in kept))
-        self.rows: list[dict[str, Any]] = [row for row in read_epochs(self.directory) if int(row["step"]) <= step]
+        self.rows = list(finished)
+        self._write_epochs()
 
     @hook
     def codaar_step_logged(self, epoch: int, step: int, values: Mapping[str, float]) -> None:
@@ -41,7 +43,13 @@ class Journal:
     @hook
     def codaar_epoch_end(self, epoch: int, step: int, values: Mapping[str, float]) -> None:
         """Rewrite metrics.csv with one more row."""
-        self.rows.append({"epoch": epoch + 1, "step": step, **values})
+        self.rows.append(epoch_row(epoch, step, values))
+        self._write_epochs()
+
+    def _write_epochs(self) -> None:
+        if not self.rows:
+            (self.directory.path / EPOCHS).unlink(missing_ok=True)
+            return
         out = io.StringIO()
         writer = csv.DictWriter(out, fieldnames=list(self.rows[-1]), extrasaction="ignore", lineterminator="\n")
         writer.writeheader()
@@ -49,16 +57,28 @@ class Journal:
         write_whole(self.directory.path / EPOCHS, out.getvalue())
 
 
+def epoch_row(epoch: int, step: int, values: Mapping[str, float]) -> dict[str, float]:
+    """Return the row of metrics.csv of an epoch, which is counted from 0 here and from 1 there."""
+    return {"epoch": epoch + 1, "step": step, **values}
+
+
 def read_events(directory: RunDirectory) -> list[dict[str, Any]]:
-    """Read events.jsonl; a last line cut off by a kill is left out."""
+    """Read events.jsonl without damaged lines, and warn of them; only the last line can be cut off by a kill."""
+    path = directory.path / EVENTS
     try:
-        lines = (directory.path / EVENTS).read_text("utf-8").splitlines()
+        lines = path.read_bytes().splitlines()
     except FileNotFoundError:
         return []
-    return [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}")]
+    events = [_event(line) for line in lines]
+    damaged = events[:-1].count(None)
+    if damaged:
+        warnings.warn(f"{path}: {damaged} damaged lines are left out of the curves", stacklevel=2)
+    return [event for event in events if event is not None]
 
 
-def read_epochs(directory: RunDirectory) -> list[dict[str, str]]:
-    """Read the rows of metrics.csv."""
-    path = directory.path / EPOCHS
-    return list(csv.DictReader(io.StringIO(path.read_text("utf-8")))) if path.exists() else []
+def _event(line: bytes) -> dict[str, Any] | None:
+    try:
+        event = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return event if isinstance(event, dict) and isinstance(event.get("step"), int) else None

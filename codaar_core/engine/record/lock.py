@@ -58,7 +58,13 @@ def lock(plan: Plan, data: DataSource, runtime: Runtime) -> dict[str, Any]:
 def command(plan: Plan) -> str:
     """Return the shell command that runs this plan."""
     overrides = [word for override in plan.overrides for word in ("-o", override)]
-    return shlex.join(["codaar-run", str(plan.source), *overrides])
+    plugins = [word for file in plan.plugins for word in ("--plugin", file)]
+    return shlex.join(["codaar-run", str(plan.source), *overrides, *plugins])
+
+
+def resume_command(plan: Plan, run_directory: Path) -> str:
+    """Return the shell command that resumes a run of this plan."""
+    return f"{command(plan)} --resume {shlex.quote(str(run_directory))}"
 
 
 def versions(plan: Plan) -> dict[str, str]:

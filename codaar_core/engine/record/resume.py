@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import tomli
 
 from codaar_core.api import CodaarError
-from codaar_core.engine.record.checkpoint import complete_checkpoints
-from codaar_core.engine.record.run_directory import RunDirectory
+from codaar_core.engine.record.checkpoint import intact_checkpoint
+from codaar_core.engine.record.lock import resume_command
+from codaar_core.engine.record.lock_comparison import compare, read_lock
+from codaar_core.engine.record.run_directory import REPORT, RunDirectory
 from codaar_core.engine.record.settings_paths import flattened
 from codaar_core.recipe.plan import Plan
 
@@ -33,53 +36,113 @@ WITHOUT_EFFECT = tuple(path for path in CHANGEABLE if path not in ("evaluate.", 
 """Settings that do not affect any result."""
 
 
-def find_run(plan: Plan, resume: str) -> RunDirectory:
+UNREADABLE = "unreadable"
+
+
+def find_run(plan: Plan, resume: str) -> RunDirectory | None:
     """Return the run directory to resume.
 
     Args:
         plan: The plan.
         resume: A run directory, or "auto" for the newest unfinished run of the plan.
 
+    Returns:
+        The run directory; None if "auto" finds no unfinished run with an intact checkpoint.
+
     Raises:
-        CodaarError: ``resume`` is not a run directory, or there is no unfinished run with a checkpoint.
+        CodaarError: ``resume`` is not a run directory, or is one of another recipe.
     """
-    if resume != "auto":
-        directory = RunDirectory(Path(resume))
-        directory.status()
-        return directory
-    unfinished = unfinished_run(plan)
-    if unfinished is None:
-        raise CodaarError(
-            f"no unfinished run of this recipe with a checkpoint in {_folder(plan)}", "start it without --resume"
-        )
-    return RunDirectory(unfinished)
+    if resume == "auto":
+        unfinished = unfinished_run(plan)
+        return None if unfinished is None else RunDirectory(unfinished)
+    directory = RunDirectory(Path(resume))
+    if not (directory.path / "resolved.toml").is_file():
+        directory.status()  # says whether this is a run directory at all
+    refuse_changes(plan, directory)
+    return directory
 
 
 def unfinished_run(plan: Plan) -> Path | None:
-    """Return the newest run of a plan that ended early and has a checkpoint, or None."""
-    for directory, status in _runs(plan):
-        if status != "finished" and complete_checkpoints(directory.checkpoints) and not list(changes(plan, directory)):
+    """Return the newest run of a plan that ended early and has an intact checkpoint, or None.
+
+    A run whose status.json is damaged counts as unfinished, but every other one is preferred.
+    """
+    early = [(directory, status) for directory, status in _runs(plan) if status != "finished"]
+    for directory, _ in sorted(early, key=lambda run: run[1] == UNREADABLE):
+        if _has_settings(plan, directory, CHANGEABLE) and intact_checkpoint(directory.checkpoints):
             return directory.path
     return None
 
 
 def finished_run(plan: Plan) -> Path | None:
     """Return the newest finished run of this plan, or None; settings without effect on results may differ."""
-    for directory, status in _runs(plan):
-        if status == "finished" and not list(changes(plan, directory, WITHOUT_EFFECT)):
-            return directory.path
-    return None
+    return _newest_finished(plan, WITHOUT_EFFECT)
 
 
-def _folder(plan: Plan) -> Path:
-    return Path(plan.run.directory) / plan.run.name
+def nothing_to_resume(plan: Plan) -> Path | None:
+    """Return the finished run of this plan if there is one and no unfinished one; "auto" has nothing to do then.
+
+    Raises:
+        CodaarError: The finished run was evaluated with other settings.
+    """
+    finished, trained = finished_run(plan), _newest_finished(plan, CHANGEABLE)
+    if trained is None or unfinished_run(plan) is not None:
+        return None
+    if finished is None:
+        raise CodaarError(
+            f"{trained} is finished, but was evaluated with other settings",
+            f"evaluate it again: {resume_command(plan, trained)}",
+        )
+    return finished
+
+
+def checkpoint_to_resume(directory: RunDirectory) -> Path:
+    """Return the newest intact checkpoint of a run.
+
+    Raises:
+        CodaarError: There is none.
+    """
+    found = intact_checkpoint(directory.checkpoints)
+    if found is None:
+        raise CodaarError(f"no intact checkpoint in {directory.checkpoints}", "start a new run, without --resume")
+    return found
+
+
+def results_are_complete(plan: Plan, directory: RunDirectory, current_lock: Mapping[str, Any]) -> bool:
+    """Whether the run was killed while its report was written, and would give the same results again."""
+    if directory.last_known("phase") != REPORT or not (directory.path / "results.json").is_file():
+        return False
+    try:
+        before = read_lock(directory.path)
+    except CodaarError:
+        return False
+    return not any(compare(before, current_lock)) and not any(changes(plan, directory, WITHOUT_EFFECT))
+
+
+def _newest_finished(plan: Plan, ignored: tuple[str, ...]) -> Path | None:
+    finished = (directory for directory, status in _runs(plan) if status == "finished")
+    return next((directory.path for directory in finished if _has_settings(plan, directory, ignored)), None)
 
 
 def _runs(plan: Plan) -> Iterator[tuple[RunDirectory, str]]:
     """Yield the run directories of a plan's name with their status, newest first."""
-    for path in sorted(_folder(plan).glob("*/status.json"), reverse=True):
+    for path in sorted((Path(plan.run.directory) / plan.run.name).glob("*/status.json"), reverse=True):
         directory = RunDirectory(path.parent)
-        yield directory, directory.status()["status"]
+        try:
+            status = directory.status()["status"]
+        except CodaarError as error:
+            warnings.warn(f"{error.message}; {error.help}", stacklevel=2)
+            status = UNREADABLE
+        yield directory, status
+
+
+def _has_settings(plan: Plan, directory: RunDirectory, ignored: tuple[str, ...]) -> bool:
+    """Whether a run has the plan's settings; one whose resolved.toml is damaged has not, which is warned of."""
+    try:
+        return not any(changes(plan, directory, ignored))
+    except CodaarError as error:
+        warnings.warn(f"{error.message}; this run is left out", stacklevel=2)
+        return False
 
 
 def refuse_changes(plan: Plan, directory: RunDirectory) -> None:

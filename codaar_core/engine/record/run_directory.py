@@ -5,6 +5,8 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shlex
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timezone
@@ -16,6 +18,9 @@ import tomli_w
 
 from codaar_core.api import CodaarError
 from codaar_core.features.files import write_whole
+
+REPORT = "report"  # phase in status.json: results.json is complete, the report is not
+HELP = "give a folder like runs/NAME/STAMP"
 
 
 @attrs.frozen
@@ -56,11 +61,16 @@ class RunDirectory:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                pid = self.status().get("pid")
+                pid = self.last_known("pid") or "?"
                 raise CodaarError(f"process {pid} is using {self.path}", "wait until it ends, or stop it") from None
             except OSError:
                 pass  # some network file systems do not support locks
             yield
+
+    def remove_partial(self) -> None:
+        """Remove temporary files and folders that a killed process left; call this inside ``exclusive``."""
+        for path in list(self.path.rglob(".*.partial")):
+            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
 
     @property
     def checkpoints(self) -> Path:
@@ -81,6 +91,18 @@ class RunDirectory:
         """Write a JSON file of the run directory; NaN and infinity become null."""
         write_whole(self.path / name, json.dumps(_finite(values), indent=1) + "\n")
 
+    @property
+    def _help_if_damaged(self) -> str:
+        path = shlex.quote(str(self.path))
+        return f"to resume this run: codaar-run {path}/resolved.toml --resume {path}"
+
+    def last_known(self, name: str) -> Any:
+        """Return an entry of status.json; None if it has no such entry, or cannot be read."""
+        try:
+            return self.status().get(name)
+        except CodaarError:
+            return None
+
     def set_status(self, status: str, **details: Any) -> None:
         """Write status.json; ``status`` is "running", "finished", "failed", "interrupted" or "imported"."""
         now = datetime.now(timezone.utc).isoformat(timespec="seconds")
@@ -92,10 +114,16 @@ class RunDirectory:
         Raises:
             CodaarError: The file is missing or damaged.
         """
+        file = self.path / "status.json"
+        if not file.exists():
+            raise CodaarError(f"{self.path} is not a run directory: it has no status.json", HELP)
         try:
-            return json.loads((self.path / "status.json").read_text("utf-8"))
-        except (OSError, ValueError) as error:
-            raise CodaarError(f"{self.path} is not a run directory: status.json cannot be read ({error})") from error
+            status = json.loads(file.read_text("utf-8"))
+        except (OSError, ValueError, RecursionError) as error:
+            raise CodaarError(f"{file} is damaged: {error}", self._help_if_damaged) from error
+        if not isinstance(status, dict) or not isinstance(status.get("status"), str):
+            raise CodaarError(f"{file} is damaged: it states no status", self._help_if_damaged)
+        return status
 
 
 def _finite(value: Any) -> Any:

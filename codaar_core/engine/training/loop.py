@@ -14,7 +14,7 @@ from codaar_core.engine.training.codebook_update import statistics, update_codeb
 from codaar_core.engine.training.compilation import compile_parts
 from codaar_core.engine.training.nonfinite_guard import NonfiniteGuard
 from codaar_core.engine.training.optimizer import clip_gradients, learning_rate, set_learning_rate
-from codaar_core.engine.training.saving import keep_best, refuse_failure, save, save_and_interrupt
+from codaar_core.engine.training.saving import commit_epoch, refuse_failure, save_and_interrupt
 from codaar_core.engine.training.session import Session
 
 
@@ -83,7 +83,7 @@ def pretrain(session: Session, split: Split, optimizer: torch.optim.Optimizer, d
 
         refuse_failure(session, optimizer, guard)
         means = session.epoch_means.finish_epoch() | to_numbers(statistics(quantized, model.quantizer.size, ranks))
-        save(session, optimizer, step + 1)
-        keep_best(session, optimizer, step + 1, means)
-        session.hook.codaar_epoch_end(epoch=epoch, step=step + 1, values=means | learning_rate(optimizer))
+        means |= learning_rate(optimizer)
+        commit_epoch(session, optimizer, epoch, step + 1, means)
+        session.hook.codaar_epoch_end(epoch=epoch, step=step + 1, values=means)
     return plan.run.epochs * schedule.steps

@@ -6,7 +6,6 @@ import sys
 
 import torch
 
-from codaar_core.engine.record.journal import read_epochs
 from codaar_core.engine.results import Pretraining
 from codaar_core.engine.training.session import Session
 
@@ -25,7 +24,7 @@ def pretraining(session: Session, seconds: float, steps: int, done: int) -> Pret
     epochs = session.plan.run.epochs
     minutes = seconds / 60 * steps / epochs / (steps - done) if steps > done else None
     held = peak_memory(session.runtime.device)
-    last = read_epochs(session.directory)[-1:]
+    last = session.finished_epochs.rows[-1:]
     return Pretraining(
         epoch_minutes=None if minutes is None else round(minutes, 3),
         peak_gb=None if held is None else round(held / 1e9, 2),

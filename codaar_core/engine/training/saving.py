@@ -11,7 +11,8 @@ import torch
 
 from codaar_core.api import CodaarError
 from codaar_core.engine.devices.signals import Interrupted
-from codaar_core.engine.record.checkpoint import Best, save_checkpoint, save_if_best
+from codaar_core.engine.record.checkpoint import save_best, save_checkpoint
+from codaar_core.engine.record.journal import epoch_row
 from codaar_core.engine.training.nonfinite_guard import NonfiniteGuard
 from codaar_core.engine.training.session import Session
 from codaar_core.registry import did_you_mean
@@ -19,27 +20,42 @@ from codaar_core.registry import did_you_mean
 
 def save(session: Session, optimizer: torch.optim.Optimizer, step: int) -> Path:
     """Write the checkpoint ``step-N``, on rank zero; returns its path."""
-    folder = session.directory.checkpoints
+    folder, state = session.directory.checkpoints, session.finished_epochs.state(step)
     path = folder / f"step-{step}"
     if session.runtime.is_first:
-        save_checkpoint(folder, step, session.model, optimizer, session.extra_state(), session.plan.run.keep)
+        save_checkpoint(folder, state, session.model, optimizer, session.extra_state(), session.plan.run.keep)
         session.hook.codaar_checkpoint_saved(path=path, step=step)
     return path
 
 
-def keep_best(session: Session, optimizer: torch.optim.Optimizer, step: int, values: Mapping[str, float]) -> None:
-    """Write the checkpoint ``best-N`` if the metric named by ``run.best`` is lower than in all earlier epochs.
+def commit_epoch(
+    session: Session, optimizer: torch.optim.Optimizer, epoch: int, step: int, values: Mapping[str, float]
+) -> None:
+    """Save a finished epoch; all of it is on disk from the moment that ``step-N`` exists, and nothing of it before.
+
+    ``best-N`` is written first, if the metric named by ``run.best`` is lower than in all earlier epochs. Then
+    ``step-N``, which names it, is written, and the ``best-N`` before is removed. A process killed between the two
+    leaves a ``best-N`` that no checkpoint names, which a resumed run removes.
+
+    Args:
+        session: The run.
+        optimizer: Optimizer of the model.
+        epoch: Number of the epoch, from 0.
+        step: Steps done.
+        values: Values of the epoch.
 
     Raises:
-        CodaarError: The metric does not exist.
+        CodaarError: ``run.best`` is not one of the values; or the disk is full.
     """
-    name = session.plan.run.best
-    if name and name not in values:
-        help = did_you_mean(name, values) or f"the epoch metrics are {', '.join(values)}"
-        raise CodaarError(f"run.best = {name!r} is not an epoch metric; the state is saved", help)
-    if name and session.runtime.is_first:
-        best = Best(name, values[name])
-        save_if_best(session.directory.checkpoints, step, best, session.model, optimizer, session.extra_state())
+    finished, metric = session.finished_epochs, session.plan.run.best
+    is_best = finished.add(epoch_row(epoch, step, values), metric)
+    if is_best and session.runtime.is_first:
+        folder, state = session.directory.checkpoints, finished.state(step)
+        save_best(folder, state, session.model, optimizer, session.extra_state())
+    save(session, optimizer, step)
+    if metric and metric not in values:
+        help = did_you_mean(metric, values) or f"the epoch metrics are {', '.join(values)}"
+        raise CodaarError(f"run.best = {metric!r} is not an epoch metric; the state is saved", help)
 
 
 def save_and_interrupt(

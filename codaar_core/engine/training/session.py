@@ -11,6 +11,8 @@ from torch import Tensor
 from codaar_core.engine.assembly.model import Model
 from codaar_core.engine.devices.runtime import Runtime
 from codaar_core.engine.devices.signals import Interruption
+from codaar_core.engine.record.checkpoint_state import FinishedEpochs
+from codaar_core.engine.record.lock import resume_command
 from codaar_core.engine.record.run_directory import RunDirectory
 from codaar_core.engine.training.epoch_means import EpochMeans
 from codaar_core.engine.training.loss_scale import LossScale
@@ -30,6 +32,7 @@ class Session:
         interruption: Signals received.
         loss_scale: Loss scaling of the training loop.
         epoch_means: Sums of the current epoch.
+        finished_epochs: Values of the finished epochs, and the best of them.
     """
 
     plan: Plan
@@ -40,6 +43,7 @@ class Session:
     interruption: Interruption
     loss_scale: LossScale = attrs.field(init=False)
     epoch_means: EpochMeans = attrs.field(init=False, factory=EpochMeans)
+    finished_epochs: FinishedEpochs = attrs.field(init=False, factory=FinishedEpochs)
 
     @loss_scale.default
     def _make_loss_scale(self) -> LossScale:
@@ -61,5 +65,5 @@ class Session:
 
     @property
     def resume_command(self) -> str:
-        """The command that resumes this run."""
-        return f"codaar-run {self.plan.source} --resume {self.directory.path}"
+        """The shell command that resumes this run."""
+        return resume_command(self.plan, self.directory.path)
