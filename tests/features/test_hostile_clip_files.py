@@ -1,4 +1,4 @@
-"""Clip files that can be parsed and are not what they should be: one DataError each, without blocking or much memory."""
+"""Clip files that can be parsed and are not what they should be: one DataError each, no waiting, little memory."""
 
 from __future__ import annotations
 
@@ -220,6 +220,11 @@ def test_sizes_are_bounded_before_memory_is_taken(tmp_path):
     assert done.returncode == 0 and float(done.stdout) < 60, done.stdout + done.stderr  # MiB
 
 
+def decode(path: Path) -> list:
+    with opened_recording(path, "x") as container:
+        return list(container.decode(container.streams[0]))
+
+
 def test_a_playlist_does_not_open_other_files(tmp_path):
     av = pytest.importorskip("av")
     with av.open(str(tmp_path / "a.wav"), "w") as out:
@@ -227,16 +232,13 @@ def test_a_playlist_does_not_open_other_files(tmp_path):
         frame = av.AudioFrame.from_ndarray(np.zeros((1, 16_000), np.int16), "s16", "mono")
         frame.sample_rate = 16_000
         out.mux(stream.encode(frame))
-    with opened_recording(tmp_path / "a.wav", "x") as container:
-        assert sum(frame.samples for frame in container.decode(audio=0)) == 16_000
+    assert sum(frame.samples for frame in decode(tmp_path / "a.wav")) == 16_000
     (tmp_path / "b.wav").write_text("ffconcat version 1.0\nfile a.wav\n")
     with pytest.raises(DataError, match=r"b\.wav cannot be read as a recording"):
-        with opened_recording(tmp_path / "b.wav", "x") as container:
-            list(container.decode(audio=0))
+        decode(tmp_path / "b.wav")
     os.mkfifo(tmp_path / "c.wav")
     with pytest.raises(DataError, match=r"c\.wav is a named pipe"):
-        with opened_recording(tmp_path / "c.wav", "x"):
-            pass
+        decode(tmp_path / "c.wav")
 
 
 def test_a_picture_of_very_many_pixels(tmp_path):
@@ -244,5 +246,4 @@ def test_a_picture_of_very_many_pixels(tmp_path):
     image = pytest.importorskip("PIL.Image")
     image.new("1", (9000, 9000)).save(tmp_path / "big.png")
     with pytest.raises(DataError, match="pictures of 9000 x 9000 pixels"):
-        with opened_recording(tmp_path / "big.png", "x"):
-            pass
+        decode(tmp_path / "big.png")

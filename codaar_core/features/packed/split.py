@@ -14,7 +14,7 @@ from torch import Tensor
 
 from codaar_core.api import Batch, DataError, Features, Space, Split
 from codaar_core.features.clips.clip_split import left_out
-from codaar_core.features.packed.layout import BAD, DIGEST, IDS, STATE, THERE, Column, Layout, read_layout
+from codaar_core.features.packed.layout import AGAIN, BAD, DIGEST, IDS, STATE, THERE, Column, Layout, read_layout
 
 
 class PackedSplit(Split):
@@ -105,14 +105,12 @@ class PackedSplit(Split):
 
     def damaged(self, progress: Callable[[int, int], None] = lambda done, clips: None) -> list[str]:
         """Names of the clips that differ from their checksum or were never written."""
-        columns = [self._column(column.name) for column in self.layout.content]
+        columns = {column.name: self._column(column.name) for column in self.layout.content}
         state, names, digests = (self._column(name) for name in (STATE, IDS, DIGEST))
         rows, damaged = np.flatnonzero(state != BAD), []
         for done, row in enumerate(rows.tolist(), 1):
-            digest = hashlib.sha256()
-            for column in columns:
-                digest.update(np.ascontiguousarray(column[row]).data)
-            if state[row] != THERE or digest.digest() != digests[row].tobytes():
+            digest = self.layout.digest(names[row], {name: column[row] for name, column in columns.items()})
+            if state[row] != THERE or digest != digests[row].tobytes():
                 damaged.append(names[row].decode(errors="replace"))
             progress(done, len(rows))
         return damaged
@@ -122,7 +120,7 @@ class PackedSplit(Split):
 
     @cached_property
     def _names(self) -> list[str]:
-        return [name.decode() for name in self._column(IDS)[self.rows]]
+        return decoded(self._column(IDS)[self.rows], self.path)
 
     @cached_property
     def _inputs(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
@@ -138,12 +136,24 @@ class PackedSplit(Split):
         return {m: _mapped(column, self.path) for m, column in self.layout.named("targets").items()}
 
 
+def decoded(names: np.ndarray, path: Path) -> list[str]:
+    """Stored ids as text.
+
+    Raises:
+        DataError: One is not encoded in UTF-8.
+    """
+    try:
+        return [name.decode() for name in names]
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: the id {error.object[:40]!r} is not encoded in UTF-8", AGAIN) from None
+
+
 def _mapped(column: Column, path: Path) -> np.ndarray:
     """A plain array over the file; indexing the class ``memmap`` is slower."""
     try:
         return np.asarray(column.mapped(path)).view(np.ndarray)
     except (OSError, ValueError) as error:
-        raise DataError(f"{path} is shorter than its header states: {error}", "remove it and pack again") from error
+        raise DataError(f"{path} is shorter than its header states: {error}", AGAIN) from error
 
 
 def _described(space: Space, expected: Space) -> str:

@@ -7,7 +7,6 @@ killed process leaves no half-written clip marked as present. The file gets its 
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
@@ -35,6 +34,7 @@ from codaar_core.features.packed.layout import (
     create,
     read_layout,
 )
+from codaar_core.features.packed.split import decoded
 
 Precision = Literal["float16", "float32"]
 Progress = Callable[[int, int], None]
@@ -104,7 +104,7 @@ def _layout_of(partial: Path, split: Split, ids: list[str], header: Header, prec
         _lay_out(partial, header, _columns(split, ids, precision))
     layout = read_layout(partial)
     written = layout.columns[IDS].mapped(partial)
-    same = layout.header == header and [each.decode() for each in written] == ids
+    same = layout.header == header and decoded(written, partial) == ids
     if not same or any(column.dtype != precision for column in layout.named("inputs").values()):
         raise DataError(f"{partial} belongs to other data or settings", "remove it, or pack to another folder")
     return layout
@@ -192,7 +192,7 @@ def _fill(partial: Path, layout: Layout, split: Split, ids: list[str], progress:
         for done, clip in enumerate(np.flatnonzero(state != THERE).tolist(), int((state == THERE).sum()) + 1):
             try:
                 content = _content(split[[clip]], split.given([clip]), precision, longest)
-                _write_clip(file, layout, clip, content)
+                _write_clip(file, layout, clip, ids[clip], content)
             except DataError as error:
                 bad[ids[clip]] = f"{ids[clip]}: {error.message}"
                 _write_row(file, layout.columns[STATE], clip, bytes([BAD]))
@@ -202,17 +202,15 @@ def _fill(partial: Path, layout: Layout, split: Split, ids: list[str], progress:
     return bad
 
 
-def _write_clip(file: BinaryIO, layout: Layout, clip: int, content: Mapping[str, np.ndarray]) -> None:
-    digest = hashlib.sha256()
+def _write_clip(file: BinaryIO, layout: Layout, clip: int, id: str, content: Mapping[str, np.ndarray]) -> None:
     for column in layout.content:
         values = content.get(column.name)
         if values is None or values.shape != column.shape[1:] or values.dtype != column.dtype:
             found = "missing" if values is None else f"{values.dtype} {values.shape}"
             raise DataError(f"{column.name} is {found}; in the first clip it is {column.dtype} {column.shape[1:]}")
-        digest.update(np.ascontiguousarray(values).data)
     for column in layout.content:
         _write_row(file, column, clip, content[column.name].tobytes())
-    _write_row(file, layout.columns[DIGEST], clip, digest.digest())
+    _write_row(file, layout.columns[DIGEST], clip, layout.digest(id.encode(), content))
     _write_row(file, layout.columns[STATE], clip, bytes([THERE]))
 
 
