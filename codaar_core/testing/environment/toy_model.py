@@ -198,10 +198,10 @@ class ToyTask(Benchmark):
     class Config:
         """What the head under test takes."""
 
-        form: str = setting("label", "form of the targets; see toys.target_forms")
+        form: str = setting("label", "form of the targets, a key of toys.target_forms")
         predicted: tuple[int, ...] = setting((), "shape of the prediction of a clip")
         levels: bool = setting(False, "whether predictions are whole numbers up to 255")
-        given: tuple[int, ...] = setting((), "shape of what is given besides codes; empty: nothing")
+        given: tuple[int, ...] = setting((), "shape of the further tensor given to heads; empty: none")
 
     def __init__(self, config: Config, context: BenchmarkContext) -> None:
         super().__init__(config, context)
@@ -272,7 +272,7 @@ class ToyReconstruction(Loss):
         return {m: self._error(view, m) + self._codebook_error(view, m) for m in view.decoded}
 
     def _codebook_error(self, view: StepView, modality: str) -> Tensor:
-        """What moves codewords that are parameters; nothing to the others."""
+        """The error that trains codewords that are parameters; without gradient for others."""
         quantizer = cast(Quantizer, self.context.quantizer)
         codewords = quantizer.lookup(modality, view.quantized[modality].indices).own
         return F.mse_loss(codewords, view.encoded[modality].semantic.detach())

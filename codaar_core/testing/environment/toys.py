@@ -88,7 +88,7 @@ def codes_of(
 
 
 def full_scale(dtype: torch.dtype) -> Tensor:
-    """What stands for yes: one, or the highest level of eight bits."""
+    """The value of a positive target: one, or 255 for eight bits."""
     return torch.tensor(255 if dtype == torch.uint8 else 1, dtype=dtype)
 
 
@@ -172,12 +172,12 @@ def part(value: Any, clips: slice) -> Any:
 
 
 def reordered(value: Any, order: Tensor) -> Any:
-    """The clips in another order."""
+    """The same clips in another order."""
     return transform(value, lambda tensor: tensor[order])
 
 
 def junk_where_masked(value: Any, mask: Tensor | None, generator: torch.Generator) -> Any:
-    """Large random numbers at all masked steps; indices become zero there."""
+    """Replace masked steps by large random numbers, indices by zero."""
     if mask is None:
         return value
 
