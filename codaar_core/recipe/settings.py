@@ -6,32 +6,43 @@ import re
 from typing import Any, Literal, NamedTuple
 
 import attrs
-from attrs.validators import and_, deep_iterable, ge, gt, lt, min_len
+from attrs.validators import and_, deep_iterable, ge, gt, le, lt, min_len
 
 from codaar_core.api.component import setting
+from codaar_core.recipe.names import name_fault
 
 
 def unique(_: object, attribute: attrs.Attribute, value: tuple[Any, ...]) -> None:
     """Validate that no element occurs twice."""
-    twice = [each for number, each in enumerate(value) if each in value[:number]]
+    seen: set[Any] = set()
+    twice = [each for each in value if each in seen or seen.add(each)]
     if twice:
         raise ValueError(f"'{attribute.name}' must not name {twice[0]!r} twice")
 
 
 def folder_name(_: object, attribute: attrs.Attribute, value: str) -> None:
     """Validate the name of a folder."""
-    if not re.fullmatch(r"[\w][\w.+-]*", value):
-        raise ValueError(f"'{attribute.name}' must consist of letters, digits and ._+- (it names a folder): {value!r}")
+    fault = name_fault(value)
+    if fault:
+        raise ValueError(f"'{attribute.name}' {fault} (it names a folder): {value!r}")
 
 
 def device_name(_: object, attribute: attrs.Attribute, value: str) -> None:
     """Validate the name of a device."""
-    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", value):
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d{1,3})?", value):
         raise ValueError(f'\'{attribute.name}\' must be "auto", "cpu", "cuda", "cuda:0" or "mps": {value!r}')
 
 
+MOST = 1_000_000  # epochs, clips per step, ...: more is a slip
+GREATEST = 1e30  # learning rates, weights, ...: within the range of float32
+
 fraction = and_(ge(0.0), lt(1.0))
 distinct = and_(deep_iterable(ge(0)), unique)
+count = and_(ge(0), le(MOST))
+at_least_one = and_(ge(1), le(MOST))
+positive = and_(gt(0), le(GREATEST))
+not_negative = and_(ge(0), le(GREATEST))
+factor = and_(gt(0), le(10))
 
 
 @attrs.frozen(kw_only=True)
@@ -40,12 +51,12 @@ class RunSettings:
 
     name: str = setting(help="name of the run, whose folder is DIRECTORY/NAME/TIME", check=folder_name)
     seed: int = setting(43, "seed of all random numbers", ge(0))
-    epochs: int = setting(6, "passes over the pretraining split", ge(0))
+    epochs: int = setting(6, "passes over the pretraining split", count)
     directory: str = setting("runs", "folder of run directories", min_len(1))
     hooks: tuple[str, ...] = setting((), "blocks [hooks.X] that are switched on", unique)
     plugins: tuple[str, ...] = setting((), "Python files of local components, relative to the recipe", unique)
-    log_every: int = setting(10, "steps between two lines of the log", ge(1))
-    keep: int = setting(2, "number of newest checkpoints to keep; one is written after every epoch", ge(1))
+    log_every: int = setting(10, "steps between two lines of the log", at_least_one)
+    keep: int = setting(2, "number of newest checkpoints to keep; one is written after every epoch", at_least_one)
     best: str = setting("", "epoch metric, e.g. total, whose lowest epoch is also kept, as best-STEP; empty: none")
 
 
@@ -59,9 +70,11 @@ class DeviceSettings:
         "off", "autocast type of private features and decoders; latents, codebooks and weights keep dtype"
     )
     compile: bool = setting(False, "compile encoders and decoders (torch.compile)")
-    processes: int = setting(1, "processes started on this machine, one per GPU; torchrun starts its own", ge(1))
-    threads: int = setting(0, "CPU threads of each process; 0: chosen by torch", ge(0))
-    ahead: int = setting(1, "batches read ahead while a GPU computes; unused on a CPU", ge(0))
+    processes: int = setting(
+        1, "processes started on this machine, one per GPU; torchrun starts its own", and_(ge(1), le(1024))
+    )
+    threads: int = setting(0, "CPU threads of each process; 0: chosen by torch", and_(ge(0), le(1024)))
+    ahead: int = setting(1, "batches read ahead while a GPU computes; unused on a CPU", and_(ge(0), le(1024)))
     deterministic: bool = setting(
         False, "use only bitwise reproducible algorithms on a GPU; those of the CPU always are"
     )
@@ -81,14 +94,14 @@ class OptimizerSettings:
     """The optimizer of pretraining."""
 
     use: Literal["adam", "adamw"] = setting("adam", "kind of optimizer")
-    lr: float = setting(4e-4, "learning rate", gt(0))
+    lr: float = setting(4e-4, "learning rate", positive)
     betas: tuple[float, float] = setting(
         (0.9, 0.999), "decay rates of the running moments (Adam)", deep_iterable(fraction)
     )
-    weight_decay: float = setting(0.0, "weight decay: L2 for adam, decoupled for adamw", ge(0))
-    clip: float = setting(0.5, "largest gradient norm; 0: no clipping", ge(0))
+    weight_decay: float = setting(0.0, "weight decay: L2 for adam, decoupled for adamw", not_negative)
+    clip: float = setting(0.5, "largest gradient norm; 0: no clipping", not_negative)
     milestones: tuple[int, ...] = setting((), "epochs at which the learning rate is multiplied by gamma", distinct)
-    gamma: float = setting(0.5, "factor of the learning rate at a milestone", gt(0))
+    gamma: float = setting(0.5, "factor of the learning rate at a milestone", factor)
 
 
 @attrs.frozen(kw_only=True)
@@ -105,6 +118,9 @@ class EvaluateSettings:
     seen: Literal["keep", "drop"] = setting(
         "keep", "keep or drop test clips whose recording occurs in the pretraining split"
     )
+    repeated: Literal["keep", "drop"] = setting(
+        "keep", "keep or drop test clips whose recording occurs in the training split of their benchmark"
+    )
     extraction: Literal["same", "any"] = setting(
         "same", "whether features must be extracted as in pretraining (same) or not (any)"
     )
@@ -119,26 +135,26 @@ class BlockSettings:
 class DataSettings:
     """Settings of the framework in [data]."""
 
-    batch: int = setting(80, "clips per step", ge(1))
+    batch: int = setting(80, "clips per step", at_least_one)
 
 
 @attrs.frozen(kw_only=True)
 class LossSettings:
     """Settings of the framework in [losses.X]."""
 
-    weight: float = setting(1.0, "weight of all terms of this loss")
+    weight: float = setting(1.0, "weight of all terms of this loss", and_(ge(-GREATEST), le(GREATEST)))
 
 
 @attrs.frozen(kw_only=True)
 class BenchmarkSettings:
     """Settings of the framework in [bench.X]."""
 
-    epochs: int = setting(30, "passes over the training split for each head", ge(0))
-    batch: int = setting(256, "clips per step", ge(1))
-    lr: float = setting(1e-3, "learning rate of the head (Adam)", gt(0))
-    clip: float = setting(0.5, "largest gradient norm; 0: no clipping", ge(0))
+    epochs: int = setting(30, "passes over the training split for each head", count)
+    batch: int = setting(256, "clips per step", at_least_one)
+    lr: float = setting(1e-3, "learning rate of the head (Adam)", positive)
+    clip: float = setting(0.5, "largest gradient norm; 0: no clipping", not_negative)
     milestones: tuple[int, ...] = setting((), "epochs at which the learning rate is multiplied by gamma", distinct)
-    gamma: float = setting(0.5, "factor of the learning rate at a milestone", gt(0))
+    gamma: float = setting(0.5, "factor of the learning rate at a milestone", factor)
     packed: str = setting("", "folder of packed splits (`codaar data pack`) to read instead of the original files")
 
 

@@ -13,9 +13,12 @@ from attrs.validators import deep_iterable, ge
 from codaar_core.api.component import setting
 from codaar_core.recipe.checking.check import SWEEP, check
 from codaar_core.recipe.checking.conversion import convert
+from codaar_core.recipe.names import name_fault
 from codaar_core.recipe.plan import Plan
+from codaar_core.recipe.toml.literal import literal
 from codaar_core.recipe.toml.problem import Problem, RecipeError
 from codaar_core.recipe.toml.reading import Recipe, read, read_arm, read_overrides
+from codaar_core.recipe.toml.scalars import scalar_fault
 from codaar_core.recipe.toml.tree import Table, Value, merge
 
 PRETRAINING = "pretraining/"  # prefix of columns that show a value of "pretraining" in results.json
@@ -115,14 +118,26 @@ def _arms(
         problems.append(Problem("sweep", "[sweep] has no arms", table.key, "add [sweep.arms.NAME] with its changes"))
         return
     seeds = settings.seeds if settings is not None else ()
+    taken: dict[tuple[str, str], str] = {}
     for name, changes in arms.items.items():
+        fault = name_fault(name)
+        if fault:
+            problems.append(Problem("invalid-name", f"sweep.arms: the name {literal(name)} {fault}", changes.key))
+            continue
         if not isinstance(changes, Table):
             problems.append(Problem("sweep", f"sweep.arms.{name}: expected a table", changes.origin))
             continue
         try:
-            yield Arm(name, tuple(_plans(recipe, name, changes, seeds, overrides, plugins)))
+            arm = Arm(name, tuple(_plans(recipe, name, changes, seeds, overrides, plugins)))
         except RecipeError as error:
             problems += error.problems
+            continue
+        run = arm.plans[0].run
+        other = taken.setdefault((run.directory, run.name), name)
+        if other != name:
+            message = f"the runs of sweep.arms.{name} and sweep.arms.{other} have the same name {run.name!r}"
+            problems.append(Problem("sweep", message, changes.key, "give one of the arms another name or run.name"))
+        yield arm
 
 
 def _plans(
@@ -133,13 +148,24 @@ def _plans(
     overrides: Sequence[str],
     plugins: Sequence[Path | str],
 ) -> Iterator[Plan]:
-    """The plans of an arm: the arm is merged over the recipe, and the command line over both."""
+    """The plans of an arm: merged over the recipe, and the command line over both; ``run.name`` ends with the arm."""
     changed = read_arm(attrs.evolve(recipe, tree=recipe.tree.without([SWEEP])), changes)
-    own = [f"run.name={_name(changed.tree)}-{arm}"]
-    layered = merge(merge(changed.tree, read_overrides(own)), read_overrides(overrides).without([SWEEP]))
-    plan = check(attrs.evolve(changed, tree=layered), [*overrides, *own], [Path(file) for file in plugins])
+    layered = merge(changed.tree, read_overrides(overrides).without([SWEEP]))
+    own = f"run.name={literal(f'{_name(layered)}-{arm}')}"
+    tree = _renamed(layered, read_overrides([own]))
+    plan = check(attrs.evolve(changed, tree=tree), [*overrides, own], [Path(file) for file in plugins])
     for seed in seeds or (plan.run.seed,):
         yield _seeded(plan, seed)
+
+
+def _renamed(tree: Table, override: Table) -> Table:
+    """The tree with the run's name of an override, at the place where the recipe gives the name, for messages."""
+    layered = merge(tree, override)
+    before, after, run = tree.find(("run", "name")), layered.find(("run", "name")), layered.items["run"]
+    if not (isinstance(before, Value) and isinstance(after, Value) and isinstance(run, Table)):
+        return layered
+    named = attrs.evolve(run, items={**run.items, "name": attrs.evolve(before, data=after.data)})
+    return attrs.evolve(layered, items={**layered.items, "run": named})
 
 
 def _seeded(plan: Plan, seed: int) -> Plan:
@@ -190,7 +216,8 @@ def _published(table: Table, count: int, problems: list[Problem]) -> dict[str, t
 
 
 def _is_number(value: Any) -> bool:
-    return value == "" or (isinstance(value, (int, float)) and not isinstance(value, bool))
+    number = isinstance(value, (int, float)) and not isinstance(value, bool) and not scalar_fault(value)
+    return value == "" or number
 
 
 def _items(table: Table, key: str, problems: list[Problem]) -> Iterator[tuple[str, Table | Value]]:

@@ -43,6 +43,7 @@ def message(content: str, *overrides: str, name: str = "mine.toml") -> str:
     return str(caught.value)
 
 
+CHAIN = 32  # files that may extend one another
 EXTENDING = "extends = ['base.toml']\n"
 LAST = "\n\n1 problem in 1 file; nothing was run."
 
@@ -58,6 +59,16 @@ LAST = "\n\n1 problem in 1 file; nothing was run."
             "   |  ^^^^^\n"
             "   = help: did you mean 'epochs'?",
             id="unknown setting",
+        ),
+        pytest.param(
+            '[bench."../x"]\n',
+            'error[invalid-name]: bench: the name "../x" must consist of letters, digits, - and _, and begin with a letter '
+            "or digit\n"
+            "  --> mine.toml:2:8\n"
+            '   |  [bench."../x"]\n'
+            "   |         ^^^^^^\n"
+            "   = help: names become folders, columns and modules",
+            id="invalid name",
         ),
         pytest.param(
             "[run]\nnam = 'x'\n",
@@ -428,6 +439,23 @@ def test_a_missing_recipe():
 )
 def test_one_problem_on_the_command_line(override, expected):
     assert message(EXTENDING, override) == expected + "\n\n1 problem on the command line; nothing was run."
+
+
+def test_a_chain_of_extends_that_is_too_long():
+    for level in range(CHAIN):
+        Path(f"{level}.toml").write_text(f"extends = ['{level + 1}.toml']\n")
+    assert message("extends = ['0.toml']\n") == (
+        f"error[too-deep]: more than {CHAIN} files extend one another\n"
+        f"  --> {CHAIN - 2}.toml:1:12\n"
+        f"   |  extends = ['{CHAIN - 1}.toml']\n"
+        f"   |             {'^' * 9}\n"
+        "   = help: let a recipe extend the files that it needs directly" + LAST
+    )
+
+
+def test_control_characters_do_not_reach_the_terminal():
+    said = message("extends = ['base.toml']\nrun.name = \"\x1b[2J\"\n".replace("\x1b", "\x7f"))
+    assert "\x7f" not in said and "\N{REPLACEMENT CHARACTER}" in said
 
 
 def test_many_problems_are_sorted_and_counted():

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import math
 from typing import Literal
 
 import attrs
@@ -33,7 +32,8 @@ def converted(kind: object, written: str) -> tuple[object, list[str]]:
         (int, "7", 7),
         (float, "7", 7.0),
         (float, "1e-4", 1e-4),
-        (float, "inf", math.inf),
+        (int, "-9223372036854775808", -(2**63)),
+        (str, "'''a\n\tb'''", "a\n\tb"),
         (bool, "true", True),
         (str, "'7'", "7"),
         (int | None, "7", 7),
@@ -64,6 +64,14 @@ def test_accepted_values(kind, written, value):
         (int, "1979-05-27", "t.x: expected an integer, got the date 1979-05-27"),
         (int, "{ a = 1 }", "t.x: expected an integer, got a table"),
         (float, "true", "t.x: expected a number, got the boolean true"),
+        (float, "inf", "t.x: expected a finite number, got inf"),
+        (float, "1e999", "t.x: expected a finite number, got inf"),
+        (float | None, "nan", "t.x: expected a finite number, got nan"),
+        (tuple[float, ...], "[1, -inf]", "t.x: expected a finite number, got -inf"),
+        (float, str(2**63), f"t.x: expected an integer of 64 bits, got the integer {2**63}"),
+        (int, hex(2**80), f"t.x: expected an integer of 64 bits, got the integer {hex(2**80)}"),
+        (str, '"a\\u001b[2J"', 't.x: expected text without control characters, got the string "a\\u001b[2J"'),
+        (int, f"'{'x' * 999}'", f't.x: expected an integer, got the string "{"x" * 118}…'),
         (float, "'1.5'", 't.x: expected a number, got the string "1.5"'),
         (bool, "1", "t.x: expected true or false, got the integer 1"),
         (bool, "'true'", 't.x: expected true or false, got the string "true"'),

@@ -12,6 +12,7 @@ from codaar_core.recipe import resolved
 from codaar_core.recipe.checking.blocks import Blocks, Loader, own_keys
 from codaar_core.recipe.checking.conversion import convert
 from codaar_core.recipe.checking.modalities import mismatches
+from codaar_core.recipe.names import name_fault
 from codaar_core.recipe.plan import BenchmarkPlan, Block, LossPlan, Plan
 from codaar_core.recipe.settings import PER_MODALITY, SECTIONS, SWITCHED, TABLES, DataSettings
 from codaar_core.recipe.toml.interpolation import interpolate
@@ -23,6 +24,7 @@ from codaar_core.recipe.toml.tree import UNREADABLE, Table, Value, merge
 from codaar_core.registry import KINDS, Registry, RegistryError, closest, did_you_mean, join_or
 
 FORMAT = 1
+SUGGESTED_FROM = 50  # blocks whose names are compared with a name: checking stays linear in the number of blocks
 SWEEP = "sweep"  # the table of a recipe that stands for several runs: see recipe/sweep.py
 
 
@@ -63,7 +65,7 @@ class _RecipeChecker:
         self._format()
         files = self._plugins(plugins)
         sections = {name: self._section(name, settings) for name, settings in SECTIONS.items()}
-        modalities = self._names("model.modalities", required=True)
+        modalities = self._valid_names("model.modalities", required=True)
         data, batch = self._data()
         quantizer = self._required("quantizer")
         per_modality = self._per_modality(modalities)
@@ -97,6 +99,7 @@ class _RecipeChecker:
                 **{name: resolved.blocks(blocks) for name, blocks in {**per_modality, **on}.items()},
             },
             overrides=overrides,
+            plugins=tuple(map(str, plugins)),
             notes=tuple(sorted(self.notes, key=place_of)),
         )
 
@@ -192,6 +195,21 @@ class _RecipeChecker:
         names = {name: node.element(number) for number, name in enumerate(node.data) if isinstance(name, str)}
         return list(names.items())
 
+    def _valid_names(self, path: str, required: bool = False) -> list[tuple[str, Origin]] | None:
+        """The names in a list without the invalid ones, which are reported; None if the list cannot be read."""
+        names = self._names(path, required)
+        if names is None:
+            return None
+        return [(name, origin) for name, origin in names if self._is_valid(name, path, origin)]
+
+    def _is_valid(self, name: str, path: str, origin: Origin) -> bool:
+        """Whether a name follows the rule; one that does not is reported."""
+        fault = name_fault(name, path)
+        if fault:
+            help = "names become folders, columns and modules"
+            self.problems.append(Problem("invalid-name", f"{path}: the name {literal(name)} {fault}", origin, help))
+        return not fault
+
     # Blocks
 
     def _data(self) -> tuple[Block | None, int]:
@@ -213,7 +231,9 @@ class _RecipeChecker:
         """The blocks of a section by name."""
         blocks = {}
         for name, node in self._table(section).items.items():
-            if isinstance(node, Table):
+            if not self._is_valid(name, section, node.key):
+                self.unreadable.add(f"{section}.{name}")
+            elif isinstance(node, Table):
                 blocks[name] = node
             else:
                 self._not_a_table(f"{section}.{name}", node)
@@ -238,13 +258,15 @@ class _RecipeChecker:
     def _switched(self, section: str) -> dict[str, Any]:
         """The blocks of a section that its list switches on, in order."""
         tables = self._inside(section)
-        names = self._names(SWITCHED[section].switch)
+        names = self._valid_names(SWITCHED[section].switch)
         on = {name: table.key for name, table in tables.items()} if names is None else dict(names)
         off = {name: table for name, table in tables.items() if name not in on}
+        undefined = [name for name in on if name not in tables][:SUGGESTED_FROM]
+        defined = [name for name, table in off.items() if table.key.source.is_file][:SUGGESTED_FROM]
         for name, table in off.items():
-            meant = [each for each in on if each not in tables or not table.key.source.is_file]
-            defined = [each for each, other in off.items() if other.key.source.is_file and each != name]
-            self._switched_off(section, name, table, closest(name, meant) or closest(name, defined))
+            meant = undefined if table.key.source.is_file else list(on)[:SUGGESTED_FROM]
+            others = [each for each in defined if each != name]
+            self._switched_off(section, name, table, closest(name, meant) or closest(name, others))
             if _is_overridden(table):  # the override may have a misspelt key
                 self._on(section, name, table, off)
             else:

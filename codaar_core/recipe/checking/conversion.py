@@ -10,8 +10,9 @@ import attrs
 import cattrs
 
 from codaar_core.api.errors import CodaarError
-from codaar_core.recipe.toml.literal import describe, literal
+from codaar_core.recipe.toml.literal import describe, literal, shortened
 from codaar_core.recipe.toml.problem import Problem
+from codaar_core.recipe.toml.scalars import scalar_fault
 from codaar_core.recipe.toml.tree import UNREADABLE, Table, Value, plain
 from codaar_core.registry import closest, join_or
 
@@ -47,6 +48,9 @@ NAMES = {bool: "true or false", int: "an integer", float: "a number", str: "a st
 
 
 def _scalar(value: Any, kind: type) -> Any:
+    fault = scalar_fault(value)
+    if fault:
+        raise Mismatch(fault)
     if type(value) is kind:
         return value
     if kind is float and type(value) is int:
@@ -57,11 +61,11 @@ def _scalar(value: Any, kind: type) -> Any:
 def _correction(value: Any, kind: type) -> str:
     """What to write instead, if that is obvious."""
     if kind is str and not isinstance(value, (list, dict)):
-        return f'write "{literal(value)}" in quotes'
+        return f'write "{shortened(literal(value))}" in quotes'
     if kind is int and isinstance(value, float) and value.is_integer():
         return f"write {int(value)}"
     if isinstance(value, str) and _reads_as(value, kind):
-        return f"write {value.strip().lower()} without quotes"
+        return f"write {shortened(value.strip().lower())} without quotes"
     return ""
 
 
@@ -81,17 +85,18 @@ def _choice(value: Any, kind: Any) -> Any:
         return value
     known = [literal(choice) for choice in choices]
     near = closest(literal(value), known)
-    raise Mismatch(f"expected {join_or(known)}, got {literal(value)}", f"did you mean {join_or(near)}?" if near else "")
+    help = f"did you mean {join_or(near)}?" if near else ""
+    raise Mismatch(f"expected {join_or(known)}, got {shortened(literal(value))}", help)
 
 
 def _tuple(value: Any, kind: Any) -> tuple[Any, ...]:
     if not isinstance(value, list):
-        raise Mismatch(f"expected a list, got {describe(value)}", f"write [{literal(value)}]")
+        raise Mismatch(f"expected a list, got {describe(value)}", f"write [{shortened(literal(value))}]")
     kinds = list(get_args(kind))
     if kinds[-1] is ...:
         kinds = [kinds[0]] * len(value)
     if len(kinds) != len(value):
-        raise Mismatch(f"expected a list of {len(kinds)}, got {len(value)}: {literal(value)}")
+        raise Mismatch(f"expected a list of {len(kinds)}, got {len(value)}: {shortened(literal(value))}")
     return tuple(_collect(value, kinds))
 
 

@@ -10,20 +10,22 @@ from codaar_core.recipe.toml.tree import Table
 from codaar_core.registry import closest, did_you_mean
 
 Blocks = Mapping[str, Table]
+SUGGESTED_FROM = 50  # names that a name is compared with: checking stays linear in the number of blocks
 
 
 def mismatches(modalities: Mapping[str, Origin], encoders: Blocks, decoders: Blocks) -> Iterator[Problem]:
     """Problems and notes: a modality without encoder, a block without modality."""
     meant: set[str] = set()  # blocks that a misspelt modality probably means
+    stray = [name for name in encoders if name not in modalities][:SUGGESTED_FROM]
     for modality, origin in modalities.items():
-        near = closest(modality, [name for name in encoders if name not in modalities])
+        near = closest(modality, stray)
         block_is_misspelt = near and decoders and near[0] not in decoders
         if modality not in encoders and not block_is_misspelt:
             meant.update(near)
             help = did_you_mean(modality, near) or f'[encoders.{modality}]\nuse = "..."   # `codaar list encoders`'
             yield Problem("missing-encoder", f"modality {modality!r} has no encoder", origin, help)
     for section, blocks in (("encoders", encoders), ("decoders", decoders)):
-        without = [modality for modality in modalities if modality not in blocks]
+        without = [modality for modality in modalities if modality not in blocks][:SUGGESTED_FROM]
         for name, table in blocks.items():
             if name not in modalities and name not in meant:
                 yield _stray(section, name, table, without)

@@ -7,11 +7,18 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from codaar_core.api.text import printable
+
+LONGEST = 120  # characters of a value in a message
+HUGE = 2**64  # larger integers are written in hexadecimal: Python does not convert those of thousands of digits
+
 
 def literal(value: Any) -> str:
     """A value as TOML, on one line."""
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, int) and abs(value) >= HUGE:
+        return hex(value)
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007F")
     if isinstance(value, (list, tuple)):
@@ -31,4 +38,9 @@ def describe(value: Any) -> str:
     kinds = {bool: "the boolean", int: "the integer", float: "the float", str: "the string", list: "the list"}
     if isinstance(value, Mapping):
         return "a table"
-    return f"{kinds.get(type(value), f'the {type(value).__name__}')} {literal(value)}"
+    return f"{kinds.get(type(value), f'the {type(value).__name__}')} {shortened(literal(value))}"
+
+
+def shortened(written: str) -> str:
+    """A text cut to ``LONGEST`` characters, without control characters."""
+    return printable(written if len(written) <= LONGEST else f"{written[: LONGEST - 1]}…")

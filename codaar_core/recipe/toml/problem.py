@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import attrs
 
 from codaar_core.api.errors import CodaarError
+from codaar_core.api.text import printable
 from codaar_core.recipe.toml.origin import Origin
 
 CODES = (
@@ -15,7 +16,9 @@ CODES = (
     "environment",
     "failing-component",
     "incompatible-plugin",
+    "invalid-name",
     "lone-modality",
+    "missing-data",
     "missing-encoder",
     "missing-setting",
     "name-clash",
@@ -27,6 +30,7 @@ CODES = (
     "refused-value",
     "renamed-setting",
     "sweep",
+    "too-deep",
     "unbuildable",
     "unknown-name",
     "unknown-setting",
@@ -37,6 +41,8 @@ CODES = (
     "wrong-value",
 )
 """Kinds of problems; each is a heading in docs/errors.md."""
+
+WIDEST = 300  # characters of a line that an excerpt shows
 
 
 @attrs.frozen
@@ -53,7 +59,7 @@ class Problem:
         parts = [f"{self.level}[{self.code}]: {self.message}", *_excerpt(self.origin)]
         if self.help:
             parts += [f"   = help: {line}" if first else f"           {line}" for first, line in _numbered(self.help)]
-        return "\n".join(parts)
+        return printable("\n".join(parts))
 
 
 def _numbered(help: str) -> list[tuple[bool, str]]:
@@ -66,11 +72,17 @@ def _excerpt(origin: Origin | None) -> list[str]:
     place = f"  --> {origin.place}"
     if not origin.width:
         return [place]
-    line = origin.source.lines[origin.line - 1]
-    before = line[: origin.column - 1]
+    start, line = _window(origin.source.lines[origin.line - 1], origin.column - 1)
+    before = line[: origin.column - 1 - start]
     gap = "".join("\t" if letter == "\t" else " " for letter in before)
     carets = "^" * max(1, min(origin.width, len(line) - len(before)))
     return [place, f"   |  {line}", f"   |  {gap}{carets}"]
+
+
+def _window(line: str, at: int) -> tuple[int, str]:
+    """The part of a line around a position, at most ``WIDEST`` characters, and where it starts."""
+    start = 0 if len(line) <= WIDEST else max(0, at - WIDEST // 4)
+    return start, line[start : start + WIDEST]
 
 
 class RecipeError(CodaarError):

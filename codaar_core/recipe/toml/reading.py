@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,10 +15,13 @@ from codaar_core.recipe.toml.literal import describe
 from codaar_core.recipe.toml.origin import COMMAND_LINE, Origin, Source
 from codaar_core.recipe.toml.positions import is_dotted_key, locate
 from codaar_core.recipe.toml.problem import Problem, RecipeError
-from codaar_core.recipe.toml.tree import Table, Value, build_tree, merge, remove
+from codaar_core.recipe.toml.scalars import text_faults
+from codaar_core.recipe.toml.tree import UNREADABLE, Table, Value, build_tree, merge, remove
 from codaar_core.registry import did_you_mean
 
 DIRECTIVES = ("extends", "unset")
+DEEPEST = 32  # files that extend one another in a chain, and tables inside one another
+LARGEST = 4_000_000  # bytes of a recipe file
 
 
 @attrs.frozen
@@ -82,6 +86,7 @@ class _RecipeReader:
         self.problems: list[Problem] = []
         self.files: dict[Path, str] = {}
         self.open: list[Path] = []  # files being read, in the order of `extends`
+        self.merged: dict[Path, Table] = {}  # finished files: each is read and merged once, however often it is named
 
     # Files
 
@@ -92,11 +97,21 @@ class _RecipeReader:
             path: The file.
             named: Where another file names it; None for the recipe itself.
         """
-        if any(path.resolve() == each.resolve() for each in self.open):
-            circle = " -> ".join(map(str, [*self.open, path]))
-            return self._report(
-                "circular-extends", f"extends is circular: {circle}", named, "remove one of these extends"
-            )
+        there = path.resolve()
+        if there not in self.merged:
+            if there in (each.resolve() for each in self.open):
+                return self._circular(path, named)
+            if len(self.open) == DEEPEST:
+                help = "let a recipe extend the files that it needs directly"
+                return self._report("too-deep", f"more than {DEEPEST} files extend one another", named, help)
+            self.merged[there] = self._merged(path, named)
+        return self.merged[there]
+
+    def _circular(self, path: Path, named: Origin | None) -> Table:
+        circle = " -> ".join(map(str, [*self.open, path]))
+        return self._report("circular-extends", f"extends is circular: {circle}", named, "remove one of these extends")
+
+    def _merged(self, path: Path, named: Origin | None) -> Table:
         document = self._content(path, named)
         own = self._parse(document, Source(str(path), tuple(document.split("\n"))))
         self.open.append(path)
@@ -110,18 +125,18 @@ class _RecipeReader:
 
     def _content(self, path: Path, named: Origin | None) -> str:
         try:
-            self.files[path] = path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
+            self.files[path] = _read_regular(path).decode("utf-8-sig").replace("\r\n", "\n")
         except FileNotFoundError:
             self._report("unreadable-file", f"there is no file {str(path)!r}", named, _suggest_file(path))
         except UnicodeDecodeError:
             self._report("unreadable-file", f"{str(path)!r} is not encoded in UTF-8", named, "save it as UTF-8")
         except OSError as error:
-            self._report("unreadable-file", f"{str(path)!r} cannot be read: {error.strerror}", named)
+            self._report("unreadable-file", f"{str(path)!r} cannot be read: {error.strerror or error}", named)
         return self.files.get(path, "")
 
     def _parse(self, document: str, source: Source) -> Table:
         try:
-            return build_tree(tomli.loads(document), locate(document), source)
+            data, places = tomli.loads(document), locate(document)
         except tomli.TOMLDecodeError as error:
             message = f"not valid TOML: {error.msg[:1].lower()}{error.msg[1:]}"
             line = min(error.lineno, len(source.lines))
@@ -129,6 +144,34 @@ class _RecipeReader:
             return self._report(
                 "not-toml", message, Origin(source, line, column, 1), _toml_advice(source.lines[line - 1])
             )
+        except RecursionError:
+            return self._too_deep(Origin(source, 1, 1))
+        except ValueError:  # Python does not convert integers of thousands of digits; tomli does not say where it is
+            return self._report("not-toml", "not valid TOML: an integer has thousands of digits", _most_digits(source))
+        deep = next((place for path, place in places.items() if len(path) > DEEPEST), None)
+        if deep is not None:
+            return self._too_deep(Origin(source, *deep.key))
+        return self._readable(build_tree(data, places, source))
+
+    def _too_deep(self, origin: Origin) -> Table:
+        message = f"more than {DEEPEST} tables or lists are inside one another"
+        return self._report("too-deep", message, origin, "no setting is that deep: check its brackets")
+
+    def _readable(self, tree: Table, path: tuple[str, ...] = ()) -> Table:
+        """The tree with every text that has control characters reported and marked as unreadable.
+
+        Texts are checked here, before they are used as paths of files; numbers are checked with their settings.
+        """
+        items: dict[str, Table | Value] = {}
+        for key, node in tree.items.items():
+            if isinstance(node, Table):
+                items[key] = self._readable(node, (*path, key))
+                continue
+            faults = list(text_faults(node.data))
+            for inside, fault in faults:
+                self._report("wrong-value", f"{'.'.join((*path, key))}: {fault}", node.element(*inside))
+            items[key] = attrs.evolve(node, data=UNREADABLE) if faults else node
+        return attrs.evolve(tree, items=items)
 
     def strings(self, tree: Table, key: str) -> list[tuple[str, Origin]]:
         """The elements of ``extends`` or ``unset``, each with its origin."""
@@ -136,6 +179,8 @@ class _RecipeReader:
         if value is None:
             return []
         data = value.data if isinstance(value, Value) else {}
+        if data is UNREADABLE:
+            return []
         if isinstance(value, Value) and isinstance(data, list) and all(isinstance(each, str) for each in data):
             return [(name, value.element(number)) for number, name in enumerate(data)]
         message = f"{key}: expected a list of strings, got {describe(data)}"
@@ -186,12 +231,36 @@ class _RecipeReader:
         return Table({}, origin or Origin(Source("", ()), 1, 1))
 
 
+def _read_regular(path: Path) -> bytes:
+    """The contents of a regular file: a device or pipe might never end.
+
+    Raises:
+        OSError: It is another kind of file, too large, or cannot be read.
+    """
+    if path.exists() and not path.is_file():
+        raise OSError("it is not a regular file")
+    with path.open("rb") as file:
+        content = file.read(LARGEST + 1)
+    if len(content) > LARGEST:
+        raise OSError(f"it has more than {LARGEST // 1_000_000} MB")
+    return content
+
+
 def is_value(written: str) -> bool:
     """Whether a text is one TOML value; if not, ``-o`` takes it as a string."""
     try:
         return list(tomli.loads(f"value = {written}")) == ["value"]
     except tomli.TOMLDecodeError:
         return False
+    except (ValueError, RecursionError):  # TOML, which `_parse` refuses with a reason
+        return True
+
+
+def _most_digits(source: Source) -> Origin:
+    """The place of the longest row of digits in a file."""
+    found = ((match, number) for number, line in enumerate(source.lines, 1) for match in re.finditer(r"[\d_]+", line))
+    match, line = max(found, key=lambda each: len(each[0][0]))
+    return Origin(source, line, match.start() + 1, len(match[0]))
 
 
 def _suggest_file(path: Path) -> str:
