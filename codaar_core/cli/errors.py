@@ -5,16 +5,21 @@ from __future__ import annotations
 import re
 import sys
 import traceback
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
 
 from codaar_core.api.errors import CodaarError
+from codaar_core.cli.pipes import tolerate_broken_pipes
 
 INTERRUPTED = 130
 
 STYLES: dict[str, dict[str, Any]] = {
     r"error(\[[\w-]+\])?: ": {"fg": "red", "bold": True},
+    "warning: ": {"fg": "yellow", "bold": True},
     r"note(\[[\w-]+\])?: ": {"fg": "yellow", "bold": True},
     "   = help: ": {"fg": "cyan"},
     "  --> ": {"dim": True},
@@ -34,6 +39,11 @@ def run_command(command: click.Command, arguments: list[str] | None = None, name
         name: Its name in help texts; None: its own.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
+    with tolerate_broken_pipes(), _short_warnings():
+        return _run(command, arguments, name)
+
+
+def _run(command: click.Command, arguments: list[str], name: str | None) -> int:
     try:
         code = command.main(arguments, prog_name=name or command.name, standalone_mode=False)
     except click.ClickException as error:
@@ -46,6 +56,23 @@ def run_command(command: click.Command, arguments: list[str] | None = None, name
             traceback.print_exc()
         return _print_error(*_message_and_exit_code(error))
     return code if isinstance(code, int) else 0  # the argument of context.exit, if a verb called it
+
+
+@contextmanager
+def _short_warnings() -> Iterator[None]:
+    """Inside the context, a warning of CoDAAR is shown as its message alone, without a source line."""
+    usual = warnings.formatwarning
+
+    def shown(message: Any, category: Any, filename: str, lineno: int, line: str | None = None) -> str:
+        if "codaar" not in filename:
+            return usual(message, category, filename, lineno, line)
+        return coloured(f"warning: {message}") + "\n"
+
+    warnings.formatwarning = shown
+    try:
+        yield
+    finally:
+        warnings.formatwarning = usual
 
 
 def _message_and_exit_code(error: Exception) -> tuple[str, int]:
