@@ -418,11 +418,11 @@ def test_a_packed_file_that_may_not_be_read_is_not_called_damaged(folder, monkey
 def test_another_file_or_format(folder):
     with h5py.File(folder / "p.h5", "w") as file:
         file["x"] = [1]
-    with pytest.raises(DataError, match="is no packed split, expected format 1"):
+    with pytest.raises(DataError, match="is no packed split, expected format 2"):
         len(PackedSplit(folder / "p.h5"))
     with h5py.File(folder / "p.h5", "w") as file:
-        file.attrs["codaar_packed"] = 2
-    with pytest.raises(DataError, match="is format 2, expected format 1"):
+        file.attrs["codaar_packed"] = 3
+    with pytest.raises(DataError, match="is format 3, expected format 2"):
         len(PackedSplit(folder / "p.h5"))
 
 

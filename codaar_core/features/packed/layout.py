@@ -228,6 +228,8 @@ def _column(path: Path, name: str, dataset: Any) -> Column:
 
     refuse_foreign_storage(path, dataset)
     properties, dtype = dataset.id.get_create_plist(), dataset.dtype
+    if not dataset.shape:
+        raise DataError(f"{path}: {name[:60]!r} has no axis of clips", AGAIN)
     if dtype.kind not in ("S" if name == IDS else "fiub") or not dtype.isnative or not dtype.itemsize:
         expected = "strings of fixed length" if name == IDS else "numbers in the byte order of this computer"
         raise DataError(f"{path}: {name[:60]!r} has values of type {dtype}, expected {expected}"[:300], AGAIN)
@@ -246,7 +248,7 @@ def _check_columns(path: Path, columns: Mapping[str, Column]) -> None:
     Raises:
         DataError: It names the first such column.
     """
-    if STATE not in columns or not columns[STATE].shape:
+    if STATE not in columns:
         raise DataError(f"{path} has no column {STATE!r}", AGAIN)
     clips = columns[STATE].shape[0]
     inputs = {name.partition("/")[2] for name in columns if name.startswith("inputs/")}
