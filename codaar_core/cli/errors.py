@@ -19,7 +19,6 @@ INTERRUPTED = 130
 
 STYLES: dict[str, dict[str, Any]] = {
     r"error(\[[\w-]+\])?: ": {"fg": "red", "bold": True},
-    "warning: ": {"fg": "yellow", "bold": True},
     r"note(\[[\w-]+\])?: ": {"fg": "yellow", "bold": True},
     "   = help: ": {"fg": "cyan"},
     "  --> ": {"dim": True},
@@ -66,7 +65,7 @@ def _short_warnings() -> Iterator[None]:
     def shown(message: Any, category: Any, filename: str, lineno: int, line: str | None = None) -> str:
         if "codaar" not in filename:
             return usual(message, category, filename, lineno, line)
-        return coloured(f"warning: {message}") + "\n"
+        return f"warning: {message}\n"
 
     warnings.formatwarning = shown
     try:
