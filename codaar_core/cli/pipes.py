@@ -10,7 +10,7 @@ from typing import Any, TextIO
 
 
 class PipeTolerantStream:
-    """A text stream that discards everything once nobody reads it any more.
+    """A stream that discards everything once nobody reads it any more.
 
     Args:
         stream: Standard output or standard error.
@@ -22,13 +22,13 @@ class PipeTolerantStream:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 
-    def write(self, text: str) -> int:
-        """Write text, or discard it."""
+    def write(self, content: str) -> int:
+        """Write to the stream, or discard."""
         try:
-            return self._stream.write(text)
+            return self._stream.write(content)
         except BrokenPipeError:
             self._discard()
-            return len(text)
+            return len(content)
 
     def flush(self) -> None:
         """Flush the stream, or discard what it holds."""

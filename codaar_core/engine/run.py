@@ -94,7 +94,7 @@ class Start:
     only_report: bool = False
 
     def message(self) -> str:
-        """Return this as text, to be sent to other ranks."""
+        """Return this as JSON, to be sent to other ranks."""
         return json.dumps([str(self.directory), self.checkpoint and str(self.checkpoint), self.only_report])
 
     @classmethod
