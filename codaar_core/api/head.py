@@ -52,6 +52,11 @@ class TaskHead(Component, nn.Module):
         """Modules whose gradient norms are clipped separately."""
         return ()
 
+    @property
+    def not_clipped(self) -> Sequence[nn.Module]:
+        """Modules whose gradients are not clipped."""
+        return ()
+
     @abstractmethod
     def forward(self, quantized: Quantized) -> Tensor:
         """Return logits or embeddings for codes (B, T)."""

@@ -135,3 +135,5 @@ def test_clipped_apart_parts_of_a_head_are_groups_of_their_own():
     body, extra = clip_groups([head], head.clipped_apart)
     assert {id(each) for each in body} == {id(each) for each in head.body.parameters()}
     assert {id(each) for each in extra} == {id(each) for each in head.extra.parameters()}
+    (alone,) = clip_groups([head], (), not_clipped=(head.extra,))
+    assert {id(each) for each in alone} == {id(each) for each in head.body.parameters()}

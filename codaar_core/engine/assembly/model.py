@@ -115,13 +115,16 @@ def _average_gradients(optimizer: Optimizer, ranks: Ranks) -> None:
             parameter.grad = ranks.sum(parameter.grad) / ranks.size
 
 
-def clip_groups(modules: Iterable[nn.Module], apart: Iterable[nn.Module]) -> list[list[nn.Parameter]]:
+def clip_groups(
+    modules: Iterable[nn.Module], apart: Iterable[nn.Module], not_clipped: Iterable[nn.Module] = ()
+) -> list[list[nn.Parameter]]:
     """Return the trainable parameters of ``modules`` as one group, followed by one group for each part in ``apart``.
 
-    Parameters of ``apart`` are not in the first group.
+    Parameters of ``apart`` and ``not_clipped`` are not in the first group; those of ``not_clipped`` are in no group.
     """
     separate = [trainable_parameters(part) for part in apart]
-    elsewhere = {parameter for group in separate for parameter in group}
+    left_out = [trainable_parameters(part) for part in not_clipped]
+    elsewhere = {parameter for group in (*separate, *left_out) for parameter in group}
     together = [each for module in modules for each in trainable_parameters(module) if each not in elsewhere]
     return [together, *separate]
 

@@ -236,7 +236,7 @@ class BenchmarkRun:
                 loss = head.loss(head(*head_inputs(quantizer, encoded, rows)), encoded.target[rows])
                 optimizer.zero_grad()
                 loss.backward()
-                for group in clip_groups([head], head.clipped_apart):
+                for group in clip_groups([head], head.clipped_apart, head.not_clipped):
                     torch.nn.utils.clip_grad_norm_(group, bench.clip or math.inf)
                 optimizer.step()
             head.eval()

@@ -120,7 +120,10 @@ class AveAvvpClassifier(SegmentClassifier):
 
 
 class AvvpClassifier(AveAvvpClassifier):
-    """The AVVP head of the released CoDAAR code: two more linear layers, of half the width, and the same losses."""
+    """The AVVP head of the released CoDAAR code: two more linear layers, of half the width, and the same losses.
+
+    Gradients of ``ExpLogLoss`` are not clipped: unlike that of AVE->AVVP, the released AVVP script leaves them out.
+    """
 
     def __init__(self, config: CodeHead.Config, context: HeadContext) -> None:
         super().__init__(config, context)
@@ -128,6 +131,16 @@ class AvvpClassifier(AveAvvpClassifier):
         self.narrow = nn.Linear(self.width, half)
         self.mix_again = nn.Linear(half, half)
         self.classify = nn.Linear(half, len(context.classes))
+
+    @property
+    def clipped_apart(self) -> Sequence[nn.Module]:
+        """No module."""
+        return ()
+
+    @property
+    def not_clipped(self) -> Sequence[nn.Module]:
+        """The weights of the loss."""
+        return (self.exp_log,)
 
     def classifier(self, codes: Tensor) -> Tensor:
         """Give logits (N, classes); no layer has an activation function, as released."""

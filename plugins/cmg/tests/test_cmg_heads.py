@@ -143,6 +143,13 @@ def test_the_losses_are_the_released_ones(batch, released_numbers):
     torch.testing.assert_close(model.loss(logits, target), both, **single)
 
 
+def test_alpha_is_clipped_as_in_the_released_scripts():
+    """AVE->AVVP clips the gradient of alpha separately, AVVP not at all."""
+    separately, never = head(AveAvvpClassifier), head(AvvpClassifier)
+    assert (separately.clipped_apart, separately.not_clipped) == ((separately.exp_log,), ())
+    assert (never.clipped_apart, never.not_clipped) == ((), (never.exp_log,))
+
+
 def test_exp_log_loss_is_its_definition():
     model = ExpLogLoss(3)
     assert model.alpha.tolist() == pytest.approx([0.1] * 3)

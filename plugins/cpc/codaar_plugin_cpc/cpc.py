@@ -27,13 +27,22 @@ class Cpc(Loss):
     """
 
     examples: ClassVar = (
-        {"horizon": 2, "layers": 1, "within": 0.0, "normalise": "targets", "bias": False, "reduction": "mean"},
+        {
+            "horizon": 2,
+            "layers": 1,
+            "within": 0.0,
+            "normalise": "targets",
+            "bias": False,
+            "reduction": "mean-of-directions",
+        },
     )
     expected_failures: ClassVar = {"settings-matter": "negatives has an effect with several processes only"}
 
     @attrs.frozen(kw_only=True)
     class Config(ContrastSettings):
-        """Settings of CPC; defaults: released code. Paper: horizon 2, layers 1, within 0, targets, no bias, mean."""
+        """Settings of CPC; defaults: released code. Paper: horizon 2, layers 1, within 0, targets, no bias, and the
+        mean of the two directions of a pair.
+        """
 
         horizon: int = setting(1, "number of future steps that are predicted", ge(1))
         layers: int = setting(2, "layers of each LSTM", ge(1))
@@ -44,8 +53,10 @@ class Cpc(Loss):
             "softmax over predictions for a target (released), or over targets of a prediction (paper)",
         )
         bias: bool = setting(True, "whether predictors have a bias (released: yes, paper: no)")
-        reduction: Literal["sum", "mean"] = setting(
-            "sum", "weighted sum over the pairs (released), or weighted mean (paper)"
+        reduction: Literal["sum", "mean-of-directions", "mean"] = setting(
+            "sum",
+            "weighted sum over ordered pairs (released); mean of the two directions of a pair, summed over pairs "
+            "(paper, Eq. 10); weighted mean over ordered pairs",
         )
 
     def __init__(self, config: Config, context: LossContext) -> None:
@@ -109,9 +120,12 @@ class Cpc(Loss):
         return self._weigh(pairs)
 
     def _weigh(self, pairs: Tensor) -> Tensor:
-        """Weighted sum or mean of the losses (M, M) of the pairs."""
+        """Reduce the losses (M, M) of the ordered pairs; a modality with itself has one direction only."""
         within = pairs.diagonal().sum()
-        total = self.config.cross * (pairs.sum() - within) + self.config.within * within
+        across = pairs.sum() - within
+        if self.config.reduction == "mean-of-directions":
+            across = across / 2
+        total = self.config.cross * across + self.config.within * within
         return total / self.total_weight if self.config.reduction == "mean" else total
 
 

@@ -22,7 +22,7 @@ forms = st.fixed_dictionaries(
         "cross": st.sampled_from([1.0, 0.5]),
         "within": st.sampled_from([0.0, 0.1]),
         "normalise": st.sampled_from(["predictions", "targets"]),
-        "reduction": st.sampled_from(["sum", "mean"]),
+        "reduction": st.sampled_from(["sum", "mean-of-directions", "mean"]),
     }
 )
 
@@ -51,8 +51,10 @@ def slow_cpc(loss: Cpc, encoded: dict[str, Encoded], time: int) -> float:
     for target in encoded:
         for predictor in encoded:
             weight = config.within if target == predictor else config.cross
-            total += weight * slow_pair(loss, encoded, target, predictor, time)
             weights += weight
+            if config.reduction == "mean-of-directions" and target != predictor:
+                weight /= 2
+            total += weight * slow_pair(loss, encoded, target, predictor, time)
     return total / weights if config.reduction == "mean" else total
 
 
@@ -93,6 +95,16 @@ def test_equals_the_loops(count: int, clips: int, seed: int, masked: bool, form:
     terms = loss(view(encoded, seed))
     assert list(terms) == ["nce"]
     assert float(terms["nce"].detach()) == pytest.approx(slow_cpc(loss, encoded, time), rel=1e-9, abs=1e-12)
+
+
+def test_mean_of_directions_is_a_sum_over_unordered_pairs() -> None:
+    """Equation 10 of arXiv 2605.12145: three pairs of three modalities, each the mean of its two directions."""
+    encoded = random_latents(("a", "b", "c"), 4, 6, 0, False)
+    loss = cpc(("a", "b", "c"), within=0.0, reduction="mean-of-directions")
+    time = 1 + int(torch.randint(4, (1,), generator=torch.Generator().manual_seed(0)))
+    pairs = [("a", "b"), ("a", "c"), ("b", "c")]
+    both = [slow_pair(loss, encoded, m, n, time) + slow_pair(loss, encoded, n, m, time) for m, n in pairs]
+    assert float(loss(view(encoded))["nce"].detach()) == pytest.approx(sum(both) / 2)
 
 
 @pytest.mark.parametrize("horizon", [1, 2])

@@ -39,7 +39,7 @@ class Codebooks(Quantizer):
     codewords: Tensor  # (K, books, D)
     sums: Tensor  # (K, books, D): moving sum of the targets
     counts: Tensor  # (K, books): moving count of the targets
-    idle: Tensor  # (K,) int64: consecutive updates in which no modality selected the row
+    idle: Tensor  # (K,) int64: consecutive updates in which no modality selected the row; -1 before the first
 
     example: ClassVar = {"codes": 16, "dim": 8, "reset_after": 5, "active_within": 3}
     examples: ClassVar = (
@@ -51,6 +51,7 @@ class Codebooks(Quantizer):
             "initial_count": 1.0,
             "align_scope": "sums",
             "reset_scope": "sums",
+            "count_first_update": True,
         },
     )
 
@@ -88,6 +89,9 @@ class Codebooks(Quantizer):
             "codebook",
             "codebook: the next update undoes a reset (released); sums: a reset also sets moving sums and counts",
         )
+        count_first_update: bool = setting(
+            False, "whether the very first update counts towards reset_after (released: no)"
+        )
 
     def __init__(self, config: Config, context: QuantizerContext) -> None:
         super().__init__(config, context)
@@ -103,7 +107,7 @@ class Codebooks(Quantizer):
         self.register_buffer("codewords", codewords)
         self.register_buffer("sums", codewords * (config.initial_count or 1.0))  # released: sums of a count of 1
         self.register_buffer("counts", torch.full(codewords.shape[:2], config.initial_count))
-        self.register_buffer("idle", torch.full((config.codes,), -1))  # as released: the first update is not counted
+        self.register_buffer("idle", torch.full((config.codes,), 0 if config.count_first_update else -1))
 
     @property
     def latent(self) -> Space:

@@ -64,6 +64,17 @@ def test_never_used_rows_live_one_update_longer_as_released() -> None:
     assert quantizer.idle.tolist() == [0, 3, 3, 3, 3]
 
 
+def test_the_first_update_counts_on_request() -> None:
+    """With reset_after = N - 1, a row that is never used is reset in the N-th update: N updates without use."""
+    quantizer = codebooks(count_first_update=True)
+    before = quantizer.codewords.clone()
+    for _ in range(3):
+        quantizer.reset(select([0], [0]), generator(), OneRank())
+        assert torch.equal(quantizer.codewords, before)
+    quantizer.reset(select([0], [0]), generator(), OneRank())
+    assert not torch.equal(quantizer.codewords[1:], before[1:])
+
+
 def test_a_dead_row_becomes_a_noisy_copy_of_an_active_row_in_all_codebooks() -> None:
     quantizer = codebooks()
     quantizer.idle.copy_(torch.tensor([0, 1, 3, 2, 9]))
