@@ -7,13 +7,14 @@ from importlib import metadata
 import click
 
 from codaar_core.api.errors import CodaarError
-from codaar_core.registry.loading import cause
+from codaar_core.registry.loading import cause, prints_to_stderr
 
 
 def load_plugin_command(point: metadata.EntryPoint) -> click.Command:
     """Import a command; if the import fails, the command raises an error when it is called."""
     try:
-        command = point.load()
+        with prints_to_stderr():
+            command = point.load()
     except (Exception, SystemExit) as error:
         return _broken(point, cause(error))
     return command if isinstance(command, click.Command) else _broken(point, f"{point.value} is not a click command")

@@ -3,7 +3,7 @@
 from codaar_core.registry.entry import Entry
 from codaar_core.registry.errors import LoadProblem, NameClash, NotInstalled, RegistryError, UnknownName
 from codaar_core.registry.index.known_plugins import Known, known_plugins
-from codaar_core.registry.installed import Installed, installed_plugins
+from codaar_core.registry.installed import Installed, installed_plugins, unknown_groups
 from codaar_core.registry.kinds import KINDS, Kind, kind_called
 from codaar_core.registry.listing import Listed, list_components
 from codaar_core.registry.registry import Registry
@@ -31,4 +31,5 @@ __all__ = [
     "known_plugins",
     "list_components",
     "summary",
+    "unknown_groups",
 ]

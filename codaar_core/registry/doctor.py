@@ -18,9 +18,9 @@ from codaar_core.registry.errors import LoadProblem
 from codaar_core.registry.finding import Finding
 from codaar_core.registry.index import known_plugins as index
 from codaar_core.registry.index.pyproject import offered
-from codaar_core.registry.installed import Installed, installed_plugins, plugin_commands
+from codaar_core.registry.installed import Installed, installed_plugins, plugin_commands, unknown_groups
 from codaar_core.registry.kinds import KINDS
-from codaar_core.registry.loading import cause
+from codaar_core.registry.loading import cause, prints_to_stderr
 from codaar_core.registry.registry import Registry
 
 
@@ -38,6 +38,7 @@ def doctor(runs: Path | str = "runs") -> list[Finding]:
         Finding("good", f"python {platform.python_version()}"),
         check_torch(),
         *(finding for plugin in installed_plugins() for finding in check_installed_plugin(registry, plugin)),
+        *misspelt_groups(),
         *check_commands(),
         *name_clashes(registry),
         check_writable(Path(runs)),
@@ -73,13 +74,20 @@ def check_imports(registry: Registry, plugin: Installed) -> Finding:
     return Finding("good", f"{plugin.package}: {', '.join(plugin.provides)}")
 
 
+def misspelt_groups() -> Iterator[Finding]:
+    """Entry-point groups of packages that nothing reads, so that their components are not found."""
+    for group in unknown_groups():
+        yield Finding("broken", f"{group.package} has the unknown entry-point group {group.name!r}", group.help)
+
+
 def check_commands() -> Iterator[Finding]:
     """Whether the commands that packages add to ``codaar`` can be imported."""
     for name, point in plugin_commands().items():
         distribution = point.dist.name if point.dist else point.value
         package = f"{distribution} {point.dist.version}" if point.dist else distribution
         try:
-            point.load()
+            with prints_to_stderr():
+                point.load()
         except (Exception, SystemExit) as error:
             message = f"the command {name!r} could not be loaded from {package}: {cause(error)}"
             yield Finding("broken", message, f"pip install --upgrade {distribution}")

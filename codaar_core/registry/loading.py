@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import sys
 import traceback
 from collections.abc import Iterator
+from contextlib import redirect_stdout
 from importlib import import_module, metadata
 from typing import Any
 
@@ -65,9 +67,15 @@ def import_target(entry: Entry) -> object:
     """
     module, _, attribute = entry.target.partition(":")
     try:
-        return getattr(import_module(module), attribute)
+        with prints_to_stderr():
+            return getattr(import_module(module), attribute)
     except (Exception, SystemExit) as error:
         raise LoadProblem(f"{_cannot(entry)}: {cause(error)}", _remedy(entry, error)) from error
+
+
+def prints_to_stderr() -> redirect_stdout:
+    """A context in which ``print`` writes to stderr: stdout is the output of the command that imports a plug-in."""
+    return redirect_stdout(sys.stderr)
 
 
 def cause(error: BaseException) -> str:
@@ -105,6 +113,8 @@ def _complaints(kind: Kind, component: Any, target: str) -> Iterator[str]:
         return
     if inspect.isabstract(component):
         yield f"{component.__name__} does not define {', '.join(sorted(component.__abstractmethods__))}"
+    if kind.name == "data":
+        yield from _wrong_card(component)
     config = component.Config
     if not (attrs.has(config) and config.__setattr__.__name__ == "_frozen_setattrs"):
         yield f"{component.__name__}.Config is not decorated with @attrs.frozen(kw_only=True)"
@@ -116,6 +126,17 @@ def _complaints(kind: Kind, component: Any, target: str) -> Iterator[str]:
     names = {field.name for field in attrs.fields(config)}
     for name in names & {field.metadata.get("formerly") for field in attrs.fields(config)}:
         yield f"{component.__name__}.Config has a setting {name!r}, which is also the former name of another"
+
+
+def _wrong_card(component: type) -> Iterator[str]:
+    """Complaints about the class attribute ``card``, which a run of this data would need."""
+    from codaar_core.api import Card  # imports torch, as the component has done
+
+    card = inspect.getattr_static(component, "card", None)
+    if card is None:
+        yield f"{component.__name__} does not define card, a codaar_core.api.Card"
+    elif not isinstance(card, Card) and not hasattr(card, "__get__"):  # a property is read when the source is built
+        yield f"{component.__name__}.card is {card!r}, not a codaar_core.api.Card"
 
 
 def _cannot(entry: Entry) -> str:

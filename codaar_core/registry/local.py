@@ -14,7 +14,7 @@ from codaar_core.api.component import Component
 from codaar_core.registry.entry import Entry
 from codaar_core.registry.errors import LoadProblem
 from codaar_core.registry.kinds import KINDS
-from codaar_core.registry.loading import cause, check_contract
+from codaar_core.registry.loading import cause, check_contract, prints_to_stderr
 
 LOCAL = "local"
 
@@ -45,7 +45,8 @@ def _import(path: Path) -> ModuleType:
     module = importlib.util.module_from_spec(specification)
     sys.modules[name] = module
     try:
-        specification.loader.exec_module(module)
+        with prints_to_stderr():
+            specification.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         del sys.modules[name]
         raise LoadProblem(f"the plug-in file {path} could not be loaded: {cause(error)}") from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from codaar_core.sweep.running import run_sweep
+from codaar_core.sweep.running import Position, run_sweep
 from codaar_core.sweep.table import as_markdown, rows
 
-__all__ = ["as_markdown", "rows", "run_sweep"]
+__all__ = ["Position", "as_markdown", "rows", "run_sweep"]

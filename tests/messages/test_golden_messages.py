@@ -62,8 +62,8 @@ LAST = "\n\n1 problem in 1 file; nothing was run."
         ),
         pytest.param(
             '[bench."../x"]\n',
-            'error[invalid-name]: bench: the name "../x" must consist of letters, digits, - and _, and begin with a letter '
-            "or digit\n"
+            'error[invalid-name]: bench: the name "../x" must consist of letters, digits, - and _, and begin with '
+            "a letter or digit\n"
             "  --> mine.toml:2:8\n"
             '   |  [bench."../x"]\n'
             "   |         ^^^^^^\n"

@@ -43,6 +43,20 @@ def test_an_incompatible_plugin(site):
     assert "codaar-plugin-old 1.0 needs codaar-core <0.1" in broken and "pip install --upgrade" in broken
 
 
+def test_a_misspelt_entry_point_group(site, call):
+    site.add("codaar-plugin-slip", {"alignmentz": {"mean": "slip:Mean"}}, "0.4")
+    info = next(site.folder.glob("codaar_plugin_slip-*.dist-info")) / "entry_points.txt"
+    info.write_text("[codaar.alignmentz]\nmean = slip:Mean\n[other.group]\nx = slip:X\n")
+    assert findings("broken") == [
+        "codaar-plugin-slip 0.4 has the unknown entry-point group 'codaar.alignmentz'; "
+        "did you mean 'codaar.alignments'?"
+    ]
+    listed = call("list", "plugins")[1].split("not read: unknown entry-point groups\n")[1]
+    assert listed.split("\n")[0].split() == [
+        *("codaar-plugin-slip", "0.4", "codaar.alignmentz", "did", "you", "mean", "'codaar.alignments'?"),
+    ]
+
+
 def test_a_clash(site):
     site.add("codaar-plugin-more", {"loss": {"toy-loss": "codaar_plugin_toy.components:ToyLoss"}}, "2.0")
     assert findings("note") == [

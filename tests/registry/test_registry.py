@@ -205,6 +205,46 @@ def test_the_line_that_failed_is_named(site):
     assert load_problem(site, "\n\n1 / 0").message.endswith("broken.py:3)")
 
 
+CARDLESS = """
+from codaar_core.api import DataSource
+
+
+class X(DataSource):
+    {card}
+    spaces = {{}}
+
+    def split(self, name):
+        return None
+
+    def synthetic(self, clips, seed):
+        return None
+"""
+
+
+@pytest.mark.parametrize(
+    ("card", "cause"),
+    [("...", "X does not define card, a codaar_core.api.Card"), ("card = 'CC0'", "X.card is 'CC0', not a codaar_core")],
+)
+def test_a_data_source_without_card_is_refused(site, card, cause):
+    site.add("codaar-plugin-bare", {"data": {"x": "bare:X"}}, modules={"bare.py": CARDLESS.format(card=card)})
+    found = Registry()
+    sys.modules.pop("bare", None)
+    with pytest.raises(LoadProblem) as caught:
+        found.load(found.find("data", "x"))
+    assert cause in caught.value.message
+
+
+def test_what_a_plugin_prints_when_it_is_imported_goes_to_stderr(site, here, capsys):
+    loud = LOSS.format(name="X") + "\nprint('hello')\n"
+    site.add("codaar-plugin-loud", {"loss": {"x": "loud:X"}}, modules={"loud.py": loud})
+    found = Registry()
+    found.load(found.find("loss", "x"))
+    assert capsys.readouterr() == ("", "hello\n")
+    Path("mine.py").write_text(loud.replace("hello", "hello from a file"))
+    found.add_file(Path("mine.py"))
+    assert capsys.readouterr() == ("", "hello from a file\n")
+
+
 def test_an_incompatible_plugin_is_not_imported(site):
     error = load_problem(site, "raise AssertionError('imported')", requires=["codaar-core<0.1"])
     assert error.message == "codaar-plugin-broken 0.9 needs codaar-core <0.1, this is 0.1.0; it was not imported"

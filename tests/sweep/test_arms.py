@@ -65,6 +65,26 @@ def test_overrides_apply_to_every_arm():
     assert {plan.run.epochs for arm in sweep.arms for plan in arm.plans} == {1}
 
 
+def test_another_name_of_the_run_keeps_the_arms_apart():
+    sweep = load_sweep(written(), ["run.name=other"])
+    assert sweep.name == "other" and [arm.plans[0].run.name for arm in sweep.arms] == ["other-full", "other-plain"]
+
+
+def test_arms_whose_runs_would_share_a_folder_are_refused():
+    same = SWEEP.replace("[sweep.arms.plain]\n", '[sweep.arms.a-full]\nrun.name = "x"\n').replace(
+        "[sweep.arms.full]\n", '[sweep.arms.full]\nrun.name = "x-a"\n'
+    )
+    assert "have the same name 'x-a-full'" in complaint(same)
+
+
+def test_an_invalid_name_of_the_run_is_reported_at_its_line():
+    path = written()
+    path.write_text(path.read_text().replace('name = "toys"', 'name = "a/b"'))
+    with pytest.raises(RecipeError) as caught:
+        load_sweep(path)
+    assert {str(problem.origin) for problem in caught.value.problems} == {"toys.toml:4"}
+
+
 def test_an_arm_may_extend_and_unset():
     Path("parts").mkdir()
     Path("parts/limited.toml").write_text(

@@ -10,9 +10,11 @@ import pytest
 
 from codaar_core import load_sweep, run_sweep
 from codaar_core.api import CodaarError
-from codaar_core.cli.verbs.sweep import verb
+from codaar_core.cli.verbs.sweep import begun, duration, verb
+from codaar_core.recipe import RecipeError
 from codaar_core.recipe.sweep import Sweep
-from codaar_core.sweep import as_markdown, rows
+from codaar_core.sweep import Position, as_markdown, rows
+from codaar_core.sweep import running as module
 
 SWEEP = """
 extends = ["{base}"]
@@ -106,6 +108,48 @@ def test_an_interrupted_run_is_resumed(sweep, measured):
     assert runs(sweep) == before, "no new folder"
     assert json.loads(status.read_text())["status"] == "finished"
     assert again[0].results[0].transfers == measured[0].results[0].transfers
+
+
+def test_arms_that_cannot_be_built_are_all_reported_before_anything_runs(root, tmp_path):
+    recipe = SWEEP.format(base=root / "recipes" / "avt.toml", runs=tmp_path / "runs")
+    arms = "[sweep.arms]\nodd = {quantizer.dim = 15}\nodder = {quantizer.dim = 15}\n"
+    arms += "flat = {decoders.video.use = 'vggish'}\n"
+    (tmp_path / "wrong.toml").write_text(recipe.replace("[sweep.arms]\n", arms), "utf-8")
+    with pytest.raises(RecipeError) as caught:
+        run_sweep(load_sweep(tmp_path / "wrong.toml"))
+    flat, odd = sorted(problem.message for problem in caught.value.problems)
+    assert flat.startswith("arm flat: decoders.video: ")
+    assert odd.startswith("arms odd, odder: encoders.text: ") and "15" in odd
+    assert not (tmp_path / "runs").exists()
+
+
+def test_runs_are_announced_with_their_arm_and_the_time_left(sweep, monkeypatch):
+    """Only runs that are not finished count."""
+    announced, clock = [], iter(range(0, 10_000, 60))
+    monkeypatch.setattr(module, "refuse_unbuildable", list)
+    monkeypatch.setattr(module, "finished_run", lambda plan: None)
+    monkeypatch.setattr(module.time, "monotonic", lambda: next(clock))
+
+    def run(plan, observers):
+        raise MemoryError("this run only")
+
+    monkeypatch.setattr(module, "_run", run)
+    measured = run_sweep(sweep, announce=announced.append)
+    assert [len(each.failures) for each in measured] == [1, 1, 1], "an unexpected error ends one run only"
+    assert "small-aligned, seed 43: unexpected MemoryError: this run only" in measured[0].failures[0].message
+    assert [begun(each) for each in announced] == [
+        "arm 1 of 3: aligned, seed 43",
+        "arm 2 of 3: unaligned, seed 43; about 2 min left",
+        "arm 3 of 3: broken, seed 43; about 60 s left",
+    ]
+    assert announced[1] == Position("unaligned", 2, 3, 43, 120.0)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "written"), [(9.6, "10 s"), (121, "2 min"), (3600, "1 h 0 min"), (7999, "2 h 13 min")]
+)
+def test_durations(seconds, written):
+    assert duration(seconds) == written
 
 
 def test_only_known_arms(sweep):

@@ -60,12 +60,16 @@ def list_kinds(kind: str | None) -> None:
 
 def list_plugins() -> None:
     """Print the installed plug-ins, and for each other known plug-in the command that installs it."""
-    from codaar_core.registry import installed_plugins, known_plugins
+    from codaar_core.registry import installed_plugins, known_plugins, unknown_groups
 
     installed = installed_plugins()
     if installed:
         click.secho("installed", bold=True)
         print_columns([(plugin.package, ", ".join(plugin.provides)) for plugin in installed], indent="  ")
+    unknown = unknown_groups()
+    if unknown:
+        click.secho("not read: unknown entry-point groups", bold=True)
+        print_columns([(group.package, group.name, group.help) for group in unknown], indent="  ")
     here = {plugin.distribution for plugin in installed}
     others = [plugin for plugin in known_plugins() if plugin.distribution not in here]
     if others:

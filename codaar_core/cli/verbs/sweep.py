@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from codaar_core.cli import options
 from codaar_core.cli.notes import print_notes_before_run
+
+if TYPE_CHECKING:
+    from codaar_core.sweep import Position
 
 
 @click.command("sweep", cls=options.Verb)
@@ -21,7 +25,8 @@ def verb(
 ) -> None:
     """Run every arm of a sweep and print its table.
 
-    The same command, given again, keeps finished runs and resumes interrupted ones.
+    All arms are built and tried on synthetic data before the first run. The same command, given again, keeps finished
+    runs and resumes interrupted ones.
 
     \b
     codaar sweep recipes/ablations/sweep.toml
@@ -39,7 +44,7 @@ def verb(
     from codaar_core.sweep import as_markdown, run_sweep
 
     console = Console()
-    measured = run_sweep(sweep, arms, lambda plan: [Progress(console)], run=not table)
+    measured = run_sweep(sweep, arms, lambda plan: [Progress(console)], not table, lambda run: click.echo(begun(run)))
     written = as_markdown(sweep, measured)
     sweep.directory.mkdir(parents=True, exist_ok=True)
     (sweep.directory / "table.md").write_text(written, "utf-8")
@@ -50,3 +55,17 @@ def verb(
         runs = "1 run" if len(failures) == 1 else f"{len(failures)} runs"
         listed = "".join(f"\n{failure}" for failure in failures)
         raise CodaarError(f"{runs} failed:{listed}", "give the same command again to retry")
+
+
+def begun(run: Position) -> str:
+    """``arm 3 of 12: no-csa, seed 43; about 2 h 10 min left``."""
+    left = "" if run.seconds_left is None else f"; about {duration(run.seconds_left)} left"
+    return f"arm {run.number} of {run.arms}: {run.arm}, seed {run.seed}{left}"
+
+
+def duration(seconds: float) -> str:
+    """Hours and minutes; seconds below two minutes."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
