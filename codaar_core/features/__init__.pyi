@@ -20,6 +20,8 @@ from .reading.annotation_table import Table as Table
 from .reading.annotation_table import read_lines as read_lines
 from .reading.annotation_table import read_names as read_names
 from .reading.annotation_table import read_table as read_table
+from .reading.annotation_table import read_text as read_text
+from .reading.array_file import open_regular as open_regular
 from .reading.array_file import read_array as read_array
 from .reading.array_file import read_h5 as read_h5
 from .reading.recording import opened_recording as opened_recording

@@ -8,6 +8,7 @@ from codaar_core.nn.precise_lstm import PreciseLstm
 from codaar_core.nn.published_weights import load_published
 from codaar_core.nn.temporal_settings import TemporalSettings
 from codaar_core.nn.temporal_transformer import TemporalTransformer, ignored_steps
+from codaar_core.nn.torch_file import load_torch_file, refuse_odd_tensors
 from codaar_core.nn.vector_decoder import SequenceDecoder, VectorDecoder
 from codaar_core.nn.vector_settings import VectorSettings, check_vectors
 
@@ -23,6 +24,8 @@ __all__ = [
     "check_vectors",
     "ignored_steps",
     "load_published",
+    "load_torch_file",
+    "refuse_odd_tensors",
 ]
 
 _MOVED = ("Convolution3x3", "MaskedBatchNorm2d", "ResidualStack")

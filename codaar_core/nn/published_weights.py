@@ -6,10 +6,10 @@ import pickle
 from collections.abc import Mapping
 from pathlib import Path
 
-import torch
 from torch import Tensor, nn
 
 from codaar_core.api.errors import DataError
+from codaar_core.nn.torch_file import load_safetensors, load_torch_file, refuse_odd_tensors
 
 
 def load_published(module: nn.Module, path: Path, get_it: str, unused: tuple[str, ...] = ()) -> None:
@@ -38,23 +38,19 @@ def load_published(module: nn.Module, path: Path, get_it: str, unused: tuple[str
 
 
 def _read(path: Path, get_it: str) -> Mapping[str, Tensor]:
+    if not path.exists():
+        raise DataError(f"the file of weights {path} does not exist", get_it)
     try:
-        found = _read_safetensors(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
-    except FileNotFoundError:
-        raise DataError(f"the file of weights {path} does not exist", get_it) from None
-    except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
+        found = load_safetensors(path) if path.suffix == ".safetensors" else load_torch_file(path)
+    except DataError as error:
+        raise DataError(error.message, get_it) from error
+    except (ValueError, pickle.UnpicklingError) as error:
         told = str(error).partition("\n")[0][:120]
         raise DataError(f"{path} cannot be read as a file of tensors only: {told}", get_it) from error
-    if not isinstance(found, Mapping) or not all(isinstance(value, Tensor) for value in found.values()):
+    if not isinstance(found, Mapping):
         raise DataError(f"{path} contains more than named tensors", get_it)
-    return found
-
-
-def _read_safetensors(path: Path) -> Mapping[str, Tensor]:
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
     try:
-        return load_file(path)
-    except SafetensorError as error:
-        raise ValueError(error) from error
+        refuse_odd_tensors(path, found)
+    except ValueError as error:
+        raise DataError(f"{path} contains more than named tensors: {error}", get_it) from error
+    return found

@@ -145,9 +145,18 @@ def read_lines(path: Path) -> list[str]:
     """Read the lines of a text file.
 
     Raises:
+        DataError: As ``read_text``.
+    """
+    return read_text(path).splitlines()
+
+
+def read_text(path: Path) -> str:
+    """Read a text file.
+
+    Raises:
         DataError: The file is missing, larger than 64 MiB, or not encoded in UTF-8.
     """
     try:
-        return read_bounded(path, MOST).decode("utf-8-sig").splitlines()
+        return read_bounded(path, MOST).decode("utf-8-sig")
     except UnicodeDecodeError:
         raise DataError(f"{path} is not encoded in UTF-8") from None

@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from codaar_core.api.errors import DataError
-from codaar_core.api.regular_file import open_regular, read_bounded, too_large
+from codaar_core.api.regular_file import open_regular as open_regular  # public in codaar_core.features
+from codaar_core.api.regular_file import read_bounded, too_large
 from codaar_core.features.reading.hdf5 import MOST, read_h5
 from codaar_core.features.reading.unpickling import load_array
 

@@ -9,7 +9,9 @@ import attrs
 import numpy as np
 
 from codaar_core.api import DataError
+from codaar_core.features import open_regular
 
+FORMATS = ("PNG", "JPEG")  # others run programs or read several files
 MEAN = np.array([0.485, 0.456, 0.406], np.float32)  # of ImageNet, R G B
 DEVIATION = np.array([0.229, 0.224, 0.225], np.float32)
 
@@ -33,14 +35,16 @@ def read_pixels(path: Path, mode: str, side: int) -> np.ndarray:
     from PIL import Image
 
     try:
-        with Image.open(path) as picture:
-            pixels = np.asarray(picture.convert(mode))
-    except FileNotFoundError:
-        raise DataError(f"{path} is missing") from None
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise DataError(f"{path} is no complete picture: {error}", "fetch this file again") from error
-    if pixels.shape[:2] != (side, side):
-        height, width = pixels.shape[:2]
+        with open_regular(path) as file, Image.open(file, formats=FORMATS) as picture:
+            width, height = picture.size
+            # checked before the picture is decoded, because a small file can state any size
+            pixels = np.asarray(picture.convert(mode)) if (width, height) == (side, side) else None
+    except DataError:
+        raise
+    except Exception as error:  # Pillow raises any exception on damaged files
+        told = " ".join(str(error).split())[:200]
+        raise DataError(f"{path} is no complete picture: {told}", "fetch this file again") from error
+    if pixels is None:
         raise DataError(
             f"{path} has {width} x {height} pixels, expected {side} x {side}",
             "pictures of AVSBench-S4 are 224 x 224; if all pictures have another size, set side",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import shutil
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 import torch
 from codaar_plugin_avsbench.avsbench_s4 import AvsbenchS4
 from codaar_plugin_avsbench.mask_metrics import f_score, mean_iou
+from codaar_plugin_avsbench.pictures import read_pixels
 from codaar_plugin_avsbench.s4_folder import Clip, S4Folder
 from PIL import Image
 
@@ -180,7 +182,7 @@ def damaged(root: Path, kind: str) -> str:
         return "has no prompt for 'dog_barking'"
     if kind == "no table":
         (root / "s4_meta_data.csv").unlink()
-        return "s4_meta_data.csv cannot be read"
+        return "s4_meta_data.csv is missing"
     if kind == "cut table":
         table = (root / "s4_meta_data.csv").read_text()
         (root / "s4_meta_data.csv").write_text(table[: table.index("train") - 5] + "\n")
@@ -264,3 +266,15 @@ def test_without_a_folder_it_says_where_to_get_the_data(make_benchmark):
 def test_the_context_is_all_it_needs_to_be_built(pretraining):
     benchmark = AvsbenchS4(AvsbenchS4.Config(), BenchmarkContext(("audio", "text"), pretraining, "strict"))
     assert benchmark.given == Space((5, 3, 224, 224))
+
+
+def test_pictures_of_strangers(tmp_path):
+    """The size is checked before a picture is decoded, and only PNG and JPEG are read."""
+    Image.new("1", (9_000, 9_000)).save(tmp_path / "large.png")
+    Image.new("L", (32, 32)).save(tmp_path / "other.tga")
+    (tmp_path / "other.tga").rename(tmp_path / "other.png")
+    os.mkfifo(tmp_path / "pipe.png")
+    messages = {"large": "has 9000 x 9000 pixels", "other": "is no complete picture", "pipe": "is a named pipe"}
+    for name, told in messages.items():
+        with pytest.raises(DataError, match=f"{name}.png {told}"):
+            read_pixels(tmp_path / f"{name}.png", "L", 32)

@@ -11,9 +11,11 @@ import attrs
 import torch
 from torch import Tensor
 
-from codaar_core.api import CodaarError
+from codaar_core.api import CodaarError, DataError
+from codaar_core.nn import load_torch_file, refuse_odd_tensors
 from codaar_plugin_released.layout import COLUMNS
 
+MOST_EPOCHS = 1_000_000
 MODULES = ("Text_ar_lstm", "Encoder", "CPC", "Decoder")
 
 
@@ -49,10 +51,24 @@ def read_checkpoint(path: Path) -> Checkpoint:
             "name a file CoDAAR-model-AV-N.pt or CoDAAR-model-AVT-N.pt",
         )
     tensors = {f"{module}/{name}": t for module in modules for name, t in content[f"{module}_parameters"].items()}
-    strange = [name for name, tensor in tensors.items() if not isinstance(tensor, Tensor)]
-    if strange:
-        raise CodaarError(f"{path}: {strange[0]} is not a tensor", "name a file that the released code wrote")
-    return Checkpoint(tensors, int(_entry(content, "epoch") or 0))
+    try:
+        refuse_odd_tensors(path, tensors)
+    except ValueError as error:
+        raise CodaarError(f"{path}: {error}", "name a file that the released code wrote") from error
+    return Checkpoint(tensors, _epoch(path, content))
+
+
+def _epoch(path: Path, content: Any) -> int:
+    """Number of the last finished pass; 0 if the file states none."""
+    epoch = _entry(content, "epoch")
+    if epoch is None:
+        return 0
+    if type(epoch) is not int or not 0 <= epoch <= MOST_EPOCHS:
+        raise CodaarError(
+            f"{path}: its epoch is {str(epoch)[:40]}, expected a number from 0 to {MOST_EPOCHS:,}",
+            "name a file that the released code wrote",
+        )
+    return epoch
 
 
 def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
@@ -75,16 +91,16 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
 
 def _load(path: Path) -> Any:
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except OSError as error:
-        raise CodaarError(f"cannot read {path}: {error.strerror or error}", "check the path") from error
+        return load_torch_file(path)
+    except DataError as error:
+        raise CodaarError(f"cannot read {path}: {error.message}", "check the path") from error
     except pickle.UnpicklingError as error:
         reason = next((line for line in str(error).splitlines() if "GLOBAL" in line or "Unsupported" in line), "")
         raise CodaarError(
-            f"{path} contains more than tensors and numbers and was not loaded: {reason.strip()}",
+            f"{path} contains more than tensors and numbers and was not loaded: {reason.strip()[:200]}",
             "loading it could run code; ask its author for a file with weights only",
         ) from error
-    except (RuntimeError, EOFError, ValueError, KeyError, IndexError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise CodaarError(f"{path} is damaged or not a torch file", "download it again and compare its size") from error
 
 

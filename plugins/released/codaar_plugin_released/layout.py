@@ -176,12 +176,14 @@ def sizes_of(tensors: Mapping[str, Tensor], rows: Sequence[Row]) -> dict[str, in
     """Sizes of a checkpoint by name; the first tensor with a size sets it.
 
     Raises:
-        CodaarError: A tensor is missing or unknown, or its shape does not fit the others.
+        CodaarError: A tensor is missing or unknown, has no elements, or its shape does not fit the others.
     """
     _check_names(tensors, rows)
     sizes: dict[str, int] = {}
     for row in rows:
         shape, terms = tuple(tensors[row.released].shape), row.shape.split()
+        if 0 in shape:
+            raise CodaarError(f"{row.released} has the shape {shape}: an axis without elements")
         if len(shape) == len(terms):
             sizes |= {term: size for term, size in zip(terms, shape, strict=True) if _is_new(term, sizes)}
             if shape == shape_of(row, sizes):

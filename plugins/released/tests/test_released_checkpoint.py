@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -169,6 +172,62 @@ def test_a_pickle_that_asks_for_code_is_refused(content, tmp_path, monkeypatch):
     error = refusal(path, tmp_path)
     assert "contains more than tensors and numbers and was not loaded" in error.message
     assert not Path("attacked").exists()
+
+
+ODD = {"inf": float("inf"), "nan": float("nan"), "text": "5", "tensor": torch.tensor(3), "list": [1], "flag": True}
+
+
+@pytest.mark.parametrize("epoch", [*ODD.values(), -1, 10**30, 2.0], ids=[*ODD, "negative", "large", "fraction"])
+def test_an_odd_epoch_is_refused(epoch, tmp_path):
+    path = save(tmp_path / "model.pt", tensors(COLUMNS), epoch=epoch)
+    assert re.search(r"model\.pt: its epoch is .*, expected a number from 0", refusal(path, tmp_path).message)
+
+
+def test_an_absent_epoch_is_zero(tmp_path):
+    assert read_checkpoint(save(tmp_path / "model.pt", tensors(COLUMNS), epoch=None)).epoch == 0
+
+
+@pytest.mark.parametrize("position", range(0, 2400, 61))
+def test_a_damaged_file_in_the_older_layout_is_one_error(position, tmp_path):
+    path = tmp_path / "model.pt"
+    torch.save({"epoch": 1, "Encoder_parameters": {"a": torch.ones(300)}}, path, _use_new_zipfile_serialization=False)
+    content = bytearray(path.read_bytes())
+    for offset in range(4):
+        content[(position + offset) % len(content)] ^= 0x55
+    path.write_bytes(content)
+    assert "model.pt" in refusal(path, tmp_path).message
+
+
+NAME = "Encoder/audio_self_att.encoder.layers.1.linear2.weight"
+
+
+@pytest.mark.parametrize(
+    ("tensor", "told"),
+    [
+        (torch.zeros(1).expand(10**6, 10**6), "states more numbers than the file has"),
+        (torch.zeros(8, 15).to_sparse(), "is not a plain tensor of real numbers"),
+        (torch.zeros(8, 15, dtype=torch.complex64), "is not a plain tensor of real numbers"),
+        (torch.zeros(8, 15, device="meta"), "is not a plain tensor of real numbers"),
+        ([1.0], "is not a tensor"),
+        (torch.zeros(0, 15), r"has the shape \(0, 15\)"),
+    ],
+)
+def test_odd_tensors_are_refused(tensor, told, tmp_path):
+    path = save(tmp_path / "model.pt", {**tensors(COLUMNS), NAME: tensor})
+    assert re.search(f"{NAME} {told}", refusal(path, tmp_path).message)
+
+
+def test_a_compressed_file_is_refused(tmp_path):
+    path = save(tmp_path / "model.pt", {**tensors(COLUMNS), "Encoder/more": torch.zeros(1 << 20)})
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(tmp_path / "small.pt", "w", zipfile.ZIP_DEFLATED) as new:
+        for name in old.namelist():
+            new.writestr(name, old.read(name))
+    assert "is damaged or not a torch file" in refusal(tmp_path / "small.pt", tmp_path).message
+
+
+def test_a_named_pipe_is_refused(tmp_path):
+    os.mkfifo(tmp_path / "model.pt")
+    assert "is a named pipe" in refusal(tmp_path / "model.pt", tmp_path).message
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.99])

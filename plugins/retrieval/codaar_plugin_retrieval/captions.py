@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
@@ -13,9 +13,10 @@ from typing import Any
 import attrs
 
 from codaar_core.api import DataError
-from codaar_core.features import read_table
+from codaar_core.features import read_table, read_text
 
 EACH = 5  # captions of an item
+MOST_IDS = 10**12  # a file name has twelve digits
 CLOTHO_COLUMNS = ("file_name", *(f"caption_{number}" for number in range(1, EACH + 1)))
 
 
@@ -48,11 +49,12 @@ def read_coco(path: Path) -> list[Annotation]:
         DataError: The file is missing or no caption file, or two annotations have the same id.
     """
     try:
-        annotations = list(json.loads(path.read_text("utf-8"))["annotations"])
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{path} is no caption file of MSCOCO: {error}", "expected JSON with annotations") from error
+        annotations = json.loads(read_text(path))["annotations"]
+        if not isinstance(annotations, list):
+            raise TypeError("its annotations are no list")
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        told = str(error)[:200]
+        raise DataError(f"{path} is no caption file of MSCOCO: {told}", "expected JSON with annotations") from error
     read = [_annotation(path, number, each) for number, each in enumerate(annotations)]
     id, count = next(iter(Counter(each.id for each in read).most_common(1)), (0, 0))
     if count > 1:
@@ -60,13 +62,20 @@ def read_coco(path: Path) -> list[Annotation]:
     return read
 
 
-def _annotation(path: Path, number: int, fields: Mapping[str, Any]) -> Annotation:
+def _annotation(path: Path, number: int, fields: Any) -> Annotation:
     try:
         if not isinstance(fields["caption"], str):
             raise TypeError(f"{fields['caption']!r} is no caption")
-        return Annotation(int(fields["image_id"]), int(fields["id"]), fields["caption"])
+        return Annotation(_id(fields["image_id"]), _id(fields["id"]), fields["caption"])
     except (KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{path}: annotation {number} has no image_id, id and caption: {error}") from error
+        told = str(error)[:200]
+        raise DataError(f"{path}: annotation {number} has no image_id, id and caption: {told}") from error
+
+
+def _id(value: object) -> int:
+    if type(value) is not int or not 0 <= value < MOST_IDS:
+        raise ValueError(f"{value!r} is no id, which is a whole number of at most twelve digits")
+    return value
 
 
 def by_picture(annotations: Sequence[Annotation]) -> list[Item]:

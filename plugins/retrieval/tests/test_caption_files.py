@@ -53,6 +53,16 @@ def test_a_picture_without_five_captions_is_named():
         (json.dumps({"annotations": [{"image_id": 1, "id": 2, "caption": None}]}), "annotation 0 has no image_id"),
         (json.dumps({"annotations": [{"image_id": 1, "id": 2, "caption": "a"}] * 2}), "2 annotations have the id 2"),
         ('{"annotations": null}', "is no caption file of MSCOCO"),
+        ('{"annotations": {"a": 1}}', "its annotations are no list"),
+        ('{"annotations": [3]}', "annotation 0 has no image_id"),
+        ('{"annotations": [{"image_id": 1e999, "id": 2, "caption": ""}]}', "annotation 0 .* inf is no id"),
+        ('{"annotations": [{"image_id": NaN, "id": 2, "caption": ""}]}', "annotation 0 .* nan is no id"),
+        ('{"annotations": [{"image_id": 1.5, "id": 2, "caption": ""}]}', "1.5 is no id"),
+        ('{"annotations": [{"image_id": -1, "id": 2, "caption": ""}]}', "-1 is no id"),
+        ('{"annotations": [{"image_id": true, "id": 2, "caption": ""}]}', "True is no id"),
+        ('{"annotations": [{"image_id": 1000000000000, "id": 2, "caption": ""}]}', "is no id"),
+        ("9" * 5000, "is no caption file of MSCOCO"),
+        ("[" * 100_000, "is no caption file of MSCOCO"),
     ],
 )
 def test_damaged_coco_files_are_described(tmp_path, content, message):
@@ -60,7 +70,7 @@ def test_damaged_coco_files_are_described(tmp_path, content, message):
     path.write_text(content)
     with pytest.raises(DataError, match=message):
         read_coco(path)
-    with pytest.raises(DataError, match=r"nowhere\.json cannot be read"):
+    with pytest.raises(DataError, match=r"nowhere\.json is missing"):
         read_coco(tmp_path / "nowhere.json")
 
 
