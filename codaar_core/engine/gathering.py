@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from codaar_core.api import DataSource
 from codaar_core.engine.assembly.build import closed_forms
+from codaar_core.engine.evaluation.code_records import codeword_distances
 from codaar_core.engine.evaluation.seen_clips import SeenClips
+from codaar_core.engine.evaluation.transfer import Evaluation
 from codaar_core.engine.record.journal import read_events
 from codaar_core.engine.record.lock import command, versions
-from codaar_core.engine.results import Alignment, Curves, Pretraining, Results, Section, SeenOverlap, TransferScore
+from codaar_core.engine.results import Alignment, Curves, Pretraining, Results, Section, SeenOverlap
 from codaar_core.engine.training.session import Session
 
 STATISTICS = ("used.", "perplexity.")
@@ -23,7 +24,7 @@ def gather(
     data: DataSource,
     steps: int,
     pretraining: Pretraining,
-    transfers: Sequence[TransferScore],
+    evaluation: Evaluation,
     overlap: SeenClips,
     seconds: dict[str, float],
 ) -> Results:
@@ -50,7 +51,9 @@ def gather(
         directory=str(session.directory.path),
         alignment=tuple(map(_alignment, closed_forms(session.model))),
         curves=curves(thinned(read_events(session.directory))),
-        transfers=tuple(transfers),
+        transfers=evaluation.transfers,
+        codes=evaluation.codes,
+        codewords=codeword_distances(session.model.quantizer.codebooks()),
         overlap=tuple(SeenOverlap(**counted) for counted in overlap.record()),
         notes=tuple(overlap.notes),
         sections=tuple(_sections(session)),

@@ -43,6 +43,16 @@ def test_reads_format_1(results, run_directory):
     assert read(rewritten(run_directory(results), as_format_1)) == expected
 
 
+def test_reads_format_2(results, run_directory):
+    """Format 2: no measures on codes."""
+
+    def as_format_2(values):
+        values["format"] = 2
+        del values["codes"], values["codewords"]
+
+    assert read(rewritten(run_directory(results), as_format_2)) == results
+
+
 def test_the_least_format_1_is_read(tmp_path):
     entry = {"benchmark": "b", "train": "x", "test": "y", "metric": "m"}
     values = {"format": 1, "name": "n", "mode": "strict", "modalities": ["x", "y"], "transfers": [entry]}
@@ -75,8 +85,8 @@ def test_a_folder_that_is_not_a_run(tmp_path):
 
 
 def test_a_newer_format_is_refused(results, run_directory):
-    run = rewritten(run_directory(results), lambda values: values.update(format=3))
-    with pytest.raises(DataError, match="results format 3, this version reads formats 1 and 2") as raised:
+    run = rewritten(run_directory(results), lambda values: values.update(format=4))
+    with pytest.raises(DataError, match="results format 4, this version reads formats 1, 2 and 3") as raised:
         read(run)
     assert "lock.toml" in raised.value.help
 

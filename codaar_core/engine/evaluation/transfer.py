@@ -19,6 +19,7 @@ from codaar_core.engine.assembly.build import build_head
 from codaar_core.engine.assembly.model import clip_groups
 from codaar_core.engine.data.card import download_hint
 from codaar_core.engine.devices.runtime import derive_seed, generator_of
+from codaar_core.engine.evaluation.code_records import measure_codes
 from codaar_core.engine.evaluation.encode_split import (
     BATCH,
     EncodedSplit,
@@ -29,23 +30,42 @@ from codaar_core.engine.evaluation.encode_split import (
 from codaar_core.engine.evaluation.epoch_selection import EpochSelector
 from codaar_core.engine.evaluation.scores import score_transfers, transfer_entries
 from codaar_core.engine.evaluation.seen_clips import SeenClips
-from codaar_core.engine.results import TransferScore, as_json
+from codaar_core.engine.results import BenchmarkCodes, TransferScore, as_json
 from codaar_core.engine.training.optimizer import set_learning_rate
 from codaar_core.engine.training.session import Session
 from codaar_core.features.files import write_whole
 from codaar_core.recipe.plan import BenchmarkPlan
 
 
-def evaluate(session: Session, benchmark_runs: Sequence[BenchmarkRun]) -> list[TransferScore]:
+@attrs.frozen
+class Evaluation:
+    """What benchmarks measured, as entries of results.json; empty on ranks other than zero.
+
+    Attributes:
+        transfers: One entry for each transfer and metric.
+        codes: Measures on the codes of the test splits, one entry for each benchmark.
+    """
+
+    transfers: tuple[TransferScore, ...] = ()
+    codes: tuple[BenchmarkCodes, ...] = ()
+
+    @classmethod
+    def combined(cls, parts: Sequence[Evaluation]) -> Evaluation:
+        """Put the entries of several benchmarks together, in order."""
+        transfers = tuple(entry for part in parts for entry in part.transfers)
+        return cls(transfers, tuple(entry for part in parts for entry in part.codes))
+
+
+def evaluate(session: Session, benchmark_runs: Sequence[BenchmarkRun]) -> Evaluation:
     """Run all benchmarks.
 
     Encoders and codebooks are frozen, and in evaluation mode unless a benchmark asks for their dropout.
 
     Returns:
-        The transfer entries of results.json; empty on ranks other than zero.
+        The entries of results.json; empty on ranks other than zero.
     """
     session.model.eval().requires_grad_(False)
-    return [entry for benchmark_run in benchmark_runs for entry in benchmark_run.run()]
+    return Evaluation.combined([benchmark_run.run() for benchmark_run in benchmark_runs])
 
 
 def make_benchmark_runs(
@@ -151,20 +171,20 @@ class BenchmarkRun:
         """Open the clips of a role in one modality, from the benchmark's own files or from packed ones."""
         return open_split(self.session.plan, self.bench, self.benchmark, role, modality)
 
-    def run(self) -> list[TransferScore]:
+    def run(self) -> Evaluation:
         """Train all heads, test each on every modality, and write heads, predictions and scores.
 
         Ranks divide the modalities that heads are trained on among them; rank zero scores and writes.
 
         Returns:
-            The transfer entries of results.json; empty on ranks other than zero.
+            The entries of results.json; empty on ranks other than zero.
         """
         seeds, hook, tested = self.seeds, self.session.hook, self.modalities
         hook.codaar_benchmark_start(benchmark=self.bench.name, heads=len(seeds) * len(tested))
         test = {modality: self.encode("test", modality) for modality in tested}
         heads = self.session.runtime.map_over_ranks(tested, lambda modality: self.trained_heads(modality, test))
         if not self.session.runtime.is_first:
-            return []
+            return Evaluation()
         scores = []
         for seed in seeds:
             predictions = {
@@ -176,8 +196,9 @@ class BenchmarkRun:
             self.write(seed, {m: by_seed[seed].weights for m, by_seed in heads.items()}, predictions, scores[-1])
         targets = {modality: encoded.target.cpu() for modality, encoded in test.items()}
         entries = transfer_entries(self.bench.name, self.benchmark, scores, targets)
+        codes = measure_codes(self.bench.name, self.benchmark, test, self.session.model.quantizer.size)
         hook.codaar_benchmark_end(benchmark=self.bench.name, results=[as_json(entry) for entry in entries])
-        return entries
+        return Evaluation(tuple(entries), (codes,))
 
     def encode(self, role: str, modality: str) -> EncodedSplit:
         """Encode the clips of a role, without those seen in pretraining if the recipe drops them."""

@@ -11,7 +11,7 @@ import cattrs.v
 
 from codaar_core.engine.results.records import FORMAT, Results
 
-READABLE = (1, FORMAT)
+READABLE = (1, 2, FORMAT)
 NAMES = {bool: "true or false", int: "an integer", float: "a number", str: "a string"}
 
 
@@ -29,9 +29,9 @@ def parse(values: Any) -> Results:
     if not isinstance(values, dict):
         raise ValueError("contains no JSON object")
     if values.get("format") not in READABLE:
-        known = " and ".join(map(str, READABLE))
+        known = f"{', '.join(map(str, READABLE[:-1]))} and {FORMAT}"
         raise ValueError(f"has results format {values.get('format')!r}, this version reads formats {known}")
-    current = values if values["format"] == FORMAT else _from_format_1(values)
+    current = _from_format_1(values) if values["format"] == 1 else {**values, "format": FORMAT}
     try:
         return _converter.structure(current, Results)
     except cattrs.BaseValidationError as error:

@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-FORMAT = 2  # 1 had no units and directions of metrics, and no batch
+FORMAT = 3  # 1 had no units and directions of metrics, and no batch; 2 had no measures on codes
 
 Numbers = tuple[float | None, ...]
 
@@ -108,6 +108,63 @@ class Alignment:
 
 
 @attrs.frozen(kw_only=True)
+class ModalityCodes:
+    """The codes of one modality of a test split."""
+
+    modality: str = _entry("name of the modality")
+    size: int = _entry("number of codewords K")
+    steps: int = _entry("encoded time steps")
+    used: int = _entry("codewords used at least once")
+    perplexity: float | None = _entry("exponential of the entropy of codeword frequencies, from 1 to K", None)
+    labelled: int = _entry("time steps with exactly one class", 0)
+    information: float | None = _entry("normalised mutual information of index and label, from 0 to 1", None)
+    information_chance: float | None = _entry("the same with the labels of random clips", None)
+
+    @property
+    def dead(self) -> int:
+        """Codewords that are never used."""
+        return self.size - self.used
+
+
+@attrs.frozen(kw_only=True)
+class PairCodes:
+    """The codes of two modalities of a test split, compared."""
+
+    one: str = _entry("first modality")
+    other: str = _entry("second modality")
+    steps: int = _entry("time steps present in both; 0 if the clips or steps of the two are not the same", 0)
+    agreement: float | None = _entry("share of these steps with equal indices", None)
+    agreement_chance: float | None = _entry("the same of independent draws with the two usage distributions", None)
+    shared: int | None = _entry("indices that both use at labelled steps", None)
+    consensus: float | None = _entry("share of the shared indices with the same majority label in both", None)
+    consensus_chance: float | None = _entry("the same with the labels of random clips", None)
+    information: float | None = _entry(
+        "normalised mutual information of index and label over the steps of both modalities together", None
+    )
+    information_chance: float | None = _entry("the same with the labels of random clips", None)
+
+
+@attrs.frozen(kw_only=True)
+class BenchmarkCodes:
+    """Measures on the codes of the test splits of one benchmark."""
+
+    benchmark: str = _entry("name of the benchmark in the recipe")
+    labels: str = _entry("clip or step: what has one class; empty where neither has, or where the steps differ", "")
+    modalities: tuple[ModalityCodes, ...] = _entry("one entry for each modality", ())
+    pairs: tuple[PairCodes, ...] = _entry("one entry for each pair of modalities", ())
+
+
+@attrs.frozen(kw_only=True)
+class CodewordDistance:
+    """Mean Euclidean distances between the codewords of two modalities."""
+
+    one: str = _entry("first modality")
+    other: str = _entry("second modality")
+    same_index: float | None = _entry("between codewords with the same index", None)
+    other_indices: float | None = _entry("between codewords with different indices; null with a single codeword", None)
+
+
+@attrs.frozen(kw_only=True)
 class Section:
     """A section of the report that a hook gave."""
 
@@ -142,6 +199,8 @@ class Results:
     alignment: tuple[Alignment, ...] = _entry("linear alignment steps", ())
     curves: Curves = attrs.field(factory=Curves, metadata={"help": "logged quantities"})
     transfers: tuple[TransferScore, ...] = _entry("one entry for each transfer and metric")
+    codes: tuple[BenchmarkCodes, ...] = _entry("measures on the codes of the test splits, by benchmark", ())
+    codewords: tuple[CodewordDistance, ...] = _entry("distances between codewords of two modalities", ())
     overlap: tuple[SeenOverlap, ...] = _entry("clips of benchmarks that were seen in pretraining", ())
     notes: tuple[str, ...] = _entry("warnings about data files", ())
     sections: tuple[Section, ...] = _entry("further sections of the report", ())

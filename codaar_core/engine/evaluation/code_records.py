@@ -1,0 +1,185 @@
+"""Measures on the codes of a benchmark's test splits, as entries of results.json."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from functools import cached_property
+from itertools import combinations
+
+import attrs
+import torch
+from torch import Tensor
+
+from codaar_core.api import Benchmark
+from codaar_core.engine.devices.runtime import generator_of
+from codaar_core.engine.evaluation.code_labels import labels_are_of_clips, step_labels
+from codaar_core.engine.evaluation.code_measures import (
+    Measures,
+    agreement,
+    agreement_by_chance,
+    distances,
+    joint_counts,
+    label_measures,
+    perplexity,
+    shared_indices,
+    usage,
+)
+from codaar_core.engine.evaluation.encode_split import EncodedSplit
+from codaar_core.engine.results import BenchmarkCodes, CodewordDistance, ModalityCodes, PairCodes
+
+SHUFFLES = 20  # random assignments of labels to clips, averaged for the chance level
+
+
+def measure_codes(name: str, benchmark: Benchmark, encoded: Mapping[str, EncodedSplit], size: int) -> BenchmarkCodes:
+    """Measure the codes of the test splits of a benchmark, on the CPU.
+
+    Args:
+        name: The benchmark's name in the recipe.
+        benchmark: The benchmark.
+        encoded: Encoded test clips by modality.
+        size: Number of codewords K.
+    """
+    codes = {m: _on_cpu(each) for m, each in encoded.items()}
+    return MeasuredCodes(codes, len(benchmark.classes), benchmark.summarised, size).record(name)
+
+
+def codeword_distances(codebooks: Mapping[str, Tensor]) -> tuple[CodewordDistance, ...]:
+    """Return the mean distances between the codewords (K, D) of each pair of modalities."""
+    records = []
+    for m, n in combinations(codebooks, 2):
+        same, others = distances(codebooks[m], codebooks[n])
+        records.append(CodewordDistance(one=m, other=n, same_index=same, other_indices=others))
+    return tuple(records)
+
+
+def _on_cpu(encoded: EncodedSplit) -> EncodedSplit:
+    mask = None if encoded.mask is None else encoded.mask.cpu()
+    return encoded._replace(indices=encoded.indices.cpu(), mask=mask, target=encoded.target.cpu())
+
+
+@attrs.frozen(slots=False)
+class MeasuredCodes:
+    """Measures on the codes of the test splits of one benchmark.
+
+    Attributes:
+        codes: Encoded test clips on the CPU, by modality.
+        classes: Number of classes of the benchmark.
+        summarised: Modalities in which a whole clip is one code.
+        size: Number of codewords K.
+    """
+
+    codes: Mapping[str, EncodedSplit]
+    classes: int
+    summarised: Collection[str]
+    size: int
+
+    def record(self, name: str) -> BenchmarkCodes:
+        """Return the entry of the benchmark called ``name``."""
+        return BenchmarkCodes(
+            benchmark=name,
+            labels=self.label_kind,
+            modalities=tuple(map(self.modality_record, self.codes)),
+            pairs=tuple(self.pair_record(*pair) for pair in combinations(self.codes, 2)),
+        )
+
+    @cached_property
+    def labels(self) -> dict[str, Tensor]:
+        """Class of each time step (N, T), by modality; without the modalities that have none."""
+        found = {m: step_labels(each.target, self.classes, each.indices.shape[1]) for m, each in self.codes.items()}
+        return {m: labels for m, labels in found.items() if labels is not None}
+
+    @property
+    def label_kind(self) -> str:
+        """What has one class: "clip" or "step"; empty if nothing has."""
+        if not self.labels:
+            return ""
+        of_clips = all(labels_are_of_clips(self.codes[m].target, self.classes) for m in self.labels)
+        return "clip" if of_clips else "step"
+
+    @cached_property
+    def joints(self) -> dict[str, Tensor]:
+        """Counts (K, classes) of index and label, by modality."""
+        return self.joint_counts(self.labels)
+
+    def joint_counts(self, labels: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Count index and label of each step, by modality."""
+        return {m: joint_counts(self.codes[m].indices, each, self.real(m), self.size) for m, each in labels.items()}
+
+    @cached_property
+    def measured(self) -> Measures:
+        """Consensus and information."""
+        return label_measures(self.joints)
+
+    @cached_property
+    def by_chance(self) -> Measures:
+        """Means of consensus and information with the labels of random clips, drawn for each modality by itself."""
+        draws = [label_measures(self.joint_counts(self.shuffled_labels(draw))) for draw in range(SHUFFLES)]
+        return {key: _mean([draw[key] for draw in draws]) for key in draws[0]}
+
+    def shuffled_labels(self, draw: int) -> dict[str, Tensor]:
+        """Return the labels of each clip exchanged with those of another one; the same for equal ``draw``."""
+        generator = generator_of(draw, "shuffled labels")
+        return {m: each[torch.randperm(len(each), generator=generator)] for m, each in self.labels.items()}
+
+    def real(self, modality: str) -> Tensor:
+        """Return True where a time step is real (N, T)."""
+        indices, mask = self.codes[modality].indices, self.codes[modality].mask
+        return torch.ones_like(indices, dtype=torch.bool) if mask is None else mask
+
+    def modality_record(self, modality: str) -> ModalityCodes:
+        """Return the entry of one modality."""
+        counts = usage(self.codes[modality].indices, self.real(modality), self.size)
+        return ModalityCodes(
+            modality=modality,
+            size=self.size,
+            steps=int(counts.sum()),
+            used=int((counts > 0).sum()),
+            perplexity=perplexity(counts),
+            labelled=int(self.joints[modality].sum()) if modality in self.joints else 0,
+            information=self.measured.get(("information", modality)),
+            information_chance=self.by_chance.get(("information", modality)),
+        )
+
+    def pair_record(self, one: str, other: str) -> PairCodes:
+        """Return the entry of two modalities."""
+        labelled = one in self.joints and other in self.joints
+        record = PairCodes(
+            one=one,
+            other=other,
+            shared=shared_indices(self.joints[one], self.joints[other]) if labelled else None,
+            consensus=self.measured.get(("consensus", one, other)),
+            consensus_chance=self.by_chance.get(("consensus", one, other)),
+            information=self.measured.get(("information", one, other)),
+            information_chance=self.by_chance.get(("information", one, other)),
+        )
+        return self.with_agreement(record) if self.are_paired(one, other) else record
+
+    def are_paired(self, one: str, other: str) -> bool:
+        """Whether two modalities have the same clips and time steps, so that their indices can be compared.
+
+        Splits without names of clips are paired if they have equally many clips.
+        """
+        first, second = self.codes[one], self.codes[other]
+        if (one in self.summarised) != (other in self.summarised) or len(first.indices) != len(second.indices):
+            return False
+        ids = first.split.ids, second.split.ids
+        return ids[0] is None or ids[1] is None or list(ids[0]) == list(ids[1])
+
+    def with_agreement(self, record: PairCodes) -> PairCodes:
+        """Add how often both modalities have the same index at the same time step."""
+        names = record.one, record.other
+        length = min(self.codes[m].indices.shape[1] for m in names)
+        one, other = (self.codes[m].indices[:, :length] for m in names)
+        both = self.real(record.one)[:, :length] & self.real(record.other)[:, :length]
+        return attrs.evolve(
+            record,
+            steps=int(both.sum()),
+            agreement=agreement(one, other, both),
+            agreement_chance=agreement_by_chance(*(usage(each, both, self.size) for each in (one, other))),
+        )
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    defined = [value for value in values if value is not None]
+    return math.fsum(defined) / len(defined) if defined else None
