@@ -17,6 +17,7 @@ from codaar_core.testing.subjects import QuantizerSubject
 
 MUTATED = "quantize only reads; move codewords in update(), revive them in reset()"
 UPDATES = 20
+NEIGHBOURS = (float("nan"), float("inf"), 1e30)  # values of latents that an encoder gives for unusable features
 
 
 def is_updated(subject: QuantizerSubject) -> bool:
@@ -149,6 +150,44 @@ def any_subset(subject: QuantizerSubject) -> None:
 def _subsets(modalities: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
     for size in range(1, len(modalities) + 1):
         yield from combinations(modalities, size)
+
+
+@check("quantizer")
+def neighbouring_clips(subject: QuantizerSubject) -> None:
+    """A clip has the same codes alone, in any batch, and beside any values in other clips or masked steps, even NaN."""
+    quantizer, encoded = trained(subject).eval(), subject.inputs(masked=True)
+    whole = quantizer.quantize(encoded)
+    for clip in range(toys.CLIPS):
+        only = slice(clip, clip + 1)
+        _compare_real(subject, quantizer.quantize(toys.part(encoded, only)), toys.part(whole, only), "alone")
+    others = slice(1, None)
+    for junk in NEIGHBOURS:
+        given = quantizer.quantize({m: _with_junk(item, junk) for m, item in encoded.items()})
+        beside = f"beside a clip and masked steps of {junk}"
+        _compare_real(subject, toys.part(given, others), toys.part(whole, others), beside)
+
+
+def _with_junk(encoded: Encoded, junk: float) -> Encoded:
+    """The latents with ``junk`` in the first clip and at masked steps."""
+    replaced = ~encoded.real()
+    replaced[0] = True
+    return encoded._replace(semantic=encoded.semantic.detach().masked_fill(replaced[..., None], junk))
+
+
+def _compare_real(
+    subject: QuantizerSubject, given: Mapping[str, Quantized], expected: Mapping[str, Quantized], where: str
+) -> None:
+    """Compare codes and distances at real steps."""
+    for modality, codes in expected.items():
+        real = codes.real()
+        for name, value in codes._asdict().items():
+            other = getattr(given[modality], name)
+            same = value is None or close(other[real], value[real])
+            expect(
+                same and (name != "indices" or torch.equal(other[real], value[real])),
+                f"{subject.title}: the {name} of {modality!r} differ {where}",
+                "compute them from the clip's own real steps and the codebook: no mean or maximum over the batch",
+            )
 
 
 @check("quantizer")

@@ -237,25 +237,26 @@ class Codebooks(Quantizer):
 
 
 def squared_distances(encoded: Encoded, codewords: Tensor) -> Tensor:
-    """Squared Euclidean distances (B, T, K) of latents to codewords (K, D), with gradient to the latents.
+    """Squared Euclidean distances (B, T, K) of latents to codewords (K, D), with gradient to both.
 
-    Computed in the codebook's precision. Both sides are first centred on the mean latent: where latents and their
-    codewords are close together far from the origin, products of large numbers would cancel the differences.
+    Each distance depends on its own latent and the codebook only: other clips of the batch, e.g. with NaN, do not
+    change it. Where latents and their codewords are close together far from the origin, products of large numbers
+    cancel the differences, so products are computed in float64. The result has the type of the codewords.
     """
-    latents = encoded.semantic.to(codewords.dtype)
-    centre = _mean_latent(latents.detach(), encoded.mask)
-    with torch.autocast(latents.device.type, enabled=False):
-        points, codewords = (latents - centre).flatten(0, 1), codewords - centre
-        norms = points.square().sum(dim=-1, keepdim=True) + codewords.square().sum(dim=-1)
-        distances = torch.addmm(norms, points, codewords.T, alpha=-2).clamp_min(0)
-    return distances.unflatten(0, latents.shape[:2])
+    wide = _widest_float(codewords.device)
+    with torch.autocast(codewords.device.type, enabled=False):
+        points, book = encoded.semantic.to(wide).flatten(0, 1), codewords.to(wide)
+        if wide != torch.float64:  # centring loses less there; with float64, codewords far away would make it lose more
+            centre = book.detach().mean(dim=0)
+            points, book = points - centre, book - centre
+        norms = points.square().sum(dim=-1, keepdim=True) + book.square().sum(dim=-1)
+        distances = torch.addmm(norms, points, book.T, alpha=-2).clamp_min(0)
+    return distances.to(codewords.dtype).unflatten(0, encoded.semantic.shape[:2])
 
 
-def _mean_latent(latents: Tensor, mask: Tensor | None) -> Tensor:
-    """Mean (D,) over the real steps."""
-    if mask is None:
-        return latents.mean(dim=(0, 1))
-    return latents.masked_fill(~mask[..., None], 0).sum(dim=(0, 1)) / mask.sum().clamp_min(1)
+def _widest_float(device: torch.device) -> torch.dtype:
+    """Widest floating-point type of a device: Apple GPUs have no float64."""
+    return torch.float32 if device.type == "mps" else torch.float64
 
 
 def draw_donors(active: Tensor, generator: torch.Generator) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from codaar_plugin_vqvae import codebooks as module
 from codaar_plugin_vqvae.codebooks import EPSILON, Codebooks, squared_distances
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -196,6 +197,29 @@ def test_single_precision_finds_the_nearest_codeword_of_a_collapsed_codebook(unu
     exact = (latents[:, :, None] - book).square().sum(-1).argmin(-1)
     single = squared_distances(Encoded(latents.float()), book.float()).argmin(-1)
     assert (single != exact).sum() <= 1
+
+
+def test_devices_without_float64_centre_on_the_codebook(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_widest_float", lambda device: torch.float32)
+    torch.manual_seed(0)
+    place = torch.randn(256, dtype=torch.float64)
+    latents, book = (place + 1e-3 * torch.randn(*shape, 256, dtype=torch.float64) for shape in ((20, 10), (60,)))
+    exact = (latents[:, :, None] - book).square().sum(-1)
+    found = squared_distances(Encoded(latents.float()), book.float())
+    assert (found.argmin(-1) != exact.argmin(-1)).sum() <= 1
+    torch.testing.assert_close(found, exact.float(), rtol=1e-3, atol=0)
+
+
+@pytest.mark.parametrize("junk", [torch.nan, torch.inf, 1e30])
+def test_unusable_latents_change_only_their_own_distances(junk: float) -> None:
+    torch.manual_seed(0)
+    latents, book = 3 + torch.randn(4, 10, 16), 3 + torch.randn(32, 16)
+    expected = squared_distances(Encoded(latents), book)
+    spoilt = latents.clone()
+    spoilt[0, 3, 7] = junk
+    given = squared_distances(Encoded(spoilt), book)
+    assert torch.equal(given[1:], expected[1:])
+    assert torch.equal(given[0, :3], expected[0, :3])
 
 
 def test_assignment_keeps_its_precision_under_autocast() -> None:

@@ -49,6 +49,19 @@ class MixesModalities(GoodQuantizer):
         return super().quantize({m: item._replace(semantic=mean) for m, item in encoded.items()})
 
 
+@breaks("neighbouring-clips", "beside a clip and masked steps of nan")
+class CentresOnTheBatch(GoodQuantizer):
+    """Subtracts the mean latent of the batch from both sides: equal distances, unless a neighbour is NaN."""
+
+    def assign(self, modality, item, encoded):
+        codes = super().assign(modality, item, encoded)
+        centre = item.semantic.detach().masked_fill(~item.real()[..., None], 0).mean((0, 1))
+        words = self.codebooks()[modality] - centre
+        distances = ((item.semantic - centre)[:, :, None] - words).square().sum(-1)
+        found = self.lookup(modality, distances.argmin(-1))
+        return codes._replace(indices=found.indices, distances=distances)
+
+
 @breaks("indices-in-range", "indices are torch.int32")
 class SmallIndices(GoodQuantizer):
     """Saves memory at the wrong place."""
