@@ -13,8 +13,9 @@ import attrs
 from codaar_core.api.errors import CodaarError
 from codaar_core.engine.results import Results
 from codaar_core.report.benchmark_scores import BESIDE, by_benchmark, metric_label
+from codaar_core.report.codes import collapses, distance_ratio, is_collapsed, is_no_better_than_constant
 from codaar_core.report.curves import HEIGHT, LEFT, RIGHT, WIDTH, codebook_panels, loss_panels
-from codaar_core.report.numerals import PERCENT, amount, duration, percent, present, signed, weight
+from codaar_core.report.numerals import PERCENT, amount, duration, percent, present, signed, significant, weight
 from codaar_core.report.record import read
 from codaar_core.report.remarks import carriers, caveats, differences, remarks
 
@@ -72,6 +73,7 @@ def render(results: Results, control: Results | None = None) -> str:
             benchmarks=by_benchmark(results, control),
             marks=caveats(results.transfers),
             remarks=remarks(results),
+            collapses=collapses(results),
             sections=list(_sections(results)),
         )
     )
@@ -89,12 +91,16 @@ def _environment() -> Environment:
         "amount": amount,
         "beside_titles": BESIDE,
         "carriers": carriers,
+        "distance_ratio": distance_ratio,
         "drawing": {"width": WIDTH, "height": HEIGHT, "left": LEFT, "right": RIGHT},
+        "is_collapsed": is_collapsed,
+        "is_no_better_than_constant": is_no_better_than_constant,
         "metric_label": metric_label,
         "percent": percent,
         "percent_unit": PERCENT,
         "present": present,
         "signed": signed,
+        "significant": significant,
         "weight": weight,
     }
     return environment
@@ -105,6 +111,8 @@ def _sections(results: Results) -> Iterator[PageSection]:
     if results.transfers:
         yield PageSection("Headline", "headline.html")
         yield PageSection("Transfers", "transfers.html")
+    if results.codes or results.codewords:
+        yield PageSection("Codes", "codes.html")
     if any(score.caveat for score in results.transfers) or remarks(results):
         yield PageSection("Caveats", "caveats.html")
     if losses := loss_panels(results.curves, results.modalities):

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from codaar_core.engine.results import HeadlineMean, Results, TransferScore
 from codaar_core.report.benchmark_scores import BenchmarkScores, benchmark_label, by_benchmark, metric_label
+from codaar_core.report.codes import code_lines, collapses, is_no_better_than_constant
 from codaar_core.report.numerals import amount, duration, present, spread
 from codaar_core.report.remarks import caveats, remarks
 
@@ -20,7 +21,7 @@ ROOM = 80  # from this width on, the first columns of all tables are equally wid
 
 
 def terminal(results: Results, console: Console) -> None:
-    """Print the first metric of every transfer beside chance, best constant and upper bound; then the means."""
+    """Print the first metric of every transfer beside chance, best constant and upper bound; then means and codes."""
     groups = by_benchmark(results)
     marks = caveats(results.transfers)
     width = _first_column(groups, marks) if console.width >= ROOM else 0
@@ -30,7 +31,9 @@ def terminal(results: Results, console: Console) -> None:
         console.print(_means([group.headline for group in groups], width))
     for caveat, number in marks.items():
         console.print(f" [{number}] {caveat}", style="dim", markup=False, highlight=False)
-    for line in (*remarks(results), _run(results), results.directory):
+    for line in collapses(results):
+        console.print(f" {line}", style="bold red", soft_wrap=True, markup=False, highlight=False)
+    for line in (*code_lines(results), *remarks(results), _run(results), results.directory):
         console.print(f" {line}", soft_wrap=True, markup=False, highlight=False)
 
 
@@ -47,7 +50,7 @@ def _transfers(group: BenchmarkScores, marks: Mapping[str, int], width: int) -> 
     for score in group.first_metric:
         table.add_row(
             escape(_transfer(score, marks)),
-            spread(score.mean, score.deviation, score.unit),
+            _mean(score),
             *(amount(getattr(score, quantity), score.unit) for quantity in BESIDE),
             *([amount(score.published, score.unit)] if published else []),
         )
@@ -78,6 +81,14 @@ def _table(title: str, first: str, width: int) -> Table:
 def _transfer(score: TransferScore, marks: Mapping[str, int]) -> str:
     mark = f" [{marks[score.caveat]}]" if score.caveat else ""
     return f"{score.train} -> {score.test}{mark}"
+
+
+def _mean(score: TransferScore) -> str:
+    """Mean and deviation; marked if no better than the best constant prediction."""
+    shown = spread(score.mean, score.deviation, score.unit)
+    if not is_no_better_than_constant(score):
+        return shown
+    return f"{shown} {'<=' if score.higher_is_better else '>='} constant"
 
 
 def _run(results: Results) -> str:

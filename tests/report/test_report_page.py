@@ -1,58 +1,19 @@
 from __future__ import annotations
 
 import re
-from html.parser import HTMLParser
 
 import attrs
 import pytest
 from sample_results import score, with_scores
+from written_report import Page
 
 from codaar_core.api.errors import CodaarError
 from codaar_core.engine.results import Curves, Results, Section, as_json, parse
 from codaar_core.report import write
 from codaar_core.report.numerals import percent, signed
 
-VOID = {"meta", "br", "img", "hr", "input", "link"}
 MINIMAL = Results(name="n", mode="strict", modalities=("x", "y"), transfers=())
 PAYLOAD = "<script>document.title = 'reached'</script><img src=https://example.org/seen onerror=alert(1)>"
-
-
-class Page(HTMLParser):
-    """Fails where tags are not balanced; gathers text, identifiers, targets and figures."""
-
-    def __init__(self, source: str) -> None:
-        super().__init__(convert_charrefs=True)
-        self.open, self.text, self.attributes, self.tags = [], [], [], []
-        self.feed(source)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag, attrs):
-        self.attributes += [(tag, *pair) for pair in attrs]
-        self.tags.append(tag)
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        self.attributes += [(tag, *pair) for pair in attrs]
-        self.tags.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        if "style" not in self.open:
-            self.text.append(data)
-
-    def values(self, name: str) -> list[str]:
-        return [value for _, key, value in self.attributes if key == name]
-
-    @property
-    def styles(self) -> list[tuple[str, str]]:
-        return [(tag, value) for tag, key, value in self.attributes if key == "style"]
-
-    def __contains__(self, text: str) -> bool:
-        return text in "".join(self.text)
 
 
 @pytest.fixture

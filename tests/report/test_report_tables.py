@@ -1,25 +1,17 @@
 from __future__ import annotations
 
-import io
 import re
 from pathlib import Path
 
 import attrs
 import pytest
-from rich.console import Console
 from sample_results import score, with_scores
+from written_report import printed
 
 from codaar_core.engine.results import Results
-from codaar_core.report import terminal
 
 GOLDEN = Path(__file__).with_name("terminal.txt")
 MINIMAL = Results(name="n", mode="strict", modalities=("x", "y"), transfers=())
-
-
-def printed(results: Results, width: int = 100) -> str:
-    out = io.StringIO()
-    terminal(results, Console(file=out, width=width, color_system=None))
-    return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
 
 
 @pytest.mark.parametrize("width", [80, 100])
