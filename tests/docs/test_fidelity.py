@@ -31,6 +31,12 @@ def test_a_wrong_value_is_noticed(fidelity):
         fidelity.check_value("paper/avt.toml", "quantizer.counts", "smoothed")
 
 
+def test_a_wrong_value_of_an_open_question_is_noticed(fidelity):
+    entry = {"question": "?", "text": "-", "chosen": "-", "settings": [["losses.cpc.reduction", "mean"]]}
+    with pytest.raises(ValueError, match="reduction is 'mean-of-directions', docs/fidelity.toml says 'mean'"):
+        fidelity.open_line(entry)
+
+
 def test_a_missing_test_is_noticed(fidelity):
     with pytest.raises(ValueError, match="has no test test_nothing"):
         fidelity.check_test("tests/docs/test_fidelity.py::test_nothing")
