@@ -50,7 +50,7 @@ FEATURES = {
     "more axes": ("inputs['north'] = Features(values[..., None], mask)", r"(5, 8, 1), its space says (steps, 8)"),
     "another width": ("inputs['north'] = Features(values[..., :7], mask)", r"(5, 7), its space says (steps, 8)"),
     "fewer clips": ("inputs['north'] = Features(values[:1], mask)", "features (1, 5, 8) for 2 clips"),
-    "one axis": ("inputs['north'] = Features(values[0, 0], mask)", "its space says (steps, 8)"),
+    "one axis": ("inputs['north'] = Features(values[0, 0], mask)", "features (8,) for 2 clips"),
     "whole numbers": (
         "inputs['north'] = Features(values.long(), mask)",
         "of type torch.int64, expected float",
