@@ -51,7 +51,8 @@ def validate(
         recipe: A TOML file.
         overrides: ``path=value``, as ``-o`` takes them.
         plugins: Python files of local components.
-        deep: Also build every block and take one step on synthetic data; the first failure is reported.
+        deep: Also build every block and take one step on synthetic data; the first failure is reported. Then read the
+            first clip of every split; missing and damaged files are errors.
 
     Raises:
         CodaarError: The device of the recipe does not exist on this machine.
@@ -61,10 +62,13 @@ def validate(
     try:
         plans = load_all(recipe, overrides, plugins)
         if deep:
-            from codaar_core.engine import run_synthetic_step
+            from codaar_core.engine import data_problems, run_synthetic_step
 
             for plan in plans:
                 run_synthetic_step(plan)
+            missing = {problem: None for plan in plans for problem in data_problems(plan)}
+            if missing:
+                return [*missing]
     except RecipeError as error:
         return error.problems
     return list({str(note): note for plan in plans for note in plan.notes}.values())

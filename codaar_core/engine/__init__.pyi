@@ -5,6 +5,7 @@ from .data.packing import pack_benchmark as pack_benchmark
 from .data.packing import pack_data as pack_data
 from .data.packing import verify_packed as verify_packed
 from .devices.processes import is_first as is_first
+from .first_clips import data_problems as data_problems
 from .model_folder import TrainedModel as TrainedModel
 from .model_folder import adopt_model as adopt_model
 from .model_folder import open_model as open_model

@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 @options.recipe
 @options.overrides
 @options.plugins
-@click.option("--deep", is_flag=True, help="Also build every block and take one step on synthetic data.")
+@click.option(
+    "--deep",
+    is_flag=True,
+    help="Also build every block, take one step on synthetic data and read the first clip of every split.",
+)
 @click.option(
     "--format",
     "form",
