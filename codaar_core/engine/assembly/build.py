@@ -102,7 +102,7 @@ def build_model(plan: Plan, spaces: dict[str, Space]) -> Model:
     quantizer.wants_distances = any(loss.needs_distances for loss in losses.values())
     weights = {name: loss.weight for name, loss in plan.losses.items()}
     align = [build_component(plan, block, AlignmentContext(plan.modalities)) for block in plan.align]
-    return Model(quantizer, encoders, decoders, losses, weights, align)
+    return Model(quantizer, encoders, decoders, losses, weights, align, inputs)
 
 
 def _refuse_missing_distances(plan: Plan, quantizer: Quantizer, losses: Mapping[str, Loss]) -> None:

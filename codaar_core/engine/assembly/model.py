@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import cast
 
 from torch import Tensor, nn
@@ -19,6 +20,7 @@ from codaar_core.api import (
     Quantizer,
     RankAware,
     Ranks,
+    Space,
     StepView,
 )
 
@@ -33,6 +35,7 @@ class Model(nn.Module):
         losses: Losses by their name in the recipe.
         weights: Factor of each loss.
         align: Alignment steps of the codebook update, in order.
+        spaces: Spaces of the features by modality; without them, shapes of features are not checked.
     """
 
     def __init__(
@@ -43,6 +46,7 @@ class Model(nn.Module):
         losses: Mapping[str, Loss],
         weights: Mapping[str, float],
         align: Sequence[AlignmentStep],
+        spaces: Mapping[str, Space] = MappingProxyType({}),
     ) -> None:
         super().__init__()
         self.modalities = tuple(encoders)
@@ -52,6 +56,7 @@ class Model(nn.Module):
         self.losses = nn.ModuleDict(losses)
         self.weights = dict(weights)
         self.align = tuple(align)
+        self.spaces = dict(spaces)
 
     def join(self, ranks: Ranks) -> None:
         """Make ``RankAware`` modules and the losses' own optimizers use the clips of all ranks; call once."""

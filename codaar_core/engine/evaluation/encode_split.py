@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from codaar_core.api import Encoded, Features, Quantized, Quantizer, Split
+from codaar_core.engine.assembly.input_checks import checked_features
 from codaar_core.engine.assembly.model import Model
 from codaar_core.engine.devices.runtime import Runtime
 
@@ -44,11 +45,16 @@ def encode_split(model: Model, runtime: Runtime, split: Split, modality: str, su
         split: The split to read.
         modality: The modality to encode; the others are not read by the model.
         summarised: Whether a whole clip becomes one code, by ``Encoder.summary``.
+
+    Raises:
+        DataError: Features have another shape than those of pretraining, or NaN or infinite values; names the clips.
     """
-    codes, targets = [], []
+    codes, targets, ids = [], [], split.ids
     parts = (range(start, min(start + BATCH, len(split))) for start in range(0, len(split), BATCH))
-    for _, batch in runtime.batches(split.__getitem__, parts, (modality,)):
-        encoded = _encode(model, modality, batch.inputs[modality], summarised)
+    for part, batch in runtime.batches(split.__getitem__, parts, (modality,)):
+        names = [str(clip) if ids is None else ids[clip] for clip in part]
+        features = checked_features(model, modality, batch.inputs[modality], runtime.device, runtime.dtype, names)
+        encoded = _encode(model, modality, features, summarised)
         codes.append(model.quantizer.quantize({modality: encoded})[modality])
         targets.append(batch.targets[modality])
     indices = _concatenate_padded([each.indices for each in codes])
