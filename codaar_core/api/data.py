@@ -55,7 +55,7 @@ class Split(ABC):
 
     @property
     def ids(self) -> Sequence[str] | None:
-        """Names of the recordings that the clips come from, or None; used to find test clips seen in pretraining."""
+        """Names of the recordings that the clips come from, or None; used to find test clips seen before."""
         return None
 
     @property

@@ -119,7 +119,7 @@ class EvaluateSettings:
         "keep", "keep or drop test clips whose recording occurs in the pretraining split"
     )
     repeated: Literal["keep", "drop"] = setting(
-        "keep", "keep or drop test clips whose recording occurs in the training split of their benchmark"
+        "keep", "keep or drop test and validation clips whose recording occurs in the training split"
     )
     extraction: Literal["same", "any"] = setting(
         "same", "whether features must be extracted as in pretraining (same) or not (any)"

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from codaar_core.engine.results import Results, TransferScore
 
+WHERE = {"training": "the training of their heads"}
 SAME_IN_CONTROL = ("mode", "data", "modalities", "seeds")
 
 
@@ -30,14 +31,14 @@ def differences(results: Results, control: Results) -> list[str]:
 
 
 def remarks(results: Results) -> list[str]:
-    """Warnings about data files, and the splits of which pretraining has seen clips."""
+    """Warnings about data files, and the splits whose clips were seen in pretraining or in the training of heads."""
     return [*results.notes, *_seen_before(results)]
 
 
 def _seen_before(results: Results) -> list[str]:
     return [
         f"{each.benchmark}, {each.role}, {each.modality}: {each.seen} of {each.clips} clips "
-        f"were seen in pretraining{' and are left out' if each.dropped else ''}"
+        f"were seen in {WHERE.get(each.used_in, each.used_in)}{' and are left out' if each.dropped else ''}"
         for each in results.overlap
         if each.seen
     ]

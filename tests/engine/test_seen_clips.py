@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codaar_core.api import Batch, CodaarError, Features, Split
+from codaar_core.api import Batch, CodaarError, Features, Split, Transfer
 from codaar_core.engine.evaluation.seen_clips import SeenClips
+from codaar_core.engine.evaluation.transfer import BenchmarkRun
 
 NAMES = st.lists(st.sampled_from("abcdefgh"), max_size=12)
 
@@ -54,6 +57,7 @@ def test_unseen_clips_remain(pretrained, names):
         "clips": len(names),
         "seen": seen,
         "dropped": True,
+        "used_in": "pretraining",
     }
     assert seen_clips.record() == ([expected] if pretrained else [])
 
@@ -63,6 +67,47 @@ def test_kept_clips_are_counted_once():
     for _ in range(2):
         assert seen_clips.filtered(split, "bench", "train", "m") is split
     assert [each["seen"] for each in seen_clips.record()] == [1]
+
+
+@pytest.mark.parametrize("drop", [False, True])
+def test_clips_of_training_recordings_are_counted_and_dropped_on_request(drop):
+    seen_clips = SeenClips(["b"], drop=False)
+    seen_clips.add_training("bench", "m", ["b", "c"], drop)
+    test = seen_clips.filtered(Named(["a", "b", "c", "d"]), "bench", "test", "m")
+    assert list(test.ids) == (["a", "d"] if drop else ["a", "b", "c", "d"])
+    training, other = Named(["b", "c"]), Named(["c"])
+    assert seen_clips.filtered(training, "bench", "train", "m") is training, (
+        "a head may be trained on its training clips"
+    )
+    assert seen_clips.filtered(other, "bench", "test", "another modality") is other
+    assert seen_clips.filtered(other, "another", "test", "m") is other
+    counts = [(each["used_in"], each["role"], each["seen"], each["dropped"]) for each in seen_clips.record()]
+    assert counts[:2] == [("pretraining", "test", 1, False), ("training", "test", 2, drop)]
+    assert {used_in for used_in, *_ in counts[2:]} == {"pretraining"}
+
+
+def test_a_split_of_training_recordings_only_cannot_be_dropped():
+    seen_clips = SeenClips(None, drop=False)
+    seen_clips.add_training("bench", "m", ["a", "b"], drop=True)
+    with pytest.raises(CodaarError, match="every clip of bench, validation, m was seen in training") as caught:
+        seen_clips.filtered(Named(["a", "b"]), "bench", "validation", "m")
+    assert "evaluate.repeated" in caught.value.help
+
+
+@pytest.mark.parametrize("trainable", [True, False])
+def test_test_clips_are_compared_with_training_clips_of_transfers_to_them(trainable):
+    """Heads tested on the modality v are trained on a; the training clips of v belong to the upper bound."""
+    clips = {("train", "a"): "xy", ("train", "v"): "vw", ("test", "a"): "vx", ("test", "v"): "xyv"}
+    benchmark = SimpleNamespace(
+        transfers=lambda: [Transfer("a", "v"), Transfer("v", "a")],
+        selection="last",
+        split=lambda role, modality: Named([*clips[role, modality]]),
+    )
+    plan = SimpleNamespace(evaluate=SimpleNamespace(repeated="keep"))
+    seen_clips, bench = SeenClips(None, drop=False), SimpleNamespace(name="bench", packed="")
+    BenchmarkRun(SimpleNamespace(plan=plan), bench, benchmark, seen_clips, trainable).open()
+    found = {(each["role"], each["modality"]): (each["seen"], each["clips"]) for each in seen_clips.record()}
+    assert found == ({("test", "a"): (1, 2), ("test", "v"): (2, 3)} if trainable else {})
 
 
 def test_splits_without_names_are_not_compared():

@@ -126,5 +126,7 @@ def test_what_pretraining_has_seen_stands_in_the_report():
     noted = attrs.evolve(results, notes=("b, train, audio: 46 x repeated id",))
     assert remarks(noted) == [*noted.notes, line]
     assert noted.notes[0] in render(noted)
+    trained = attrs.evolve(results, overlap=(attrs.evolve(part, seen=8, used_in="training"),))
+    assert remarks(trained) == ["b, test, audio: 8 of 402 clips were seen in the training of their heads"]
     dropped = attrs.evolve(results, overlap=(attrs.evolve(part, dropped=True),))
     assert remarks(dropped)[0].endswith("and are left out")

@@ -1,8 +1,8 @@
-"""Finds benchmark clips whose recordings were used in pretraining, and collects tolerated defects of data files."""
+"""Finds benchmark clips whose recordings were used before, and collects tolerated defects of data files."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from torch import Tensor
@@ -41,17 +41,39 @@ class FilteredSplit(Split):
 
 
 class Seen(NamedTuple):
-    """Number of clips of one split, and of those seen in pretraining."""
+    """Number of clips of one split, and of those whose recordings were used before."""
 
     benchmark: str
     role: str
     modality: str
     clips: int
     seen: int
+    dropped: bool
+    used_in: str
+
+
+class Recordings(NamedTuple):
+    """Recordings that were used before a clip is evaluated.
+
+    Attributes:
+        names: Their names; empty if they have none.
+        drop: Whether to leave out clips that come from them.
+        used_in: Where they were used: "pretraining", or "training" of the heads of a benchmark.
+        setting: The setting of the recipe that decides ``drop``.
+    """
+
+    names: frozenset[str]
+    drop: bool
+    used_in: str
+    setting: str
+
+    def seen(self, ids: Sequence[str]) -> set[int]:
+        """Return the indices of clips that come from these recordings."""
+        return {index for index, name in enumerate(ids) if name in self.names}
 
 
 class SeenClips:
-    """Compares the recordings of benchmark clips with those of pretraining, by name.
+    """Compares the recordings of benchmark clips with those of pretraining and of the training of heads, by name.
 
     Args:
         pretrained: Names of the pretraining clips; None if they have no names.
@@ -63,17 +85,21 @@ class SeenClips:
     """
 
     def __init__(self, pretrained: Sequence[str] | None, drop: bool) -> None:
-        self.names = frozenset(pretrained or ())
-        self.drop = drop
+        self.pretraining = Recordings(frozenset(pretrained or ()), drop, "pretraining", "evaluate.seen")
+        self.training: dict[tuple[str, str], Recordings] = {}
         self.found: list[Seen] = []
         self.notes: list[str] = []
+
+    def add_training(self, benchmark: str, modality: str, names: Iterable[str], drop: bool) -> None:
+        """Add the recordings on which the heads are trained that are tested on clips of a benchmark in one modality."""
+        self.training[benchmark, modality] = Recordings(frozenset(names), drop, "training", "evaluate.repeated")
 
     def record_warnings(self, split: Split, benchmark: str, role: str, modality: str) -> None:
         """Add the tolerated file defects of a split to ``notes``."""
         self.notes += [f"{benchmark}, {role}, {modality}: {note}" for note in split.notes]
 
     def filtered(self, split: Split, benchmark: str, role: str, modality: str) -> Split:
-        """Count the clips of ``split`` that were seen in pretraining.
+        """Count the clips of ``split`` that were used in pretraining, or in the training of heads tested on it.
 
         Returns:
             The split, without these clips if they are to be dropped.
@@ -81,21 +107,32 @@ class SeenClips:
         Raises:
             CodaarError: All clips would be dropped.
         """
-        if not self.names or split.ids is None:
+        before = [each for each in self._used_before(benchmark, role, modality) if each.names]
+        ids = split.ids if before else None
+        if ids is None:
             return split
-        kept = [index for index, name in enumerate(split.ids) if name not in self.names]
-        count = Seen(benchmark, role, modality, len(split), len(split) - len(kept))
-        if count not in self.found:
-            self.found.append(count)
-        if not self.drop or len(kept) == len(split):
-            return split
-        if not kept:
-            raise CodaarError(
-                f"every clip of {benchmark}, {role}, {modality} was seen in pretraining",
-                'pretrain on other clips, or set evaluate.seen = "keep"',
-            )
-        return FilteredSplit(split, kept)
+        dropped: set[int] = set()
+        for recordings in before:
+            seen = recordings.seen(ids)
+            self._count(Seen(benchmark, role, modality, len(split), len(seen), recordings.drop, recordings.used_in))
+            dropped |= seen if recordings.drop else set()
+            if len(dropped) == len(split):
+                raise CodaarError(
+                    f"every clip of {benchmark}, {role}, {modality} was seen in {recordings.used_in}",
+                    f'use other clips for {recordings.used_in}, or set {recordings.setting} = "keep"',
+                )
+        kept = [index for index in range(len(split)) if index not in dropped]
+        return FilteredSplit(split, kept) if dropped else split
 
     def record(self) -> list[dict[str, Any]]:
         """Return the counts as entries of results.json."""
-        return [{**seen._asdict(), "dropped": self.drop} for seen in self.found]
+        return [seen._asdict() for seen in self.found]
+
+    def _used_before(self, benchmark: str, role: str, modality: str) -> Iterator[Recordings]:
+        yield self.pretraining
+        if role != "train" and (benchmark, modality) in self.training:
+            yield self.training[benchmark, modality]
+
+    def _count(self, count: Seen) -> None:
+        if count not in self.found:
+            self.found.append(count)

@@ -160,12 +160,23 @@ class BenchmarkRun:
         Raises:
             DataError: A split cannot be read, or is empty.
         """
-        for role, modality in splits_of(self.benchmark, self.trainable):
-            split, name = self.split(role, modality), (self.bench.name, role, modality)
+        splits = {(role, m): self.split(role, m) for role, m in splits_of(self.benchmark, self.trainable)}
+        self.compare_with_training(splits)
+        for (role, modality), split in splits.items():
+            name = (self.bench.name, role, modality)
             if not len(split):
                 raise DataError(f"{', '.join(name)}: the split has no clips", "check that its clip lists are complete")
             self.seen_clips.record_warnings(split, *name)
             self.seen_clips.filtered(split, *name)
+
+    def compare_with_training(self, splits: Mapping[tuple[str, str], Split]) -> None:
+        """Let test clips in each modality be compared with the training clips of the heads tested on them."""
+        drop = self.session.plan.evaluate.repeated == "drop"
+        names = {modality: splits[role, modality].ids or () for role, modality in splits if role == "train"}
+        for tested in self.modalities if names else ():
+            sources = {transfer.train for transfer in self.benchmark.transfers() if transfer.test == tested}
+            trained_on = (name for modality in sources for name in names[modality])
+            self.seen_clips.add_training(self.bench.name, tested, trained_on, drop)
 
     def split(self, role: str, modality: str) -> Split:
         """Open the clips of a role in one modality, from the benchmark's own files or from packed ones."""

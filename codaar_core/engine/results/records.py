@@ -83,14 +83,17 @@ class Curves:
 
 @attrs.frozen(kw_only=True)
 class SeenOverlap:
-    """How many clips of a split of a benchmark were seen in pretraining."""
+    """How many clips of a split of a benchmark were seen before, in pretraining or in the training of its heads."""
 
     benchmark: str = _entry("name of the benchmark in the recipe")
     role: str = _entry("train, test or validation")
     modality: str = _entry("modality the clips are seen through")
     clips: int = _entry("clips in the split")
-    seen: int = _entry("clips that were seen in pretraining")
+    seen: int = _entry("clips that were seen before")
     dropped: bool = _entry("whether those clips were left out")
+    used_in: str = _entry(
+        "where they were seen: pretraining, or training of the heads of this benchmark", "pretraining"
+    )
 
 
 @attrs.frozen(kw_only=True)
@@ -201,6 +204,8 @@ class Results:
     transfers: tuple[TransferScore, ...] = _entry("one entry for each transfer and metric")
     codes: tuple[BenchmarkCodes, ...] = _entry("measures on the codes of the test splits, by benchmark", ())
     codewords: tuple[CodewordDistance, ...] = _entry("distances between codewords of two modalities", ())
-    overlap: tuple[SeenOverlap, ...] = _entry("clips of benchmarks that were seen in pretraining", ())
+    overlap: tuple[SeenOverlap, ...] = _entry(
+        "clips of benchmarks that were seen in pretraining or in the training of heads", ()
+    )
     notes: tuple[str, ...] = _entry("warnings about data files", ())
     sections: tuple[Section, ...] = _entry("further sections of the report", ())
