@@ -168,7 +168,7 @@ def test_a_loss_that_is_not_finite_is_named_and_the_state_before_is_kept(recipe,
     overrides = (*tiny, 'model.losses=["reconstruction", "breaks"]', "losses.breaks.use='local:breaks'")
     with pytest.raises(CodaarError, match=r"losses.breaks.oops is .* at step 3 \(epoch 1\)") as end:
         codaar_core.run(recipe, overrides=overrides, plugins=[__file__])
-    kept = Path(end.value.message.split("kept in ")[1])
+    kept = Path(end.value.message.split("saved in ")[1])
     assert all(torch.isfinite(value).all() for value in load_file(kept / "model.safetensors").values())
     status = json.loads((kept.parents[1] / "status.json").read_text())
     assert status["status"] == "failed"

@@ -6,6 +6,7 @@ import json
 import os
 import shlex
 import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -171,6 +172,22 @@ def test_a_resumed_run_tells_loggers_the_finished_epochs_and_removes_what_a_kill
     assert contents(directory) == contents(finished)
 
 
+@pytest.mark.parametrize("step", [STEPS, STEPS + 3])
+def test_a_run_interrupted_by_a_signal_ends_with_the_same_files(recipe, finished, step):
+    class Interrupt(StopAfter):
+        @hook
+        def codaar_step_end(self, step):
+            if step + 1 == self.step:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    stopping = Interrupt(step)
+    with pytest.raises(CodaarError, match=f"interrupted after step {step}"):
+        run(recipe, observers=[stopping])
+    run(recipe, str(stopping.directory), write_report=report.write)
+    assert contents(stopping.directory) == contents(finished)
+    shutil.rmtree(stopping.directory)
+
+
 def as_format_2(directory: Path) -> None:
     """Rewrite the checkpoints as codaar-core wrote them before checksums."""
     for folder in (directory / "checkpoints").iterdir():
@@ -229,7 +246,7 @@ def test_the_printed_command_resumes_the_run_as_it_is(tmp_path, monkeypatch, cap
         @hook
         def codaar_step_end(self, step):
             if step == 6:
-                os.kill(os.getpid(), 15)
+                os.kill(os.getpid(), signal.SIGTERM)
 
     with pytest.raises(CodaarError, match="interrupted after step 7") as error:
         run(plan, observers=[Interrupt()])

@@ -24,8 +24,10 @@ class EpochMeans:
 
     def add(self, values: Mapping[str, Tensor], failed: Tensor) -> None:
         """Add the scalars of one step, unless ``failed`` is 1."""
-        for name, value in {**values, COUNT: torch.ones_like(failed)}.items():
-            self.state[name] = self.state.get(name, 0) + value.detach().where(failed == 0, 0)
+        added = {**values, COUNT: torch.ones_like(failed)}
+        self.state = {  # in the order of values, which a checkpoint does not keep
+            name: self.state.get(name, 0) + value.detach().where(failed == 0, 0) for name, value in added.items()
+        }
 
     def load(self, state: Mapping[str, Tensor], device: torch.device) -> None:
         """Restore the sums saved in a checkpoint."""
