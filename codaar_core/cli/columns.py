@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 import click
 
+from codaar_core.api.text import printable
+
 UNLIMITED = 1_000_000  # columns of a pipe
 
 
@@ -28,7 +30,7 @@ def render_columns(rows: Sequence[Sequence[str]], width: int) -> list[str]:
     console = Console(width=width, highlight=False)
     table = Table.grid(padding=(0, 2, 0, 0))
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(printable, row))
     with console.capture() as captured:
         console.print(table)
     return [line.rstrip() for line in captured.get().splitlines()]

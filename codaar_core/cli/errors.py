@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from codaar_core.api.errors import CodaarError
+from codaar_core.api.text import printable
 from codaar_core.cli.pipes import tolerate_broken_pipes
 
 INTERRUPTED = 130
@@ -90,7 +91,7 @@ def _heading(error: CodaarError) -> str:
 
 
 def _print_error(message: str, code: int) -> int:
-    click.echo("\n".join(map(coloured, message.splitlines())), err=True)
+    click.echo("\n".join(map(coloured, printable(message).splitlines())), err=True)
     return code
 
 

@@ -57,6 +57,13 @@ def test_the_note_names_units_and_directions(sweep):
     assert "mode" not in as_markdown(plain, [Measured("aligned", ())])
 
 
+def test_headings_and_names_stay_in_their_cells():
+    sweep = Sweep("toys", "To\nys\x1b[2J", Path("runs/toys"), (), {"a | b\n": COLUMNS["hits"]}, {"x|y": (1.0,)})
+    title, _, head, *_, row = as_markdown(sweep, []).splitlines()
+    assert title == "## To ys\N{REPLACEMENT CHARACTER}[2J"
+    assert head == "|  | a \\| b |" and row == "| x\\|y (published) | 1.0 |"
+
+
 def test_a_missing_number_is_a_dash(sweep):
     (row,) = [each for each in rows(sweep, [Measured("aligned", (run(float("nan"), float("nan")),))]) if each.measured]
     assert row.cells == ("–", "0.75", "–", "–", "12.5")

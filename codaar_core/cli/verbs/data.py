@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 from click.shell_completion import CompletionItem
 
+from codaar_core.api.text import printable
 from codaar_core.cli import options
 from codaar_core.cli.columns import print_columns
 from codaar_core.cli.completion import names_of
@@ -63,11 +64,11 @@ def show(name: str, overrides: tuple[str, ...], plugins: tuple[Path, ...]) -> No
     rows = {"title": card.title, "licence": card.licence, "to get it": card.how_to_get, "homepage": card.homepage}
     print_columns([(key, value) for key, value in rows.items() if value], indent="  ")
     for line in found.inventory:
-        click.echo(line)
+        click.echo(printable(line))
     if found.missing is not None:
         raise found.missing
     if found.found:
-        click.echo(f"found: {found.found}")
+        click.echo(printable(f"found: {found.found}"))
 
 
 verb.add_command(extract)

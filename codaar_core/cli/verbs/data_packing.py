@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 from click.core import ParameterSource
 
+from codaar_core.api.text import printable
 from codaar_core.cli import options
 from codaar_core.cli.completion import names_of
 
@@ -70,7 +71,7 @@ def pack(
 
 def _tell(packed: Packed) -> None:
     for what in packed.bad.values():
-        click.echo(f"left out: {what}")
+        click.echo(printable(f"left out: {what}"))
     left_out = f", {len(packed.bad):,} left out" if packed.bad else ""
     click.echo(f"{packed.path}: {packed.clips:,} clips, {packed.size / 1e6:,.1f} MB{left_out}")
 

@@ -23,8 +23,8 @@ ABSENT = ("-", "")
 def verb(before: Path, after: Path, overrides: tuple[str, ...]) -> None:
     """Compare two recipes or run directories, value by value.
 
-    Overrides apply to AFTER. No component is imported, so settings that a recipe leaves at the default of a component are
-    not compared.
+    Overrides apply to AFTER. No component is imported, so settings that a recipe leaves at the default of a component
+    are not compared.
     """
     from codaar_core.recipe import diff
 

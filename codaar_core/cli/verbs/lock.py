@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from codaar_core.api.text import printable
 from codaar_core.cli import options
 from codaar_core.cli.columns import print_columns
 
@@ -33,11 +34,11 @@ def verb(run: Path, output: Path | None) -> None:
         output.write_text(tomli_w.dumps(found), "utf-8")
         return
     for name, part in found.items():
-        click.secho(name, bold=True, nl=isinstance(part, dict))
+        click.secho(printable(name), bold=True, nl=isinstance(part, dict))
         if isinstance(part, dict):
             print_columns(rows(name, part) or [("-",)], indent="  ")
         else:
-            click.echo(f"  {part}")
+            click.echo(f"  {printable(str(part))}")
 
 
 def rows(name: str, part: dict[str, Any]) -> list[tuple[str, ...]]:

@@ -9,6 +9,7 @@ import attrs
 import cattrs
 import cattrs.v
 
+from codaar_core.api.text import printable
 from codaar_core.engine.results.records import FORMAT, Results
 
 READABLE = (1, 2, FORMAT)
@@ -52,6 +53,8 @@ def _described(error: BaseException, kind: type | None) -> str:
 
 
 def _scalar(value: Any, kind: type) -> Any:
+    if type(value) is str and kind is str:
+        return printable(value)  # results of others are shown on terminals
     if type(value) is kind:
         return value
     if kind is float and type(value) is int:
