@@ -1,6 +1,7 @@
 from .engine import adopt_model as adopt_model
 from .engine import data_card as data_card
 from .engine import data_of as data_of
+from .engine import encode as encode
 from .engine import extract_features as extract_features
 from .engine import open_model as open_model
 from .engine import pack_benchmark as pack_benchmark

@@ -1,5 +1,7 @@
 from .data.card import data_card as data_card
 from .data.card import data_of as data_of
+from .data.encoding import EncodedClips as EncodedClips
+from .data.encoding import encode as encode
 from .data.extraction import extract_features as extract_features
 from .data.packing import pack_benchmark as pack_benchmark
 from .data.packing import pack_data as pack_data

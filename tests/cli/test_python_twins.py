@@ -46,6 +46,7 @@ TWINS = {
         ("pack_data", "pack_benchmark"), only_python={**OBSERVED, "recipe": "NAME of the verb may be a recipe"}
     ),
     "data verify": Twin(("verify_packed",), called={"file": "path"}, only_python=OBSERVED),
+    "encode": Twin(("encode",), only_python=OBSERVED),
     "report": Twin(("write_report",)),
     "lock": Twin(("read_lock",), called={"run": "path"}, only_verb=PRINTING),
     "doctor": Twin(("doctor",)),

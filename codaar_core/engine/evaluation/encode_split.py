@@ -54,23 +54,25 @@ def encode_split(model: Model, runtime: Runtime, split: Split, modality: str, su
     for part, batch in runtime.batches(split.__getitem__, parts, (modality,)):
         names = [str(clip) if ids is None else ids[clip] for clip in part]
         features = checked_features(model, modality, batch.inputs[modality], runtime.device, runtime.dtype, names)
-        encoded = _encode(model, modality, features, summarised)
+        encoded = encode_features(model, modality, features, summarised)
         codes.append(model.quantizer.quantize({modality: encoded})[modality])
         targets.append(batch.targets[modality])
-    indices = _concatenate_padded([each.indices for each in codes])
-    masks = _concatenate_padded([each.real() for each in codes])
+    indices = concatenate_padded([each.indices for each in codes])
+    masks = concatenate_padded([each.real() for each in codes])
     return EncodedSplit(modality, indices, None if bool(masks.all()) else masks, torch.cat(targets), split)
 
 
-def _encode(model: Model, modality: str, features: Features, summarised: bool) -> Encoded:
+def encode_features(model: Model, modality: str, features: Features, summarised: bool) -> Encoded:
+    """Latents of checked features; with ``summarised``, one for each clip."""
     encoder = model.encoder(modality)
     return encoder.summary(features) if summarised else encoder(features)
 
 
-def _concatenate_padded(parts: Sequence[Tensor]) -> Tensor:
-    """Concatenate (B, T) tensors on the first axis; shorter ones are padded with zeros, i.e. False in masks."""
+def concatenate_padded(parts: Sequence[Tensor]) -> Tensor:
+    """Concatenate (B, T, ...) tensors on the first axis; shorter ones are padded with zeros, i.e. False in masks."""
     length = max(part.shape[1] for part in parts)
-    return torch.cat([nn.functional.pad(part, (0, length - part.shape[1])) for part in parts])
+    padding = [0, 0] * (parts[0].dim() - 2)  # of the axes after T, last axis first
+    return torch.cat([nn.functional.pad(part, (*padding, 0, length - part.shape[1])) for part in parts])
 
 
 def head_inputs(quantizer: Quantizer, encoded: EncodedSplit, rows: Tensor) -> tuple[Quantized | Tensor, ...]:
