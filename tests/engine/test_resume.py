@@ -357,3 +357,16 @@ def test_a_damaged_run_is_named(recipe, copied):
     (directory / "status.json").write_text("")
     with pytest.warns(UserWarning, match=rf"{directory.name}/status.json is damaged: .*--resume"):
         unfinished_run(recipe)
+
+
+@pytest.mark.slow
+def test_two_ranks_resume_from_the_same_checkpoint_and_complete_a_report(tmp_path):
+    plan, watcher = toy_plan(tmp_path, *SETTINGS, "device.processes=2"), Watcher()
+    directory = stopped(plan, STEPS + 2)
+    with pytest.raises(CodaarError, match="the disk is full"):
+        run(plan, "auto", [watcher], write_report=fails)
+    assert watcher.finished == [1] and watcher.epochs == [2, 3]
+    again = Watcher()
+    assert run(plan, "auto", [again], write_report=report.write) == directory
+    assert again.finished == [1, 2, 3] and not again.epochs
+    assert RunDirectory(directory).status()["status"] == "finished"
