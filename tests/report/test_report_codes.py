@@ -54,7 +54,7 @@ def test_the_report_shows_every_number(coded, page):
         "text6,0005,990430 of 80037025271.1 (chance 8.1)",
         "video6,0025,992470 of 80033025473.1 (chance 10.1)",
         "text, audio71.2 (chance 0.3)40188.0 (chance 10.1)65.5 (chance 7.2)",
-        "text, videoother clips37770.0 (chance 9.9)",
+        "text, videonot paired37770.0 (chance 9.9)",
         "text, audio0.4381.750.25",
         "Labels: one class for each clip;",
         "under Codes.",
@@ -66,6 +66,8 @@ def test_the_report_shows_every_number(coded, page):
 def test_a_benchmark_without_labels_says_so(coded, codes, page):
     parsed = page(attrs.evolve(coded, codes=(attrs.evolve(codes, labels=""),)))
     assert "consensus and information are not measured" in parsed
+    assert "consensus, %" not in parsed and "information, %" not in parsed and "5,990" not in parsed
+    assert "text6,000430 of 800370252" in parsed and "text, audio71.2 (chance 0.3)" in parsed
 
 
 def test_a_run_without_measures_has_no_such_section(results, page):
