@@ -79,12 +79,7 @@ def save_best(
 ) -> None:
     """Write the checkpoint ``best-N``. The previous one remains until a ``step-N`` names the new one.
 
-    Args:
-        folder: Folder of the checkpoints.
-        state: Step, finished epochs and best checkpoint.
-        model: The model.
-        optimizer: Its optimizer; those of losses are saved too.
-        extra_state: Further tensors to save.
+    The arguments are those of ``save_checkpoint``.
 
     Raises:
         CodaarError: The disk is full or not writable; the previous one remains.
