@@ -12,7 +12,7 @@ from codaar_core.engine.devices.runtime import SingleProcess
 JOBS = {
     "an odd batch and a last one of a single clip": (11, 5, False),
     "masked steps": (11, 5, True),
-    "the paper's readings": (
+    "readings other than the released ones": (
         *(8, 4, True),
         (
             'losses.reconstruction.reduction="sum"',
