@@ -390,8 +390,8 @@ def _read_media(path: Path) -> None:
 
 def run_directory(corpus: Path, folder: Path, random: Random) -> Read:
     """One file of a run directory is damaged; it is listed, reported, compared or opened."""
-    run = next((corpus / "runs").iterdir())
-    copy = folder / "runs" / run.name
+    run = next((corpus / "runs" / "fuzzed").iterdir())
+    copy = folder / "runs" / "fuzzed" / run.name
     shutil.copytree(run, copy, symlinks=True)
     files = sorted(path for path in copy.rglob("*") if path.is_file() and path.suffix not in (".html", ".py"))
     small = [path for path in files if path.stat().st_size < 100_000]
@@ -399,7 +399,7 @@ def run_directory(corpus: Path, folder: Path, random: Random) -> Read:
     path.write_bytes(random.choice([b"", damaged(path.read_bytes(), random), damaged(path.read_bytes(), random)]))
     reads = [
         *(command("report", copy), command("lock", copy), command("list", "runs", folder / "runs")),
-        *(command("diff", copy, run), command("inspect", copy), lambda: _open(copy), lambda: _resume(copy)),
+        *(command("diff", copy, run), lambda: _open(copy), lambda: _resume(copy)),
     ]
     return random.choice(reads)
 

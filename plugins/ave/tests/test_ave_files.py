@@ -125,7 +125,7 @@ def test_quantised_sound_is_refused_unless_it_is_welcome(folder, make_benchmark)
 
 
 DAMAGE = {
-    "no folder": (lambda root: __import__("shutil").rmtree(root), "Annotations.txt cannot be read"),
+    "no folder": (lambda root: __import__("shutil").rmtree(root), "Annotations.txt is missing"),
     "no features": (lambda root: (root / "audio_feature.h5").unlink(), "audio_feature.h5 is missing"),
     "no order": (lambda root: (root / "test_order.h5").unlink(), "test_order.h5 is missing"),
     "cut features": (

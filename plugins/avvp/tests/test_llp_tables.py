@@ -111,7 +111,7 @@ def test_impossible_rows_are_named(small_llp, tmp_path, row, message):
 
 
 def test_wrong_tables_are_named(small_llp, tmp_path):
-    with pytest.raises(DataError, match="missing.csv cannot be read"):
+    with pytest.raises(DataError, match="missing.csv is missing"):
         read_events(tmp_path / "missing.csv", CLASSES)
     other = small_llp.write_table(tmp_path / "other.csv", ["a\t1"], "filename\tonset")
     with pytest.raises(DataError, match="no column 'offset'"):
