@@ -1,7 +1,8 @@
 """The file of ``codaar encode``: parts that survive a killed process, put together as one HDF5 file.
 
 A part holds the codes of up to 1,000 clips and is written completely or not at all, to the folder ``FILE.partial``.
-When all parts are there, they are copied one by one into ``FILE``, which gets its name when it is complete, and removed.
+When all parts are there, they are copied one by one into ``FILE``, which gets its name when it is complete; then they
+are removed.
 
 Layout: a group for each modality with ``ids`` (N,), ``indices`` (N, T) int32, ``mask`` (N, T): True where the time step
 is real, ``times`` (T,): start of each time step in seconds; on request ``latents`` (N, T, D), ``vectors`` (N, T, D) and
