@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from typing import Any, Literal, get_origin
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal, get_args, get_origin
 
 import attrs
 import tomli
@@ -16,10 +17,10 @@ from codaar_core.recipe.checking.conversion import convert
 from codaar_core.recipe.resolved import settings
 from codaar_core.recipe.schema import alternatives
 from codaar_core.recipe.settings import BenchmarkSettings, DataSettings, LossSettings
-from codaar_core.recipe.toml.origin import Source
+from codaar_core.recipe.toml.origin import Origin, Source
 from codaar_core.recipe.toml.positions import locate
 from codaar_core.recipe.toml.problem import Problem
-from codaar_core.recipe.toml.tree import build_tree
+from codaar_core.recipe.toml.tree import Table, Value, build_tree
 from codaar_core.registry import KINDS
 from codaar_core.testing.check import Violation, check, expect
 from codaar_core.testing.environment.traces import Trace, other_values, trace
@@ -105,6 +106,48 @@ def settings_round_trip(subject: Subject) -> None:
         f"{subject.title}.Config is {subject.config} before and {read} after a round trip through TOML",
         "store settings as they stand in the recipe; compute derived values in __init__",
     )
+
+
+NONSENSE: Mapping[type, tuple[Any, ...]] = {float: (math.nan, math.inf, -math.inf), int: (-(2**31), 2**63)}
+"""Numbers that no setting should accept: sizes are not negative, and no other number is like that."""
+
+
+@check(*ALL, once=True)
+def settings_bounds(subject: Subject) -> None:
+    """Settings refuse NaN, infinity and huge negative integers: a slip is reported at its line, not by a crash."""
+    fields = attrs.fields(attrs.resolve_types(subject.component.Config))
+    accepted = [
+        f"{field.name} = {value}"
+        for field in fields
+        for value in _nonsense(field.type)
+        if _is_accepted(subject, field.name, value)
+    ]
+    expect(
+        not accepted,
+        f"{subject.title}.Config accepts {', '.join(accepted)}",
+        "give the setting a check, e.g. attrs.validators.ge(0); where such a value has a meaning, declare "
+        'expected_failures = {"settings-bounds": "reason"} on the class',
+    )
+
+
+def _nonsense(kind: Any) -> Iterator[Any]:
+    """Meaningless values of a type; lists have as many of them as the type wants."""
+    if get_origin(kind) is tuple:
+        arguments = get_args(kind)
+        yield from ([value] * (1 if ... in arguments else len(arguments)) for value in _nonsense(arguments[0]))
+    elif get_args(kind) and get_origin(kind) is not Literal:
+        yield from (value for member in get_args(kind) for value in _nonsense(member))
+    elif kind in NONSENSE:
+        yield from NONSENSE[kind]
+
+
+def _is_accepted(subject: Subject, name: str, value: Any) -> bool:
+    problems: list[Problem] = []
+    nowhere = Origin(Source("settings.toml", ("",)), 1, 1)
+    given = {**settings(subject.config), name: value}
+    table = Table({key: Value(data, nowhere, nowhere) for key, data in given.items()}, nowhere)
+    convert(subject.component.Config, table, "", problems)
+    return not problems
 
 
 @check(*ALL, once=True)

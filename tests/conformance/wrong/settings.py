@@ -57,6 +57,13 @@ class Needy(GoodLoss):
     Config = one_setting(int, setting(help="exponent"))
 
 
+@breaks("settings-bounds", "accepts power = -2147483648\n   = help: give the setting a check")
+class Boundless(GoodLoss):
+    """A size that may be negative."""
+
+    Config = one_setting(int, setting(2, "exponent"))
+
+
 @breaks("settings-schema", "cannot express the type of power")
 class AnyType(GoodLoss):
     """A setting that may be anything."""
