@@ -158,7 +158,7 @@ DAMAGE = {
     ),
     "order of words": (
         lambda root: rewrite(root / "test_order.h5", lambda order: order.astype("S2"), "order"),
-        "test_order.h5: expected clip numbers",
+        "test_order.h5: '/order' has values of type |S2, expected numbers",
     ),
     "labels of another set": (
         lambda root: h5py.File(root / "labels.h5", "w").create_dataset(KEY, data=np.zeros((20, 29))),
