@@ -51,7 +51,8 @@ name.
 OPEN_HEAD = """
 ## What the text leaves open
 
-Where the text allows several readings, `recipes/paper` takes one that it supports and that trains.
+Where the text allows several readings, `recipes/paper` takes one that it supports. The measurements below show on which
+tasks codes learned so transfer between modalities.
 
 | question | text | chosen | setting |
 |---|---|---|---|
@@ -174,7 +175,20 @@ def measured() -> str:
     ]
     guess = ["", "*no model*", "", *(percent([max(score["chance"], score["constant"])]) for score in tasks.values())]
     lines = [titles, ["---"] * len(titles), guess, *(measured_line(*arm, arms[arm], list(tasks)) for arm in arms)]
-    return MEASURED_HEAD + "".join(f"| {' | '.join(cells)} |\n" for cells in lines) + what_matters(arms, list(tasks))
+    table = "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+    return MEASURED_HEAD + table + no_better_than_a_guess(arms) + what_matters(arms, list(tasks))
+
+
+def no_better_than_a_guess(arms: Arms) -> str:
+    """One sentence for each recipe whose mean over seeds is not above a prediction without a model; may be empty."""
+    sentences = []
+    for mode in MODES:
+        scores = [run["scores"] for run in arms.get((mode, ""), ()) if "scores" in run]
+        for task in scores[0] if scores else ():
+            guess = max(max(each[task]["chance"], each[task]["constant"]) for each in scores)
+            if statistics.fmean(each[task]["mean"] for each in scores) <= guess:
+                sentences.append(f"On {task}, {mode} is no better than a prediction without a model.\n")
+    return "\n" + "".join(sentences) if sentences else ""
 
 
 def what_matters(arms: Arms, tasks: Sequence[str]) -> str:

@@ -73,6 +73,13 @@ def test_measured_results_are_optional(fidelity, tmp_path):
     assert conclusion == "- naming: none.\n"
 
 
+@pytest.mark.parametrize(("means", "said"), [((0.1, 0.2), True), ((0.1, 0.4), False)])
+def test_a_recipe_below_a_guess_is_named(fidelity, means, said):
+    runs = [{"scores": {"naming": {"mean": mean, "chance": 0.1, "constant": 0.2}}} for mean in means]
+    found = fidelity.no_better_than_a_guess({("paper", ""): runs})
+    assert found == ("\nOn naming, paper is no better than a prediction without a model.\n" if said else "")
+
+
 @pytest.mark.parametrize(("mean", "listed"), [(0.3, ["in paper, CSA as published -25.0"]), (0.5, [])])
 def test_differences_beyond_the_spread_of_seeds_are_named(fidelity, mean, listed):
     runs = [{"scores": {"naming": {"mean": each}}} for each in (0.5, 0.6, mean)]
