@@ -12,6 +12,8 @@ from codaar_core.api import CodaarError
 from codaar_core.engine.record.settings_paths import flattened
 
 FORMAT = 1  # of a lock file; here, because reading a lock needs no torch
+TABLES: Mapping[str, tuple[str, ...]] = {"packages": (), "recipe": ("files", "overrides"), "components": (), "data": ()}
+COMPONENT = ("name", "source")  # strings that each component has
 COMPARED = ("packages.", "recipe.", "components.", "data.")
 """Parts of a lock that determine the results. Python, machine and commit are recorded but not compared."""
 
@@ -48,12 +50,29 @@ def read_lock(path: Path | str) -> dict[str, Any]:
     file = _lock_file(Path(path))
     try:
         lock = tomli.loads(file.read_text("utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         help = "give a lock file or a folder like runs/NAME/STAMP"
         raise CodaarError(f"{file} cannot be read: {error}", help) from error
     if lock.get("format") != FORMAT:
         raise CodaarError(f"{file} has lock format {lock.get('format')!r}, this codaar-core reads format {FORMAT}")
+    if wrong := _wrong_part(lock):
+        raise CodaarError(f"{file} is no complete lock: {wrong}", "take the lock of another run")
     return lock
+
+
+def _wrong_part(lock: Mapping[str, Any]) -> str:
+    """What is missing or of another type in a lock; empty if it is complete."""
+    for name, keys in TABLES.items():
+        part = lock.get(name)
+        if not isinstance(part, Mapping):
+            return f"it has no table {name!r}"
+        if missing := [key for key in keys if not isinstance(part.get(key), Mapping)]:
+            return f"{name!r} has no table {missing[0]!r}"
+    for path, component in lock["components"].items():
+        texts = isinstance(component, Mapping) and all(isinstance(component.get(key), str) for key in COMPONENT)
+        if not texts:
+            return f"the component {path[:60]!r} lacks one of {', '.join(COMPONENT)}"
+    return ""
 
 
 def refuse_mismatch(now: Mapping[str, Any], path: Path) -> None:
