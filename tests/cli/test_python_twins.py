@@ -32,7 +32,7 @@ TWINS = {
     "sweep": Twin(
         ("load_sweep", "run_sweep"),
         called={"recipe": "path", "arms": "only", "table": "run"},
-        only_python={**OBSERVED, "sweep": "what load_sweep returns"},
+        only_python={**OBSERVED, "sweep": "what load_sweep returns", "announce": "the verb prints what begins"},
     ),
     "validate": Twin(("validate",), only_verb=PRINTING),
     "explain": Twin(("explain",)),
