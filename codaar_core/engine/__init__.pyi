@@ -1,12 +1,12 @@
 from .data.card import data_card as data_card
 from .data.card import data_of as data_of
-from .data.encoding import EncodedClips as EncodedClips
-from .data.encoding import encode as encode
 from .data.extraction import extract_features as extract_features
 from .data.packing import pack_benchmark as pack_benchmark
 from .data.packing import pack_data as pack_data
 from .data.packing import verify_packed as verify_packed
 from .devices.processes import is_first as is_first
+from .encoding import EncodedClips as EncodedClips
+from .encoding import encode as encode
 from .first_clips import data_problems as data_problems
 from .model_folder import TrainedModel as TrainedModel
 from .model_folder import adopt_model as adopt_model

@@ -22,9 +22,8 @@ from toy_run import toy_plan
 import codaar_core
 from codaar_core.api import CodaarError, DataError
 from codaar_core.cli.commands import codaar
-from codaar_core.engine import run
+from codaar_core.engine import encoding, run
 from codaar_core.engine.assembly.build import build_benchmarks, build_data, build_model
-from codaar_core.engine.data import encoding
 from codaar_core.engine.devices.runtime import make_runtime
 from codaar_core.engine.evaluation.encode_split import encode_split
 from codaar_core.recipe import load
@@ -191,7 +190,7 @@ def test_an_interrupted_call_is_continued(toy, tmp_path, small_parts):
 KILLED = """
 import sys, time
 import codaar_core
-from codaar_core.engine.data import encoding
+from codaar_core.engine import encoding
 
 encoding.PART = 4
 codaar_core.encode(sys.argv[1], sys.argv[2], device="cpu", progress=lambda done, clips: time.sleep(0.05))

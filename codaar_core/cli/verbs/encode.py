@@ -80,7 +80,7 @@ def verb(
     codaar encode runs/avt/STAMP --to codes.h5
     codaar encode runs/avt/STAMP --to codes.h5 --split "test of classification"
     codaar encode runs/avt/STAMP --to codes.h5 --packed packed/avt/pretrain.h5
-    codaar encode runs/avt/STAMP --to codes.h5 --modality audio features/audio
+    codaar encode runs/avt/STAMP --to codes.h5 --modality NAME features/NAME
     """
     import codaar_core
 

@@ -125,9 +125,9 @@ def put_together(
             for modality, attributes in group.items():
                 _write_modality(h5.create_group(modality), parts, number, modality, attributes, seconds)
         if jsonl is not None:
-            with written_aside(jsonl, ROOM) as lines, lines.open("w", encoding="utf-8") as text:
+            with written_aside(jsonl, ROOM) as lines, lines.open("w", encoding="utf-8") as output:
                 for modality in h5:
-                    _write_lines(text, modality, h5[modality])
+                    _write_lines(output, modality, h5[modality])
 
 
 def _write_modality(
@@ -155,7 +155,7 @@ def _write_modality(
         start = end
 
 
-def _write_lines(text: TextIO, modality: str, group: Any) -> None:
+def _write_lines(output: TextIO, modality: str, group: Any) -> None:
     """One line for each clip, with the real time steps only."""
     times = group["times"][:]
     for start in range(0, len(group["ids"]), 1000):
@@ -163,4 +163,4 @@ def _write_lines(text: TextIO, modality: str, group: Any) -> None:
         ids = group["ids"].asstr()[rows]
         for id, indices, mask in zip(ids, group["indices"][rows], group["mask"][rows], strict=True):
             line = {"id": id, "modality": modality, "indices": indices[mask].tolist(), "times": times[mask].tolist()}
-            text.write(json.dumps(line, ensure_ascii=False) + "\n")
+            output.write(json.dumps(line, ensure_ascii=False) + "\n")

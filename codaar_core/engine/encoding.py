@@ -90,7 +90,7 @@ def encode(
         packed: A packed file whose clips are encoded instead.
         folders: Pairs of a modality and a folder of features ID.npy (T, *shape), encoded instead.
         extra: Further columns: latents, vectors (codewords of the modality's own codebook), distances to all codewords.
-        jsonl: Text file to write as well, with one line for each clip and modality.
+        jsonl: JSON Lines file to write as well, with one line for each clip and modality.
         bad_clips: Whether clips that cannot be read, or have NaN or infinite values, are an error or are left out.
         device: Device of the model; "auto" selects a GPU if there is one.
         batch: Clips encoded at once.
