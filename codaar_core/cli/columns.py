@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import click
 
-from codaar_core.api.text import printable
+from codaar_core.api.control_characters import printable
 
 UNLIMITED = 1_000_000  # columns of a pipe
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import click
 
+from codaar_core.api.control_characters import printable
 from codaar_core.api.errors import CodaarError
-from codaar_core.api.text import printable
 from codaar_core.cli.pipes import tolerate_broken_pipes
 
 INTERRUPTED = 130

@@ -7,7 +7,7 @@ from .data.packing import verify_packed as verify_packed
 from .devices.processes import is_first as is_first
 from .encoding import EncodedClips as EncodedClips
 from .encoding import encode as encode
-from .first_clips import data_problems as data_problems
+from .missing_data import data_problems as data_problems
 from .model_folder import TrainedModel as TrainedModel
 from .model_folder import adopt_model as adopt_model
 from .model_folder import open_model as open_model

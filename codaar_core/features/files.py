@@ -16,7 +16,7 @@ BLOCK = 1 << 22  # bytes read at once for a checksum
 
 
 def write_whole(path: Path, content: str | bytes, help: str = ROOM) -> None:
-    """Write a file so that a reader, a crash or a full disk never leaves half of it; text is written as UTF-8.
+    """Write a file so that a reader, a crash or a full disk never leaves half of it; a string is written as UTF-8.
 
     Raises:
         CodaarError: It cannot be written; a file that was there before is unchanged.
@@ -67,7 +67,7 @@ def writing(path: Path, help: str = ROOM) -> Iterator[None]:
 
 
 def sha256_of(path: Path) -> str:
-    """SHA-256 of the content of a file, as 64 hexadecimal digits."""
+    """SHA-256 of the content of a file, as 64 hexadecimal characters."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(BLOCK):

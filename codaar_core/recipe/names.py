@@ -1,4 +1,4 @@
-"""The rule for names that a recipe gives: they become folders, torch modules, column heads and terminal text."""
+"""The rule for names that a recipe gives: they become folders, torch modules, column heads and lines on a terminal."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def name_fault(name: str, at: str = "") -> str:
     if at in OF_COMPONENTS and colon and re.fullmatch(_NAME, provider):
         name = own
     if not re.fullmatch(_NAME, name):
-        return "must consist of letters, digits, - and _, and begin with a letter or digit"
+        return "must consist of A-Z, a-z, 0-9, - and _, and begin with one of A-Z, a-z, 0-9"
     if len(name) > LONGEST:
         return f"must have at most {LONGEST} characters, has {len(name)}"
     if at in OF_MODULES and name in RESERVED:

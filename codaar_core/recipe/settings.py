@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
 import attrs
@@ -14,10 +15,9 @@ from codaar_core.recipe.names import name_fault
 
 def unique(_: object, attribute: attrs.Attribute, value: tuple[Any, ...]) -> None:
     """Validate that no element occurs twice."""
-    seen: set[Any] = set()
-    twice = [each for each in value if each in seen or seen.add(each)]
-    if twice:
-        raise ValueError(f"'{attribute.name}' must not name {twice[0]!r} twice")
+    twice = next((each for number, each in enumerate(value) if each in value[:number]), None)
+    if twice is not None:
+        raise ValueError(f"'{attribute.name}' must not name {twice!r} twice")
 
 
 def folder_name(_: object, attribute: attrs.Attribute, value: str) -> None:
@@ -36,13 +36,15 @@ def device_name(_: object, attribute: attrs.Attribute, value: str) -> None:
 MOST = 1_000_000  # epochs, clips per step, ...: more is a slip
 GREATEST = 1e30  # learning rates, weights, ...: within the range of float32
 
-fraction = and_(ge(0.0), lt(1.0))
-distinct = and_(deep_iterable(ge(0)), unique)
-count = and_(ge(0), le(MOST))
-at_least_one = and_(ge(1), le(MOST))
-positive = and_(gt(0), le(GREATEST))
-not_negative = and_(ge(0), le(GREATEST))
-factor = and_(gt(0), le(10))
+Check = Callable[[Any, "attrs.Attribute[Any]", Any], Any]
+
+fraction: Check = and_(ge(0.0), lt(1.0))
+distinct: Check = and_(deep_iterable(ge(0)), unique)
+count: Check = and_(ge(0), le(MOST))
+at_least_one: Check = and_(ge(1), le(MOST))
+positive: Check = and_(gt(0), le(GREATEST))
+not_negative: Check = and_(ge(0), le(GREATEST))
+factor: Check = and_(gt(0), le(10))
 
 
 @attrs.frozen(kw_only=True)

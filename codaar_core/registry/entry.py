@@ -21,7 +21,7 @@ class Entry:
     name: str
     provider: str  # the distribution without "codaar-plugin-"; "core"; "local"
     distribution: str  # for a local file: its path
-    version: str  # for a local file: the first digits of its SHA-256
+    version: str  # for a local file: the beginning of its SHA-256
     target: str  # "module:Class"
 
     @property

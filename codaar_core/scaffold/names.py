@@ -68,5 +68,5 @@ def names_of(name: str) -> Names:
 def _valid_spelling(name: str) -> str:
     words = re.findall(r"[a-z0-9]+", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name).lower())
     suggestion = "-".join(words).lstrip("0123456789-")
-    rule = "use lower-case letters and digits, words joined by hyphens"
+    rule = "use a-z and 0-9, words joined by hyphens"
     return f"{rule}: {suggestion!r}" if suggestion else rule

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import attrs
 
-from codaar_core.api.text import printable
+from codaar_core.api.control_characters import printable
 from codaar_core.engine.results import Results, TransferScore
 from codaar_core.recipe.sweep import PRETRAINING, Sweep
 from codaar_core.report.numerals import NONE, PERCENT, present, significant
@@ -81,18 +81,18 @@ def as_markdown(sweep: Sweep, measured: Sequence[Measured]) -> str:
     modes = sorted({results.mode for each in measured for results in each.results})
     head = ["", *sweep.columns]
     lines = [head, ["---"] * len(head), *([row.name, *row.cells] for row in rows(sweep, measured))]
-    body = "\n".join(f"| {' | '.join(map(_cell_text, line))} |" for line in lines)
+    body = "\n".join(f"| {' | '.join(map(_cell_content, line))} |" for line in lines)
     note = f"\n\nmode: {', '.join(modes)}; {_units(sweep, measured)}; mean ± standard deviation over pretraining seeds"
     return f"## {_on_one_line(sweep.title)}\n\n{body}{note if modes else ''}\n"
 
 
-def _cell_text(text: str) -> str:
-    """A text that stays in its cell."""
-    return _on_one_line(text).replace("|", "\\|")
+def _cell_content(string: str) -> str:
+    """A string that stays in its cell."""
+    return _on_one_line(string).replace("|", "\\|")
 
 
-def _on_one_line(text: str) -> str:
-    return printable(" ".join(text.split()))
+def _on_one_line(string: str) -> str:
+    return printable(" ".join(string.split()))
 
 
 def _units(sweep: Sweep, measured: Sequence[Measured]) -> str:

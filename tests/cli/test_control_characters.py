@@ -12,7 +12,7 @@ import pytest
 from sample_results import sample_results
 
 from codaar_core.api import CodaarError
-from codaar_core.api.text import REPLACEMENT, printable
+from codaar_core.api.control_characters import REPLACEMENT, printable
 from codaar_core.cli.columns import print_columns
 from codaar_core.cli.errors import run_command
 from codaar_core.cli.findings import print_findings

@@ -62,8 +62,8 @@ LAST = "\n\n1 problem in 1 file; nothing was run."
         ),
         pytest.param(
             '[bench."../x"]\n',
-            'error[invalid-name]: bench: the name "../x" must consist of letters, digits, - and _, and begin with '
-            "a letter or digit\n"
+            'error[invalid-name]: bench: the name "../x" must consist of A-Z, a-z, 0-9, - and _, and begin with '
+            "one of A-Z, a-z, 0-9\n"
             "  --> mine.toml:2:8\n"
             '   |  [bench."../x"]\n'
             "   |         ^^^^^^\n"

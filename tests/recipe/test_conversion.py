@@ -70,7 +70,7 @@ def test_accepted_values(kind, written, value):
         (tuple[float, ...], "[1, -inf]", "t.x: expected a finite number, got -inf"),
         (float, str(2**63), f"t.x: expected an integer of 64 bits, got the integer {2**63}"),
         (int, hex(2**80), f"t.x: expected an integer of 64 bits, got the integer {hex(2**80)}"),
-        (str, '"a\\u001b[2J"', 't.x: expected text without control characters, got the string "a\\u001b[2J"'),
+        (str, '"a\\u001b[2J"', 't.x: expected a string without control characters, got the string "a\\u001b[2J"'),
         (int, f"'{'x' * 999}'", f't.x: expected an integer, got the string "{"x" * 118}…'),
         (float, "'1.5'", 't.x: expected a number, got the string "1.5"'),
         (bool, "1", "t.x: expected true or false, got the integer 1"),

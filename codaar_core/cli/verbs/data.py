@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 from click.shell_completion import CompletionItem
 
-from codaar_core.api.text import printable
+from codaar_core.api.control_characters import printable
 from codaar_core.cli import options
 from codaar_core.cli.columns import print_columns
 from codaar_core.cli.completion import names_of

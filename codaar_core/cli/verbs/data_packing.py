@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 from click.core import ParameterSource
 
-from codaar_core.api.text import printable
+from codaar_core.api.control_characters import printable
 from codaar_core.cli import options
 from codaar_core.cli.completion import names_of
 

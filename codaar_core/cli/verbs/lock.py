@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from codaar_core.api.text import printable
+from codaar_core.api.control_characters import printable
 from codaar_core.cli import options
 from codaar_core.cli.columns import print_columns
 

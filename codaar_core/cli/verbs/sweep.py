@@ -58,7 +58,7 @@ def verb(
 
 
 def begun(run: Position) -> str:
-    """``arm 3 of 12: no-csa, seed 43; about 2 h 10 min left``."""
+    """``arm 3 of 12: no-alignment, seed 43; about 2 h 10 min left``."""
     left = "" if run.seconds_left is None else f"; about {duration(run.seconds_left)} left"
     return f"arm {run.number} of {run.arms}: {run.arm}, seed {run.seed}{left}"
 

@@ -13,7 +13,7 @@ from codaar_core.engine.assembly.build import build_head
 from codaar_core.engine.assembly.component_errors import errors_at
 from codaar_core.engine.assembly.model import Model
 from codaar_core.engine.data.card import download_hint
-from codaar_core.recipe.plan import Block, Plan
+from codaar_core.recipe.plan import BenchmarkPlan, Block, Plan
 
 CLIPS = 2
 
@@ -42,13 +42,28 @@ def check_benchmark_splits(plan: Plan, benchmarks: Mapping[str, Benchmark], data
         with download_hint(benchmark.card):
             for role, modality in splits_of(benchmark, trainable):
                 split = open_split(plan, bench, benchmark, role, modality)
-                name = f"benchmark {bench.block.entry.full_name}, {role} clips of {modality!r},"
-                _check_benchmark(plan, bench.block, name, benchmark.given, split, modality, data.spaces[modality])
+                check_benchmark_split(plan, bench, benchmark.given, role, modality, data.spaces[modality], split)
 
 
-def _check_benchmark(
-    plan: Plan, block: Block, name: str, given: Space | None, split: Split, modality: str, space: Space
+def check_benchmark_split(
+    plan: Plan, bench: BenchmarkPlan, given: Space | None, role: str, modality: str, space: Space, split: Split
 ) -> None:
+    """Read the first clips of one split of a benchmark.
+
+    Args:
+        plan: The plan.
+        bench: The benchmark's part of it.
+        given: What the benchmark gives to heads in addition to codes.
+        role: "train", "validation" or "test".
+        modality: The modality through which the clips are seen.
+        space: Its space in pretraining.
+        split: The opened split.
+
+    Raises:
+        DataError: As of ``check_benchmark_splits``.
+        RecipeError: The benchmark failed.
+    """
+    block, name = bench.block, f"benchmark {bench.block.entry.full_name}, {role} clips of {modality!r},"
     batch, count = _check(plan, block, name, split, {modality: Space(space.shape)}), min(CLIPS, len(split))
     if batch is None:
         return

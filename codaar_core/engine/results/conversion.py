@@ -9,7 +9,7 @@ import attrs
 import cattrs
 import cattrs.v
 
-from codaar_core.api.text import printable
+from codaar_core.api.control_characters import printable
 from codaar_core.engine.results.records import FORMAT, Results
 
 READABLE = (1, 2, FORMAT)

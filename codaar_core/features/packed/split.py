@@ -137,7 +137,7 @@ class PackedSplit(Split):
 
 
 def decoded(names: np.ndarray, path: Path) -> list[str]:
-    """Stored ids as text.
+    """Stored ids as strings.
 
     Raises:
         DataError: One is not encoded in UTF-8.

@@ -130,7 +130,7 @@ def _sniff(path: Path, lines: list[str], columns: Sequence[str]) -> tuple[str, b
 
 
 def read_names(path: Path) -> tuple[str, ...]:
-    """Read a list of names, one per line; a TAB and the text after it are ignored.
+    """Read a list of names, one per line; a TAB and what follows it are ignored.
 
     Raises:
         DataError: The file is missing or empty.
@@ -142,7 +142,7 @@ def read_names(path: Path) -> tuple[str, ...]:
 
 
 def read_lines(path: Path) -> list[str]:
-    """Read the lines of a text file.
+    """Read the lines of a UTF-8 file.
 
     Raises:
         DataError: As ``read_text``.
@@ -151,7 +151,7 @@ def read_lines(path: Path) -> list[str]:
 
 
 def read_text(path: Path) -> str:
-    """Read a text file.
+    """Read a UTF-8 file.
 
     Raises:
         DataError: The file is missing, larger than 64 MiB, or not encoded in UTF-8.

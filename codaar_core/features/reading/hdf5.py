@@ -50,7 +50,7 @@ def read_h5(path: Path, key: str | None = None, most: int = MOST) -> np.ndarray:
 
 
 def one_line(error: BaseException) -> str:
-    """The text of an exception on one line, shortened."""
+    """The message of an exception on one line, shortened."""
     return " ".join(str(error).split())[:200] or type(error).__name__
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from codaar_core.api import DataError
 from codaar_core.api.regular_file import open_regular
@@ -14,7 +14,7 @@ from codaar_core.api.regular_file import open_regular
 if TYPE_CHECKING:
     from av.container import InputContainer
 
-MOST_PIXELS = 1 << 25  # of one picture; 8K video has 33.2 million
+MOST_PIXELS = 1 << 25  # of one picture; 8K films have 33.2 million
 
 
 @contextmanager
@@ -41,9 +41,12 @@ def opened_recording(path: Path, install: str) -> Iterator[InputContainer]:
 
 def _bound_pictures(container: InputContainer) -> None:
     """Refuse pictures of more than ``MOST_PIXELS``, also those that become larger after the first one."""
-    for stream in container.streams.video:
-        stream.codec_context.options = {"max_pixels": str(MOST_PIXELS)}
-        width, height = stream.codec_context.width, stream.codec_context.height
+    for stream in container.streams:
+        context: Any = stream.codec_context
+        if not hasattr(context, "width"):
+            continue  # no pictures
+        context.options = {"max_pixels": str(MOST_PIXELS)}
+        width, height = context.width, context.height
         if width * height > MOST_PIXELS:
             raise ValueError(f"pictures of {width} x {height} pixels; the most are {MOST_PIXELS:,} pixels")
 

@@ -217,20 +217,20 @@ class _NoBytes(_StandIn):
 
 
 class _Encode(_StandIn):
-    """Stands for ``_codecs.encode(text, "latin1")``: protocols 0 to 2 store bytes as text."""
+    """Stands for ``_codecs.encode(string, "latin1")``: protocols 0 to 2 store bytes as strings."""
 
     __slots__ = ("_left",)
 
     def __init__(self, most: int) -> None:
         self._left = most
 
-    def __call__(self, text: str, encoding: str) -> bytes:
+    def __call__(self, string: str, encoding: str) -> bytes:
         if encoding != "latin1":
             raise ForbiddenGlobal(f"_codecs.encode to {encoding!r}")
-        self._left -= len(text)
-        if self._left < 0:  # the same text over and over
+        self._left -= len(string)
+        if self._left < 0:  # the same string over and over
             raise pickle.UnpicklingError("more content than the file has")
-        return text.encode("latin1")
+        return string.encode("latin1")
 
 
 def _stand_ins(size: int) -> dict[tuple[str, str], Any]:

@@ -1,4 +1,4 @@
-"""Values as TOML text."""
+"""Values as TOML writes them."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from codaar_core.api.text import printable
+from codaar_core.api.control_characters import printable
 
 LONGEST = 120  # characters of a value in a message
-HUGE = 2**64  # larger integers are written in hexadecimal: Python does not convert those of thousands of digits
+HUGE = 2**64  # larger integers are written in hexadecimal: Python does not convert those of thousands of characters
 
 
 def literal(value: Any) -> str:
@@ -42,5 +42,5 @@ def describe(value: Any) -> str:
 
 
 def shortened(written: str) -> str:
-    """A text cut to ``LONGEST`` characters, without control characters."""
+    """A string cut to ``LONGEST`` characters, without control characters."""
     return printable(written if len(written) <= LONGEST else f"{written[: LONGEST - 1]}…")

@@ -1,4 +1,4 @@
-"""Problem: an error or note about a recipe, with its origin and advice, and its text for a terminal."""
+"""Problem: an error or note about a recipe, with its origin and advice, and how a terminal shows it."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import attrs
 
+from codaar_core.api.control_characters import printable
 from codaar_core.api.errors import CodaarError
-from codaar_core.api.text import printable
 from codaar_core.recipe.toml.origin import Origin
 
 CODES = (

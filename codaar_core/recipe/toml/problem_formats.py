@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from codaar_core.api.text import printable
+from codaar_core.api.control_characters import printable
 from codaar_core.recipe.toml.problem import Problem
 
 
@@ -37,8 +37,8 @@ def _annotation(problem: Problem) -> str:
     fields = _fields(problem)
     place = {"file": fields["file"], "line": fields["line"], "col": fields["column"], "title": problem.code}
     properties = ",".join(f"{name}={_escaped(value, ':,')}" for name, value in place.items() if value is not None)
-    text = printable(f"{problem.message}\n{problem.help}".strip())
-    return f"::{'error' if problem.level == 'error' else 'notice'} {properties}::{_escaped(text)}"
+    message = printable(f"{problem.message}\n{problem.help}".strip())
+    return f"::{'error' if problem.level == 'error' else 'notice'} {properties}::{_escaped(message)}"
 
 
 def _escaped(value: object, more: str = "") -> str:

@@ -146,8 +146,12 @@ class _RecipeReader:
             )
         except RecursionError:
             return self._too_deep(Origin(source, 1, 1))
-        except ValueError:  # Python does not convert integers of thousands of digits; tomli does not say where it is
-            return self._report("not-toml", "not valid TOML: an integer has thousands of digits", _most_digits(source))
+        except (
+            ValueError
+        ):  # Python does not convert integers of thousands of characters; tomli does not say where it is
+            return self._report(
+                "not-toml", "not valid TOML: an integer is thousands of characters long", _most_digits(source)
+            )
         deep = next((place for path, place in places.items() if len(path) > DEEPEST), None)
         if deep is not None:
             return self._too_deep(Origin(source, *deep.key))
@@ -158,7 +162,7 @@ class _RecipeReader:
         return self._report("too-deep", message, origin, "no setting is that deep: check its brackets")
 
     def _readable(self, tree: Table, path: tuple[str, ...] = ()) -> Table:
-        """The tree with every text that has control characters reported and marked as unreadable.
+        """The tree with every string that has control characters reported and marked as unreadable.
 
         Texts are checked here, before they are used as paths of files; numbers are checked with their settings.
         """
@@ -247,7 +251,7 @@ def _read_regular(path: Path) -> bytes:
 
 
 def is_value(written: str) -> bool:
-    """Whether a text is one TOML value; if not, ``-o`` takes it as a string."""
+    """Whether a string is one TOML value; if not, ``-o`` takes it as a string."""
     try:
         return list(tomli.loads(f"value = {written}")) == ["value"]
     except tomli.TOMLDecodeError:
@@ -257,7 +261,7 @@ def is_value(written: str) -> bool:
 
 
 def _most_digits(source: Source) -> Origin:
-    """The place of the longest row of digits in a file."""
+    """The place of the longest integer in a file."""
     found = ((match, number) for number, line in enumerate(source.lines, 1) for match in re.finditer(r"[\d_]+", line))
     match, line = max(found, key=lambda each: len(each[0][0]))
     return Origin(source, line, match.start() + 1, len(match[0]))

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from codaar_core.api.text import has_control_characters
+from codaar_core.api.control_characters import has_control_characters
 from codaar_core.recipe.toml.literal import describe
 
 BITS = 64
@@ -19,7 +19,7 @@ def scalar_fault(value: Any) -> str:
     if type(value) is int and not -(2 ** (BITS - 1)) <= value < 2 ** (BITS - 1):
         return f"expected an integer of {BITS} bits, got {describe(value)}"
     if isinstance(value, str) and has_control_characters(value):
-        return f"expected text without control characters, got {describe(value)}"
+        return f"expected a string without control characters, got {describe(value)}"
     return ""
 
 

@@ -50,7 +50,7 @@ def described(subject: Subject) -> None:
     expect(
         first.endswith((".", "!", "?")),
         f"the docstring of {subject.title} begins with {first!r}, which is not a whole sentence",
-        "describe in one line what it does; separate further text by an empty line",
+        "describe in one line what it does; separate further sentences by an empty line",
     )
 
 
@@ -68,7 +68,7 @@ def settings_frozen(subject: Subject) -> None:
 
 @check(*ALL, once=True)
 def settings_explained(subject: Subject) -> None:
-    """Every setting has a help text: `codaar inspect` and the schema show it."""
+    """Every setting has help: `codaar inspect` and the schema show it."""
     silent = [field.name for field in attrs.fields(subject.component.Config) if not field.metadata.get("help")]
     expect(
         not silent,
