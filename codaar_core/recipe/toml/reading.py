@@ -146,12 +146,9 @@ class _RecipeReader:
             )
         except RecursionError:
             return self._too_deep(Origin(source, 1, 1))
-        except (
-            ValueError
-        ):  # Python does not convert integers of thousands of characters; tomli does not say where it is
-            return self._report(
-                "not-toml", "not valid TOML: an integer is thousands of characters long", _most_digits(source)
-            )
+        except ValueError:  # an integer longer than Python converts; tomli does not say where
+            message = "not valid TOML: an integer is thousands of characters long"
+            return self._report("not-toml", message, _most_digits(source))
         deep = next((place for path, place in places.items() if len(path) > DEEPEST), None)
         if deep is not None:
             return self._too_deep(Origin(source, *deep.key))
