@@ -76,5 +76,7 @@ def _decoded(container: InputContainer, path: Path) -> Iterator[VideoFrame]:
     if not container.streams.video:
         raise DataError(f"{path} has no pictures")
     stream = container.streams.video[0]
+    if stream.codec_context is None:
+        raise DataError(f"{path}: the codec of its pictures is unknown")
     stream.thread_type = "AUTO"
     return container.decode(stream)

@@ -34,6 +34,8 @@ def read_sound(path: Path) -> Tensor:
     with opened_recording(path, INSTALL) as container:
         if not container.streams.audio:
             raise DataError(f"{path} has no sound")
+        if container.streams.audio[0].codec_context is None:
+            raise DataError(f"{path}: the codec of its sound is unknown")
         for frame in _resampled(container):
             pieces.append(_mono(frame))
             length += len(pieces[-1])
