@@ -50,7 +50,7 @@ def _read(path: Path, get_it: str) -> Mapping[str, Tensor]:
     if not isinstance(found, Mapping):
         raise DataError(f"{path} contains more than named tensors", get_it)
     try:
-        refuse_odd_tensors(path, found)
+        refuse_odd_tensors(found)
     except ValueError as error:
         raise DataError(f"{path} contains more than named tensors: {error}", get_it) from error
     return found

@@ -53,22 +53,24 @@ def load_safetensors(path: Path) -> Mapping[str, Tensor]:
         raise ValueError(str(error).partition("\n")[0][:120] or type(error).__name__) from error
 
 
-def refuse_odd_tensors(path: Path, tensors: Mapping[Any, Any]) -> None:
-    """Refuse values that are no plain tensors, or that need more memory than the file has bytes.
+def refuse_odd_tensors(tensors: Mapping[Any, Any], most: int | None = None) -> None:
+    """Refuse values that are no plain tensors of real numbers.
 
-    A view can state any shape over few stored numbers.
+    Args:
+        tensors: By name, as read from a file.
+        most: Largest number of bytes of a tensor, e.g. the size of the file, because a view can state any shape over
+            few stored numbers; None where shapes are compared with those of a module.
 
     Raises:
-        ValueError: It names the first one.
+        ValueError: It names the first odd tensor.
     """
-    size = path.stat().st_size
     for name, tensor in tensors.items():
         if not isinstance(name, str) or type(tensor) not in (Tensor, nn.Parameter):
             raise ValueError(f"{str(name)[:100]} is not a tensor")
         if tensor.layout != torch.strided or tensor.device.type != "cpu" or tensor.is_quantized or tensor.is_complex():
             raise ValueError(f"{name[:100]} is not a plain tensor of real numbers")
-        if tensor.numel() * tensor.element_size() > size:
-            raise ValueError(f"{name[:100]} states more numbers than the file has")
+        if most is not None and tensor.numel() * tensor.element_size() > most:
+            raise ValueError(f"{name[:100]} needs more than {most:,} bytes")
 
 
 def _refuse_compressed(path: Path) -> None:

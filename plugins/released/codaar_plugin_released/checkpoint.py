@@ -52,7 +52,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         )
     tensors = {f"{module}/{name}": t for module in modules for name, t in content[f"{module}_parameters"].items()}
     try:
-        refuse_odd_tensors(path, tensors)
+        refuse_odd_tensors(tensors, path.stat().st_size)
     except ValueError as error:
         raise CodaarError(f"{path}: {error}", "name a file that the released code wrote") from error
     return Checkpoint(tensors, _epoch(path, content))

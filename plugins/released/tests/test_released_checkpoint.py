@@ -204,7 +204,7 @@ NAME = "Encoder/audio_self_att.encoder.layers.1.linear2.weight"
 @pytest.mark.parametrize(
     ("tensor", "told"),
     [
-        (torch.zeros(1).expand(10**6, 10**6), "states more numbers than the file has"),
+        (torch.zeros(1).expand(10**6, 10**6), "needs more than .* bytes"),
         (torch.zeros(8, 15).to_sparse(), "is not a plain tensor of real numbers"),
         (torch.zeros(8, 15, dtype=torch.complex64), "is not a plain tensor of real numbers"),
         (torch.zeros(8, 15, device="meta"), "is not a plain tensor of real numbers"),
