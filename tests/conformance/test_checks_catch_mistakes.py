@@ -69,7 +69,7 @@ def test_a_bad_example_lies_in_the_file_called_as_that_of_its_check():
 
 def test_a_benchmark_refuses_a_model_without_what_it_needs():
     context = api.BenchmarkContext(("north", "sight"), None, "strict")
-    with pytest.raises(api.ComponentError, match="about sight and touch, and the model has no 'touch'"):
+    with pytest.raises(api.ComponentError, match="needs sight and touch, and the model has no 'touch'"):
         GoodNamingBenchmark(GoodNamingBenchmark.Config(), context)
 
 

@@ -21,7 +21,7 @@ ELSEWHERE = {
     "unbuildable": "cli/test_validate.py",
     "failing-component": "engine/test_synthetic_step.py",
     "renamed-setting": "recipe/test_renamed_settings.py",
-    "missing-data": "engine/test_first_clips.py",
+    "missing-data": "engine/test_missing_data.py",
 }
 """Codes whose messages other tests check."""
 

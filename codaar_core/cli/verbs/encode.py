@@ -72,7 +72,9 @@ def verb(
     best: bool,
     overrides: tuple[str, ...],
 ) -> None:
-    """Write the codes of clips to an HDF5 file; MODEL is a run directory.
+    """Write the codes of clips to an HDF5 file.
+
+    MODEL is a run directory.
 
     Repeated after an interruption, the command continues. docs/codes.md describes the file.
 
