@@ -109,6 +109,7 @@ LOCK = {
     "packages": {"torch": "2.13.0"},
     "recipe": {"files": {"a.toml": "sha256:" + "0" * 64}, "overrides": {"run.seed": "3"}},
     "components": {"data": {"name": "x:y", "package": "p", "target": "t:T", "source": "sha256:" + "1" * 64}},
+    "data": {"origin": "some clips"},
     "git": {},
 }
 
@@ -128,6 +129,8 @@ def test_lock(call):
         ["run.seed", "3"],
         ["components"],
         ["data", "x:y", "sha256:111111111111"],
+        ["data"],
+        ["origin", "some", "clips"],
         ["git"],
         ["-"],
     ]

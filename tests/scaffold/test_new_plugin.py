@@ -122,7 +122,7 @@ def test_the_code_is_formatted(generated):
         ("9lives", "'lives'"),
         ("../up", "'up'"),
         ("a--b", "'a-b'"),
-        ("", "lower-case letters"),
+        ("", "a-z and 0-9"),
         ("codaar-plugin-x", "'x'"),
         ("class", "'my-class'"),
         ("none", "'my-none'"),

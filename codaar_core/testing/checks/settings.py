@@ -68,7 +68,7 @@ def settings_frozen(subject: Subject) -> None:
 
 @check(*ALL, once=True)
 def settings_explained(subject: Subject) -> None:
-    """Every setting has help: `codaar inspect` and the schema show it."""
+    """Every setting has a help line: `codaar inspect` and the schema show it."""
     silent = [field.name for field in attrs.fields(subject.component.Config) if not field.metadata.get("help")]
     expect(
         not silent,

@@ -28,16 +28,20 @@ WIDTHS_PER_CELL = 4  # channels per cell of a map from which this is faster than
 
 
 def pays(maps: Tensor, weight: Tensor) -> bool:
-    """Whether this is the fastest way to convolve (N, C, H, W): on the CPU, with many channels and small maps."""
+    """Whether this is the fastest way to convolve (N, C, H, W): on the CPU, with many channels and small maps.
+
+    Compiled models take torch's own convolution: ``torch.compiler.disable`` would import the compiler, which costs
+    every command that loads this plug-in 1.7 s.
+    """
     cells = maps.shape[2:].numel()
     return (
         maps.device.type == "cpu"
+        and not torch.compiler.is_compiling()
         and weight.shape[2:] == (TAPS, TAPS)
         and min(weight.shape[:2]) >= WIDTHS_PER_CELL * cells
     )
 
 
-@torch.compiler.disable
 def convolve(maps: Tensor, weight: Tensor, padding: int = 0) -> Tensor:
     """``conv2d`` of (N, C, H, W) with weight (O, C, 3, 3), without bias.
 
@@ -48,7 +52,6 @@ def convolve(maps: Tensor, weight: Tensor, padding: int = 0) -> Tensor:
     return _Products.apply(_narrow(maps), weight, _square(height, width, padding), (height, width), True)
 
 
-@torch.compiler.disable
 def convolve_transposed(maps: Tensor, weight: Tensor) -> Tensor:
     """``conv_transpose2d`` of (N, C, H, W) with weight (C, O, 3, 3), without bias.
 
