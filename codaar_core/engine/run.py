@@ -18,7 +18,7 @@ from codaar_core.api import Benchmark, CodaarError, DataSource
 from codaar_core.api.hooks import PROJECT, Specification
 from codaar_core.engine.assembly.build import build_benchmarks, build_component, build_data, build_model
 from codaar_core.engine.data.card import download_hint
-from codaar_core.engine.data.first_batch import check_benchmark_splits, check_pretraining_split
+from codaar_core.engine.data.first_batch import check_pretraining_split
 from codaar_core.engine.devices.processes import DistributedRanks, RunRanks, connect_ranks
 from codaar_core.engine.devices.runtime import make_runtime
 from codaar_core.engine.devices.signals import Interrupted, Interruption
@@ -190,7 +190,6 @@ def _run_phases(session: Session, start: Start, data: DataSource, benchmarks: Ma
     with download_hint(data.card):
         split = data.split("pretrain")
         check_pretraining_split(session.plan, data, split)
-    check_benchmark_splits(session.plan, benchmarks, data, session.model)
     overlap = SeenClips(split.ids, session.plan.evaluate.seen == "drop")
     overlap.notes += [f"pretraining: {note}" for note in split.notes]
     benchmark_runs = make_benchmark_runs(session, benchmarks, overlap)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
-from toy_run import toy_plan
+from toy_run import toy_plan, toy_session
 
 from codaar_core.api import DataError
-from codaar_core.engine.assembly.build import build_benchmarks, build_data, build_model
-from codaar_core.engine.data.first_batch import check_benchmark_splits, check_pretraining_split
+from codaar_core.engine.assembly.build import build_benchmarks, build_data
+from codaar_core.engine.data.first_batch import check_pretraining_split
+from codaar_core.engine.evaluation.seen_clips import SeenClips
+from codaar_core.engine.evaluation.transfer import make_benchmark_runs
 from codaar_core.recipe.toml.problem import RecipeError
 
 BROKEN = """
@@ -73,9 +77,9 @@ def check_data(plan):
 
 
 def check_benchmarks(plan):
-    data = build_data(plan)
-    model = build_model(plan, dict(data.spaces))
-    check_benchmark_splits(plan, build_benchmarks(plan, data, model.quantizer), data, model)
+    with toy_session(plan, Path(plan.run.directory)) as session:
+        benchmarks = build_benchmarks(plan, build_data(plan), session.model.quantizer)
+        make_benchmark_runs(session, benchmarks, SeenClips(None, False))
 
 
 DATA = 'data.use="local:broken-features"'

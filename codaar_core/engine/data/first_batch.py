@@ -7,12 +7,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from codaar_core.api import Batch, Benchmark, DataError, DataSource, Features, Space, Split
-from codaar_core.engine.assembly.benchmark_splits import is_trainable, open_split, splits_of
-from codaar_core.engine.assembly.build import build_head
+from codaar_core.api import Batch, DataError, DataSource, Features, Space, Split
 from codaar_core.engine.assembly.component_errors import errors_at
-from codaar_core.engine.assembly.model import Model
-from codaar_core.engine.data.card import download_hint
 from codaar_core.recipe.plan import BenchmarkPlan, Block, Plan
 
 CLIPS = 2
@@ -29,26 +25,10 @@ def check_pretraining_split(plan: Plan, data: DataSource, split: Split) -> None:
     _check(plan, plan.data, name, split, {m: data.spaces[m] for m in plan.modalities})
 
 
-def check_benchmark_splits(plan: Plan, benchmarks: Mapping[str, Benchmark], data: DataSource, model: Model) -> None:
-    """Read the first clips of every split of every benchmark; numbers of steps may differ from those of pretraining.
-
-    Raises:
-        DataError: Features differ from the spaces of pretraining, targets are missing, or ``given`` has another space.
-        RecipeError: The benchmark failed.
-    """
-    for bench in plan.benchmarks:
-        benchmark = benchmarks[bench.name]
-        trainable = is_trainable(build_head(plan, bench, benchmark, model.quantizer, seed=0))
-        with download_hint(benchmark.card):
-            for role, modality in splits_of(benchmark, trainable):
-                split = open_split(plan, bench, benchmark, role, modality)
-                check_benchmark_split(plan, bench, benchmark.given, role, modality, data.spaces[modality], split)
-
-
 def check_benchmark_split(
     plan: Plan, bench: BenchmarkPlan, given: Space | None, role: str, modality: str, space: Space, split: Split
 ) -> None:
-    """Read the first clips of one split of a benchmark.
+    """Read the first clips of one split of a benchmark; its number of steps may differ from that of pretraining.
 
     Args:
         plan: The plan.
@@ -60,7 +40,7 @@ def check_benchmark_split(
         split: The opened split.
 
     Raises:
-        DataError: As of ``check_benchmark_splits``.
+        DataError: Features differ from the space of pretraining, targets are missing, or ``given`` has another space.
         RecipeError: The benchmark failed.
     """
     block, name = bench.block, f"benchmark {bench.block.entry.full_name}, {role} clips of {modality!r},"

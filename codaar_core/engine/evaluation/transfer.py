@@ -18,6 +18,7 @@ from codaar_core.engine.assembly.benchmark_splits import is_trainable, modalitie
 from codaar_core.engine.assembly.build import build_head
 from codaar_core.engine.assembly.model import clip_groups
 from codaar_core.engine.data.card import download_hint
+from codaar_core.engine.data.first_batch import check_benchmark_split
 from codaar_core.engine.devices.runtime import derive_seed, generator_of
 from codaar_core.engine.evaluation.code_records import measure_codes
 from codaar_core.engine.evaluation.encode_split import (
@@ -155,10 +156,10 @@ class BenchmarkRun:
         return BATCH if self.benchmark.given is None else self.bench.batch
 
     def open(self) -> None:
-        """Open every split and count its clips, so that missing files are reported before pretraining.
+        """Open every split, count its clips and check the first ones, so that faults are reported before pretraining.
 
         Raises:
-            DataError: A split cannot be read, or is empty.
+            DataError: A split cannot be read, is empty, or its clips are not those that are declared.
         """
         splits = {(role, m): self.split(role, m) for role, m in splits_of(self.benchmark, self.trainable)}
         self.compare_with_training(splits)
@@ -166,6 +167,8 @@ class BenchmarkRun:
             name = (self.bench.name, role, modality)
             if not len(split):
                 raise DataError(f"{', '.join(name)}: the split has no clips", "check that its clip lists are complete")
+            space, given = self.session.model.spaces[modality], self.benchmark.given
+            check_benchmark_split(self.session.plan, self.bench, given, role, modality, space, split)
             self.seen_clips.record_warnings(split, *name)
             self.seen_clips.filtered(split, *name)
 
