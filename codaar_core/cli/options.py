@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -37,3 +38,14 @@ plugins = click.option(
     metavar="FILE",
     help="Add the components that a Python file defines; may be repeated.",
 )
+
+
+def device(flag: str) -> Callable[[Any], Any]:
+    """The option, called ``flag``, for the device of a network."""
+    return click.option(
+        flag,
+        type=click.Choice(["auto", "cpu", "cuda", "mps"]),
+        default="auto",
+        show_default=True,
+        help="Device of the network; auto selects a GPU if there is one.",
+    )

@@ -27,6 +27,7 @@ from codaar_core.engine.evaluation.encode_split import BATCH, concatenate_padded
 from codaar_core.engine.model_folder import Device, build_untrained, read_run
 from codaar_core.engine.record.checkpoint import load_model
 from codaar_core.features import ClipSplit, PackedSplit, read_array, refuse_unusable
+from codaar_core.features.files import sha256_of
 from codaar_core.features.packed.source import PRETRAIN
 from codaar_core.features.packed.writing import Progress, names_of
 from codaar_core.recipe.plan import Plan
@@ -103,34 +104,22 @@ def encode(
         CodaarError: The model or its clips cannot be read, a file exists already, the disk is full, or the parts of an
             earlier call are of other clips or settings.
     """
-    if packed is not None and folders:
-        raise CodaarError(
-            "a packed file and folders of features cannot be encoded together", "encode one after another"
-        )
-    if batch < 1 or not 0 < seconds < float("inf"):
-        raise CodaarError(f"batch = {batch}, seconds = {seconds}: both must be positive", "choose other values")
     file, lines, parts = Path(to), None if jsonl is None else Path(jsonl), Parts.of(Path(to))
-    for path in filter(None, (file, lines)):
-        if path.exists() and (path == file or not parts.folder.exists()):
-            raise DataError(f"{path} exists already", "remove it, or write to another file")
+    _refuse_arguments(packed, folders, batch, seconds)
+    _refuse_existing(file, lines, parts)
     plan, checkpoint = read_run(model, best, overrides)
-    on = choose_device(device, "device").type
-    runtime = make_runtime(attrs.evolve(plan.device, on=on, processes=1))
-    data = build_data(plan)
-    loaded = build_untrained(plan)
-    load_model(checkpoint, loaded)
-    loaded = loaded.to(runtime.device).eval().requires_grad_(False)
+    runtime = make_runtime(attrs.evolve(plan.device, on=choose_device(device, "device").type, processes=1))
+    data, loaded = build_data(plan), _loaded(plan, checkpoint, runtime)
     _ask_for_distances(loaded.quantizer, extra)
     sources = _sources(plan, data, loaded, split, packed, folders)
     if bad_clips == "skip":
         sources = [attrs.evolve(each, split=_unscreened(each.split)) for each in sources]
     facts = {"model": str(Path(model).resolve()), "checkpoint": checkpoint.name}
-    weights = sha256(b"".join(each.cpu().numpy().tobytes() for each in loaded.state_dict().values())).hexdigest()
-    settings = {"extra": sorted(extra), "batch": batch, "part": PART, "device": on}
+    settings = {"extra": sorted(extra), "batch": batch, "part": PART, "device": runtime.device.type}
+    weights = sha256_of(checkpoint / "model.safetensors")
     parts.begin({**facts, "weights": weights, **settings, "clips": [_identity(each) for each in sources]})
     work = _Encoding(loaded, runtime, frozenset(extra), bad_clips, batch)
-    resumed = _fill(parts, work, sources, progress)
-    result = _result(file, parts, sources, resumed)
+    result = _result(file, parts, sources, _fill(parts, work, sources, progress))
     if result.bad and bad_clips == "refuse":
         raise DataError(
             f"an earlier call left out {len(result.bad):,} clips", f"--bad-clips skip, or remove {parts.folder}"
@@ -139,6 +128,29 @@ def encode(
     put_together(parts, groups, facts, seconds, file, lines)
     parts.remove()
     return result
+
+
+def _refuse_arguments(packed: Path | str | None, folders: Sequence[Any], batch: int, seconds: float) -> None:
+    if packed is not None and folders:
+        raise CodaarError(
+            "a packed file and folders of features cannot be encoded together", "encode one after another"
+        )
+    if batch < 1 or not 0 < seconds < float("inf"):
+        raise CodaarError(f"batch = {batch}, seconds = {seconds}: both must be positive", "choose other values")
+
+
+def _refuse_existing(file: Path, lines: Path | None, parts: Parts) -> None:
+    """Refuse to overwrite; JSON Lines that an interrupted call left beside its parts are written again."""
+    for path in filter(None, (file, lines)):
+        if path.exists() and (path == file or not parts.folder.exists()):
+            raise DataError(f"{path} exists already", "remove it, or write to another file")
+
+
+def _loaded(plan: Plan, checkpoint: Path, runtime: Runtime) -> Model:
+    """The trained model on its device, frozen."""
+    model = build_untrained(plan)
+    load_model(checkpoint, model)
+    return model.to(runtime.device).eval().requires_grad_(False)
 
 
 def _ask_for_distances(quantizer: Quantizer, extra: Sequence[Extra]) -> None:

@@ -100,12 +100,13 @@ def test_test_clips_are_compared_with_training_clips_of_transfers_to_them(traina
     clips = {("train", "a"): "xy", ("train", "v"): "vw", ("test", "a"): "vx", ("test", "v"): "xyv"}
     benchmark = SimpleNamespace(
         transfers=lambda: [Transfer("a", "v"), Transfer("v", "a")],
-        selection="last",
-        split=lambda role, modality: Named([*clips[role, modality]]),
     )
+    splits = {place: Named([*names]) for place, names in clips.items() if trainable or place[0] == "test"}
     plan = SimpleNamespace(evaluate=SimpleNamespace(repeated="keep"))
     seen_clips, bench = SeenClips(None, drop=False), SimpleNamespace(name="bench", packed="")
-    BenchmarkRun(SimpleNamespace(plan=plan), bench, benchmark, seen_clips, trainable).open()
+    BenchmarkRun(SimpleNamespace(plan=plan), bench, benchmark, seen_clips, trainable).compare_with_training(splits)
+    for place, split in splits.items():
+        seen_clips.filtered(split, "bench", *place)
     found = {(each["role"], each["modality"]): (each["seen"], each["clips"]) for each in seen_clips.record()}
     assert found == ({("test", "a"): (1, 2), ("test", "v"): (2, 3)} if trainable else {})
 

@@ -17,13 +17,7 @@ from codaar_core.cli.verbs.data_packing import progress_of
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--to", metavar="FOLDER", required=True, type=click.Path(path_type=Path), help="Folder of the features.")
 @click.option("-o", "settings", multiple=True, metavar="SETTING=VALUE", help="Set a setting of the extractor.")
-@click.option(
-    "--on",
-    type=click.Choice(["auto", "cpu", "cuda", "mps"]),
-    default="auto",
-    show_default=True,
-    help="Device of the network; auto selects a GPU if there is one.",
-)
+@options.device("--on")
 @options.plugins
 def extract(
     name: str,

@@ -46,13 +46,7 @@ from codaar_core.cli.verbs.data_packing import progress_of
     show_default=True,
     help="Whether unreadable clips, and clips with NaN, are an error or are left out.",
 )
-@click.option(
-    "--device",
-    type=click.Choice(["auto", "cpu", "cuda", "mps"]),
-    default="auto",
-    show_default=True,
-    help="Device of the model; auto selects a GPU if there is one.",
-)
+@options.device("--device")
 @click.option("--batch", type=click.IntRange(1), default=100, show_default=True, help="Clips encoded at once.")
 @click.option("--seconds", type=float, default=1.0, show_default=True, help="Length of a time step.")
 @click.option("--best", is_flag=True, help="Use the checkpoint best-STEP instead of the newest.")
