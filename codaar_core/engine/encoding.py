@@ -16,7 +16,7 @@ import torch
 
 from codaar_core.api import Batch, CodaarError, DataError, DataSource, Features, Quantizer, Space, Split
 from codaar_core.engine.assembly.benchmark_splits import modalities_of, open_split
-from codaar_core.engine.assembly.build import build_benchmark, build_data
+from codaar_core.engine.assembly.build import build_benchmark, build_data, extractor_difference
 from codaar_core.engine.assembly.input_checks import checked_features
 from codaar_core.engine.assembly.model import Model
 from codaar_core.engine.data.codes_file import Arrays, Parts, put_together
@@ -251,10 +251,9 @@ def _made_by(folder: Path) -> str | None:
 
 def _refuse_other_extractor(path: Path, modality: str, made_by: str | None, plan: Plan, data: DataSource) -> None:
     """Refuse features made by another extractor than those of pretraining, where both are known."""
-    trained_on = data.extraction.get(modality)
-    if plan.evaluate.extraction != "any" and None not in (made_by, trained_on) and made_by != trained_on:
+    if difference := extractor_difference(plan, data, modality, made_by):
         raise DataError(
-            f"{path}: features of {modality} are made by {made_by}, those of pretraining by {trained_on}",
+            f"{path}: {difference}",
             "extract both with the same extractor, or set -o 'evaluate.extraction=\"any\"'",
         )
 

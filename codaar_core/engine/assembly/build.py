@@ -160,6 +160,18 @@ def build_benchmark(plan: Plan, bench: BenchmarkPlan, data: DataSource, quantize
     return benchmark
 
 
+def extractor_difference(plan: Plan, data: DataSource, modality: str, made_by: str | None) -> str:
+    """Say that features are made by another extractor than those of pretraining.
+
+    Returns:
+        The difference; empty if there is none, if one of the two is unknown, or if ``evaluate.extraction`` is "any".
+    """
+    trained_on = data.extraction.get(modality)
+    if plan.evaluate.extraction == "any" or made_by is None or trained_on in (None, made_by):
+        return ""
+    return f"features of {modality} are made by {made_by}, those of pretraining by {trained_on}"
+
+
 def _refuse_extractor_unlike_pretraining(
     plan: Plan, bench: BenchmarkPlan, extraction: Mapping[str, str], data: DataSource
 ) -> None:
@@ -168,16 +180,12 @@ def _refuse_extractor_unlike_pretraining(
     Raises:
         RecipeError: The extractors of a modality differ, and ``evaluate.extraction`` is not "any".
     """
-    if plan.evaluate.extraction == "any":
-        return
     for modality, made_by in extraction.items():
-        trained_on = data.extraction.get(modality, made_by)
-        if made_by != trained_on:
+        if difference := extractor_difference(plan, data, modality, made_by):
             raise plan.problem(
                 bench.block.path,
                 ComponentError(
-                    f"its features of {modality} are made by {made_by}, those of pretraining by {trained_on}",
-                    'extract both with the same extractor, or set evaluate.extraction = "any"',
+                    f"its {difference}", 'extract both with the same extractor, or set evaluate.extraction = "any"'
                 ),
             )
 
