@@ -14,11 +14,11 @@ _METHODS = """
     register_backward_hook register_buffer register_forward_hook register_forward_pre_hook
     register_full_backward_hook register_full_backward_pre_hook register_load_state_dict_post_hook
     register_load_state_dict_pre_hook register_module register_parameter register_state_dict_post_hook
-    register_state_dict_pre_hook requires_grad_ set_extra_state set_submodule share_memory smart_apply state_dict to to_empty train
-    training type update values xpu zero_grad
+    register_state_dict_pre_hook requires_grad_ set_extra_state set_submodule share_memory smart_apply state_dict to
+    to_empty train training type update values xpu zero_grad
 """
 RESERVED = frozenset(_METHODS.split())
-"""Names that torch refuses for a module of a ``ModuleDict``: its own methods, and ``smart_apply``, which transformers adds."""
+"""Methods of torch modules, names that a ``ModuleDict`` refuses; the transformers library adds ``smart_apply``."""
 
 OF_MODULES = ("model.modalities", "model.losses", "encoders", "decoders", "losses")
 """Where names become names of torch modules."""
