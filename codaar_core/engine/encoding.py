@@ -114,10 +114,10 @@ def encode(
     sources = _sources(plan, data, loaded, split, packed, folders)
     if bad_clips == "skip":
         sources = [attrs.evolve(each, split=_unscreened(each.split)) for each in sources]
-    facts = {"model": str(Path(model).resolve()), "checkpoint": checkpoint.name}
-    settings = {"extra": sorted(extra), "batch": batch, "part": PART, "device": runtime.device.type}
     weights = sha256_of(checkpoint / "model.safetensors")
-    parts.begin({**facts, "weights": weights, **settings, "clips": [_identity(each) for each in sources]})
+    facts = {"model": str(Path(model).resolve()), "checkpoint": checkpoint.name, "weights": weights}
+    settings = {"extra": sorted(extra), "batch": batch, "part": PART, "device": runtime.device.type}
+    parts.begin({**facts, **settings, "clips": [_identity(each) for each in sources]})
     work = _Encoding(loaded, runtime, frozenset(extra), bad_clips, batch)
     result = _result(file, parts, sources, _fill(parts, work, sources, progress))
     if result.bad and bad_clips == "refuse":
