@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect as python
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from types import NoneType
@@ -105,6 +105,8 @@ def type_name(kind: Any) -> str:
     if get_origin(kind) is tuple:
         length = "" if ... in arguments else f"{len(arguments)} "
         return f"list of {length}{type_name(arguments[0])}s"
+    if get_origin(kind) is Mapping:
+        return f"table of {type_name(arguments[1])}s"
     if arguments:
         return " or ".join(type_name(each) for each in arguments if each is not NoneType)
     return WORDS.get(kind, getattr(kind, "__name__", str(kind)))

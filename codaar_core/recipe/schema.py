@@ -162,6 +162,8 @@ def alternatives(kind: Any) -> list[Schema]:
         return [{"enum": list(arguments)}]
     if get_origin(kind) is tuple:
         return [_list_of(_type(arguments[0])) if ... in arguments else _fixed_list([*map(_type, arguments)])]
+    if get_origin(kind) is Mapping:
+        return [_named(_type(arguments[1]))]
     if attrs.has(kind):
         return [_table(_settings(kind), kind.__doc__)]
     return [{"type": SCALARS[kind]} if kind in SCALARS else {}]

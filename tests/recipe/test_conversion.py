@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 import attrs
@@ -47,6 +48,8 @@ def converted(kind: object, written: str) -> tuple[object, list[str]]:
         (Literal[1, "all"], "1", 1),
         (int | str, "'x'", "x"),
         (int | Literal["all"], "'all'", "all"),
+        (Mapping[str, str], "{ a = 'b', 'c d' = '' }", {"a": "b", "c d": ""}),
+        (Mapping[str, float] | None, "{ a = 1 }", {"a": 1.0}),
     ],
 )
 def test_accepted_values(kind, written, value):
@@ -85,6 +88,8 @@ def test_accepted_values(kind, written, value):
         (Literal[1, 2], "true", "t.x: expected 1 or 2, got true"),
         (int | None, "'7'", 't.x: expected an integer, got the string "7"'),
         (int | str, "1.5", "t.x: expected an integer or a string, got the float 1.5"),
+        (Mapping[str, str], "['a']", 't.x: expected a table, got the list ["a"]'),
+        (Mapping[str, float], "{ a = 1, 'b c' = 'x' }", 't.x: "b c": expected a number, got the string "x"'),
     ],
 )
 def test_rejected_values(kind, written, message):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from types import NoneType, SimpleNamespace, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
@@ -10,7 +10,7 @@ import attrs
 import cattrs
 
 from codaar_core.api.errors import CodaarError
-from codaar_core.recipe.toml.literal import describe, literal, shortened
+from codaar_core.recipe.toml.literal import describe, key_literal, literal, shortened
 from codaar_core.recipe.toml.problem import Problem
 from codaar_core.recipe.toml.scalars import scalar_fault
 from codaar_core.recipe.toml.tree import UNREADABLE, Table, Value, plain
@@ -100,6 +100,22 @@ def _tuple(value: Any, kind: Any) -> tuple[Any, ...]:
     return tuple(_collect(value, kinds))
 
 
+def _mapping(value: Any, kind: Any) -> dict[str, Any]:
+    """Convert a table with any keys, whose values all have one type."""
+    if not isinstance(value, Mapping):
+        raise Mismatch(f"expected a table, got {describe(value)}", "write { name = ..., other = ... }")
+    found, wrong = {}, []
+    for name, item in value.items():
+        try:
+            found[name] = _converter.structure(item, get_args(kind)[1])
+        except (Mismatch, Mismatches) as error:
+            inner = error.each if isinstance(error, Mismatches) else [error]
+            wrong += [Mismatch(f"{shortened(key_literal(name))}: {each}", each.help) for each in inner]
+    if wrong:
+        raise Mismatches(wrong)
+    return found
+
+
 def _collect(values: list[Any], kinds: Collection[Any]) -> list[Any]:
     found, wrong = [], []
     for number, (value, kind) in enumerate(zip(values, kinds, strict=True)):
@@ -133,6 +149,7 @@ def _strict_converter() -> cattrs.Converter:
         converter.register_structure_hook(kind, _scalar)
     converter.register_structure_hook_func(lambda kind: get_origin(kind) is Literal, _choice)
     converter.register_structure_hook_func(lambda kind: get_origin(kind) is tuple, _tuple)
+    converter.register_structure_hook_func(lambda kind: get_origin(kind) is Mapping, _mapping)
     converter.register_structure_hook_func(lambda kind: get_origin(kind) in (Union, UnionType), _union)
     return converter
 
