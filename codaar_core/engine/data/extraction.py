@@ -26,6 +26,18 @@ NOTE = "extraction.toml"
 ROOM = "make room, or choose another folder; earlier features are kept, and the same command continues from there"
 
 
+class UnreadableRecordings(DataError):
+    """Recordings that cannot be read; the features of all others have been written.
+
+    Attributes:
+        reasons: Why each cannot be read, by name without suffix.
+    """
+
+    def __init__(self, message: str, help: str, reasons: Mapping[str, str]) -> None:
+        super().__init__(message, help)
+        self.reasons = dict(reasons)
+
+
 @attrs.frozen
 class Extracted:
     """Result of ``extract_features``."""
@@ -78,10 +90,11 @@ def extract_features(
     write_whole(folder / NOTE, tomli_w.dumps(record), ROOM)
     unreadable = _extract(extractor, folder, missing, len(sources), progress)
     if unreadable:
-        reasons = "".join(f"\n   {reason}" for reason in unreadable)
-        raise DataError(
+        reasons = "".join(f"\n   {reason}" for reason in unreadable.values())
+        raise UnreadableRecordings(
             f"{len(unreadable):,} of {len(sources):,} recordings cannot be read, the others are in {folder}:{reasons}",
             "repair or remove these files and repeat the command: it reads only what is missing",
+            unreadable,
         )
     return Extracted(folder, extractor.made_by, len(sources), len(missing))
 
@@ -165,15 +178,15 @@ def _refuse_folder_of_other_extractor(folder: Path, record: Mapping[str, Any]) -
 
 def _extract(
     extractor: Extractor, folder: Path, missing: Mapping[str, Path], total: int, progress: Progress
-) -> list[str]:
-    """Write the missing features; returns the reason for each recording that cannot be read."""
-    unreadable = []
+) -> dict[str, str]:
+    """Write the missing features; returns the reason for each recording that cannot be read, by name."""
+    unreadable = {}
     for done, (stem, source) in enumerate(missing.items(), total - len(missing) + 1):
         try:
             values = extractor.extract(source).float().cpu().numpy()
             refuse_unusable(values, extractor.output.shape, source)
         except DataError as error:
-            unreadable.append(error.message)
+            unreadable[stem] = error.message
         else:
             write_whole(_features(folder, stem), _npy(values), ROOM)
         progress(done, total)
