@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from codaar_core.api.deprecation import warn_renamed
 from codaar_core.nn.contrast_settings import ContrastSettings
+from codaar_core.nn.masked_batch_norm import MaskedBatchNorm
 from codaar_core.nn.network_extractor import NetworkExtractor
 from codaar_core.nn.precise_lstm import PreciseLstm
 from codaar_core.nn.published_weights import load_published
@@ -14,6 +16,7 @@ from codaar_core.nn.vector_settings import VectorSettings, check_vectors
 
 __all__ = [
     "ContrastSettings",
+    "MaskedBatchNorm",
     "NetworkExtractor",
     "PreciseLstm",
     "SequenceDecoder",
@@ -28,10 +31,13 @@ __all__ = [
     "refuse_odd_tensors",
 ]
 
-_MOVED = ("Convolution3x3", "MaskedBatchNorm2d", "ResidualStack")
+_MOVED = ("Convolution3x3", "ResidualStack")
 
 
 def __getattr__(name: str) -> object:
+    if name == "MaskedBatchNorm2d":
+        warn_renamed("codaar_core.nn.MaskedBatchNorm2d", "MaskedBatchNorm")
+        return MaskedBatchNorm
     if name in _MOVED:
         raise AttributeError(f"{name} moved to the plug-in that uses it, see docs/versioning.md")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

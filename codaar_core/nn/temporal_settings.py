@@ -20,6 +20,9 @@ class TemporalSettings:
     feedforward: int = setting(1024, "hidden width of each layer's feed-forward part", ge(1))
     dropout: float = setting(0.1, "dropout of the temporal transformer", and_(ge(0), lt(1)))
     input_dropout: float = setting(0.0, "dropout of the features (released code: none)", and_(ge(0), lt(1)))
+    normalise: bool = setting(
+        False, "standardise the features before the linear map: batch normalisation without weights (released code: no)"
+    )
     identical_layers: bool = setting(True, "start all layers with equal weights (released code)")
 
     whole_clips: Literal["never", "training", "always"] = setting(
@@ -46,6 +49,7 @@ class TemporalSettings:
             feedforward=self.feedforward,
             dropout=self.dropout,
             input_dropout=self.input_dropout,
+            normalise=self.normalise,
             identical_layers=self.identical_layers,
             whole_clips=self.whole_clips,
         )

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from codaar_core.api import Encoded
+from codaar_core.nn.masked_batch_norm import MaskedBatchNorm
 
 
 class TemporalTransformer(nn.Module):
@@ -23,6 +24,8 @@ class TemporalTransformer(nn.Module):
         feedforward: Hidden width of the feed-forward part of each layer.
         dropout: Probability on attention weights, inside the feed-forward part and before both sums.
         input_dropout: Probability on the features.
+        normalise: Whether features are standardised first, by the moments of the real steps of the batch in training,
+            and by their running means in evaluation.
         identical_layers: Whether all layers start with equal weights, as in the released code.
         whole_clips: When all steps of a clip get its mean latent: "never", in "training" only, or "always".
     """
@@ -36,6 +39,7 @@ class TemporalTransformer(nn.Module):
         feedforward: int = 1024,
         dropout: float = 0.1,
         input_dropout: float = 0.0,
+        normalise: bool = False,
         identical_layers: bool = True,
         whole_clips: str = "never",
     ) -> None:
@@ -46,6 +50,7 @@ class TemporalTransformer(nn.Module):
         def layer() -> nn.TransformerEncoderLayer:
             return nn.TransformerEncoderLayer(width, heads, feedforward, dropout, batch_first=False)
 
+        self.normalise = MaskedBatchNorm(input, affine=False) if normalise else None
         self.drop = nn.Dropout(input_dropout) if input_dropout else nn.Identity()  # Identity draws no random number
         self.widen = nn.Linear(input, width)
         first = layer()
@@ -56,13 +61,20 @@ class TemporalTransformer(nn.Module):
         """Map (B, T, F) to (B, T, D); no step attends to steps where ``mask`` (B, T) is False."""
         weight, ignored = self.widen.weight, ignored_steps(mask)
         with torch.autocast(weight.device.type, enabled=False):  # code assignment is precision-sensitive
-            hidden = self.widen(self.drop(features.to(weight.dtype)).transpose(0, 1))
+            features = self._normalised(features.to(weight.dtype), mask)
+            hidden = self.widen(self.drop(features).transpose(0, 1))
             for layer in self.layers:
                 hidden = layer(hidden, src_key_padding_mask=ignored)
         latents = hidden.transpose(0, 1)
         if self.whole_clips == "always" or (self.whole_clips == "training" and self.training):
             return Encoded(latents, mask=mask).mean().unsqueeze(1).expand_as(latents)
         return latents
+
+    def _normalised(self, features: Tensor, mask: Tensor | None) -> Tensor:
+        if self.normalise is None:
+            return features
+        steps = self.normalise(features.flatten(0, 1), None if mask is None else mask.flatten())
+        return steps.unflatten(0, features.shape[:2])
 
 
 def ignored_steps(mask: Tensor | None) -> Tensor | None:

@@ -118,3 +118,16 @@ def test_whole_clips_are_the_means_of_their_real_steps(seed):
             mean = real.mean(0) if len(real) else torch.zeros(8, dtype=torch.float64)
             expected = mean.expand(4, 8) if pooled else stepwise[clip]
             torch.testing.assert_close(latents[clip], expected)
+
+
+def test_normalised_features_have_no_scale_and_no_offset():
+    block = transformer(normalise=True)
+    features, mask = (
+        torch.randn(3, 4, 5, dtype=torch.double),
+        torch.tensor([[True] * 4, [True] * 2 + [False] * 2] * 2)[:3],
+    )
+    changed = 30 * features + torch.arange(5.0, dtype=torch.double)
+    torch.testing.assert_close(block(features, mask), block(changed, mask), rtol=1e-4, atol=1e-4)
+    block.eval()
+    latents = block(features, mask)
+    torch.testing.assert_close(block(features[:1], mask[:1]), latents[:1])

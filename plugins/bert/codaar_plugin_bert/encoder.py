@@ -26,6 +26,7 @@ class BertEncoder(Encoder):
     examples: ClassVar = (
         {"padding": "read"},
         {"lstm_layers": 1, "detach_target": True, "private_activation": "none", "identical_layers": False},
+        {"normalise": True},
         {"private": 0, "whole_clips": "training"},
         {"private": 0, "whole_clips": "always"},
     )

@@ -33,6 +33,7 @@ class VggEncoder(Encoder):
     example: ClassVar = {"channels": (4, 8), "feedforward": 16}
     examples: ClassVar = (
         {"spatial": "softmax", "identical_layers": False},
+        {"channels": (), "normalise": True},
         {"channels": (), "whole_clips": "training"},
         {"channels": (), "whole_clips": "always"},
     )

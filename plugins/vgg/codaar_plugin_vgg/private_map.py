@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from codaar_core.nn import MaskedBatchNorm
 from codaar_plugin_vgg.convolution import Convolution3x3
-from codaar_plugin_vgg.masked_batch_norm import MaskedBatchNorm2d
 
 SHRINK = 4  # cells by which two 3x3 convolutions without padding reduce height and width
 
@@ -23,7 +23,7 @@ class PrivateMap(nn.Module):
         super().__init__()
         first, second = widths
         self.convolutions = nn.ModuleList([Convolution3x3(channels, first), Convolution3x3(first, second)])
-        self.norms = nn.ModuleList([MaskedBatchNorm2d(first), MaskedBatchNorm2d(second)])
+        self.norms = nn.ModuleList([MaskedBatchNorm(first), MaskedBatchNorm(second)])
 
     def forward(self, maps: Tensor, mask: Tensor | None = None) -> Tensor:
         """Map (N, H, W, C) to (N, H - 4, W - 4, P); maps where ``mask`` (N,) is False do not enter any statistic."""

@@ -20,7 +20,7 @@ class VggishEncoder(Encoder):
     example: ClassVar = {"private": 8, "feedforward": 16}
     examples: ClassVar = (
         {"private_activation": "none", "identical_layers": False},
-        {"input_dropout": 0.3},
+        {"input_dropout": 0.3, "normalise": True},
         {"private": 0, "whole_clips": "training"},
         {"private": 0, "whole_clips": "always"},
     )

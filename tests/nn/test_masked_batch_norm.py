@@ -1,17 +1,19 @@
-"""Batch normalisation with masked maps equals plain batch normalisation of the real maps alone."""
+"""Batch normalisation with masked items equals plain batch normalisation of the real items alone."""
 
 from __future__ import annotations
 
+import pytest
 import torch
-from codaar_plugin_vgg.masked_batch_norm import MaskedBatchNorm2d
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from codaar_core.nn import MaskedBatchNorm
 
-def norms(channels: int) -> tuple[MaskedBatchNorm2d, nn.BatchNorm2d]:
+
+def norms(channels: int) -> tuple[MaskedBatchNorm, nn.BatchNorm2d]:
     torch.manual_seed(0)
-    ours, plain = MaskedBatchNorm2d(channels).double(), nn.BatchNorm2d(channels).double()
+    ours, plain = MaskedBatchNorm(channels).double(), nn.BatchNorm2d(channels).double()
     nn.init.normal_(ours.weight)
     nn.init.normal_(ours.bias)
     plain.load_state_dict(ours.state_dict())
@@ -52,3 +54,16 @@ def test_evaluation_and_no_mask_are_plain_normalisation():
     ours.eval()
     plain.eval()
     assert torch.equal(ours(maps, torch.tensor([True, False, True, False])), plain(maps))
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_vectors_without_weights(training):
+    torch.manual_seed(0)
+    ours, plain = (norm(5, affine=False).double().train(training) for norm in (MaskedBatchNorm, nn.BatchNorm1d))
+    steps, real = torch.randn(6, 5, dtype=torch.double), torch.tensor([True, True, False, True, False, True])
+    torch.testing.assert_close(ours(steps, real)[real], plain(steps[real]))
+    torch.testing.assert_close(ours.state_dict(), plain.state_dict())
+
+
+def test_a_single_vector_is_normalised_to_zero():
+    assert not MaskedBatchNorm(5, affine=False)(torch.randn(1, 5)).any()
