@@ -5,10 +5,10 @@ from .data.packing import pack_benchmark as pack_benchmark
 from .data.packing import pack_data as pack_data
 from .data.packing import verify_packed as verify_packed
 from .devices.processes import is_first as is_first
-from .encoding import EncodedClips as EncodedClips
-from .encoding import encode as encode
+from .encoding.command import EncodedClips as EncodedClips
+from .encoding.command import encode as encode
+from .export import export_model as export_model
 from .missing_data import data_problems as data_problems
-from .model_folder import TrainedModel as TrainedModel
 from .model_folder import adopt_model as adopt_model
 from .model_folder import open_model as open_model
 from .record.lock_comparison import LockMismatch as LockMismatch
@@ -16,3 +16,4 @@ from .record.lock_comparison import read_lock as read_lock
 from .record.lock_comparison import shown as shown
 from .run import run as run
 from .synthetic_step import run_synthetic_step as run_synthetic_step
+from .trained_model import TrainedModel as TrainedModel

@@ -1,20 +1,29 @@
-"""Trained models outside a run: opening run directories, and making one from weights trained elsewhere."""
+"""Opens trained models: run directories and exported folders; and makes one from weights trained elsewhere."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Literal
 
+import tomli
 import torch
 from torch import Tensor
 
-from codaar_core.api import CodaarError, Encoded, Quantized
+from codaar_core.api import CodaarError
 from codaar_core.engine.assembly.build import build_data, build_model
-from codaar_core.engine.assembly.input_checks import checked_features
 from codaar_core.engine.assembly.model import Model
 from codaar_core.engine.devices.runtime import choose_device
+from codaar_core.engine.exported.manifest import (
+    AGAIN,
+    RECIPE,
+    Manifest,
+    is_exported,
+    read_manifest,
+    refuse_missing_distributions,
+    verify_folder,
+)
 from codaar_core.engine.record.checkpoint import (
     best_checkpoint,
     load_model,
@@ -24,165 +33,104 @@ from codaar_core.engine.record.checkpoint import (
 )
 from codaar_core.engine.record.checkpoint_state import CheckpointState, verify
 from codaar_core.engine.record.run_directory import RunDirectory
+from codaar_core.engine.trained_model import TrainedModel
 from codaar_core.recipe import Plan, load
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
+Plugins = Sequence[Path | str]
 
 
-class TrainedModel:
-    """Encodes features into aligned discrete codes, and turns codes into vectors and features.
-
-    Attributes:
-        model: The assembled model, frozen, in evaluation mode.
-    """
-
-    def __init__(self, model: Model) -> None:
-        self.model = model.eval().requires_grad_(False)
-
-    @property
-    def device(self) -> torch.device:
-        """Device of the model; features may be on any device, codes are on this one."""
-        return next(iter(self.model.state_dict().values())).device
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """Floating-point type of the model; features are cast to it."""
-        return next(each.dtype for each in self.model.state_dict().values() if each.is_floating_point())
-
-    @torch.no_grad()
-    def encode(self, features: Mapping[str, Any]) -> dict[str, Quantized]:
-        """Encode features into codes; each modality is encoded independently of the others, and so is each clip.
-
-        Args:
-            features: Features (B, T, *shape), as tensors or arrays of any floating-point type, of any non-empty subset
-                of the modalities; pass ``Features`` for a mask.
-
-        Returns:
-            The codes by modality.
-
-        Raises:
-            CodaarError: No features are given, the model lacks a modality, features have another shape than in
-                pretraining, or NaN or infinite values at real steps.
-        """
-        encoded = self._encoded(features)
-        return {m: self.model.quantizer.quantize({m: item})[m] for m, item in encoded.items()}
-
-    @torch.no_grad()
-    def lookup(self, modality: str, indices: Tensor, full: bool = False) -> Tensor:
-        """Return the codewords of indices.
-
-        Args:
-            modality: The modality whose codebook is read.
-            indices: Integer tensor of any shape (...).
-            full: Return ``Quantized.full``, the codewords of all codebooks at the index, which decoders and heads read.
-
-        Returns:
-            Vectors (..., D), or (..., W) if ``full``.
-
-        Raises:
-            CodaarError: The model lacks the modality, or an index is not a whole number from 0 to K - 1.
-        """
-        self._refuse_unknown([modality])
-        indices = torch.as_tensor(indices, device=self.device)
-        self._refuse_no_index(modality, indices)
-        codes = self.model.quantizer.lookup(modality, indices.long().reshape(1, -1))
-        return (codes.full if full else codes.own)[0].reshape(*indices.shape, -1)
-
-    @torch.no_grad()
-    def decode(
-        self, features: Mapping[str, Any], indices: Mapping[str, Tensor] = MappingProxyType({})
-    ) -> dict[str, Tensor]:
-        """Reconstruct features from their codes; decoders also read the private features of the encoders.
-
-        Args:
-            features: As for ``encode``.
-            indices: Code indices (B, T) by modality, in place of those of the features, e.g. those of another modality.
-
-        Returns:
-            Reconstructions by modality, of the given modalities that have a decoder: (B, T, *shape), or in the shape of
-            ``Encoded.target`` where the encoder has one.
-
-        Raises:
-            CodaarError: As for ``encode``; or the quantizer needs all modalities to decode one; or indices are wrong.
-        """
-        encoded = self._encoded(features)
-        codes = {m: self._codes(m, item, indices.get(m)) for m, item in encoded.items()}
-        try:
-            read = self.model.quantizer.decodable(codes)
-        except KeyError as error:
-            raise CodaarError(
-                f"this model decodes all modalities together; there are no features of {error}",
-                f"give features of: {', '.join(self.model.modalities)}",
-            ) from error
-        return {m: self.model.decoders[m](encoded[m], read[m]) for m in encoded if m in self.model.decoders}
-
-    def _codes(self, modality: str, encoded: Encoded, indices: Tensor | None) -> Quantized:
-        """Codes of given indices, or of the latents."""
-        if indices is None:
-            return self.model.quantizer.quantize({modality: encoded})[modality]
-        indices = torch.as_tensor(indices, device=self.device)
-        self._refuse_no_index(modality, indices)
-        if indices.shape != encoded.semantic.shape[:2]:
-            raise CodaarError(
-                f"{modality}: indices should be {tuple(encoded.semantic.shape[:2])}, they are {tuple(indices.shape)}",
-                "give one index for each clip and time step",
-            )
-        return self.model.quantizer.lookup(modality, indices.long())._replace(mask=encoded.mask)
-
-    def _encoded(self, features: Mapping[str, Any]) -> dict[str, Encoded]:
-        """Latents of checked features, by modality."""
-        if not features:
-            raise CodaarError("no features given", f"the modalities are {', '.join(self.model.modalities)}")
-        self._refuse_unknown(features)
-        checked = {m: checked_features(self.model, m, each, self.device, self.dtype) for m, each in features.items()}
-        return self.model.encode(checked)
-
-    def _refuse_unknown(self, modalities: Iterable[str]) -> None:
-        unknown = sorted(set(modalities) - set(self.model.modalities))
-        if unknown:
-            known = ", ".join(self.model.modalities)
-            raise CodaarError(f"no modality {unknown[0]!r} in this model", f"its modalities are {known}")
-
-    def _refuse_no_index(self, modality: str, indices: Tensor) -> None:
-        size = self.model.quantizer.size
-        whole = not (indices.is_floating_point() or indices.is_complex() or indices.dtype == torch.bool)
-        if not whole or (indices.numel() and not 0 <= int(indices.min()) <= int(indices.max()) < size):
-            raise CodaarError(
-                f"{modality}: indices should be whole numbers from 0 to {size - 1:,}",
-                "take `indices` of codes of this model",
-            )
-
-
-def open_model(run_directory: Path | str, best: bool = False, device: Device = "cpu") -> TrainedModel:
-    """Load the model of a run from its newest checkpoint.
+def open_model(
+    folder: Path | str, best: bool = False, device: Device = "cpu", plugins: Sequence[Path | str] = ()
+) -> TrainedModel:
+    """Load a trained model.
 
     Args:
-        run_directory: The run directory.
-        best: Load the checkpoint with the lowest metric ``run.best`` instead.
+        folder: A run directory, whose newest checkpoint is loaded, or a folder that ``export`` wrote.
+        best: Load the checkpoint of a run with the lowest metric ``run.best`` instead.
         device: Device of the model; "auto" selects a GPU if there is one.
+        plugins: Python files of local components; needed where an exported model has such files, because they are
+            executed.
 
     Raises:
-        CodaarError: The run directory or checkpoint does not exist, a file of the checkpoint is damaged, a plug-in
-            of the run is not installed, or this machine has no such device.
+        CodaarError: The folder or checkpoint does not exist, a file is damaged, a plug-in of the model is not
+            installed, the folder was written by a newer codaar-core, or this machine has no such device.
     """
-    plan, checkpoint = read_run(run_directory, best)
+    plan, checkpoint = read_run(folder, best, plugins=plugins)
     model = build_untrained(plan)
     load_model(checkpoint, model)
     return TrainedModel(model.to(choose_device(device, "device")))
 
 
-def read_run(run_directory: Path | str, best: bool = False, overrides: Sequence[str] = ()) -> tuple[Plan, Path]:
-    """Return the plan of a run with overrides, and its newest or best checkpoint, whose checksums are compared.
+def read_run(
+    folder: Path | str, best: bool = False, overrides: Sequence[str] = (), plugins: Plugins = ()
+) -> tuple[Plan, Path]:
+    """Return the plan of a trained model, and the folder of its ``model.safetensors``, whose checksums are compared.
+
+    Args:
+        folder: A run directory or an exported folder.
+        best: Take the best checkpoint of a run instead of the newest.
+        overrides: ``path=value`` for the recipe of the model.
+        plugins: Python files of local components.
 
     Raises:
         CodaarError: As for ``open_model``.
     """
-    directory = RunDirectory(Path(run_directory))
+    path = Path(folder)
+    if is_exported(path):
+        return _read_exported(path, best, overrides, plugins)
+    if not (path / "status.json").exists():
+        raise CodaarError(
+            f"{path} is not a model: it has neither status.json (a run) nor codaar.json (an exported model)",
+            "give a folder like runs/NAME/STAMP, or one that `codaar export` wrote",
+        )
+    directory = RunDirectory(path)
     directory.status()
-    plan = load(directory.path / "resolved.toml", overrides)
+    plan = load(path / "resolved.toml", overrides, plugins)
     checkpoint = _best(directory) if best else newest_checkpoint(directory.checkpoints)
     verify(checkpoint)
     return plan, checkpoint
+
+
+def _read_exported(folder: Path, best: bool, overrides: Sequence[str], plugins: Plugins) -> tuple[Plan, Path]:
+    if best:
+        raise CodaarError(
+            f"{folder} is an exported model, which has one checkpoint only",
+            "leave out best; `codaar export RUN --best` exports the best checkpoint of a run",
+        )
+    manifest = read_manifest(folder)
+    verify_folder(folder)
+    _refuse_code_in_recipe(folder)
+    refuse_missing_distributions(manifest, folder)
+    _refuse_unnamed_components(folder, manifest, overrides, plugins)
+    return load(folder / RECIPE, overrides, plugins), folder
+
+
+def _refuse_code_in_recipe(folder: Path) -> None:
+    """Refuse a recipe that names files: an exported one names none, and opening a model must not execute any."""
+    file = folder / RECIPE
+    try:
+        recipe = tomli.loads(file.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise CodaarError(f"{file} cannot be read: {error}", AGAIN) from error
+    run = recipe.get("run")
+    if "extends" in recipe or not isinstance(run, dict) or run.get("plugins"):
+        raise CodaarError(
+            f"{file} is not the recipe of an exported model: it names other files, which could contain code",
+            "take this folder only from somebody you trust; `codaar export` writes recipes without run.plugins",
+        )
+
+
+def _refuse_unnamed_components(folder: Path, manifest: Manifest, overrides: Sequence[str], plugins: Plugins) -> None:
+    """Python files of somebody else are executed only if the caller names them."""
+    named = bool(plugins) or any(re.match(r"\s*run\.plugins\s*=", override) for override in overrides)
+    if manifest.components and not named:
+        files = [str(folder / each) for each in manifest.components]
+        raise CodaarError(
+            f"{folder} has components of its own, Python files that would be executed: {', '.join(files)}",
+            f"read them; if you trust them: {' '.join(f'--plugin {each}' for each in files)}, "
+            f"in Python: plugins=[{', '.join(map(repr, files))}]",
+        )
 
 
 def _best(directory: RunDirectory) -> Path:

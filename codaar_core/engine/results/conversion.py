@@ -62,11 +62,12 @@ def _scalar(value: Any, kind: type) -> Any:
     raise ValueError(f"expected {NAMES[kind]}, got {value!r:.40}")
 
 
-def _strict_converter() -> cattrs.Converter:
+def strict_converter() -> cattrs.Converter:
+    """A converter of attrs classes that refuses unknown keys and values of a wrong type."""
     converter = cattrs.Converter(forbid_extra_keys=True)
     for kind in NAMES:
         converter.register_structure_hook(kind, _scalar)
     return converter
 
 
-_converter = _strict_converter()
+_converter = strict_converter()

@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 import attrs
 import cattrs
+import cattrs.v
 
 from codaar_core.api.errors import CodaarError
 from codaar_core.recipe.toml.literal import describe, key_literal, literal, shortened
@@ -100,6 +101,11 @@ def _tuple(value: Any, kind: Any) -> tuple[Any, ...]:
     return tuple(_collect(value, kinds))
 
 
+def _is_plain_table(kind: Any) -> bool:
+    """Whether a type is a table of values that are no tables themselves."""
+    return get_origin(kind) is Mapping and not attrs.has(get_args(kind)[1])
+
+
 def _mapping(value: Any, kind: Any) -> dict[str, Any]:
     """Convert a table with any keys, whose values all have one type."""
     if not isinstance(value, Mapping):
@@ -149,7 +155,7 @@ def _strict_converter() -> cattrs.Converter:
         converter.register_structure_hook(kind, _scalar)
     converter.register_structure_hook_func(lambda kind: get_origin(kind) is Literal, _choice)
     converter.register_structure_hook_func(lambda kind: get_origin(kind) is tuple, _tuple)
-    converter.register_structure_hook_func(lambda kind: get_origin(kind) is Mapping, _mapping)
+    converter.register_structure_hook_func(_is_plain_table, _mapping)
     converter.register_structure_hook_func(lambda kind: get_origin(kind) in (Union, UnionType), _union)
     return converter
 
@@ -218,9 +224,19 @@ def _built(settings: type[T], values: dict[str, Any], table: Table, path: str, p
 
 
 def _mismatched(error: Exception, node: Table | Value, path: str) -> Iterator[Problem]:
+    if isinstance(error, cattrs.BaseValidationError):  # inside a table of tables
+        for message in cattrs.transform_error(error, path, _nested_reason):
+            yield Problem("wrong-value", message, node.origin)
+        return
     for each in error.each if isinstance(error, Mismatches) else [error]:
         origin = node.element(*each.inside) if isinstance(node, Value) and isinstance(each, Mismatch) else node.origin
         yield Problem("wrong-value", f"{path}: {each}", origin, getattr(each, "help", ""))
+
+
+def _nested_reason(error: BaseException, kind: type | None) -> str:
+    if isinstance(error, Mismatches):
+        return "; ".join(map(str, error.each))
+    return str(error) if type(error) in (Mismatch, ValueError) else cattrs.v.format_exception(error, kind)
 
 
 def _refused(settings: type, good: dict[str, Any], table: Table, path: str) -> Iterator[Problem]:
