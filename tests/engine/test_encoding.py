@@ -22,9 +22,10 @@ from toy_run import toy_plan
 import codaar_core
 from codaar_core.api import CodaarError, DataError
 from codaar_core.cli.commands import codaar
-from codaar_core.engine import encoding, run
+from codaar_core.engine import run
 from codaar_core.engine.assembly.build import build_benchmarks, build_data, build_model
 from codaar_core.engine.devices.runtime import make_runtime
+from codaar_core.engine.encoding import parts
 from codaar_core.engine.evaluation.encode_split import encode_split
 from codaar_core.recipe import load
 
@@ -49,7 +50,7 @@ def digits(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def small_parts(monkeypatch) -> None:
-    monkeypatch.setattr(encoding, "PART", 8)
+    monkeypatch.setattr(parts, "PART", 8)
 
 
 def content(path: Path) -> dict[str, np.ndarray]:
@@ -141,7 +142,7 @@ def test_a_packed_file(toy, tmp_path):
 
 def test_parts_and_batches_change_nothing(toy, tmp_path, monkeypatch):
     codaar_core.encode(toy, tmp_path / "one.h5", extra=["latents"], device="cpu")
-    monkeypatch.setattr(encoding, "PART", 7)
+    monkeypatch.setattr(parts, "PART", 7)
     codaar_core.encode(toy, tmp_path / "many.h5", extra=["latents"], batch=3, device="cpu")
     one, many = content(tmp_path / "one.h5"), content(tmp_path / "many.h5")
     for name in ("north/latents", "east/latents"):
@@ -190,20 +191,20 @@ def test_an_interrupted_call_is_continued(toy, tmp_path, small_parts):
 KILLED = """
 import sys, time
 import codaar_core
-from codaar_core.engine import encoding
+from codaar_core.engine.encoding import parts
 
-encoding.PART = 4
+parts.PART = 4
 codaar_core.encode(sys.argv[1], sys.argv[2], device="cpu", progress=lambda done, clips: time.sleep(0.05))
 """
 
 
 def test_a_killed_call_leaves_nothing_half_written(toy, tmp_path, monkeypatch):
-    monkeypatch.setattr(encoding, "PART", 4)
+    monkeypatch.setattr(parts, "PART", 4)
     target = tmp_path / "codes.h5"
     process = subprocess.Popen([sys.executable, "-c", KILLED, str(toy), str(target)])
-    parts = tmp_path / "codes.h5.partial"
+    folder = tmp_path / "codes.h5.partial"
     deadline = time.monotonic() + 100
-    while len(list(parts.glob("0-*.npz"))) < 3 and time.monotonic() < deadline and process.poll() is None:
+    while len(list(folder.glob("0-*.npz"))) < 3 and time.monotonic() < deadline and process.poll() is None:
         time.sleep(0.01)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()

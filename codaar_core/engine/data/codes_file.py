@@ -1,166 +1,194 @@
-"""The file of ``codaar encode``: parts that survive a killed process, put together as one HDF5 file.
-
-A part holds the codes of up to 1,000 clips and is written completely or not at all, to the folder ``FILE.partial``.
-When all parts are there, they are copied one by one into ``FILE``, which gets its name when it is complete; then they
-are removed.
+"""The HDF5 file of ``codaar encode``: its layout, and reading it some clips at a time.
 
 Layout: a group for each modality with ``ids`` (N,), ``indices`` (N, T) int32, ``mask`` (N, T): True where the time step
 is real, ``times`` (T,): start of each time step in seconds; on request ``latents`` (N, T, D), ``vectors`` (N, T, D) and
-``distances`` (N, T, K). At masked steps all values are zero.
+``distances`` (N, T, K); of a benchmark whose clips have one number each, ``targets`` (N,). At masked steps all values
+are zero. Attributes of the file: ``model``, ``checkpoint``, ``weights`` (SHA-256), ``seconds`` of a step; of a group:
+``clips``, ``codewords`` (K), ``whole_clips``.
 """
 
 from __future__ import annotations
 
-import json
-import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from io import BytesIO
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TextIO
+from types import TracebackType
+from typing import Any, NamedTuple
 
 import attrs
 import numpy as np
 
 from codaar_core.api import DataError
-from codaar_core.features.files import write_whole, writing, written_aside
 
 FORMAT = 1
 MARK = "codaar_codes"  # the attribute that holds the format
-RECORD = "record.json"
-ROOM = "make room, or choose another file; clips encoded so far are kept, and the same command continues from there"
+STEPS_AT_ONCE = 1_000_000  # time steps in memory while a file is read
+MOST_COMPRESSED = 1032  # bytes that deflate can store in one, for files that were repacked
+REMEDY = "write it again with `codaar encode`"
 
-Arrays = Mapping[str, np.ndarray]
+
+class Codes(NamedTuple):
+    """Codes of n clips.
+
+    Attributes:
+        start: Row of the first clip in the file.
+        ids: Names of the clips.
+        indices: Codeword of each time step (n, T) int64; 0 at masked steps.
+        mask: True where the time step is real (n, T).
+    """
+
+    start: int
+    ids: list[str]
+    indices: np.ndarray
+    mask: np.ndarray
 
 
 @attrs.frozen
-class Parts:
-    """The folder of the parts of one file.
+class EncodedModality:
+    """The codes of one modality of an open file.
 
     Attributes:
-        folder: The folder.
+        file: Path of the file.
+        modality: Name of the modality.
+        clips: Number of clips N.
+        steps: Time steps T of the longest clip.
+        codewords: Codewords K of a codebook.
+        seconds: Length of a time step.
+        about: Where the clips come from.
+        whole_clips: Whether one code stands for a whole clip.
     """
 
-    folder: Path
+    file: Path
+    modality: str
+    clips: int
+    steps: int
+    codewords: int
+    seconds: float
+    about: str
+    whole_clips: bool
+    _group: Any = attrs.field(repr=False, eq=False)
 
-    @classmethod
-    def of(cls, file: Path) -> Parts:
-        """The parts of a file."""
-        return cls(file.with_name(f"{file.name}.partial"))
-
-    def begin(self, record: Mapping[str, Any]) -> None:
-        """Make the folder, or continue one with the same record.
-
-        Args:
-            record: Everything that determines the codes, as JSON values.
+    def read(self, start: int, stop: int) -> Codes:
+        """The clips of rows ``start`` to ``stop``.
 
         Raises:
-            DataError: The folder was made with another record; names what differs.
+            DataError: The file is damaged.
         """
-        written = json.dumps(record, indent=1)
-        path = self.folder / RECORD
-        if not path.is_file():
-            with writing(self.folder, ROOM):
-                self.folder.mkdir(parents=True, exist_ok=True)
-            write_whole(path, written, ROOM)
-            return
-        before = _json(path)
-        for key, value in json.loads(written).items():
-            if before.get(key) != value:
-                raise DataError(
-                    f"{self.folder} has codes with {key} = {before.get(key)!r}, now it is {value!r}",
-                    f"remove {self.folder}, or write to another file",
-                )
+        with _reading(self.file):
+            ids = self._group["ids"].asstr()[start:stop].tolist()
+            indices = self._group["indices"][start:stop].astype(np.int64)
+            mask = self._group["mask"][start:stop].astype(bool)
+        if indices.size and not 0 <= indices.min() <= indices.max() < self.codewords:
+            raise DataError(f"{self.file}: {self.modality} has indices outside 0 to {self.codewords - 1:,}", REMEDY)
+        return Codes(start, ids, indices, mask)
 
-    def path(self, group: int, start: int) -> Path:
-        """The file of the clips of a source from ``start`` on."""
-        return self.folder / f"{group}-{start:09d}.npz"
+    def chunks(self, clips: int = 0) -> Iterator[Codes]:
+        """All clips, some at a time.
 
-    def write(self, group: int, start: int, arrays: Arrays) -> None:
-        """Write one part."""
-        content = BytesIO()
-        np.savez(content, allow_pickle=False, **arrays)
-        write_whole(self.path(group, start), content.getvalue(), ROOM)
+        Args:
+            clips: Clips at a time; 0: as many as have a million time steps.
+        """
+        clips = clips or max(1, STEPS_AT_ONCE // max(1, self.steps))
+        for start in range(0, self.clips, clips):
+            yield self.read(start, min(start + clips, self.clips))
 
-    def read(self, group: int) -> Iterator[Arrays]:
-        """The parts of a source in order; arrays are read when they are accessed."""
-        for path in sorted(self.folder.glob(f"{group}-*.npz")):
-            with np.load(path, allow_pickle=False) as arrays:
-                yield arrays
-
-    def remove(self) -> None:
-        """Remove the folder."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+    def column(self, name: str, start: int, stop: int) -> np.ndarray | None:
+        """Rows of an optional column: ``latents``, ``vectors``, ``distances`` or ``targets``; None: it is absent."""
+        with _reading(self.file):
+            return self._group[name][start:stop] if name in self._group else None
 
 
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        return dict(json.loads(path.read_text("utf-8")))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read: {error}", f"remove {path.parent} and start again") from error
-
-
-def put_together(
-    parts: Parts,
-    groups: Sequence[Mapping[str, Mapping[str, Any]]],
-    facts: Mapping[str, Any],
-    seconds: float,
-    file: Path,
-    jsonl: Path | None,
-) -> None:
-    """Write the file, and the JSONL file if there is one; memory holds one part at a time.
+class CodesFile:
+    """A file of ``codaar encode``, open for reading; a context manager.
 
     Args:
-        parts: All parts.
-        groups: For each source, the attributes of each modality.
-        facts: Attributes of the file.
-        seconds: Length of a time step.
-        file: The HDF5 file.
-        jsonl: File with one line for each clip and modality; None: not written.
+        path: The file.
+
+    Attributes:
+        path: The file.
+        modalities: What it contains, by modality.
+        weights: SHA-256 of the weights of the model; None in files of earlier versions.
+        model: Where the model was.
+
+    Raises:
+        DataError: The file does not exist, is not a file of ``codaar encode``, or is damaged.
     """
-    import h5py
 
-    with written_aside(file, ROOM) as aside, h5py.File(aside, "w") as h5:
-        h5.attrs.update({MARK: FORMAT, **facts})
-        for number, group in enumerate(groups):
-            for modality, attributes in group.items():
-                _write_modality(h5.create_group(modality), parts, number, modality, attributes, seconds)
-        if jsonl is not None:
-            with written_aside(jsonl, ROOM) as lines, lines.open("w", encoding="utf-8") as output:
-                for modality in h5:
-                    _write_lines(output, modality, h5[modality])
+    def __init__(self, path: Path | str) -> None:
+        import h5py
+
+        self.path = Path(path)
+        if not self.path.is_file():
+            raise DataError(f"there is no file {self.path}", "`codaar encode` writes files of codes")
+        with _reading(self.path):
+            self._h5 = h5py.File(self.path, "r")
+        try:
+            with _reading(self.path):
+                self._read_header()
+        except DataError:
+            self._h5.close()
+            raise
+
+    def __enter__(self) -> CodesFile:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._h5.close()
+
+    def _read_header(self) -> None:
+        found = self._h5.attrs.get(MARK)
+        if found is None:
+            raise DataError(f"{self.path} is not a file of codes", "`codaar encode` writes files of codes")
+        if found != FORMAT:
+            raise DataError(f"{self.path} has format {found}, this version reads {FORMAT}", REMEDY)
+        weights = self._h5.attrs.get("weights")
+        self.weights = None if weights is None else str(weights)
+        self.model = str(self._h5.attrs.get("model", ""))
+        self.modalities: Mapping[str, EncodedModality] = {name: self._modality(name) for name in self._h5}
+
+    def _modality(self, name: str) -> EncodedModality:
+        group = self._h5[name]
+        for column in group:
+            self._refuse_unusual(name, column, group[column])
+        clips, steps = group["indices"].shape if "indices" in group else (len(group["ids"]), 0)
+        shapes = {column: group[column].shape for column in ("ids", "mask") if column in group}
+        if shapes != {"ids": (clips,), "mask": (clips, steps)} and (clips or "indices" in group):
+            raise DataError(f"{self.path}: the columns of {name} have different numbers of clips or steps", REMEDY)
+        return EncodedModality(
+            self.path,
+            name,
+            clips,
+            steps,
+            int(group.attrs["codewords"]),
+            float(self._h5.attrs.get("seconds", _step_of(group["times"][:2]))),
+            str(group.attrs.get("clips", "")),
+            bool(group.attrs.get("whole_clips", False)),
+            group,
+        )
+
+    def _refuse_unusual(self, modality: str, column: str, dataset: Any) -> None:
+        """Refuse data in other files, and sizes that the file cannot hold."""
+        if dataset.external or dataset.is_virtual or dataset.file.filename != self._h5.filename:
+            raise DataError(f"{self.path}: {modality}/{column} refers to another file", REMEDY)
+        if dataset.nbytes > self.path.stat().st_size * (1 if dataset.chunks is None else MOST_COMPRESSED):
+            raise DataError(f"{self.path}: {modality}/{column} is incomplete", REMEDY)
 
 
-def _write_modality(
-    group: Any, parts: Parts, number: int, modality: str, attributes: Mapping[str, Any], seconds: float
-) -> None:
-    """Copy one modality of all parts of a source into a group."""
-    import h5py
-
-    group.attrs.update(attributes)
-    shapes = [arrays[f"{modality}/indices"].shape for arrays in parts.read(number) if len(arrays["ids"])]
-    clips, steps = sum(shape[0] for shape in shapes), max((shape[1] for shape in shapes), default=0)
-    group.create_dataset("ids", (clips,), h5py.string_dtype())
-    group["times"] = np.arange(steps) * seconds
-    start = 0
-    for arrays in parts.read(number):
-        end = start + len(arrays["ids"])
-        if start == end:
-            continue
-        group["ids"][start:end] = arrays["ids"].astype(object)
-        for name in (name for name in arrays if name.startswith(f"{modality}/")):
-            values, column = arrays[name], name.removeprefix(f"{modality}/")
-            if column not in group:
-                group.create_dataset(column, (clips, steps, *values.shape[2:]), values.dtype)
-            group[column][start:end, : values.shape[1]] = values
-        start = end
+def _step_of(times: np.ndarray) -> float:
+    """Length of a step in a file without that attribute."""
+    return float(times[1] - times[0]) if len(times) > 1 else 1.0
 
 
-def _write_lines(output: TextIO, modality: str, group: Any) -> None:
-    """One line for each clip, with the real time steps only."""
-    times = group["times"][:]
-    for start in range(0, len(group["ids"]), 1000):
-        rows = slice(start, start + 1000)
-        ids = group["ids"].asstr()[rows]
-        for id, indices, mask in zip(ids, group["indices"][rows], group["mask"][rows], strict=True):
-            line = {"id": id, "modality": modality, "indices": indices[mask].tolist(), "times": times[mask].tolist()}
-            output.write(json.dumps(line, ensure_ascii=False) + "\n")
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Turn an error of h5py into one that names the file."""
+    try:
+        yield
+    except (OSError, KeyError, ValueError, TypeError, AttributeError, RuntimeError) as error:
+        raise DataError(f"{path} cannot be read as a file of codes: {error}", REMEDY) from error
