@@ -19,9 +19,9 @@ def print_problem(problem: Problem, to_stderr: bool = False) -> None:
 
 
 def print_notes_before_run(notes: Iterable[Problem]) -> None:
-    """Print to stderr the notes that ask for a change of the recipe: probable slips, and former names of settings."""
+    """Print to stderr the notes that ask for a change: probable slips, dropped settings, former names of settings."""
     from codaar_core.recipe.checking.renamed import CODE
 
     for note in {str(note): note for note in notes}.values():
-        if note.code == CODE or note.help.startswith("did you mean"):
+        if note.code in (CODE, "dropped-settings") or note.help.startswith("did you mean"):
             print_problem(note, to_stderr=True)

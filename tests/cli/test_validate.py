@@ -28,6 +28,17 @@ def test_validate_prints_notes(call):
     assert out.endswith("more.toml is valid, with 1 note.\n")
 
 
+def test_settings_that_another_component_drops_are_noted(call):
+    Path("toys.toml").write_text(RECIPE)
+    other = ["-o", "encoders.north.use=toy:toy-encoder", "-o", "encoders.north.width=2"]
+    code, out, _ = call("validate", "toys.toml", *other)
+    assert code == 0
+    assert out.startswith(
+        "note[dropped-settings]: [encoders.north] has another component, so the recipe's settings of it are dropped: "
+        "dropout, norm, limit\n"
+    )
+
+
 def test_validate_refuses_an_override_without_effect(call):
     code, _, error = call("validate", "small.toml", "-o", "losses.x.weight=2")
     assert code == 2

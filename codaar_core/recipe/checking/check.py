@@ -48,7 +48,7 @@ class _RecipeChecker:
     def __init__(self, recipe: Recipe, registry: Registry, component: Loader) -> None:
         self.recipe = recipe
         self.problems: list[Problem] = []
-        self.notes: list[Problem] = []
+        self.notes: list[Problem] = [*recipe.notes]
         self.unreadable: set[str] = set()  # tables with a reported problem
         tree, found = interpolate(recipe.tree)
         self.problems += found

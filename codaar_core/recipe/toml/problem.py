@@ -13,6 +13,7 @@ from codaar_core.recipe.toml.origin import Origin
 CODES = (
     "broken-plugin",
     "circular-extends",
+    "dropped-settings",
     "environment",
     "failing-component",
     "incompatible-plugin",

@@ -16,7 +16,7 @@ from codaar_core.recipe.toml.origin import COMMAND_LINE, Origin, Source
 from codaar_core.recipe.toml.positions import is_dotted_key, locate
 from codaar_core.recipe.toml.problem import Problem, RecipeError
 from codaar_core.recipe.toml.scalars import text_faults
-from codaar_core.recipe.toml.tree import UNREADABLE, Table, Value, build_tree, merge, remove
+from codaar_core.recipe.toml.tree import UNREADABLE, Table, Value, build_tree, merge, remove, replaced_blocks
 from codaar_core.registry import did_you_mean
 
 DIRECTIVES = ("extends", "unset")
@@ -31,6 +31,7 @@ class Recipe:
     source: Path
     tree: Table
     files: dict[Path, str]
+    notes: tuple[Problem, ...] = ()
 
 
 def read(path: Path, overrides: Sequence[str] = ()) -> Recipe:
@@ -41,11 +42,19 @@ def read(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     """
     reader = _RecipeReader()
     tree = reader.file(path, None)
+    notes: list[Problem] = []
     for layer in reader.overrides(overrides):
+        notes += [_replaced_block(*replaced) for replaced in replaced_blocks(tree, layer)]
         tree = merge(tree, layer)
     if reader.problems:
         raise RecipeError(reader.problems)
-    return Recipe(path, tree, reader.files)
+    return Recipe(path, tree, reader.files, tuple(notes))
+
+
+def _replaced_block(path: str, use: Value, lost: Sequence[str]) -> Problem:
+    """A note: settings of a component that was replaced on the command line do not hold for the new one."""
+    message = f"[{path}] has another component, so the recipe's settings of it are dropped: {', '.join(lost)}"
+    return Problem("dropped-settings", message, use.origin, f"set them anew, e.g. -o {path}.{lost[0]}=...", "note")
 
 
 def read_arm(recipe: Recipe, arm: Table) -> Recipe:

@@ -101,6 +101,24 @@ def merge(old: Table, new: Table) -> Table:
     return Table(items, new.key if new.key.source.is_file else old.key)
 
 
+def replaced_blocks(old: Table, new: Table, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Value, list[str]]]:
+    """The blocks of ``old`` that ``merge`` replaces for another ``use``, and loses settings of.
+
+    Yields:
+        The path of a block, its new ``use``, and the settings of the old block that the new one does not have.
+    """
+    for key, node in new.items.items():
+        before = old.items.get(key)
+        if not (isinstance(before, Table) and isinstance(node, Table)):
+            continue
+        if not _other_use(before, node):
+            yield from replaced_blocks(before, node, (*path, key))
+        elif lost := [name for name in before.items if name not in node.items]:
+            use = node.items["use"]
+            assert isinstance(use, Value)  # as _other_use found
+            yield ".".join((*path, key)), use, lost
+
+
 def _other_use(old: Table, new: Table) -> bool:
     before, after = old.items.get("use"), new.items.get("use")
     return isinstance(before, Value) and isinstance(after, Value) and before.data != after.data
