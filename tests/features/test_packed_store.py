@@ -12,6 +12,7 @@ import sys
 import zipfile
 from pathlib import Path
 
+import attrs
 import h5py
 import numpy as np
 import pytest
@@ -264,14 +265,57 @@ def test_a_rule_given_later_ends_what_was_begun(folder):
     assert done.clips == 19 and list(done.bad) == [IDS[7]]
 
 
-def test_clips_of_another_length_are_bad(tmp_path):
-    for name, steps in (("a", 5), ("b", 4)):
-        write(tmp_path / "north", name, np.ones((steps, 4)) / 3)
-    split = ClipSplit(["a", "b"], {"north": FileTrack(tmp_path / "north", ["a", "b"], Space((4,)))})
-    with pytest.raises(
-        DataError, match=r"b: inputs/north is float16 \(4, 4\); in the first clip it is float16 \(5, 4\)"
-    ):
+def test_clips_of_another_shape_are_bad(tmp_path):
+    for name, width in (("a", 5), ("b", 4)):
+        write(tmp_path / "north", name, np.ones((3, width)) / 3)
+    split = ClipSplit(["a", "b"], {"north": FileTrack(tmp_path / "north", ["a", "b"], Space((5,)))})
+    with pytest.raises(DataError, match=r"b.zip: expected the shape \(steps, 5\), it has \(3, 4\)"):
         pack_split(split, tmp_path / "p.h5", HEADER)
+
+
+@pytest.fixture
+def uneven(tmp_path) -> ClipSplit:
+    """Clips of 5, 2 and no steps of one modality, and of 3, 1 and 4 steps of another."""
+    lengths = {"north": (5, 2, 0), "south": (3, 1, 4)}
+    ids = ["a", "b", "c"]
+    for modality, counts in lengths.items():
+        (tmp_path / modality).mkdir()
+        for name, count in zip(ids, counts, strict=True):
+            np.save(tmp_path / modality / f"{name}.npy", np.full((count, 2), 1 / (1 + count), np.float32))
+
+    @attrs.frozen
+    class Whole(FileTrack):
+        """Allows clips without steps."""
+
+        def read(self, clip: int) -> np.ndarray:
+            return read_array(self.path(clip))
+
+    return ClipSplit(ids, {m: Whole(tmp_path / m, ids, Space((2,)), ".npy") for m in lengths}, one_clock=True)
+
+
+def test_clips_of_different_lengths_are_padded_and_masked(uneven):
+    batch = uneven[[1, 2, 1]]
+    assert {m: tuple(values.shape) for m, (values, _) in batch.inputs.items()} == {m: (3, 4, 2) for m in batch.inputs}
+    assert batch.inputs["north"].mask.sum(1).tolist() == [2, 0, 2]
+    assert batch.inputs["south"].mask.sum(1).tolist() == [1, 4, 1]
+    assert not batch.inputs["north"].values[~batch.inputs["north"].mask].any()
+    assert uneven[[2]].inputs["south"].mask is None
+    uneven.one_clock = False
+    assert [values.shape[1] for values, _ in uneven[[1, 2]].inputs.values()] == [2, 4]
+    assert uneven[[2]].inputs["north"].values.shape == (1, 1, 2)
+
+
+def test_masks_of_uneven_clips_survive_packing(uneven, tmp_path):
+    assert uneven.lengths_vary
+    path = tmp_path / "p.h5"
+    pack_split(uneven, path, HEADER, "float32")
+    packed, original = PackedSplit(path)[[0, 1, 2]], uneven[[0, 1, 2]]
+    for modality, (values, mask) in original.inputs.items():
+        steps = packed.inputs[modality].values.shape[1]
+        assert steps == 5
+        assert torch.equal(packed.inputs[modality].mask[:, : mask.shape[1]], mask[:, :steps])
+        assert torch.equal(packed.inputs[modality].values[mask[:, :steps]], values[mask])
+    assert PackedSplit(path).damaged() == []
 
 
 def test_values_that_float16_cannot_hold(tmp_path):

@@ -39,6 +39,9 @@ class Inventory:
 class ClipSplit(Split):
     """Clips that are read file by file.
 
+    Clips of a batch may have different numbers of steps: shorter ones are padded with masked zeros. A clip without a
+    modality has no steps in it, so that all of them are masked.
+
     Args:
         ids: Names of the clips.
         tracks: Features by modality.
@@ -47,6 +50,7 @@ class ClipSplit(Split):
             because their number must be known; packing does not need this.
         defects: Tolerated defects of the tables that the ids come from.
         findings: Deprecated name of ``defects``.
+        one_clock: Whether step i of all modalities is the same time, so that all are padded to one number of steps.
     """
 
     def __init__(
@@ -57,6 +61,7 @@ class ClipSplit(Split):
         bad_clips: BadClips = REFUSE,
         defects: FileDefects = NOTHING,
         findings: FileDefects | None = None,
+        one_clock: bool = False,
     ) -> None:
         if findings is not None:
             warn_renamed("ClipSplit(findings=...)", "ClipSplit(defects=...)")
@@ -66,6 +71,7 @@ class ClipSplit(Split):
         self.targets = dict(targets or {})
         self.bad_clips = bad_clips
         self.defects = defects
+        self.one_clock = one_clock
         self._kept: np.ndarray | None = None if bad_clips.action == "skip" else np.arange(len(self.all_ids))
 
     findings = renamed("findings", "defects")
@@ -97,8 +103,17 @@ class ClipSplit(Split):
     def __getitem__(self, indices: Sequence[int]) -> Batch:
         """Read the clips at ``indices``, in that order."""
         clips = self.kept[np.asarray(indices, dtype=np.int64)]
-        inputs = {m: Features(_stacked(track, clips)) for m, track in self.tracks.items()}
+        read = {m: [track.read(clip) for clip in clips.tolist()] for m, track in self.tracks.items()}
+        longest = {m: max((len(values) for values in each), default=0) for m, each in read.items()}
+        if self.one_clock:
+            longest = dict.fromkeys(longest, max(longest.values(), default=0))
+        inputs = {m: padded(each, max(1, longest[m])) for m, each in read.items()}
         return Batch(inputs, {m: _stacked(track, clips) for m, track in self.targets.items()})
+
+    @property
+    def lengths_vary(self) -> bool:
+        """Whether the number of steps of a clip is known only when it is read."""
+        return any(getattr(track, "lengths_vary", False) for track in self.tracks.values())
 
     def damaged(self, progress: Callable[[int], None] = lambda clip: None) -> dict[int, str]:
         """Read every clip; returns the reason for each unreadable one by its number, because ids may repeat."""
@@ -143,6 +158,21 @@ class ClipSplit(Split):
 def left_out(clips: int, kept: int) -> list[str]:
     """A line with the number of clips left out; none if all can be read."""
     return [f"{clips - kept:,} of {clips:,} clips cannot be read and are left out"] if kept < clips else []
+
+
+def padded(clips: Sequence[np.ndarray], steps: int) -> Features:
+    """Put clips (T, *shape) of different lengths T into one tensor (B, steps, *shape), shorter ones padded with zeros.
+
+    Returns:
+        The values and the mask of real steps; no mask if all steps are real.
+    """
+    lengths = np.array([len(clip) for clip in clips])
+    if (lengths == steps).all():
+        return Features(torch.from_numpy(np.stack(clips)))
+    values = np.zeros((len(clips), steps, *clips[0].shape[1:]), np.result_type(*clips))
+    for row, clip in zip(values, clips, strict=True):
+        row[: len(clip)] = clip
+    return Features(torch.from_numpy(values), torch.from_numpy(np.arange(steps) < lengths[:, None]))
 
 
 def _stacked(track: Track, clips: np.ndarray) -> torch.Tensor:

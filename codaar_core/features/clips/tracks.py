@@ -20,10 +20,14 @@ FLOAT64 = 8  # bytes
 
 
 class Track(Protocol):
-    """Features or labels of every clip in one modality."""
+    """Features or labels of every clip in one modality.
+
+    A track of features whose clips have different numbers of steps has an attribute ``lengths_vary = True``: packing
+    then reads the clips an additional time to find the longest.
+    """
 
     def read(self, clip: int) -> np.ndarray:
-        """Read one clip: (T, *shape) for features.
+        """Read one clip: (T, *shape) for features, with T = 0 where the clip has none; labels of one shape.
 
         Raises:
             DataError: The file cannot be read; the message names it.
@@ -37,7 +41,8 @@ class Track(Protocol):
 class FileTrack:
     """Features in one file per clip, ``folder/ID.zip``, as (T, *shape) floats.
 
-    Shorter clips repeat their last row, longer ones are cut off; float64 becomes float32.
+    In a space of a fixed length, shorter clips repeat their last row and longer ones are cut off; in a space without
+    length, clips keep their own number of steps. float64 becomes float32.
     """
 
     folder: Path
@@ -46,6 +51,11 @@ class FileTrack:
     suffix: str = ".zip"
     channels: Literal["last", "first"] = "last"  # position of the channel axis in the files
     quantised: bool = False  # whether features rounded to eight bits are accepted
+
+    @property
+    def lengths_vary(self) -> bool:
+        """Whether clips keep their own number of steps."""
+        return self.space.length is None
 
     def path(self, clip: int) -> Path:
         """The file of a clip."""

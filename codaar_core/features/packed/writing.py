@@ -66,8 +66,8 @@ def pack_split(
 
     Args:
         split: Clips to pack. Clips shorter than the longest are padded with masked zeros; to find the largest length,
-            splits other than ``ClipSplit`` are read an additional time before. The rule for bad clips of a
-            ``ClipSplit`` applies; clips that were bad in an earlier call are tried again.
+            they are read an additional time before, except those of a ``ClipSplit`` with tracks of fixed lengths. The
+            rule for bad clips of a ``ClipSplit`` applies; clips that were bad in an earlier call are tried again.
         path: File to write; until it is complete, ".partial" is appended to its name.
         header: Header of the file; whether clips have names and the notes of ``split`` are added.
         precision: Precision of the features; labels are stored unchanged.
@@ -148,13 +148,18 @@ def _first(split: Split) -> tuple[Batch, Tensor | None]:
 
 
 def _longest(split: Split) -> dict[str, int]:
-    """Largest number of steps by modality; empty for a ``ClipSplit``, whose clips all have the same length."""
+    """Largest number of steps by modality; empty for a split whose clips all have the same length."""
     longest: dict[str, int] = {}
-    for clip in range(0 if isinstance(split, ClipSplit) else len(split)):
+    for clip in range(len(split) if _lengths_vary(split) else 0):
         with suppress(DataError):  # reported when the clip is packed
             steps = {modality: features.values.shape[1] for modality, features in split[[clip]].inputs.items()}
             longest |= {modality: max(count, longest.get(modality, 0)) for modality, count in steps.items()}
     return longest
+
+
+def _lengths_vary(split: Split) -> bool:
+    """Whether clips may have different numbers of steps."""
+    return split.lengths_vary if isinstance(split, ClipSplit) else True
 
 
 def _content(
@@ -186,7 +191,7 @@ def _fill(partial: Path, layout: Layout, split: Split, ids: list[str], progress:
     state = np.array(layout.columns[STATE].mapped(partial))
     inputs = layout.named("inputs")
     precision = next(iter(inputs.values())).dtype.name
-    longest = {} if isinstance(split, ClipSplit) else {name: column.shape[1] for name, column in inputs.items()}
+    longest = {name: column.shape[1] for name, column in inputs.items()} if _lengths_vary(split) else {}
     bad = {}
     with partial.open("r+b") as file:
         for done, clip in enumerate(np.flatnonzero(state != THERE).tolist(), int((state == THERE).sum()) + 1):

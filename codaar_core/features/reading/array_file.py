@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import lzma
-import math
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -16,8 +14,12 @@ from codaar_core.api.errors import DataError
 from codaar_core.api.regular_file import open_regular as open_regular  # public in codaar_core.features
 from codaar_core.api.regular_file import read_bounded, too_large
 from codaar_core.features.reading.hdf5 import MOST, read_h5
+from codaar_core.features.reading.npy import npy_array
+from codaar_core.features.reading.safetensors_file import read_tensor, safetensors_index
 from codaar_core.features.reading.unpickling import load_array
+from codaar_core.features.reading.zip_members import read_member, zip_members
 
+NPY = ".npy"
 AGAIN = "fetch this file again"
 PIECE = 1 << 16  # bytes unpacked at once
 UNZIP_FAILS = (
@@ -28,7 +30,7 @@ UNZIP_FAILS = (
 
 
 def read_array(path: Path, most: int = MOST) -> np.ndarray:
-    """Read the one array of a ``.zip`` (with a pickle inside), ``.pkl``, ``.npy`` or ``.h5`` file.
+    """Read the one array of a file: ``.npy``, ``.npz``, ``.h5``, ``.safetensors``, ``.pkl`` or ``.zip``.
 
     Args:
         path: A regular file; its suffix says its format.
@@ -45,17 +47,20 @@ def read_array(path: Path, most: int = MOST) -> np.ndarray:
     return reader(path, most)
 
 
-def read_zipped_pickle(path: Path, most: int = MOST) -> np.ndarray:
-    """Read the pickle in a zip file: the last member with ".pkl" in its name, as in released loaders."""
+def read_zip(path: Path, most: int = MOST) -> np.ndarray:
+    """Read the pickle in a zip file: the last member with ".pkl" in its name, as in released loaders; else its .npy."""
     with open_regular(path) as file:
         try:
             with zipfile.ZipFile(file) as archive:
-                pickles = [name for name in archive.namelist() if ".pkl" in name]
+                names = archive.namelist()
+                pickles = [name for name in names if ".pkl" in name]
                 content = _unpacked(archive, pickles[-1], most) if pickles else None
         except UNZIP_FAILS as error:
             raise DataError(f"{path} is no complete zip file: {error}", AGAIN) from error
-    if content is None:
+    if content is None and not any(name.endswith(NPY) for name in names):
         raise DataError(f"{path}: there is no .pkl in this zip file", AGAIN)
+    if content is None:
+        return read_npz(path, most)
     if len(content) > most:
         raise too_large(f"{path}: the .pkl in it", most)
     return load_array(content, str(path))
@@ -77,37 +82,44 @@ def read_pickle(path: Path, most: int = MOST) -> np.ndarray:
 
 def read_npy(path: Path, most: int = MOST) -> np.ndarray:
     """Read an array that ``numpy.save`` wrote."""
-    content = read_bounded(path, most)
+    return _npy_array(read_bounded(path, most), str(path))
+
+
+def read_npz(path: Path, most: int = MOST) -> np.ndarray:
+    """Read the only array of a file that ``numpy.savez`` wrote."""
+    members = zip_members(path, NPY)
+    _refuse_several(path, list(members))
+    ((name, member),) = members.items()
+    return _npy_array(read_member(path, name, member, most), f"{path}: {name[:80]!r}")
+
+
+def read_safetensors(path: Path, most: int = MOST) -> np.ndarray:
+    """Read the only tensor of a .safetensors file."""
+    tensors = safetensors_index(path)
+    _refuse_several(path, list(tensors))
+    ((name, tensor),) = tensors.items()
+    return read_tensor(path, name, tensor, most)
+
+
+def _refuse_several(path: Path, names: list[str]) -> None:
+    if len(names) != 1:
+        has = ", ".join(name[:40] for name in names[:5]) or "none"
+        raise DataError(f"{path}: expected one array, it has {len(names):,}: {has}", "write one array a file")
+
+
+def _npy_array(content: bytes, where: str) -> np.ndarray:
     try:
-        return _npy_array(content)
+        return npy_array(content)
     except Exception as error:  # numpy evaluates the header, which may raise any exception
         told = " ".join(f"{error}".split())[:200] or type(error).__name__
-        raise DataError(f"{path} is no .npy file of numbers: {told}", AGAIN) from error
-
-
-def _npy_array(content: bytes) -> np.ndarray:
-    """The array of a file in version 1 or 2 of the format; version 3 is for arrays with fields."""
-    file = io.BytesIO(content)
-    version = np.lib.format.read_magic(file)
-    headers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-    if version not in headers:
-        raise ValueError(f"format version {version[0]}.{version[1]}")
-    shape, fortran, dtype = headers[version](file)
-    start = file.tell()
-    if dtype.kind not in "fiub":
-        raise ValueError(f"it has values of type {dtype}")
-    if not all(type(size) is int and size >= 0 for size in shape):
-        raise ValueError("its shape has negative sizes")
-    count = math.prod(shape)
-    if count * dtype.itemsize > len(content) - start:
-        raise ValueError(f"the shape {shape} of {dtype} needs more than its {len(content) - start:,} bytes")
-    flat = np.frombuffer(bytearray(content), dtype, count, start) if count else np.empty(0, dtype)
-    return flat.astype(dtype.newbyteorder("="), copy=False).reshape(shape, order="F" if fortran else "C")
+        raise DataError(f"{where} is no .npy file of numbers: {told}", AGAIN) from error
 
 
 READERS: dict[str, Callable[[Path, int], np.ndarray]] = {
-    ".zip": read_zipped_pickle,
+    ".zip": read_zip,
     ".pkl": read_pickle,
     ".npy": read_npy,
+    ".npz": read_npz,
+    ".safetensors": read_safetensors,
     ".h5": lambda path, most: read_h5(path, most=most),
 }

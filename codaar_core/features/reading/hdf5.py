@@ -40,7 +40,7 @@ def read_h5(path: Path, key: str | None = None, most: int = MOST) -> np.ndarray:
             datasets = datasets_of(file)
             wanted = key or (next(iter(datasets)) if len(datasets) == 1 else None)
             if wanted in datasets:
-                return _values(path, datasets[wanted], most)
+                return dataset_values(path, datasets[wanted], most)
     except PermissionError:
         raise DataError(f"{path} cannot be read: Permission denied") from None
     except H5_FAILS as error:
@@ -91,7 +91,12 @@ def refuse_foreign_storage(path: Path, dataset: Any) -> None:
         )
 
 
-def _values(path: Path, dataset: Any, most: int) -> np.ndarray:
+def dataset_values(path: Path, dataset: Any, most: int) -> np.ndarray:
+    """Read a dataset of numbers of an open file.
+
+    Raises:
+        DataError: It has no numbers, is larger than ``most`` bytes, or is stored in other files.
+    """
     refuse_foreign_storage(path, dataset)
     if dataset.shape is None:
         raise DataError(f"{path}: {dataset.name!r} is empty, expected an array")
