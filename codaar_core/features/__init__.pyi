@@ -1,3 +1,5 @@
+from .arrays.clip_arrays import ClipArrays as ClipArrays
+from .arrays.opening import open_clip_arrays as open_clip_arrays
 from .clips.bad_clips import BadClips as BadClips
 from .clips.clip_shape import channels_last as channels_last
 from .clips.clip_shape import fit_length as fit_length
@@ -24,8 +26,16 @@ from .reading.annotation_table import read_text as read_text
 from .reading.array_file import open_regular as open_regular
 from .reading.array_file import read_array as read_array
 from .reading.array_file import read_h5 as read_h5
+from .reading.recording import FILMS as FILMS
+from .reading.recording import PICTURES as PICTURES
+from .reading.recording import SOUNDS as SOUNDS
 from .reading.recording import opened_recording as opened_recording
 from .reading.recording import pyav as pyav
+from .recordings.timed_streams import Shown as Shown
+from .recordings.timed_streams import first_picture as first_picture
+from .recordings.timed_streams import timed_frames as timed_frames
+from .recordings.timed_streams import timed_sound as timed_sound
+from .recordings.timeline import ClockSettings as ClockSettings
 from .reading.unpickling import load_array as load_array
 from .settings import ClipFileSettings as ClipFileSettings
 from .settings import RootSettings as RootSettings
