@@ -1,0 +1,1 @@
+"""Pictures and sound of recordings by presentation time."""
