@@ -23,6 +23,7 @@ from .report import list_runs as list_runs
 from .scaffold import new_plugin as new_plugin
 from .sweep import run_sweep as run_sweep
 from .testing import check_plugin as check_plugin
+from .verbs import export as export
 from .verbs import run as run
 from .verbs import validate as validate
 from .verbs import write_report as write_report

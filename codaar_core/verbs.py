@@ -90,3 +90,25 @@ def write_report(run: Path | str, control: Path | str | None = None) -> Path:
     from codaar_core.report import write
 
     return write(Path(run), None if control is None else Path(control))
+
+
+def export(run: Path | str, to: Path | str, best: bool = False, licence: str = "") -> Path:
+    """Write a trained model to a folder that can be shared; docs/models.md lists its files.
+
+    Args:
+        run: A run directory.
+        to: A new folder, which is written completely or not at all.
+        best: Export the checkpoint with the lowest metric ``run.best`` instead of the newest.
+        licence: Terms of the weights, e.g. an SPDX identifier such as CC-BY-4.0; empty: not stated.
+
+    Returns:
+        The folder, for ``open_model`` and ``encode``.
+
+    Raises:
+        CodaarError: ``run`` is not a run directory or has no intact checkpoint, ``to`` exists already, a component of
+            the model has a path of this machine among its settings, or the disk is full.
+    """
+    from codaar_core.engine import export_model
+    from codaar_core.report.card import describe_model
+
+    return export_model(Path(run), Path(to), best, licence, describe_model)

@@ -111,8 +111,8 @@ def _source(run: Path, best: bool) -> Source:
     model = build_untrained(plan)
     load_model(checkpoint, model)
     directory = RunDirectory(run)
-    private = [path for _, path in absolute_paths(plan.resolved)]
-    paths = PathRemover.of([run, plan.run.directory, plan.source.parent, *private])
+    private = [Path(path) for _, path in absolute_paths(plan.resolved)]
+    paths = PathRemover.of([run, plan.run.directory, *private, *(path.parent for path in private)])
     return Source(directory, plan, build_data(plan), checkpoint, model, _results_of(directory, checkpoint), paths)
 
 
@@ -138,11 +138,11 @@ def _manifest(source: Source, best: bool, licence: str) -> Manifest:
     described = attrs.asdict(card_of(source.data)) | {"origin": source.data.origin}
     data = {field.name: source.paths.text(described[field.name]) for field in attrs.fields(TrainingData)}
     plugins = sorted({each.entry.distribution for each in _model_blocks(plan) if each.entry.provider != LOCAL})
-    known = versions(plan)
+    known, clips = versions(plan), _clips(source)
     return Manifest(
         name=plan.run.name,
         run="/".join(source.directory.path.resolve().parts[-2:]),
-        features={m: FeatureSpace(shape=each.shape, length=each.length) for m, each in model.spaces.items()},
+        features={m: _features(source, m) for m in plan.modalities},
         codewords=model.quantizer.size,
         width=model.quantizer.latent.width,
         parameters=sum(each.numel() for each in model.parameters()),
@@ -152,12 +152,23 @@ def _manifest(source: Source, best: bool, licence: str) -> Manifest:
         best=state.best.name if best and state.best else "",
         sha256=sha256_of(source.checkpoint / WEIGHTS),
         data=TrainingData(**data),
+        recordings=None if clips.unknown else len(clips.hashes),
         licence=licence,
         imported=_imported(source),
         needs={name: known[name] for name in ("codaar-core", *plugins)},
         components=tuple(f"{COMPONENTS}/{each.name}" for each in _local_files(source)),
         torch=known["torch"],
     )
+
+
+def _features(source: Source, modality: str) -> FeatureSpace:
+    space, made_by = source.model.spaces[modality], source.data.extraction.get(modality, "")
+    return FeatureSpace(shape=space.shape, length=space.length, extraction=made_by)
+
+
+def _clips(source: Source) -> RecordingHashes:
+    """The recordings of pretraining; runs of earlier versions have no list of them."""
+    return RecordingHashes.read(source.directory.path / PRETRAINING_CLIPS)
 
 
 def _model_blocks(plan: Plan) -> list[Block]:
@@ -202,7 +213,7 @@ def _write_model(folder: Path, source: Source, manifest: Manifest, results: Resu
     recipe = portable_recipe(source.plan, source.data, source.paths)
     (folder / RECIPE).write_text(tomli_w.dumps(recipe), "utf-8")
     (folder / MANIFEST).write_text(manifest_json(manifest), "utf-8")
-    RecordingHashes.read(source.directory.path / PRETRAINING_CLIPS).write(folder / PRETRAINING_CLIPS)
+    _clips(source).write(folder / PRETRAINING_CLIPS)
     if results is not None:
         (folder / RESULTS).write_text(json.dumps(as_json(results), indent=1) + "\n", "utf-8")
     for file in _local_files(source):

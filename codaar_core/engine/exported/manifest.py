@@ -32,6 +32,7 @@ class FeatureSpace:
 
     shape: tuple[int, ...]  # of one time step
     length: int | None = None  # number of time steps, where it is fixed
+    extraction: str = ""  # name of the extractor, where it is known
 
 
 @attrs.frozen(kw_only=True)
@@ -62,6 +63,7 @@ class Manifest:
     best: str = ""  # the metric by which the checkpoint was selected; empty: the newest checkpoint
     sha256: str  # of model.safetensors
     data: TrainingData
+    recordings: int | None = None  # number of recordings of pretraining; None: unknown
     licence: str = ""  # terms of the weights, where the exporter stated them
     imported: Mapping[str, str] = attrs.field(factory=dict)  # origin of weights that were trained elsewhere
     needs: Mapping[str, str]  # version of each distribution that the model needs, by name
