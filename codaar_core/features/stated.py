@@ -51,7 +51,8 @@ class StatedFeatures(DataSource):
         super().__init__(config, context)
         self.modalities = context.modalities or tuple(config.spaces)
         given = {field.name: getattr(config, field.name) for field in attrs.fields(Card)}
-        self.card = attrs.evolve(type(self).card, **{name: value for name, value in given.items() if value})
+        stated = {name: value for name, value in given.items() if value}
+        vars(self)["card"] = attrs.evolve(type(self).card, **stated)  # in place of the card of the class
 
     @property
     def spaces(self) -> Mapping[str, Space]:

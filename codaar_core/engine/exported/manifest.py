@@ -108,7 +108,7 @@ def read_manifest(folder: Path) -> Manifest:
     if written > FORMAT:
         raise CodaarError(
             f"{file} has model format {written}, this codaar-core reads format {FORMAT}",
-            f"pip install --upgrade codaar-core{_at_least(values)}",
+            install_line(["--upgrade", f"codaar-core{_at_least(values)}"]),
         )
     try:
         return _converter.structure({key: value for key, value in values.items() if key != "install"}, Manifest)
@@ -141,8 +141,10 @@ def verify_folder(folder: Path) -> None:
     try:
         pairs = [line.split("  ", 1) for line in sums.read_text("utf-8").splitlines()]
         listed = {name: digest for digest, name in pairs}
-    except (OSError, ValueError) as error:
-        raise CodaarError(f"{sums} cannot be read: {error}", AGAIN) from error
+    except OSError as error:
+        raise CodaarError(f"{sums} cannot be read: {error.strerror}", AGAIN) from error
+    except ValueError as error:
+        raise CodaarError(f"{sums} is damaged: {error}", AGAIN) from error
     missing = {MANIFEST, RECIPE, WEIGHTS} - listed.keys()
     outside = [name for name in listed if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts]
     if missing or outside:
