@@ -57,13 +57,14 @@ def encode(
     recordings: Sequence[tuple[str, str, Path | str]] = (),
     extractor_settings: Sequence[str] = (),
     processes: int = 1,
+    plugins: Sequence[Path | str] = (),
 ) -> EncodedClips:
     """Write the codes of all clips to an HDF5 or parquet file; an interrupted call can be continued.
 
     The file is described in docs/codes.md. Memory does not grow with the number of clips.
 
     Args:
-        model: A run directory.
+        model: A run directory, or a folder that ``export`` wrote.
         to: File to write: parquet if it ends in ".parquet", otherwise HDF5. Until it is complete, parts are kept in a
             folder beside it, with ".partial" appended.
         split: A split of the data source of the run, or "ROLE of BENCH" for the clips of a benchmark of its recipe.
@@ -82,6 +83,7 @@ def encode(
         extractor_settings: ``MODALITY.SETTING=VALUE`` of these extractors.
         processes: Processes on this machine that share the clips. A script that sets it needs
             ``if __name__ == "__main__":``.
+        plugins: Python files of local components.
 
     Raises:
         CodaarError: The model or its clips cannot be read, a file exists already, the disk is full, the parts of an
@@ -92,11 +94,11 @@ def encode(
     _refuse_existing(file, lines, parts)
     if file.suffix == SUFFIX:
         refuse_missing_pyarrow()
-    plan, checkpoint = read_run(model, best, overrides)
+    plan, checkpoint = read_run(model, best, overrides, plugins)
     given = tuple((modality, Path(folder), str(folder)) for modality, folder in folders)
-    _refuse_other_modalities([each[0] for each in (*folders, *recordings)], plan.modalities)
+    _refuse_other_modalities([*(each[0] for each in folders), *(each[0] for each in recordings)], plan.modalities)
     asked = [Recordings(modality, extractor, Path(folder)) for modality, extractor, folder in recordings]
-    extracted = extract_recordings(asked, extractor_settings, parts, device, bad_clips, progress)
+    extracted = extract_recordings(asked, extractor_settings, parts, device, bad_clips, plugins, progress)
     job = Job(
         Path(model),
         checkpoint,
@@ -109,6 +111,7 @@ def encode(
         batch,
         best,
         tuple(overrides),
+        tuple(Path(each) for each in plugins),
         processes,
     )
     opened = job.open()

@@ -53,6 +53,7 @@ class Job:
         batch: Clips encoded at once.
         best: Whether the checkpoint is the best.
         overrides: ``path=value`` for the recipe of the run.
+        plugins: Python files of local components.
         processes: Number of processes that share the cores.
     """
 
@@ -67,6 +68,7 @@ class Job:
     batch: int
     best: bool
     overrides: tuple[str, ...]
+    plugins: tuple[Path, ...] = ()
     processes: int = 1
 
     def open(self, number: int = 0) -> Opened:
@@ -78,7 +80,7 @@ class Job:
         Raises:
             CodaarError: The model or its clips cannot be read, or the model gives no distances.
         """
-        plan, _ = read_run(self.model, self.best, self.overrides)
+        plan, _ = read_run(self.model, self.best, self.overrides, self.plugins)
         runtime = self._runtime(plan, number)
         data, model = build_data(plan), _loaded(plan, self.checkpoint, runtime)
         _ask_for_distances(model.quantizer, self.extra)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import signal
 import time
 from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
 from typing import Any
 
-from torch import multiprocessing
 
 from codaar_core.api import CodaarError, DataError
 

@@ -39,6 +39,7 @@ def extract_recordings(
     parts: Parts,
     device: Device,
     bad_clips: str,
+    plugins: Sequence[Path | str],
     progress: Progress,
 ) -> ExtractedRecordings:
     """Extract the features of recordings; those of an earlier, interrupted call are kept.
@@ -49,18 +50,20 @@ def extract_recordings(
         parts: Features are written into their folder, and removed with it.
         device: Device of the extractors.
         bad_clips: Whether unreadable recordings are an error ("refuse") or left out ("skip").
+        plugins: Python files of local components.
         progress: Called with the number of recordings done and the total, for each modality.
 
     Raises:
         CodaarError: As for ``extract_features``; or a setting does not name a modality of ``recordings``.
     """
     _refuse_foreign_settings(settings, [each.modality for each in recordings])
-    folders, bad = [], {}
+    folders: list[tuple[str, Path, str]] = []
+    bad: dict[str, str] = {}
     for each in recordings:
         to = parts.folder / f"features-{each.modality}"
         own = [one.partition(".")[2] for one in settings if one.startswith(f"{each.modality}.")]
         try:
-            extract_features(each.extractor, each.folder, to, own, on=device, progress=progress)
+            extract_features(each.extractor, each.folder, to, own, plugins, device, progress)
         except UnreadableRecordings as error:
             if bad_clips == "refuse":
                 raise CodaarError(error.message, f"{error.help}; --bad-clips skip leaves them out") from error
