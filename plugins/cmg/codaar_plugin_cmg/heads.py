@@ -77,8 +77,11 @@ class ClipClassifier(CodeHead):
         return logits.argmax(-1)
 
 
+NEVER = -30.0  # logit of a label at a masked step: its probability and its loss are zero in float32
+
+
 class SegmentClassifier(CodeHead):
-    """Any number of labels per second: two linear layers, binary cross-entropy."""
+    """Any number of labels per second: two linear layers, binary cross-entropy; masked seconds have no label."""
 
     def __init__(self, config: CodeHead.Config, context: HeadContext) -> None:
         super().__init__(config, context)
@@ -87,7 +90,8 @@ class SegmentClassifier(CodeHead):
 
     def forward(self, quantized: Quantized) -> Tensor:
         """Give logits (B, T, classes)."""
-        return self.each(self.classifier, quantized)
+        logits = self.each(self.classifier, quantized)
+        return logits if quantized.mask is None else logits.masked_fill(~quantized.mask.unsqueeze(-1), NEVER)
 
     def classifier(self, codes: Tensor) -> Tensor:
         """Give logits (N, classes) of single codes (N, width)."""

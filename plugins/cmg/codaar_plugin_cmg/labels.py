@@ -1,14 +1,17 @@
-"""Predictions that ignore the input, for benchmarks with one label per clip or with labels per second."""
+"""Bases of benchmarks by what heads predict: one label per clip, labels per second, or an embedding to search with."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from codaar_core.api import Benchmark
+from codaar_core.api import Benchmark, Metric, Predicted
+from codaar_plugin_cmg.metrics import expected_recall, standing
 
 
 class ClipLabels(Benchmark):
@@ -36,3 +39,38 @@ class SegmentLabels(Benchmark):
 
     def _one_hot(self, index: Tensor, target: Tensor) -> Tensor:
         return F.one_hot(index, len(self.classes)).to(target.dtype)
+
+
+class Items(Benchmark):
+    """A benchmark that finds the same item in another modality by the cosine of embeddings, without training.
+
+    Predictions are embeddings (N, W), targets the number of the item (N,) of each; an item may have several.
+    """
+
+    head = "mean-code"
+    ranks: ClassVar[tuple[int, ...]] = (1, 5, 10)
+    guess_width: ClassVar[int] = 16
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """No classes: embeddings are compared."""
+        return ()
+
+    @property
+    def metrics(self) -> Mapping[str, Metric]:
+        """Expected recall, of (similarity, relevance)."""
+        return {f"R@{k}": partial(expected_recall, k=k) for k in self.ranks}
+
+    def score(self, source: Predicted, target: Predicted) -> dict[str, float]:
+        """Search the item of every source entry among the target entries."""
+        queries, gallery = F.normalize(source.prediction, dim=-1), F.normalize(target.prediction, dim=-1)
+        found = standing(queries @ gallery.T, source.target.unsqueeze(1) == target.target)
+        return {f"R@{k}": found.expected(k) for k in self.ranks}
+
+    def constants(self, target: Tensor) -> Iterator[Tensor]:
+        """The same embedding for all."""
+        yield torch.ones(len(target), 1)
+
+    def guess(self, target: Tensor, generator: torch.Generator) -> Tensor:
+        """Random embeddings."""
+        return torch.randn(len(target), self.guess_width, generator=generator)
