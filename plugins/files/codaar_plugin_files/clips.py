@@ -1,0 +1,184 @@
+"""The clips of a folder: their arrays in each modality, their splits, and what is wrong with them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+
+import tomli
+
+from codaar_core.api import Card, DataError, Space
+from codaar_core.features import ClipArrays, FileDefect, FileDefects, open_clip_arrays, read_text
+from codaar_plugin_files.clock import ratio_of
+from codaar_plugin_files.division import PRETRAIN, TRAIN, Division, by_lists, by_table, divided, hashed, read_groups
+from codaar_plugin_files.names import by_clip
+from codaar_plugin_files.settings import FilesSettings
+from codaar_plugin_files.tables import read_captions
+from codaar_plugin_files.tracks import ClockTrack
+
+NOTE = "extraction.toml"
+
+
+class FileClips:
+    """Clips and splits, each file read on first use.
+
+    Args:
+        settings: Paths and rules.
+        modalities: Modalities to read; files of others are not opened.
+        card: Card of the data source, for messages.
+    """
+
+    def __init__(self, settings: FilesSettings, modalities: Sequence[str], card: Card) -> None:
+        self.settings = settings
+        self.modalities = tuple(modalities)
+        self.card = card
+
+    def at(self, path: str) -> Path:
+        """A path relative to ``root``.
+
+        Raises:
+            DataError: ``root`` is not set.
+        """
+        return self.settings.at(path, self.card)
+
+    # Arrays
+
+    @cached_property
+    def arrays(self) -> Mapping[str, ClipArrays]:
+        """Arrays by modality."""
+        return {modality: open_clip_arrays(self.at(self.settings.features[modality])) for modality in self.modalities}
+
+    @cached_property
+    def names(self) -> Mapping[str, Mapping[str, tuple[str, ...]]]:
+        """By modality: names of the arrays of each clip that has any."""
+        return {modality: by_clip(arrays.entries) for modality, arrays in self.arrays.items()}
+
+    @cached_property
+    def known(self) -> Mapping[str, tuple[str, ...]]:
+        """The modalities of each clip that has any, in alphabetical order of the clips."""
+        found: dict[str, list[str]] = {}
+        for modality, names in self.names.items():
+            for clip in names:
+                found.setdefault(clip, []).append(modality)
+        return {clip: tuple(found[clip]) for clip in sorted(found)}
+
+    @cached_property
+    def spaces(self) -> Mapping[str, Space]:
+        """Spaces as the settings state, else as in the first array of each modality."""
+        stated = self.settings.shapes
+        shapes = (
+            stated if stated is not None else {modality: self._first_shape(modality) for modality in self.modalities}
+        )
+        return {modality: Space(tuple(shapes[modality]), self.settings.steps) for modality in self.modalities}
+
+    def _first_shape(self, modality: str) -> tuple[int, ...]:
+        arrays = self.arrays[modality]
+        if not arrays.entries:
+            raise DataError(f"{arrays.path} has no clips", "name a folder or file with features")
+        name = next(iter(arrays.entries))
+        shape = arrays.shape(name)
+        if len(shape) < 2 or 0 in shape:
+            raise DataError(
+                f"{arrays.where(name)}: expected (steps, ...), its shape is {shape}",
+                "store one row per step; if each clip is a single step, state `shapes`",
+            )
+        return shape[1:]
+
+    def track(self, modality: str, names: Sequence[str | None]) -> ClockTrack:
+        """Features of chosen arrays on the clock; None stands for a clip without array."""
+        settings, rate = self.settings, self.settings.rate
+        ratio = ratio_of(rate[modality], self.clock) if rate else ratio_of(1, 1)
+        shape = self.spaces[modality].shape
+        return ClockTrack(
+            self.arrays[modality], names, shape, ratio, settings.resample, settings.steps, settings.most_steps
+        )
+
+    @property
+    def clock(self) -> float:
+        """Steps per second of all modalities; 1 where no rate is stated."""
+        return self.settings.clock or min((self.settings.rate or {"": 1.0}).values())
+
+    @property
+    def extraction(self) -> Mapping[str, str]:
+        """Extractors of the features, where the settings or ``extraction.toml`` state them.
+
+        Raises:
+            DataError: They contradict each other, or ``extraction.toml`` cannot be read.
+        """
+        stated = self.settings.made_by or {}
+        found = dict(stated)
+        for modality in self.modalities if self.settings.root is not None else ():
+            path = self._note(modality)
+            noted = _made_by(path) if path.is_file() else None
+            if noted is not None and stated.get(modality, noted) != noted:
+                raise DataError(
+                    f"made_by says {stated[modality]!r} for {modality!r}, and {path} says {noted!r}",
+                    "correct one of them",
+                )
+            if noted is not None:
+                found[modality] = noted
+        return found
+
+    def _note(self, modality: str) -> Path:
+        path = self.at(self.settings.features[modality])
+        return (path if path.is_dir() else path.parent) / NOTE
+
+    # Splits
+
+    @cached_property
+    def division(self) -> Division:
+        """The clips of each split; without a rule, all are for pretraining."""
+        settings, clips = self.settings, self.known
+        groups = read_groups(self.at(settings.clips), settings.group, clips) if settings.group else {}
+        if settings.shares is not None:
+            return hashed(tuple(clips), settings.shares, groups, settings.draw)
+        if settings.splits is not None:
+            return divided(by_table(self.at(settings.splits)), clips, groups)
+        if settings.lists is not None:
+            return divided(by_lists({split: self.at(path) for split, path in settings.lists.items()}), clips, groups)
+        return Division({PRETRAIN: tuple(clips)})
+
+    def in_split(self, name: str) -> tuple[str, ...]:
+        """Clips of a split; "pretrain" and "train" stand for each other where the data have only one of them.
+
+        Raises:
+            DataError: There is no such split, or it is empty.
+        """
+        splits = self.division.splits
+        other = {PRETRAIN: TRAIN, TRAIN: PRETRAIN}.get(name, name)
+        clips = splits.get(name, splits.get(other))
+        if clips is None:
+            raise DataError(
+                f"the clips of {self.settings.root} have no split {name!r}",
+                f"they have {', '.join(splits)}; set `splits`, `lists` or `shares`",
+            )
+        if not clips:
+            raise DataError(
+                f"the split {name!r} of {self.settings.root} has no clips", "correct `splits`, `lists` or `shares`"
+            )
+        return clips
+
+    @cached_property
+    def defects(self) -> FileDefects:
+        """Tolerated defects of the tables, and clips without one of the modalities."""
+        captions = self.settings.captions
+        lacking = (
+            FileDefect(f"clip without {modality}", str(self.arrays[modality].path), clip)
+            for clip, has in self.known.items()
+            for modality in self.modalities
+            if modality not in has
+        )
+        compared = FileDefects() if captions is None else read_captions(self.at(captions), self.known)
+        return self.division.defects + FileDefects(tuple(lacking)) + compared
+
+
+def _made_by(path: Path) -> str | None:
+    """The tag of the extractor that made the features of a folder; None where the file states none."""
+    try:
+        tag = tomli.loads(read_text(path)).get("made_by")
+    except tomli.TOMLDecodeError as error:
+        raise DataError(f"{path} is no TOML file: {error}", "extract the features again, or remove it") from None
+    if tag is not None and not isinstance(tag, str):
+        raise DataError(f"{path}: made_by is no string", "extract the features again, or remove it")
+    return tag
