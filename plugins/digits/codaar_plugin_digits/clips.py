@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
-from codaar_core.api import Batch, Features, Split
+from codaar_core.api import Batch, Features, Preview, Split
 from codaar_plugin_digits.images import PatchMap
+from codaar_plugin_digits.previews import Shown
+from codaar_plugin_digits.timelines import SECONDS
 
 
 class Track(Protocol):
@@ -49,12 +52,20 @@ class Clips(Split):
         tracks: Features by modality, all with the same number of clips.
         targets: Labels (clips, ...) by modality; empty without labels.
         count: Number of clips.
+        shown: What clips are like, by modality, for previews.
     """
 
-    def __init__(self, tracks: Mapping[str, Track], targets: Mapping[str, Tensor], count: int) -> None:
+    def __init__(
+        self,
+        tracks: Mapping[str, Track],
+        targets: Mapping[str, Tensor],
+        count: int,
+        shown: Mapping[str, Shown] = MappingProxyType({}),
+    ) -> None:
         self.tracks = tracks
         self.targets = targets
         self.count = count
+        self.shown = dict(shown)
 
     def __len__(self) -> int:
         return self.count
@@ -65,8 +76,14 @@ class Clips(Split):
         inputs = {modality: track.read(clips) for modality, track in self.tracks.items()}
         return Batch(inputs, {modality: target[clips] for modality, target in self.targets.items()})
 
+    def preview(self, index: int, modality: str, step: int) -> Preview | None:
+        """The digit of a second, as it is written, spoken or spelled; None for synthetic clips."""
+        shown = self.shown.get(modality)
+        return None if shown is None or not 0 <= step < SECONDS else shown.preview(index, step)
+
     def only(self, *modalities: str) -> Clips:
         """The same clips in some modalities only; others are not computed."""
         tracks = {modality: track for modality, track in self.tracks.items() if modality in modalities}
         targets = {modality: target for modality, target in self.targets.items() if modality in modalities}
-        return Clips(tracks, targets, self.count)
+        shown = {modality: each for modality, each in self.shown.items() if modality in modalities}
+        return Clips(tracks, targets, self.count, shown)

@@ -153,15 +153,16 @@ class Digits(DataSource):
         part, (heard, seen) = self._parts[name], self._events(name)
         events = {"audio": heard, "video": seen, "text": heard}
         shown = [modality for modality in events if modality in self.modalities]
-        tracks = {m: self._studio.makers[m](name, part.pool, events[m]) for m in shown}
+        made = {m: self._studio.makers[m](name, part.pool, events[m]) for m in shown}
         targets = {m: part.label(torch.from_numpy(events[m])) for m in shown} if part.label else {}
-        return Clips(tracks, targets, part.clips)
+        tracks, previews = ({m: each[place] for m, each in made.items()} for place in (0, 1))
+        return Clips(tracks, targets, part.clips, previews)
 
     def _captions(self) -> Clips:
-        texts = self._studio.captions(self._events("retrieval/test").heard)
+        texts, previews = self._studio.captions(self._events("retrieval/test").heard)
         count = len(texts.rows)
         item = torch.arange(self.config.retrieval).repeat_interleave(count // self.config.retrieval)
-        return Clips({"text": texts}, {"text": item}, count)
+        return Clips({"text": texts}, {"text": item}, count, {"text": previews})
 
 
 def clip_labels(events: Tensor) -> Tensor:

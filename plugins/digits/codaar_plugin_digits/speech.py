@@ -122,9 +122,16 @@ class SpokenDigitDataset:
 
 def sound_table(speech: Speech, pool: str, random: np.random.Generator) -> Tensor:
     """Coefficients of a pool (11, R, 128); the last row has only noise."""
-    voices = [coefficients(noisy(waves, random)) for waves in speech.seconds(pool, random)]
-    silence = np.zeros((len(voices[0]), RATE), np.float32)
-    return torch.stack([*voices, coefficients(noisy(silence, random))])
+    return torch.stack([coefficients(waves) for waves in sounds(speech, pool, random)])
+
+
+def sounds(speech: Speech, pool: str, random: np.random.Generator) -> Iterator[Tensor]:
+    """Yield the sounds (R, 8000) of each digit with their noise, then those of noise alone."""
+    count = 0
+    for waves in speech.seconds(pool, random):
+        count = len(waves)
+        yield noisy(waves, random)
+    yield noisy(np.zeros((count, RATE), np.float32), random)
 
 
 def read_wave(file: IO[bytes], name: str) -> np.ndarray:

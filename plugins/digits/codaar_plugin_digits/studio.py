@@ -12,6 +12,7 @@ from torch import Tensor
 from codaar_plugin_digits.captions import FILLERS, captions
 from codaar_plugin_digits.clips import Pictures, Rows, Track
 from codaar_plugin_digits.images import Images, PatchMap, load_images, pictures
+from codaar_plugin_digits.previews import Shown, ShownPictures, ShownSounds, ShownWords
 from codaar_plugin_digits.speech import Speech, sound_table
 from codaar_plugin_digits.streams import stream
 from codaar_plugin_digits.timelines import BACKGROUND, SECONDS, takes
@@ -39,34 +40,39 @@ class Studio:
         self.words = embed(VOCABULARY, words)
 
     @property
-    def makers(self) -> dict[str, Callable[[str, str, np.ndarray], Track]]:
-        """By modality: (split, pool, events (clips, SECONDS)) -> track."""
+    def makers(self) -> dict[str, Callable[[str, str, np.ndarray], tuple[Track, Shown]]]:
+        """By modality: (split, pool, events (clips, SECONDS)) -> track, and what the clips are like."""
         return {"audio": self.audio, "video": self.video, "text": self.text}
 
-    def audio(self, split: str, pool: str, events: np.ndarray) -> Rows:
+    def audio(self, split: str, pool: str, events: np.ndarray) -> tuple[Rows, ShownSounds]:
         """Audio of the events, with another recording every second."""
         random = stream(self.seed, split, "audio")
         mean, deviation = self.moments
         table = (sound_table(self.speech, pool, random) - mean) / deviation
         variations = table.shape[1]
-        rows = events * variations + takes(random, len(events), variations)
-        return Rows(table.flatten(0, 1), torch.from_numpy(rows))
+        chosen = takes(random, len(events), variations)
+        rows = torch.from_numpy(events * variations + chosen)
+        shown = ShownSounds(self.speech, self.seed, split, pool, events, chosen)
+        return Rows(table.flatten(0, 1), rows), shown
 
-    def video(self, split: str, pool: str, events: np.ndarray) -> Pictures:
+    def video(self, split: str, pool: str, events: np.ndarray) -> tuple[Pictures, ShownPictures]:
         """Video of the events, with another image every second."""
         random = stream(self.seed, split, "video")
-        return Pictures(pictures(getattr(self.images, pool), events, random), self.patch_map)
+        drawn = pictures(getattr(self.images, pool), events, random)
+        return Pictures(drawn, self.patch_map), ShownPictures(drawn, events)
 
-    def text(self, split: str, pool: str, events: np.ndarray) -> Rows:
+    def text(self, split: str, pool: str, events: np.ndarray) -> tuple[Rows, ShownWords]:
         """Text of the events, one word per second."""
-        return Rows(self.words, torch.from_numpy(events))
+        rows = torch.from_numpy(events)
+        return Rows(self.words, rows), ShownWords(VOCABULARY, rows)
 
-    def captions(self, events: np.ndarray) -> Rows:
+    def captions(self, events: np.ndarray) -> tuple[Rows, ShownWords]:
         """Five captions of each clip that name its digits in order: (5 clips, SECONDS), with a mask."""
         texts = [text for row in events for text in captions(dict.fromkeys(row[row != BACKGROUND].tolist()))]
         length = torch.tensor([len(text) for text in texts])
         rows = torch.tensor([[VOCABULARY.index(word) for word in padded(text)] for text in texts])
-        return Rows(self.words, rows, torch.arange(SECONDS) < length.unsqueeze(1))
+        mask = torch.arange(SECONDS) < length.unsqueeze(1)
+        return Rows(self.words, rows, mask), ShownWords(VOCABULARY, rows, mask)
 
     @cached_property
     def images(self) -> Images:
