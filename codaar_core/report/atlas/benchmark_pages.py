@@ -92,8 +92,9 @@ class BenchmarkPages:
             return {"masks": self._masks(pair)} if pair.train != pair.test else {}
         found: dict[str, Values] = {}
         matrices = [confusion(each.prediction(pair), each.target(pair.test), classes) for each in self.archives]
-        if all(matrix is not None for matrix in matrices):
-            counts = np.sum(matrices, axis=0)
+        counted = [matrix for matrix in matrices if matrix is not None]
+        if len(counted) == len(matrices):
+            counts = np.sum(np.stack(counted), axis=0)
             found["confusion"] = {"counts": [[int(t), int(p), int(counts[t, p])] for t, p in np.argwhere(counts)]}
         if pair.train != pair.test:
             found |= self._of_clips(pair)

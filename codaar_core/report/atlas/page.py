@@ -102,7 +102,7 @@ def embedded(content: Values) -> str:
 
 @cache
 def _file(name: str) -> str:
-    return files("codaar_core.report.atlas").joinpath("templates", name).read_text("utf-8")
+    return files("codaar_core.report.atlas").joinpath("templates").joinpath(name).read_text("utf-8")
 
 
 def _hash(content: str) -> str:

@@ -139,7 +139,7 @@ function says(code) {
 function codeCard(code) {
   const rows = data.modalities.map((modality, m) => {
     const count = modality.counts[code];
-    const who = el("div", { class: "who" }, shape(m), modality.name, el("small", {}, count ? `${number(count)} × ${percent(count / modality.steps)}` : "not used"));
+    const who = el("div", { class: "who" }, shape(m), modality.name, el("small", {}, count ? `${number(count)} codes, ${percent(count / modality.steps)}` : "not used"));
     if (!count) return el("div", { class: "use" }, who);
     return el("div", { class: "use" }, who, modality.joint ? bar(modality, code) : el("span"), el("div", { class: "strip" }, modality.nearest[code].map((step) => nearestStep(modality, step))));
   });
