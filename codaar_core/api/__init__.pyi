@@ -29,6 +29,10 @@ from .hooks import RunHooks as RunHooks
 from .hooks import hook as hook
 from .loss import Loss as Loss
 from .loss import LossContext as LossContext
+from .preview import Picture as Picture
+from .preview import Preview as Preview
+from .preview import Sound as Sound
+from .preview import Words as Words
 from .quantizer import Quantizer as Quantizer
 from .quantizer import QuantizerContext as QuantizerContext
 from .ranks import RankAware as RankAware

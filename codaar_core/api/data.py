@@ -10,6 +10,7 @@ import attrs
 from torch import Tensor
 
 from codaar_core.api.component import Component
+from codaar_core.api.preview import Preview
 from codaar_core.api.records import Features, Space
 
 
@@ -65,6 +66,21 @@ class Split(ABC):
 
     def given(self, indices: Sequence[int]) -> Tensor | None:
         """Return an additional input of heads (B, *shape), equal for all modalities, e.g. a picture to segment."""
+        return None
+
+    def preview(self, index: int, modality: str, step: int) -> Preview | None:
+        """Return what a clip is like at a time step, for `codaar atlas`; None if the source has nothing to show.
+
+        Previews are optional. They are read one at a time, after evaluation, and may be slow.
+
+        Args:
+            index: Index of the clip.
+            modality: The modality to show.
+            step: Time step, from 0; a code of a whole clip is shown at its step 0.
+
+        Raises:
+            DataError: The recording is missing or damaged; the clip is then shown without preview.
+        """
         return None
 
 
