@@ -21,6 +21,7 @@ from .registry.index.maintenance import sync_index as sync_index
 from .registry.index.maintenance import verify_index as verify_index
 from .report import list_runs as list_runs
 from .scaffold import new_plugin as new_plugin
+from .searching import search as search
 from .sweep import run_sweep as run_sweep
 from .testing import check_plugin as check_plugin
 from .verbs import export as export

@@ -12,7 +12,7 @@ from codaar_core.registry import did_you_mean
 from codaar_core.registry.installed import plugin_commands
 
 VERBS = (
-    *("run", "sweep", "validate", "explain", "diff", "schema", "list", "inspect", "data", "encode", "export"),
+    *("run", "sweep", "validate", "explain", "diff", "schema", "list", "inspect", "data", "encode", "search", "export"),
     *("report", "lock", "doctor", "new-plugin", "check-plugin", "registry"),
 )
 

@@ -47,6 +47,7 @@ TWINS = {
     ),
     "data verify": Twin(("verify_packed",), called={"file": "path"}, only_python=OBSERVED),
     "encode": Twin(("encode",), only_python=OBSERVED),
+    "search": Twin(("search",), only_verb=PRINTING),
     "report": Twin(("write_report",)),
     "lock": Twin(("read_lock",), called={"run": "path"}, only_verb=PRINTING),
     "doctor": Twin(("doctor",)),

@@ -75,12 +75,17 @@ class EncodedModality:
             DataError: The file is damaged.
         """
         with _reading(self.file):
-            ids = self._group["ids"].asstr()[start:stop].tolist()
+            ids = self.ids(start, stop)
             indices = self._group["indices"][start:stop].astype(np.int64)
             mask = self._group["mask"][start:stop].astype(bool)
         if indices.size and not 0 <= indices.min() <= indices.max() < self.codewords:
             raise DataError(f"{self.file}: {self.modality} has indices outside 0 to {self.codewords - 1:,}", REMEDY)
         return Codes(start, ids, indices, mask)
+
+    def ids(self, start: int, stop: int) -> list[str]:
+        """Names of the clips of rows ``start`` to ``stop``."""
+        with _reading(self.file):
+            return list(self._group["ids"].asstr()[start:stop])
 
     def chunks(self, clips: int = 0) -> Iterator[Codes]:
         """All clips, some at a time.
