@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from codaar_core.api.component import Component
+from codaar_core.api.errors import DataError
 from codaar_core.api.records import Space
 
 
@@ -27,7 +28,7 @@ class ExtractorContext:
 
 
 class Extractor(Component):
-    """A frozen network or transform that computes features at one time step per second.
+    """A frozen network or transform that turns recordings or sentences into features, a row a step.
 
     Files of weights are settings: users obtain them themselves.
 
@@ -57,6 +58,14 @@ class Extractor(Component):
         """Files of weights that the features depend on; their checksums are recorded with the features."""
         return ()
 
+    @property
+    def seconds_per_step(self) -> float | None:
+        """Length of a step where step k is the time from k to k + 1 steps of the recording, as by ``ClockSettings``.
+
+        None where steps do not follow that clock, e.g. words; features of equal length of steps belong together.
+        """
+        return None
+
     def prepare(self) -> None:
         """Load the weights; called once, before the first ``extract``.
 
@@ -71,3 +80,14 @@ class Extractor(Component):
         Raises:
             DataError: The source cannot be read; the message names it.
         """
+
+    def extract_each(self, sources: Sequence[Path | str]) -> Iterator[Tensor | DataError]:
+        """Give the features of each source, in order, or the error that says why it cannot be read.
+
+        Override it where several sources can share a call of the network, e.g. with ``codaar_core.nn.step_means``.
+        """
+        for source in sources:
+            try:
+                yield self.extract(source)
+            except DataError as error:
+                yield error

@@ -8,6 +8,7 @@ from codaar_core.nn.masked_batch_norm import MaskedBatchNorm
 from codaar_core.nn.network_extractor import NetworkExtractor
 from codaar_core.nn.precise_lstm import PreciseLstm
 from codaar_core.nn.published_weights import load_published
+from codaar_core.nn.shared_batches import step_means
 from codaar_core.nn.temporal_settings import TemporalSettings
 from codaar_core.nn.temporal_transformer import TemporalTransformer, ignored_steps
 from codaar_core.nn.torch_file import load_torch_file, refuse_odd_tensors
@@ -29,6 +30,7 @@ __all__ = [
     "load_published",
     "load_torch_file",
     "refuse_odd_tensors",
+    "step_means",
 ]
 
 _MOVED = ("Convolution3x3", "ResidualStack")

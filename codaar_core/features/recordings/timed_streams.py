@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 JITTER = 0.02  # seconds by which timestamps of sound may be off without a gap or an overlap
 BACKWARDS = 0.1  # seconds by which timestamps of pictures may go back
 LOWEST_RATE, HIGHEST_RATE = 1_000, 768_000  # samples a second
+SEEN, HEARD = ("width", "pictures"), ("sample_rate", "sound")  # what their decoders have, and what they are called
 EXIF_TURNS = {
     **{1: (False, False, False), 2: (False, True, False), 3: (False, True, True), 4: (False, False, True)},
     **{5: (True, False, False), 6: (True, True, False), 7: (True, True, True), 8: (True, False, True)},
@@ -48,7 +49,7 @@ def timed_frames(path: Path, seconds: float, samples: int, install: str) -> Iter
     Raises:
         DataError: The file is damaged, cut off, too short or too long, has no pictures, or their size changes.
     """
-    timeline = _timeline(path, install)
+    timeline = _timeline(path, install, *SEEN)
     steps = timeline.steps(path, seconds)
     with opened_recording(path, install) as container:
         frames = _upright_frames(container, path, timeline.start)
@@ -79,7 +80,7 @@ def timed_sound(path: Path, seconds: float, rate: int, install: str, window: flo
     Raises:
         DataError: The file is damaged, cut off, too short or too long, has no sound, or its format changes.
     """
-    timeline = _timeline(path, install)
+    timeline = _timeline(path, install, *HEARD)
     steps = timeline.steps(path, seconds)
     width = round((seconds if window is None else window) * rate)
     starts = [round((step + 0.5) * seconds * rate - width / 2) for step in range(steps)]
@@ -92,8 +93,9 @@ def timed_sound(path: Path, seconds: float, rate: int, install: str, window: flo
     return heard
 
 
-def _timeline(path: Path, install: str) -> Timeline:
+def _timeline(path: Path, install: str, part: str, called: str) -> Timeline:
     with opened_recording(path, install) as container:
+        _first_stream(container, path, part, called)
         return measured(container, path)
 
 
@@ -143,13 +145,13 @@ def first_picture(path: Path, install: str) -> np.ndarray:
         DataError: The file is damaged or has no picture.
     """
     with opened_recording(path, install) as container:
-        for frame in container.decode(_first_stream(container, path, "width", "pictures")):
+        for frame in container.decode(_first_stream(container, path, *SEEN)):
             return _turned(frame.to_ndarray(format="rgb24"), *EXIF_TURNS[exif_orientation(path)])
     raise DataError(f"{path} has no picture that can be decoded")
 
 
 def _upright_frames(container: InputContainer, path: Path, start: float) -> Iterator[_Frame]:
-    stream = _first_stream(container, path, "width", "pictures")
+    stream = _first_stream(container, path, *SEEN)
     stream.thread_type = "AUTO"
     gap = float(1 / stream.average_rate) if stream.average_rate else 0.0
     time, size = -gap, None
@@ -188,7 +190,7 @@ def _first_stream(container: InputContainer, path: Path, part: str, called: str)
 def _runs(path: Path, start: float, rate: int, install: str) -> Iterator[tuple[int, np.ndarray]]:
     """Give the pieces of sound without gaps: position of the first sample, and samples (N,)."""
     with opened_recording(path, install) as container:
-        stream = _first_stream(container, path, "sample_rate", "sound")
+        stream = _first_stream(container, path, *HEARD)
         run: _Run | None = None
         known: tuple[Any, ...] | None = None
         for frame in container.decode(stream):

@@ -1,4 +1,4 @@
-"""Frames of a recording, in order and resized to the input size of VGG; a picture is one frame."""
+"""Frames resized to the input size of VGG, and the choice of frames of the published features."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -57,19 +58,20 @@ def read_frames(path: Path, wanted: Sequence[int]) -> Iterator[Tensor]:
     with opened_recording(path, INSTALL) as container:
         for number, frame in enumerate(_decoded(container, path)):
             if number in times:
-                yield from [squashed(_rgb(frame))] * times[number]
+                yield from [as_input(frame.to_ndarray(format="rgb24"))] * times[number]
             if number >= wanted[-1]:
                 return
+
+
+def as_input(picture: np.ndarray) -> Tensor:
+    """Resize a picture (H, W, 3) uint8 in RGB to (3, 224, 224)."""
+    return squashed(torch.from_numpy(picture).movedim(-1, 0))
 
 
 def squashed(picture: Tensor) -> Tensor:
     """Resize (3, H, W) uint8 to (3, 224, 224): bilinear, without antialiasing, crop or regard to the aspect ratio."""
     resized = F.interpolate(picture[None].float(), (SIZE, SIZE), mode="bilinear", align_corners=False)
     return resized[0].round().to(torch.uint8)
-
-
-def _rgb(frame: VideoFrame) -> Tensor:
-    return torch.from_numpy(frame.to_ndarray(format="rgb24")).movedim(-1, 0)
 
 
 def _decoded(container: InputContainer, path: Path) -> Iterator[VideoFrame]:

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from codaar_core.api import DataError, ExtractorContext
-from codaar_core.testing.toy_recordings import write_png, write_wav
+from codaar_core.testing.toy_recordings import write_film, write_png, write_wav
 from codaar_core.testing.whole_contract import assert_passes
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -195,11 +195,55 @@ def test_frames_are_read_in_order_and_repeated(tmp_path):
 @pytest.mark.parametrize("made_by", TAGS)
 def test_a_step_is_the_mean_of_its_sixteen_frames(frames, seconds, made_by, tmp_path):
     path = write_video(tmp_path / "x.mkv", frames)
-    found = looking(seconds=seconds, made_by=made_by).extract(path)
+    found = looking(clock="published", parts=seconds, made_by=made_by).extract(path)
     assert found.shape == (seconds, 7, 7, 3)
     colours = torch.tensor([colour(number) for number in sampled(frames, seconds)], dtype=torch.uint8)
     expected = prepared(colours[:, :, None, None], made_by).reshape(seconds, 16, 3).mean(1)
     torch.testing.assert_close(found, expected[:, None, None].expand_as(found))
+
+
+# Clock
+
+
+def level(time: float) -> tuple[int, int, int]:
+    return (round(25 * time),) * 3
+
+
+@pytest.mark.parametrize(
+    ("times", "steps"),
+    [
+        (np.arange(125) / 25, 5),
+        (np.concatenate([np.arange(100) / 50, 2 + np.arange(40) / 5]), 10),  # 50 frames a second, then 5
+        (np.arange(19) / 1.9, 10),
+        (np.arange(9) / 0.9, 9),  # the file says that the last one lasts 0.04 s
+    ],
+)
+def test_a_step_is_the_mean_of_what_is_seen_in_its_second(times, steps, tmp_path):
+    pytest.importorskip("av")
+    write_film(tmp_path / "x.mkv", list(times), level)
+    found = looking(made_by="keras-vgg19-pool5").extract(tmp_path / "x.mkv")
+    assert found.shape == (steps, 7, 7, 3)
+    samples = (np.arange(steps * 16) + 0.5) / 16
+    seen = np.array([level(times[max(np.searchsorted(times, t, "right") - 1, 0)])[0] for t in samples])
+    expected = torch.from_numpy(seen.reshape(steps, 16).mean(1)).float() - 103.939
+    torch.testing.assert_close(found[:, 3, 3, 0], expected, atol=1e-3, rtol=0)
+
+
+def test_frames_of_several_recordings_share_batches(tmp_path):
+    pytest.importorskip("av")
+    sizes, network = [], EveryThirtySecondPixel()
+    extractor = looking(rate=2, batch=5)
+    vars(extractor)["network"] = lambda frames: sizes.append(len(frames)) or network(frames)
+    for number, length in enumerate((1, 3, 2)):
+        write_film(tmp_path / f"{number}.mkv", list(np.arange(25 * length) / 25 + 0.0), level)
+    (tmp_path / "broken.mkv").write_bytes(b"no film")
+    paths = [tmp_path / name for name in ("0.mkv", "1.mkv", "broken.mkv", "2.mkv")]
+    found = list(extractor.extract_each(paths))
+    assert sizes == [5, 5, 2]
+    assert isinstance(found[2], DataError) and "broken.mkv" in found[2].message
+    for path, together in zip(paths, found, strict=True):
+        if path.name != "broken.mkv":
+            torch.testing.assert_close(together, looking(rate=2).extract(path))
 
 
 def test_a_jpeg_is_a_picture_too(tmp_path):
@@ -225,7 +269,8 @@ def test_no_more_than_a_second_is_held(tmp_path, monkeypatch):
         return plain(frames, *more)
 
     monkeypatch.setattr(torch, "stack", stacked)
-    assert len(looking(seconds=4).extract(path)) == 4
+    assert len(looking(clock="published", parts=4).extract(path)) == 4
+    assert len(looking().extract(path)) == 3
     assert most[0] == 16
 
 
@@ -239,13 +284,13 @@ def clip() -> Path:
 
 def test_a_real_recording_has_its_frames(clip):
     assert count_frames(clip) == 300
-    found = looking(seconds=3).extract(clip)
-    assert found.shape == (3, 7, 7, 3) and found.isfinite().all() and found.std(0).any()
+    found = looking().extract(clip)
+    assert found.shape == (10, 7, 7, 3) and found.isfinite().all() and found.std(0).any()
 
 
 @pytest.mark.slow
 def test_a_real_recording_through_the_network(clip, file):
-    found = built(file, seconds=1).extract(clip)
+    found = built(file, seconds=10, rate=0.2).extract(clip)
     assert found.shape == (1, 7, 7, 512) and found.isfinite().all() and found.std() > 0
 
 

@@ -10,6 +10,7 @@ from torch import Tensor
 RATE = 16_000  # samples a second
 WINDOW, HOP, BINS = 400, 160, 512  # samples: 25 ms every 10 ms, padded to the length of the transform
 FRAMES = 96  # the first of the 98 that fit into a second
+PATCH = (FRAMES - 1) * HOP + WINDOW  # samples that a patch reads: 0.975 s
 BANDS = 64
 LOWEST, HIGHEST = 125.0, 7500.0  # Hz: edges of the first and of the last band
 OFFSET = 0.01
@@ -25,7 +26,7 @@ def seconds_of(sound: Tensor) -> Tensor:
 
 
 def patches_of(seconds: Tensor) -> Tensor:
-    """Turn seconds (T, 16000) of samples in -1..1 into patches (T, 96, 64) in double precision, as torchvggish does."""
+    """Turn samples (T, 15600 or more) in -1..1 into patches (T, 96, 64) in double precision, as torchvggish does."""
     frames = seconds.double().unfold(-1, WINDOW, HOP)[:, :FRAMES]
     spectrum = torch.fft.rfft(frames * torch.hann_window(WINDOW, dtype=torch.double), BINS).abs()
     return (spectrum @ mel_matrix() + OFFSET).log()

@@ -1,4 +1,4 @@
-"""The sound of a recording: any file that ffmpeg reads -> mono samples at 16 kHz."""
+"""The sound of a recording from its first sample on, whatever its timestamps: mono samples at 16 kHz."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from codaar_core.api import DataError
-from codaar_core.features import opened_recording, pyav
+from codaar_core.features import FILMS, SOUNDS, opened_recording, pyav
 from codaar_plugin_vggish.front_end import RATE
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 INSTALL = "codaar-plugin-vggish[media]"
 MOST_SECONDS = 3600
-SUFFIXES = (".aac", ".avi", ".flac", ".m4a", ".mkv", ".mov", ".mp3", ".mp4", ".ogg", ".opus", ".wav", ".webm")
+SUFFIXES = tuple(sorted((*FILMS, *SOUNDS)))
 
 
 def read_sound(path: Path) -> Tensor:

@@ -91,8 +91,8 @@ def extractor(file) -> VggishExtractor:
     return built(file)
 
 
-def built(file: Path | str) -> VggishExtractor:
-    return VggishExtractor(VggishExtractor.Config(weights=str(file)), ExtractorContext(torch.device("cpu")))
+def built(file: Path | str, **more) -> VggishExtractor:
+    return VggishExtractor(VggishExtractor.Config(weights=str(file), **more), ExtractorContext(torch.device("cpu")))
 
 
 # Front end
@@ -154,19 +154,53 @@ def test_embeddings_are_those_of_the_plain_implementation(extractor, weights):
 # Recordings
 
 
-def test_a_recording_is_one_step_a_whole_second(extractor, tmp_path):
-    samples = sound(3.9)
+def test_published_steps_are_whole_seconds(file, tmp_path):
+    pytest.importorskip("av")
+    extractor, samples = built(file, clock="published"), sound(3.9)
     found = extractor.extract(write_wav(tmp_path / "-clip.wav", samples))
     assert found.shape == (3, *extractor.output.shape) and found.dtype == torch.float32
     rounded = torch.from_numpy((samples * 32_768).round() / 32_768)
     torch.testing.assert_close(found, extractor.network(patches_of(seconds_of(rounded)).float()))
 
 
-def test_batches_of_seconds_make_no_difference(extractor, tmp_path, monkeypatch):
-    path = write_wav(tmp_path / "clip.wav", sound(3))
-    together = extractor.extract(path)
-    monkeypatch.setattr("codaar_plugin_vggish.extractor.BATCH", 2)
-    torch.testing.assert_close(extractor.extract(path), together)
+def test_steps_are_those_of_the_recording_and_end_in_silence(extractor, tmp_path):
+    samples = sound(3.9)
+    found = extractor.extract(write_wav(tmp_path / "-clip.wav", samples))
+    padded = np.concatenate([(samples * 32_768).round() / 32_768, np.zeros(1_600)])
+    expected = extractor.network(patches_of(seconds_of(torch.from_numpy(padded))).float())
+    assert found.shape == (4, *extractor.output.shape)
+    torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.parametrize(("seconds", "steps"), [(0.98, 1), (9.999, 10), (2.5, 3), (2.4, 2)])
+def test_half_a_second_and_more_is_a_step(seconds, steps, extractor, tmp_path):
+    assert len(extractor.extract(write_wav(tmp_path / "x.wav", sound(seconds)[: round(16_000 * seconds)]))) == steps
+
+
+@pytest.mark.parametrize("length", [0.5, 1.0, 2.0])
+def test_every_step_hears_its_own_time(length, tmp_path):
+    """A tone for each second, and the loudest band of the patches of a step."""
+    pytest.importorskip("av")
+    extractor = built("none", seconds=length)
+    vars(extractor)["network"] = lambda patches: patches.mean(1)
+    tones = [300.0 * 1.4**second for second in range(6)]
+    t = np.arange(6 * 16_000) / 16_000
+    path = write_wav(tmp_path / "x.wav", 0.5 * np.sin(2 * np.pi * np.array(tones)[t.astype(int)] * t))
+    found = extractor.extract(path)
+    assert len(found) == round(6 / length)
+    bands = mel_matrix()[[round(tone / 31.25) for tone in tones]].argmax(1)
+    for step, loudness in enumerate(found):
+        seconds = {int(step * length), int((step + 1) * length - 1e-9)}
+        if length == 0.5:  # its patch reads a quarter of a second on both sides
+            seconds = {int(step * length)}
+        loudest = loudness.topk(len(seconds)).indices
+        assert min((loudest - bands[second]).abs().min() for second in seconds) <= 1
+
+
+def test_batches_make_no_difference(extractor, file, tmp_path):
+    paths = [write_wav(tmp_path / f"{length}.wav", sound(length)) for length in (3, 1, 2)]
+    for path, together in zip(paths, built(file, batch=4).extract_each(paths), strict=True):
+        torch.testing.assert_close(extractor.extract(path), together)
 
 
 def test_16_bit_sound_at_16_khz_is_not_changed(tmp_path):
@@ -206,9 +240,15 @@ def test_real_recordings(name, seconds, rate, extractor):
 # What is wrong
 
 
-def test_less_than_a_second_is_refused(extractor, tmp_path):
+def test_less_than_half_a_step_is_refused(extractor, tmp_path):
+    with pytest.raises(DataError, match="short.wav lasts 0.49 s, less than half a step of 1 s"):
+        extractor.extract(write_wav(tmp_path / "short.wav", sound(0.49)))
+
+
+def test_less_than_a_published_second_is_refused(file, tmp_path):
+    pytest.importorskip("av")
     with pytest.raises(DataError, match="short.wav has less than a second of sound"):
-        extractor.extract(write_wav(tmp_path / "short.wav", sound(0.99)))
+        built(file, clock="published").extract(write_wav(tmp_path / "short.wav", sound(0.99)))
 
 
 def test_a_picture_has_no_sound(extractor, tmp_path):
