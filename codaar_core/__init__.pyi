@@ -19,11 +19,14 @@ from .registry.doctor import doctor as doctor
 from .registry.index.maintenance import index_entry as index_entry
 from .registry.index.maintenance import sync_index as sync_index
 from .registry.index.maintenance import verify_index as verify_index
+from .report import compare as compare
 from .report import list_runs as list_runs
+from .report.atlas.building import atlas as atlas
 from .scaffold import new_plugin as new_plugin
 from .searching import search as search
 from .sweep import run_sweep as run_sweep
 from .testing import check_plugin as check_plugin
+from .verbs import evaluate as evaluate
 from .verbs import export as export
 from .verbs import run as run
 from .verbs import validate as validate

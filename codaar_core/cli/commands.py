@@ -13,7 +13,7 @@ from codaar_core.registry.installed import plugin_commands
 
 VERBS = (
     *("run", "sweep", "validate", "explain", "diff", "schema", "list", "inspect", "data", "encode", "search", "export"),
-    *("report", "lock", "doctor", "new-plugin", "check-plugin", "registry"),
+    *("evaluate", "report", "compare", "atlas", "lock", "doctor", "new-plugin", "check-plugin", "registry"),
 )
 
 

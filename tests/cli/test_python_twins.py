@@ -27,6 +27,7 @@ class Twin:
 EVERY_VERB = {"traceback": "Python raises the exception itself"}
 PRINTING = {"output": "Python returns the value", "form": "Python returns the problems"}
 OBSERVED = {"observers": "the verb passes its progress display", "progress": "the verb passes its progress bar"}
+WRITING = dict.fromkeys(("html", "csv", "latex"), "methods of the Comparison that Python returns")
 TWINS = {
     "run": Twin(("run",), only_verb={"directory": "short for the override run.directory"}, only_python=OBSERVED),
     "sweep": Twin(
@@ -48,7 +49,10 @@ TWINS = {
     "data verify": Twin(("verify_packed",), called={"file": "path"}, only_python=OBSERVED),
     "encode": Twin(("encode",), only_python=OBSERVED),
     "search": Twin(("search",), only_verb=PRINTING),
+    "export": Twin(("export",)),
+    "evaluate": Twin(("evaluate",), only_verb={"device": "short for the override device.on"}, only_python=OBSERVED),
     "report": Twin(("write_report",)),
+    "compare": Twin(("compare",), only_verb=WRITING),
     "lock": Twin(("read_lock",), called={"run": "path"}, only_verb=PRINTING),
     "doctor": Twin(("doctor",)),
     "new-plugin": Twin(("new_plugin",)),

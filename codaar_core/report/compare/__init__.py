@@ -1,0 +1,1 @@
+"""``codaar compare``: the scores of several runs side by side."""
