@@ -12,6 +12,7 @@ from torch import Tensor
 from codaar_core.api import CodaarError, Encoded, Quantized
 from codaar_core.engine.assembly.input_checks import checked_features
 from codaar_core.engine.assembly.model import Model
+from codaar_core.engine.results.notebook import html_table
 
 
 class TrainedModel:
@@ -33,6 +34,19 @@ class TrainedModel:
     def dtype(self) -> torch.dtype:
         """Floating-point type of the model; features are cast to it."""
         return next(each.dtype for each in self.model.state_dict().values() if each.is_floating_point())
+
+    def _repr_html_(self) -> str:
+        """A table for notebooks: what the model takes, by modality."""
+        rows = [
+            (modality, " x ".join(map(str, space.shape)), str(space.length or "any"))
+            for modality, space in self.model.spaces.items()
+        ]
+        quantizer, count = self.model.quantizer, sum(each.numel() for each in self.model.parameters())
+        notes = (
+            f"{quantizer.size:,} codewords of {quantizer.latent.width:,} values in each codebook",
+            f"{count:,} trained values, {str(self.dtype).removeprefix('torch.')}, on {self.device}",
+        )
+        return html_table("Trained model", ("modality", "features of a time step", "time steps"), rows, notes)
 
     @torch.no_grad()
     def encode(self, features: Mapping[str, Any]) -> dict[str, Quantized]:

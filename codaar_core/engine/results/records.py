@@ -64,6 +64,7 @@ class Pretraining:
     epoch_minutes: float | None = _entry("minutes of an epoch; null where no step was made in this process", None)
     peak_gb: float | None = _entry("most memory held, in GB: of the GPU, where it computes on one", None)
     last_epoch: Mapping[str, float | None] = _table("last row of metrics.csv, without epoch and step")
+    run: str = _entry("run directory that this pretraining, or its beginning, was taken over from; empty: none", "")
 
 
 @attrs.frozen(kw_only=True)
@@ -199,6 +200,8 @@ class Results:
     command: str = _entry("command that repeats the run", "")
     recipe: str = _entry("content of the recipe", "")
     directory: str = _entry("run directory", "")
+    origin: str = _entry("where the weights were imported from; empty: they were pretrained by a run", "")
+    model: str = _entry("model and checkpoint of an evaluation after the run; empty: the model of this run", "")
     alignment: tuple[Alignment, ...] = _entry("linear alignment steps", ())
     curves: Curves = attrs.field(factory=Curves, metadata={"help": "logged quantities"})
     transfers: tuple[TransferScore, ...] = _entry("one entry for each transfer and metric")
@@ -209,3 +212,9 @@ class Results:
     )
     notes: tuple[str, ...] = _entry("warnings about data files", ())
     sections: tuple[Section, ...] = _entry("further sections of the report", ())
+
+    def _repr_html_(self) -> str:
+        """A table for notebooks."""
+        from codaar_core.engine.results.notebook import results_html
+
+        return results_html(self)
