@@ -129,8 +129,7 @@ class FileClips:
     @cached_property
     def division(self) -> Division:
         """The clips of each split; without a rule, all are for pretraining."""
-        settings, clips = self.settings, self.known
-        groups = read_groups(self.at(settings.clips), settings.group, clips) if settings.group else {}
+        settings, clips, groups = self.settings, self.known, self._groups
         if settings.shares is not None:
             return hashed(tuple(clips), settings.shares, groups, settings.draw)
         if settings.splits is not None:
@@ -154,10 +153,21 @@ class FileClips:
                 f"they have {', '.join(splits)}; set `splits`, `lists` or `shares`",
             )
         if not clips:
-            raise DataError(
-                f"the split {name!r} of {self.settings.root} has no clips", "correct `splits`, `lists` or `shares`"
-            )
+            raise DataError(f"the split {name!r} of {self.settings.root} has no clips", self._help_for_empty_split())
         return clips
+
+    def _help_for_empty_split(self) -> str:
+        if self.settings.shares is None:
+            return "correct `splits` or `lists`"
+        groups = len(set(self._groups.values())) or len(self.known)
+        drawn = f"`shares` draws the split of each of {groups:,} {self.settings.group or 'clip'}s by itself"
+        return f"{drawn}: set another `draw` or larger shares; with few, state `splits`"
+
+    @cached_property
+    def _groups(self) -> Mapping[str, str]:
+        """Group of each clip; empty without groups."""
+        settings = self.settings
+        return read_groups(self.at(settings.clips), settings.group, self.known) if settings.group else {}
 
     @cached_property
     def defects(self) -> FileDefects:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 KINDS = ("circle", "cross", "square", "star")
-SPEAKERS = 8
+SPEAKERS = 40
 
 
 def write_example(
