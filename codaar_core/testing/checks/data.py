@@ -15,6 +15,7 @@ from torch import Tensor
 
 from codaar_core.api import Batch, Card, DataContext, DataError, Features, Space, Split
 from codaar_core.testing.check import Violation, check, expect, expect_help
+from codaar_core.testing.environment.previews import preview_problem
 from codaar_core.testing.subjects import DataSubject, Subject
 
 CLIPS = 6
@@ -177,6 +178,25 @@ def pretrain_split(subject: DataSubject) -> None:
     check_batch(subject, batch, 1)
     if len(split) >= 3:
         check_order(subject, split)
+
+
+@check("data")
+def previews(subject: DataSubject) -> None:
+    """Previews, where there are any, are readable and small, and the same each time; none after the last step."""
+    try:
+        split = subject.build().split("pretrain")
+        steps = {m: features.values.shape[1] for m, features in split[[0]].inputs.items()}
+        shown = {(m, step): split.preview(0, m, step) for m, length in steps.items() for step in range(length + 1)}
+        again = {(m, step): split.preview(0, m, step) for m, step in shown}
+    except DataError:
+        return  # the check of the split itself reports missing files
+    for (modality, step), preview in shown.items():
+        place = f"{subject.title}: the preview of clip 0, {modality!r}, step {step}"
+        if preview is not None:
+            problem = preview_problem(preview)
+            expect(not problem, f"{place} {problem}", "return Picture(png, alt), Sound(wav, alt), Words(words) or None")
+            expect(step < steps[modality], f"{place} is after the last step", "return None")
+        expect(preview == again[modality, step], f"{place} differs when it is read again", "draw nothing at random")
 
 
 @check("data")

@@ -78,6 +78,39 @@ def missing_files(self, name):
     raise api.DataError("not here", "")
 
 
+class ShownSplit(GoodSplit):
+    """Shows the same preview at every step."""
+
+    shown = None
+
+    def preview(self, index, modality, step):
+        return self.shown
+
+
+@alters(GoodData, "synthetic", "previews", "is no readable PNG file: it has another signature")
+def damaged_preview(split):
+    """A picture that no browser shows."""
+    split = ShownSplit(split.values, split.labels)
+    split.shown = api.Picture(b"GIF89a", "a picture")
+    return split
+
+
+@alters(GoodData, "synthetic", "previews", "has 250,044 bytes, more than 200,000")
+def long_preview(split):
+    """A sound of minutes."""
+    split = ShownSplit(split.values, split.labels)
+    split.shown = api.Sound(bytes(250_044), "a sound")
+    return split
+
+
+@alters(GoodData, "synthetic", "previews", "step 3 is after the last step")
+def preview_after_the_end(split):
+    """Shows steps that do not exist."""
+    split = ShownSplit(split.values, split.labels)
+    split.shown = api.Words("word")
+    return split
+
+
 @replaces(GoodData, "split", "unknown-split", "accepts any name")
 def any_split(self, name):
     """Gives something for every name."""
