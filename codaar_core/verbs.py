@@ -17,6 +17,7 @@ def run(
     resume: str | None = None,
     observers: Sequence[object] = (),
     locked: Path | str | None = None,
+    reuse: bool = False,
 ) -> Path:
     """Check a recipe, pretrain, evaluate every transfer and write the report.
 
@@ -24,12 +25,14 @@ def run(
         recipe: A TOML file, or a plan from ``load``, which already contains overrides and plug-in files.
         overrides: ``path=value``, as ``-o`` takes them.
         plugins: Python files of local components.
-        resume: A run directory to resume, or "auto" for the newest unfinished one.
+        resume: A run directory to resume, or "auto" for the newest unfinished one. A finished run with other benchmarks
+            is evaluated again, in a folder of its own; with more epochs, it is trained on in a new run directory.
         observers: Objects with hook functions.
         locked: A lock file, or a run directory that contains one; the run must match this lock.
+        reuse: Take over the pretraining of an earlier run below ``run.directory`` whose weights are the same.
 
     Returns:
-        The run directory.
+        The run directory, or the folder of the evaluation.
 
     Raises:
         CodaarError: The recipe has errors, or the run failed.
@@ -39,7 +42,46 @@ def run(
 
     plan = load(recipe, overrides, plugins) if isinstance(recipe, (str, Path)) else recipe
     warn_renamed_settings(plan.notes)
-    return engine.run(plan, resume, observers, None if locked is None else Path(locked), report.write)
+    lock = None if locked is None else Path(locked)
+    return engine.run(plan, resume, observers, lock, report.write, reuse)
+
+
+def evaluate(
+    model: Path | str,
+    recipe: Path | str | None = None,
+    overrides: Sequence[str] = (),
+    plugins: Sequence[Path | str] = (),
+    best: bool = False,
+    observers: Sequence[object] = (),
+    resume: bool = False,
+    to: Path | str | None = None,
+) -> Path:
+    """Evaluate a finished model on benchmarks, without training it; nothing finished is overwritten.
+
+    Args:
+        model: A run directory or an exported folder.
+        recipe: A TOML file whose [data], [device], [evaluate], [bench.X] and [hooks.X] are used; tables that it lacks
+            are those of the model. None: the recipe of the model.
+        overrides: ``path=value``, as ``-o`` takes them.
+        plugins: Python files of local components.
+        best: Evaluate the checkpoint with the lowest metric ``run.best`` instead of the newest.
+        observers: Objects with hook functions.
+        resume: Continue the newest unfinished evaluation with the same settings; finished heads are not trained again.
+        to: Folder of evaluations; None: ``evaluations`` in the folder of the model.
+
+    Returns:
+        The folder of the evaluation, with results.json and report.html.
+
+    Raises:
+        CodaarError: There is no such model, the recipe describes another one, or the evaluation failed.
+    """
+    from codaar_core import engine, report
+    from codaar_core.recipe import warn_renamed_settings
+
+    source, folder = None if recipe is None else Path(recipe), None if to is None else Path(to)
+    request = engine.request_evaluation(model, source, overrides, plugins, best, folder, resume)
+    warn_renamed_settings(request.plan.notes)
+    return engine.evaluate_model(request, observers, write_report=report.write)
 
 
 def validate(

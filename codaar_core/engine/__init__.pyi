@@ -9,6 +9,9 @@ from .encoding.command import EncodedClips as EncodedClips
 from .encoding.command import encode as encode
 from .export import export_model as export_model
 from .missing_data import data_problems as data_problems
+from .model_evaluation import EvaluationRequest as EvaluationRequest
+from .model_evaluation import evaluate_model as evaluate_model
+from .model_evaluation import request_evaluation as request_evaluation
 from .model_folder import adopt_model as adopt_model
 from .model_folder import open_model as open_model
 from .record.lock_comparison import LockMismatch as LockMismatch

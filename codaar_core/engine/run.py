@@ -2,43 +2,40 @@
 
 from __future__ import annotations
 
-import json
-import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import attrs
-import pluggy
-import torch
 
-from codaar_core.api import Benchmark, CodaarError, DataSource
-from codaar_core.api.hooks import PROJECT, Specification
-from codaar_core.engine.assembly.build import build_benchmarks, build_component, build_data, build_model
+from codaar_core.api import Benchmark, DataSource
+from codaar_core.engine.assembly.build import build_benchmarks, build_data, build_model
 from codaar_core.engine.data.card import download_hint
 from codaar_core.engine.data.first_batch import check_pretraining_split
 from codaar_core.engine.devices.processes import DistributedRanks, RunRanks, connect_ranks
 from codaar_core.engine.devices.runtime import make_runtime
-from codaar_core.engine.devices.signals import Interrupted, Interruption
+from codaar_core.engine.devices.signals import Interruption
 from codaar_core.engine.evaluation.seen_clips import SeenClips
 from codaar_core.engine.evaluation.transfer import evaluate, make_benchmark_runs
-from codaar_core.engine.gathering import gather
-from codaar_core.engine.record.checkpoint import load_training, remove_replaced
-from codaar_core.engine.record.checkpoint_state import read_state
+from codaar_core.engine.gathering import Pretrained, gather
+from codaar_core.engine.lifecycle.observing import Clock, make_hooks, no_hooks, recorded
+from codaar_core.engine.lifecycle.pretrained import data_origin, origin_of
+from codaar_core.engine.lifecycle.reuse import continue_from, with_earlier_cost
+from codaar_core.engine.lifecycle.start import Start, new_directory, recorded_clips, restored_optimizer, resumed
+from codaar_core.engine.model_evaluation import EvaluationRequest, evaluate_model
+from codaar_core.engine.record.checkpoint import newest_checkpoint
 from codaar_core.engine.record.journal import Journal
-from codaar_core.engine.record.lock import lock
+from codaar_core.engine.record.lock import lock, resume_command
 from codaar_core.engine.record.lock_comparison import refuse_mismatch
-from codaar_core.engine.record.resume import checkpoint_to_resume, find_run, nothing_to_resume, results_are_complete
+from codaar_core.engine.record.pretraining_key import KEY, find_pretraining, pretraining_key
+from codaar_core.engine.record.resume import Continuation, continuation, find_run, nothing_to_resume
 from codaar_core.engine.record.run_directory import REPORT, RunDirectory
 from codaar_core.engine.results import as_json
 from codaar_core.engine.training.batches import BatchSchedule
 from codaar_core.engine.training.loop import pretrain
-from codaar_core.engine.training.optimizer import make_optimizer
 from codaar_core.engine.training.pretraining_cost import pretraining
 from codaar_core.engine.training.session import Session
-from codaar_core.features.files import write_whole
 from codaar_core.recipe.plan import Plan
 
 WriteReport = Callable[[Path], Path]
@@ -53,19 +50,23 @@ def run(
     observers: Sequence[object] = (),
     locked: Path | None = None,
     write_report: WriteReport | None = None,
+    reuse: bool = False,
 ) -> Path:
     """Pretrain, evaluate every transfer, and write the run directory.
 
     Args:
         plan: A checked recipe.
         resume: A run directory to resume; or "auto" for the newest unfinished run of the same recipe: without one, a
-            finished one is returned as it is, and otherwise a new run is started.
+            finished one is returned as it is, and otherwise a new run is started. A finished run directory is returned
+            as it is; evaluated anew, in a folder of its own, if the plan has other benchmarks; and trained on in a new
+            run directory, if the plan has more epochs.
         observers: Objects with hook functions, e.g. a progress display.
         locked: A lock file, or a run directory that contains one; the run must match this lock.
         write_report: Called when results.json is complete.
+        reuse: Take over the pretraining of an earlier run below ``run.directory`` with the same pretraining key.
 
     Returns:
-        The run directory.
+        The run directory, or the folder of the evaluation.
 
     Raises:
         LockMismatch: The run would differ from ``locked``; nothing was run.
@@ -74,35 +75,55 @@ def run(
     if resume == AUTO and (finished := nothing_to_resume(plan)):
         warnings.warn(f"{finished} is finished: nothing to resume", stacklevel=2)
         return finished
+    beginning = Beginning(reuse=reuse, auto=resume == AUTO)
+    directory = None if resume is None else find_run(plan, resume)
+    if directory is not None:
+        how = continuation(plan, directory)
+        if how is Continuation.NOTHING:
+            return _finished(directory, write_report)
+        if how is Continuation.EVALUATE:
+            return evaluate_model(_evaluation(plan, directory), observers, locked, write_report)
+        trains_on = how is Continuation.TRAIN_ON
+        beginning = Beginning(trained_on=directory) if trains_on else Beginning(resumed=directory)
     with connect_ranks(plan, run_worker_rank) as ranks:
         if isinstance(ranks, DistributedRanks) and ranks.rank > 0:
             return run_worker_rank(plan, ranks)
-        return _run_first_rank(plan, ranks, resume, observers, locked, write_report)
+        return _run_first_rank(plan, ranks, beginning, observers, locked, write_report)
 
 
-@attrs.frozen
-class Start:
-    """Where a run begins; rank zero decides it and tells the other ranks.
+@attrs.frozen(kw_only=True)
+class Beginning:
+    """What a run begins with, decided before anything is built.
 
     Attributes:
-        directory: The run directory.
-        checkpoint: The checkpoint to continue from; None for a new run.
-        only_report: Whether the results are complete and only the report is missing.
+        resumed: The unfinished run directory that is resumed.
+        trained_on: The finished run whose training goes on in a new run directory.
+        reuse: Whether a new run takes over the pretraining of an earlier one with the same key.
+        auto: Whether an unfinished run was looked for.
     """
 
-    directory: Path
-    checkpoint: Path | None = None
-    only_report: bool = False
+    resumed: RunDirectory | None = None
+    trained_on: RunDirectory | None = None
+    reuse: bool = False
+    auto: bool = False
 
-    def message(self) -> str:
-        """Return this as JSON, to be sent to other ranks."""
-        return json.dumps([str(self.directory), self.checkpoint and str(self.checkpoint), self.only_report])
 
-    @classmethod
-    def received(cls, message: str) -> Start:
-        """Return what ``message`` was made from."""
-        directory, checkpoint, only_report = json.loads(message)
-        return cls(Path(directory), checkpoint and Path(checkpoint), only_report)
+def _finished(directory: RunDirectory, write_report: WriteReport | None) -> Path:
+    """Return a finished run as it is; a missing report is written."""
+    warnings.warn(f"{directory.path} is finished: nothing to resume", stacklevel=3)
+    if write_report is not None and not (directory.path / "report.html").exists():
+        write_report(directory.path)
+    return directory.path
+
+
+def _evaluation(plan: Plan, directory: RunDirectory) -> EvaluationRequest:
+    """Return the evaluation of a finished run with the other benchmarks or seeds of a plan."""
+    checkpoint = newest_checkpoint(directory.checkpoints)
+    warnings.warn(f"{directory.path} is finished: its model is evaluated again, in a folder of its own", stacklevel=3)
+    again = resume_command(plan, directory.path)
+    return EvaluationRequest(
+        model=directory.path, checkpoint=checkpoint, plan=plan, command=again, resume_command=again, resume=True
+    )
 
 
 def run_worker_rank(plan: Plan, ranks: DistributedRanks) -> Path:
@@ -124,9 +145,9 @@ def run_worker_rank(plan: Plan, ranks: DistributedRanks) -> Path:
     if start.only_report:
         return start.directory
     with Interruption() as interruption:
-        session = Session(plan, model, runtime, RunDirectory(start.directory), _no_hooks(), interruption)
-        benchmark_runs = make_benchmark_runs(session, benchmarks, SeenClips(split.ids, plan.evaluate.seen == "drop"))
-        optimizer, done = _restored_optimizer(session, start.checkpoint)
+        session = Session(plan, model, runtime, RunDirectory(start.directory), no_hooks(), interruption)
+        benchmark_runs = make_benchmark_runs(session, benchmarks, SeenClips(start.clips, plan.evaluate.seen == "drop"))
+        optimizer, done = restored_optimizer(session, start.checkpoint)
         pretrain(session, split, optimizer, done)
         evaluate(session, benchmark_runs)
     return start.directory
@@ -135,7 +156,7 @@ def run_worker_rank(plan: Plan, ranks: DistributedRanks) -> Path:
 def _run_first_rank(
     plan: Plan,
     ranks: RunRanks,
-    resume: str | None,
+    beginning: Beginning,
     observers: Sequence[object],
     locked: Path | None,
     write_report: WriteReport | None,
@@ -144,16 +165,17 @@ def _run_first_rank(
     data = build_data(plan)
     with download_hint(data.card):
         current_lock = lock(plan, data, runtime)
+    current_lock[KEY] = pretraining_key(plan, current_lock)
     if locked is not None:
         refuse_mismatch(current_lock, locked)
     model = build_model(plan, dict(data.spaces)).to(runtime.device, runtime.dtype)
     benchmarks = build_benchmarks(plan, data, model.quantizer)
-    directory, resumed = _directory(plan, resume)
-    hook = _hooks(plan, observers).hook
+    directory = beginning.resumed or _new_directory(plan, beginning)
+    hook = make_hooks(plan, observers, Journal()).hook  # the journal is called first: others find values on disk
     with directory.exclusive(), Interruption() as interruption:
         directory.remove_partial()
-        start = _resumed(plan, directory, current_lock) if resumed else Start(directory.path)
-        with _recorded(directory, hook, REPORT if start.only_report else "start"):
+        start = _start(plan, directory, beginning, current_lock)
+        with recorded(directory, hook, REPORT if start.only_report else "start"):
             session = Session(plan, model, runtime, directory, hook, interruption)
             directory.write_toml("lock.toml", current_lock)
             _run_phases(session, start, data, benchmarks)
@@ -162,26 +184,31 @@ def _run_first_rank(
     return directory.path
 
 
-def _resumed(plan: Plan, directory: RunDirectory, current_lock: Mapping[str, Any]) -> Start:
-    """Find the checkpoint to continue from, and remove what it replaces.
+def _new_directory(plan: Plan, beginning: Beginning) -> RunDirectory:
+    directory = new_directory(plan)
+    if beginning.auto:
+        warnings.warn(f"no unfinished run of this recipe has a checkpoint: {directory.path} is new", stacklevel=3)
+    return directory
+
+
+def _start(plan: Plan, directory: RunDirectory, beginning: Beginning, current_lock: dict[str, Any]) -> Start:
+    """Return where the run begins; a checkpoint of another run is copied.
 
     Raises:
-        CodaarError: No checkpoint is intact.
+        CodaarError: No checkpoint of the run to continue is intact.
     """
-    checkpoint = checkpoint_to_resume(directory)
-    remove_replaced(directory.checkpoints, read_state(checkpoint), plan.run.keep)
-    return Start(directory.path, checkpoint, results_are_complete(plan, directory, current_lock))
-
-
-def _restored_optimizer(session: Session, checkpoint: Path | None) -> tuple[torch.optim.Optimizer, int]:
-    """Return the optimizer and the number of steps done; a resumed run loads its checkpoint."""
-    optimizer = make_optimizer(session.model, session.plan.optimizer)
-    if checkpoint is None:
-        return optimizer, 0
-    done, extra_state = load_training(checkpoint, session.model, optimizer)
-    session.load_extra_state(extra_state)
-    session.finished_epochs.load(read_state(checkpoint), session.directory.checkpoints)
-    return optimizer, done
+    if beginning.resumed is not None:
+        return resumed(plan, directory, current_lock)
+    if beginning.trained_on is not None:
+        return continue_from(beginning.trained_on, directory)
+    earlier = find_pretraining(plan, current_lock[KEY])
+    if earlier is None:
+        return Start(directory.path)
+    if not beginning.reuse:
+        warnings.warn(f"{earlier.path} has the same pretraining: --reuse takes it over", stacklevel=2)
+        return Start(directory.path)
+    warnings.warn(f"pretraining of {earlier.path} is reused", stacklevel=2)
+    return continue_from(earlier, directory)
 
 
 def _run_phases(session: Session, start: Start, data: DataSource, benchmarks: Mapping[str, Benchmark]) -> None:
@@ -190,12 +217,13 @@ def _run_phases(session: Session, start: Start, data: DataSource, benchmarks: Ma
     with download_hint(data.card):
         split = data.split("pretrain")
         check_pretraining_split(session.plan, data, split)
-    overlap = SeenClips(split.ids, session.plan.evaluate.seen == "drop")
+    start = attrs.evolve(start, clips=recorded_clips(session.directory, split.ids))
+    overlap = SeenClips(start.clips, session.plan.evaluate.seen == "drop")
     overlap.notes += [f"pretraining: {note}" for note in split.notes]
     benchmark_runs = make_benchmark_runs(session, benchmarks, overlap)
     clock.lap("data")
     session.runtime.send_to_workers(start.message())
-    optimizer, done = _restored_optimizer(session, start.checkpoint)
+    optimizer, done = restored_optimizer(session, start.checkpoint)
     session.hook.codaar_run_start(
         directory=session.directory.path,
         resolved=session.plan.resolved,
@@ -211,86 +239,13 @@ def _run_phases(session: Session, start: Start, data: DataSource, benchmarks: Ma
     took = pretraining(session, clock.laps["pretrain"], steps, done)
     evaluation = evaluate(session, benchmark_runs)
     clock.lap("evaluate")
-    gathered = gather(session, data, steps, took, evaluation, overlap, clock.laps)
+    pretrained = Pretrained(
+        directory=session.directory,
+        data=data_origin(session.directory.path),  # of the lock, except for imported weights
+        steps=steps,
+        cost=with_earlier_cost(took, session.directory, clock.laps, trained=steps > done),
+        origin=origin_of(session.directory.path),
+    )
+    gathered = gather(session, pretrained, evaluation, overlap, clock.laps)
     session.directory.write_json("results.json", as_json(gathered))
     session.directory.set_status("running", phase=REPORT)
-
-
-class Clock:
-    """Measures the wall time of each phase.
-
-    Attributes:
-        laps: Seconds by phase.
-    """
-
-    def __init__(self) -> None:
-        self.laps: dict[str, float] = {}
-        self._last = time.perf_counter()
-
-    def lap(self, phase: str) -> None:
-        """Record the seconds since the last lap as the time of ``phase``."""
-        now = time.perf_counter()
-        self.laps[phase], self._last = now - self._last, now
-
-
-def _directory(plan: Plan, resume: str | None) -> tuple[RunDirectory, bool]:
-    """Return the run directory, and whether it is one to resume; "auto" makes a new one if there is none."""
-    found = None if resume is None else find_run(plan, resume)
-    if found is not None:
-        return found, True
-    directory = RunDirectory.create(Path(plan.run.directory), plan.run.name)
-    if resume is not None:
-        warnings.warn(f"no unfinished run of this recipe has a checkpoint: {directory.path} is new", stacklevel=2)
-    write_whole(directory.path / "recipe.toml", plan.source.read_bytes())
-    directory.write_toml("resolved.toml", plan.resolved)
-    return directory, False
-
-
-def _hooks(plan: Plan, observers: Sequence[object]) -> pluggy.PluginManager:
-    """Register the observers, the hook components enabled in the recipe, and the journal."""
-    manager = pluggy.PluginManager(PROJECT)
-    manager.add_hookspecs(Specification)
-    for observer in observers:
-        manager.register(observer)
-    for block in plan.hooks:
-        manager.register(build_component(plan, block, None), name=block.path)
-    manager.register(Journal())  # called first, as pluggy calls the last registered first: others find values on disk
-    manager.check_pending()
-    return manager
-
-
-def _no_hooks() -> pluggy.HookRelay:
-    """Return hooks without implementations, for the ranks that do not report."""
-    manager = pluggy.PluginManager(PROJECT)
-    manager.add_hookspecs(Specification)
-    return manager.hook
-
-
-@contextmanager
-def _recorded(directory: RunDirectory, hook: pluggy.HookRelay, phase: str) -> Iterator[None]:
-    """Record in status.json how the run ended, also when it fails; "finished" is written after every other file."""
-    directory.set_status("running", phase=phase)
-    status, details = "failed", dict[str, Any]()
-    try:
-        yield
-        status = "finished"
-    except Interrupted as end:
-        status, details = "interrupted", {"message": end.message, "exit_code": end.exit_code}
-        raise
-    except KeyboardInterrupt as end:
-        status, details = "interrupted", {"message": str(end), "exit_code": getattr(end, "exit_code", 130)}
-        raise
-    except Exception as error:
-        message = error.message if isinstance(error, CodaarError) else f"{type(error).__name__}: {error}"
-        details = {"message": message, "exit_code": getattr(error, "exit_code", 1)}
-        raise
-    finally:
-        if status != "finished":
-            details["phase"] = directory.last_known("phase")
-        try:
-            directory.set_status(status, **details)
-        except CodaarError:
-            if not details:  # otherwise the error that ended the run is the one to report
-                raise
-        finally:
-            hook.codaar_run_end(directory=directory.path, status=status)

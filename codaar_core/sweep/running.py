@@ -138,7 +138,8 @@ def _failure(plan: Plan, error: Exception) -> CodaarError:
 
 
 def _run(plan: Plan, observers: Sequence[object]) -> Path:
-    """Run a plan, or resume its interrupted run."""
+    """Run a plan, or resume its interrupted run; a pretraining with the same weights is taken over."""
     warn_renamed_settings(plan.notes)
     begun = unfinished_run(plan)
-    return engine.run(plan, None if begun is None else str(begun), observers, write_report=report.write)
+    resume = None if begun is None else str(begun)
+    return engine.run(plan, resume, observers, write_report=report.write, reuse=True)

@@ -12,6 +12,7 @@ from codaar_core.engine.assembly.build import build_benchmarks, build_data
 from codaar_core.engine.data.first_batch import check_pretraining_split
 from codaar_core.engine.evaluation.seen_clips import SeenClips
 from codaar_core.engine.evaluation.transfer import make_benchmark_runs
+from codaar_core.engine.record.pretraining_clips import RecordingHashes
 from codaar_core.recipe.toml.problem import RecipeError
 
 BROKEN = """
@@ -79,7 +80,7 @@ def check_data(plan):
 def check_benchmarks(plan):
     with toy_session(plan, Path(plan.run.directory)) as session:
         benchmarks = build_benchmarks(plan, build_data(plan), session.model.quantizer)
-        make_benchmark_runs(session, benchmarks, SeenClips(None, False))
+        make_benchmark_runs(session, benchmarks, SeenClips(RecordingHashes.of(None), False))
 
 
 DATA = 'data.use="local:broken-features"'

@@ -308,7 +308,7 @@ def test_results_of_other_settings_are_not_completed(plan):
         run(plan, write_report=fails)
     other, watcher = load(plan.source, [*SETTINGS, "evaluate.seeds=[1, 2]"]), Watcher()
     run(other, "auto", [watcher], write_report=report.write)
-    assert watcher.heads == 4
+    assert watcher.heads == 2, "the heads of seed 1 are finished"
 
 
 DAMAGE = {

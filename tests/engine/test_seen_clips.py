@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from codaar_core.api import Batch, CodaarError, Features, Split, Transfer
 from codaar_core.engine.evaluation.seen_clips import SeenClips
 from codaar_core.engine.evaluation.transfer import BenchmarkRun
+from codaar_core.engine.record.pretraining_clips import RecordingHashes
 
 NAMES = st.lists(st.sampled_from("abcdefgh"), max_size=12)
 
@@ -37,7 +38,7 @@ class Named(Split):
 
 @given(pretrained=NAMES, names=NAMES.filter(bool))
 def test_unseen_clips_remain(pretrained, names):
-    seen_clips = SeenClips(pretrained, drop=True)
+    seen_clips = SeenClips(RecordingHashes.of(pretrained), drop=True)
     unseen = [name for name in names if name not in pretrained]
     if not unseen:
         with pytest.raises(CodaarError, match="every clip of bench, test, m was seen"):
@@ -63,7 +64,7 @@ def test_unseen_clips_remain(pretrained, names):
 
 
 def test_kept_clips_are_counted_once():
-    seen_clips, split = SeenClips(["a", "b"], drop=False), Named(["b", "c", "c"])
+    seen_clips, split = SeenClips(RecordingHashes.of(["a", "b"]), drop=False), Named(["b", "c", "c"])
     for _ in range(2):
         assert seen_clips.filtered(split, "bench", "train", "m") is split
     assert [each["seen"] for each in seen_clips.record()] == [1]
@@ -71,7 +72,7 @@ def test_kept_clips_are_counted_once():
 
 @pytest.mark.parametrize("drop", [False, True])
 def test_clips_of_training_recordings_are_counted_and_dropped_on_request(drop):
-    seen_clips = SeenClips(["b"], drop=False)
+    seen_clips = SeenClips(RecordingHashes.of(["b"]), drop=False)
     seen_clips.add_training("bench", "m", ["b", "c"], drop)
     test = seen_clips.filtered(Named(["a", "b", "c", "d"]), "bench", "test", "m")
     assert list(test.ids) == (["a", "d"] if drop else ["a", "b", "c", "d"])
@@ -87,7 +88,7 @@ def test_clips_of_training_recordings_are_counted_and_dropped_on_request(drop):
 
 
 def test_a_split_of_training_recordings_only_cannot_be_dropped():
-    seen_clips = SeenClips(None, drop=False)
+    seen_clips = SeenClips(RecordingHashes.of(None), drop=False)
     seen_clips.add_training("bench", "m", ["a", "b"], drop=True)
     with pytest.raises(CodaarError, match="every clip of bench, validation, m was seen in training") as caught:
         seen_clips.filtered(Named(["a", "b"]), "bench", "validation", "m")
@@ -103,7 +104,7 @@ def test_test_clips_are_compared_with_training_clips_of_transfers_to_them(traina
     )
     splits = {place: Named([*names]) for place, names in clips.items() if trainable or place[0] == "test"}
     plan = SimpleNamespace(evaluate=SimpleNamespace(repeated="keep"))
-    seen_clips, bench = SeenClips(None, drop=False), SimpleNamespace(name="bench", packed="")
+    seen_clips, bench = SeenClips(RecordingHashes.of(None), drop=False), SimpleNamespace(name="bench", packed="")
     BenchmarkRun(SimpleNamespace(plan=plan), bench, benchmark, seen_clips, trainable).compare_with_training(splits)
     for place, split in splits.items():
         seen_clips.filtered(split, "bench", *place)
@@ -113,8 +114,8 @@ def test_test_clips_are_compared_with_training_clips_of_transfers_to_them(traina
 
 def test_splits_without_names_are_not_compared():
     split = Named(["a"], anonymous=True)
-    assert SeenClips(["a"], drop=True).filtered(split, "bench", "test", "m") is split
-    named, nothing_pretrained = Named(["a"]), SeenClips(None, drop=True)
+    assert SeenClips(RecordingHashes.of(["a"]), drop=True).filtered(split, "bench", "test", "m") is split
+    named, nothing_pretrained = Named(["a"]), SeenClips(RecordingHashes.of(None), drop=True)
     assert nothing_pretrained.filtered(named, "bench", "test", "m") is named
     assert nothing_pretrained.record() == []
 
@@ -123,6 +124,6 @@ def test_file_defects_are_recorded():
     class Odd(Named):
         notes = ("46 x repeated id", "1 x empty event")
 
-    seen_clips = SeenClips(None, drop=False)
+    seen_clips = SeenClips(RecordingHashes.of(None), drop=False)
     seen_clips.record_warnings(Odd(["a"]), "bench", "train", "m")
     assert seen_clips.notes == ["bench, train, m: 46 x repeated id", "bench, train, m: 1 x empty event"]

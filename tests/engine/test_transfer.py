@@ -16,6 +16,7 @@ from codaar_core.engine import open_model, run
 from codaar_core.engine.assembly.build import build_benchmarks, build_data
 from codaar_core.engine.evaluation.seen_clips import SeenClips
 from codaar_core.engine.evaluation.transfer import evaluate, make_benchmark_runs
+from codaar_core.engine.record.pretraining_clips import RecordingHashes
 
 PAIRS = [("north", "east"), ("east", "north")]
 
@@ -80,7 +81,7 @@ def test_evaluation_changes_nothing_of_the_model(tmp_path) -> None:
     with toy_session(plan, tmp_path / "run") as session:
         before = {name: value.clone() for name, value in session.model.state_dict().items()}
         benchmarks = build_benchmarks(plan, build_data(plan), session.model.quantizer)
-        evaluate(session, make_benchmark_runs(session, benchmarks, SeenClips(None, False)))
+        evaluate(session, make_benchmark_runs(session, benchmarks, SeenClips(RecordingHashes.of(None), False)))
         after = session.model.state_dict()
     assert all(torch.equal(value, after[name]) for name, value in before.items())
     assert not any(parameter.requires_grad for parameter in session.model.parameters())
@@ -114,7 +115,7 @@ class Told:
 def test_hooks_are_told_of_every_head(tmp_path) -> None:
     told = Told()
     run(toy_plan(tmp_path, "run.epochs=1"), observers=[told])
-    heads = [("head", "toy", modality, seed) for modality in ("north", "east") for seed in (1, 2)]
+    heads = [("head", "toy", modality, seed) for seed in (1, 2) for modality in ("north", "east")]
     assert told.calls == [("start", "toy", 4), *heads, ("end", "toy", 2)]
 
 

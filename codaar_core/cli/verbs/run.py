@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     metavar="[LOCK]",
     help="Run only if everything matches a lock: a lock file or a run directory; default: RECIPE.lock.toml.",
 )
+@click.option(
+    "--reuse", is_flag=True, help="Take over the pretraining of an earlier run, of any name, with the same weights."
+)
 def verb(
     recipe: Path,
     overrides: tuple[str, ...],
@@ -39,6 +42,7 @@ def verb(
     directory: str | None,
     resume: str | None,
     locked: str | None,
+    reuse: bool,
 ) -> None:
     """Pretrain, evaluate every transfer, report.
 
@@ -65,7 +69,9 @@ def verb(
     console = Console()
     progress = Progress(console)
     try:
-        finished = codaar_core.run(plan, resume=resume, observers=[progress], locked=lock_of(recipe, locked))
+        finished = codaar_core.run(
+            plan, resume=resume, observers=[progress], locked=lock_of(recipe, locked), reuse=reuse
+        )
     except KeyboardInterrupt as end:
         raise stopped(progress.checkpoint, plan, getattr(end, "exit_code", INTERRUPTED)) from None
     if not is_first():

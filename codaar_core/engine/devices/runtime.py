@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -104,6 +105,12 @@ class Runtime:
         """As rank zero, send a message to the other ranks, which receive it from ``ranks.broadcast(None)``."""
         if isinstance(self.ranks, DistributedRanks):
             self.ranks.broadcast(message)
+
+    def from_first(self, numbers: Sequence[int]) -> list[int]:
+        """Return the numbers of rank zero on all ranks; the others are ignored."""
+        if not isinstance(self.ranks, DistributedRanks):
+            return list(numbers)
+        return json.loads(self.ranks.broadcast(json.dumps([*numbers]) if self.is_first else None))
 
     def map_over_ranks(self, names: Sequence[str], work: Callable[[str], Result]) -> dict[str, Result]:
         """Compute ``work(name)`` for each name on one of the ranks, in turn.

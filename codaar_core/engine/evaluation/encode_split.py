@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -15,6 +15,7 @@ from codaar_core.engine.assembly.model import Model
 from codaar_core.engine.devices.runtime import Runtime
 
 BATCH = 100  # clips encoded or predicted at once
+LARGEST_KEPT = 1 << 28  # bytes of the targets of a split that is kept encoded, e.g. not the masks of a segmentation
 
 
 class EncodedSplit(NamedTuple):
@@ -33,6 +34,27 @@ class EncodedSplit(NamedTuple):
     mask: Tensor | None
     target: Tensor
     split: Split
+
+
+class EncodedOnce:
+    """Encodes each split once for the heads of all seeds; splits with large targets are encoded for each anew.
+
+    Args:
+        encode: Encodes a role in one modality.
+    """
+
+    def __init__(self, encode: Callable[[str, str], EncodedSplit]) -> None:
+        self._encode = encode
+        self._kept: dict[tuple[str, str], EncodedSplit] = {}
+
+    def __call__(self, role: str, modality: str) -> EncodedSplit:
+        """Return the codes of a role in one modality."""
+        if (role, modality) in self._kept:
+            return self._kept[role, modality]
+        encoded = self._encode(role, modality)
+        if encoded.target.nbytes <= LARGEST_KEPT:
+            self._kept[role, modality] = encoded
+        return encoded
 
 
 @torch.no_grad()

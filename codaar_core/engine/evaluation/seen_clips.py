@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from torch import Tensor
 
 from codaar_core.api import Batch, CodaarError, Split
+from codaar_core.engine.record.pretraining_clips import RecordingHashes
 
 
 class FilteredSplit(Split):
@@ -56,27 +57,23 @@ class Recordings(NamedTuple):
     """Recordings that were used before a clip is evaluated.
 
     Attributes:
-        names: Their names; empty if they have none.
+        hashes: Which they are; empty if unknown.
         drop: Whether to leave out clips that come from them.
         used_in: Where they were used: "pretraining", or "training" of the heads of a benchmark.
         setting: The setting of the recipe that decides ``drop``.
     """
 
-    names: frozenset[str]
+    hashes: RecordingHashes
     drop: bool
     used_in: str
     setting: str
-
-    def seen(self, ids: Sequence[str]) -> set[int]:
-        """Return the indices of clips that come from these recordings."""
-        return {index for index, name in enumerate(ids) if name in self.names}
 
 
 class SeenClips:
     """Compares the recordings of benchmark clips with those of pretraining and of the training of heads, by name.
 
     Args:
-        pretrained: Names of the pretraining clips; None if they have no names.
+        pretrained: Recordings of the pretraining clips.
         drop: Whether to leave out clips seen in pretraining.
 
     Attributes:
@@ -84,15 +81,34 @@ class SeenClips:
         notes: Tolerated defects of data files, one line each.
     """
 
-    def __init__(self, pretrained: Sequence[str] | None, drop: bool) -> None:
-        self.pretraining = Recordings(frozenset(pretrained or ()), drop, "pretraining", "evaluate.seen")
+    def __init__(self, pretrained: RecordingHashes, drop: bool) -> None:
+        self.pretraining = Recordings(pretrained, drop, "pretraining", "evaluate.seen")
         self.training: dict[tuple[str, str], Recordings] = {}
         self.found: list[Seen] = []
         self.notes: list[str] = []
 
     def add_training(self, benchmark: str, modality: str, names: Iterable[str], drop: bool) -> None:
         """Add the recordings on which the heads are trained that are tested on clips of a benchmark in one modality."""
-        self.training[benchmark, modality] = Recordings(frozenset(names), drop, "training", "evaluate.repeated")
+        recordings = RecordingHashes.of(names)
+        self.training[benchmark, modality] = Recordings(recordings, drop, "training", "evaluate.repeated")
+
+    def note_unknown(self) -> None:
+        """Add a note if the pretraining clips are unknown, for every report of the overlap.
+
+        Raises:
+            CodaarError: They are unknown, and clips seen in pretraining are to be dropped.
+        """
+        reason = self.pretraining.hashes.unknown
+        if not reason:
+            return
+        note = f"pretraining clips: unknown, seen clips cannot be counted ({reason})"
+        if self.pretraining.drop:
+            raise CodaarError(
+                f'evaluate.seen = "drop": {note}',
+                'set evaluate.seen = "keep", or record the pretraining clips: name the clips of the data source '
+                "(Split.ids), or import the model with the recipe of its data",
+            )
+        self.notes.append(note)
 
     def record_warnings(self, split: Split, benchmark: str, role: str, modality: str) -> None:
         """Add the tolerated file defects of a split to ``notes``."""
@@ -107,13 +123,13 @@ class SeenClips:
         Raises:
             CodaarError: All clips would be dropped.
         """
-        before = [each for each in self._used_before(benchmark, role, modality) if each.names]
+        before = [each for each in self._used_before(benchmark, role, modality) if each.hashes.hashes]
         ids = split.ids if before else None
         if ids is None:
             return split
         dropped: set[int] = set()
         for recordings in before:
-            seen = recordings.seen(ids)
+            seen = recordings.hashes.seen(ids)
             self._count(Seen(benchmark, role, modality, len(split), len(seen), recordings.drop, recordings.used_in))
             dropped |= seen if recordings.drop else set()
             if len(dropped) == len(split):

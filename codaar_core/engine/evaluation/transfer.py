@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from io import BytesIO
-from typing import Any
+from functools import partial
 
 import attrs
-import numpy as np
 import torch
-from safetensors.torch import save
 from torch import Tensor
 
 from codaar_core.api import Benchmark, DataError, Predicted, Split, TaskHead, Transfer
@@ -23,18 +20,19 @@ from codaar_core.engine.devices.runtime import derive_seed, generator_of
 from codaar_core.engine.evaluation.code_records import measure_codes
 from codaar_core.engine.evaluation.encode_split import (
     BATCH,
+    EncodedOnce,
     EncodedSplit,
     encode_split,
     encoder_dropout,
     head_inputs,
 )
 from codaar_core.engine.evaluation.epoch_selection import EpochSelector
+from codaar_core.engine.evaluation.finished_heads import SeedFolder, heads_key, weights_digest
 from codaar_core.engine.evaluation.scores import score_transfers, transfer_entries
 from codaar_core.engine.evaluation.seen_clips import SeenClips
 from codaar_core.engine.results import BenchmarkCodes, TransferScore, as_json
 from codaar_core.engine.training.optimizer import set_learning_rate
 from codaar_core.engine.training.session import Session
-from codaar_core.features.files import write_whole
 from codaar_core.recipe.plan import BenchmarkPlan
 
 
@@ -66,7 +64,8 @@ def evaluate(session: Session, benchmark_runs: Sequence[BenchmarkRun]) -> Evalua
         The entries of results.json; empty on ranks other than zero.
     """
     session.model.eval().requires_grad_(False)
-    return Evaluation.combined([benchmark_run.run() for benchmark_run in benchmark_runs])
+    weights = weights_digest(session.model)
+    return Evaluation.combined([benchmark_run.run(weights) for benchmark_run in benchmark_runs])
 
 
 def make_benchmark_runs(
@@ -81,7 +80,10 @@ def make_benchmark_runs(
 
     Raises:
         DataError: A file is missing or damaged.
+        CodaarError: Seen clips are to be dropped, and the pretraining clips are unknown.
     """
+    if session.plan.benchmarks:
+        seen_clips.note_unknown()
     benchmark_runs = [
         _make_benchmark_run(session, bench, benchmarks[bench.name], seen_clips) for bench in session.plan.benchmarks
     ]
@@ -185,34 +187,41 @@ class BenchmarkRun:
         """Open the clips of a role in one modality, from the benchmark's own files or from packed ones."""
         return open_split(self.session.plan, self.bench, self.benchmark, role, modality)
 
-    def run(self) -> Evaluation:
-        """Train all heads, test each on every modality, and write heads, predictions and scores.
+    def run(self, weights: str) -> Evaluation:
+        """Train the heads that are not finished, test each on every modality, and write heads, predictions and scores.
 
         Ranks divide the modalities that heads are trained on among them; rank zero scores and writes.
+
+        Args:
+            weights: Digest of the weights of the model.
 
         Returns:
             The entries of results.json; empty on ranks other than zero.
         """
-        seeds, hook, tested = self.seeds, self.session.hook, self.modalities
-        hook.codaar_benchmark_start(benchmark=self.bench.name, heads=len(seeds) * len(tested))
+        tested = self.modalities
         test = {modality: self.encode("test", modality) for modality in tested}
-        heads = self.session.runtime.map_over_ranks(tested, lambda modality: self.trained_heads(modality, test))
+        targets = {modality: encoded.target.cpu() for modality, encoded in test.items()}
+        folders = self.folders(weights) if self.session.runtime.is_first else {}
+        finished = {seed: read for seed, folder in folders.items() if (read := folder.predictions(targets))}
+        open_seeds = self.session.runtime.from_first([seed for seed in self.seeds if seed not in finished])
+        hook = self.session.hook
+        hook.codaar_benchmark_start(benchmark=self.bench.name, heads=len(open_seeds) * len(tested))
+        for seed, heads in self.trained(open_seeds, test):
+            if self.session.runtime.is_first:
+                finished[seed] = self.write(folders[seed], seed, heads)
         if not self.session.runtime.is_first:
             return Evaluation()
-        scores = []
-        for seed in seeds:
-            predictions = {
-                Transfer(trained_on, m): prediction
-                for trained_on, by_seed in heads.items()
-                for m, prediction in by_seed[seed].predictions.items()
-            }
-            scores.append(score_transfers(self.benchmark, predictions))
-            self.write(seed, {m: by_seed[seed].weights for m, by_seed in heads.items()}, predictions, scores[-1])
-        targets = {modality: encoded.target.cpu() for modality, encoded in test.items()}
+        scores = [score_transfers(self.benchmark, finished[seed]) for seed in self.seeds]
         entries = transfer_entries(self.bench.name, self.benchmark, scores, targets)
         codes = measure_codes(self.bench.name, self.benchmark, test, self.session.model.quantizer.size)
         hook.codaar_benchmark_end(benchmark=self.bench.name, results=[as_json(entry) for entry in entries])
         return Evaluation(tuple(entries), (codes,))
+
+    def folders(self, weights: str) -> dict[int, SeedFolder]:
+        """Return the folder of the heads of each seed."""
+        plan, clips = self.session.plan, self.seen_clips.pretraining.hashes.digest
+        key = heads_key(plan, self.bench, self.session.runtime, weights, clips)
+        return {seed: SeedFolder(self.session.directory.bench(self.bench.name, seed), key) for seed in self.seeds}
 
     def encode(self, role: str, modality: str) -> EncodedSplit:
         """Encode the clips of a role, without those seen in pretraining if the recipe drops them."""
@@ -220,28 +229,43 @@ class BenchmarkRun:
         summarised = modality in self.benchmark.summarised
         return encode_split(self.session.model, self.session.runtime, split, modality, summarised)
 
-    def trained_heads(self, modality: str, test: Mapping[str, EncodedSplit]) -> dict[int, TrainedHead]:
-        """Train one head per seed on the codes of ``modality``, and test it on the clips ``test`` of every modality.
+    def trained(
+        self, seeds: Sequence[int], test: Mapping[str, EncodedSplit]
+    ) -> Iterator[tuple[int, dict[str, TrainedHead]]]:
+        """Yield the heads of each seed by the modality that they are trained on, tested on the clips ``test``.
 
         Raises:
             Interrupted: A signal was received.
         """
-        plan, quantizer = self.session.plan, self.session.model.quantizer
-        heads = {s: build_head(plan, self.bench, self.benchmark, quantizer, s) for s in self.seeds}
-        training = self.encode("train", modality) if self.trainable else None
-        validation = {m: self.encode("validation", m) for m in self.validation_modalities(modality)}
-        trained = {}
-        for seed, head in heads.items():
-            message = f"while evaluating {self.bench.name}; the trained model is kept"
-            self.session.interruption.check(message, self.session.resume_command)
-            head.to(self.session.runtime.device, self.session.runtime.dtype)
-            selector = EpochSelector(head, self.benchmark, modality, quantizer, test, validation, self.prediction_batch)
-            if training is not None:
-                for _ in self.train(head, training, seed):
-                    selector.end_epoch()
-            trained[seed] = TrainedHead.of(selector.finish())
-            self.session.hook.codaar_head_end(benchmark=self.bench.name, train=modality, seed=seed)
-        return trained
+        encoded = EncodedOnce(self.encode)
+        for seed in seeds:
+            yield (
+                seed,
+                self.session.runtime.map_over_ranks(
+                    self.modalities, partial(self.trained_head, seed=seed, test=test, encoded=encoded)
+                ),
+            )
+
+    def trained_head(
+        self, modality: str, seed: int, test: Mapping[str, EncodedSplit], encoded: EncodedOnce
+    ) -> TrainedHead:
+        """Train the head of one seed on the codes of ``modality``, and test it on the clips ``test`` of every modality.
+
+        Raises:
+            Interrupted: A signal was received.
+        """
+        message = f"while evaluating {self.bench.name}; the trained model and finished heads are kept"
+        self.session.interruption.check(message, self.session.resume_command)
+        quantizer, runtime = self.session.model.quantizer, self.session.runtime
+        head = build_head(self.session.plan, self.bench, self.benchmark, quantizer, seed)
+        head.to(runtime.device, runtime.dtype)
+        validation = {m: encoded("validation", m) for m in self.validation_modalities(modality)}
+        selector = EpochSelector(head, self.benchmark, modality, quantizer, test, validation, self.prediction_batch)
+        if self.trainable:
+            for _ in self.train(head, encoded("train", modality), seed):
+                selector.end_epoch()
+        self.session.hook.codaar_head_end(benchmark=self.bench.name, train=modality, seed=seed)
+        return TrainedHead.of(selector.finish())
 
     def validation_modalities(self, modality: str) -> list[str]:
         """Return the modalities of validation clips needed to select the epoch of a head trained on ``modality``."""
@@ -277,24 +301,15 @@ class BenchmarkRun:
             head.eval()
             yield epoch
 
-    def write(
-        self,
-        seed: int,
-        heads: Mapping[str, Mapping[str, Tensor]],
-        predictions: Mapping[Transfer, Predicted],
-        scores: Mapping[Transfer, Mapping[str, float]],
-    ) -> None:
-        """Write heads, predictions and scores of one seed to the run directory."""
-        directory = self.session.directory
-        folder = directory.bench(self.bench.name, seed)
-        weights = {f"{m}.{name}": value.contiguous() for m, head in heads.items() for name, value in head.items()}
-        if weights:
-            write_whole(folder / "head.safetensors", save(weights))
-        arrays: dict[str, Any] = {f"{t.train}->{t.test}": each.prediction.numpy() for t, each in predictions.items()}
-        arrays |= {f"target/{t.test}": each.target.numpy() for t, each in predictions.items()}
-        archive = BytesIO()
-        np.savez_compressed(archive, **arrays)
-        write_whole(folder / "predictions.npz", archive.getvalue())
-        metrics = {f"{t.train}->{t.test}": dict(values) for t, values in scores.items()}
+    def write(self, folder: SeedFolder, seed: int, heads: Mapping[str, TrainedHead]) -> dict[Transfer, Predicted]:
+        """Write heads, predictions and scores of one seed to the run directory; gives the predictions."""
+        predictions = {
+            Transfer(trained_on, tested): predicted
+            for trained_on, head in heads.items()
+            for tested, predicted in head.predictions.items()
+        }
+        scores = {f"{t.train}->{t.test}": v for t, v in score_transfers(self.benchmark, predictions).items()}
         record = {"mode": self.session.plan.evaluate.mode, "seed": seed, "selection": self.benchmark.selection}
-        directory.write_json(str((folder / "metrics.json").relative_to(directory.path)), {**record, "scores": metrics})
+        weights = {modality: head.weights for modality, head in heads.items()}
+        folder.write(weights, predictions, {**record, "scores": scores})
+        return predictions

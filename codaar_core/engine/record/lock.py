@@ -17,13 +17,20 @@ from codaar_core.api import DataSource
 from codaar_core.engine.devices.runtime import Runtime
 from codaar_core.engine.record.git_commit import commit_of
 from codaar_core.engine.record.lock_comparison import FORMAT
-from codaar_core.recipe.plan import Plan
+from codaar_core.recipe.plan import Block, Plan
 
 LOCATION = "run.directory"  # not locked: it changes only where files are written
 
 
-def lock(plan: Plan, data: DataSource, runtime: Runtime) -> dict[str, Any]:
-    """Return the lock: package versions, hashes of recipe files and component sources, origin of the data, machine."""
+def lock(plan: Plan, data: DataSource, runtime: Runtime, origin: str | None = None) -> dict[str, Any]:
+    """Return the lock: package versions, hashes of recipe files and component sources, origin of the data, machine.
+
+    Args:
+        plan: The plan.
+        data: Data source of pretraining.
+        runtime: Device, precision and ranks.
+        origin: Origin of the data of pretraining, where their files are not read; None: that of ``data``.
+    """
     return {
         "format": FORMAT,
         "command": command(plan),
@@ -41,11 +48,11 @@ def lock(plan: Plan, data: DataSource, runtime: Runtime) -> dict[str, Any]:
                 "name": block.entry.full_name,
                 "package": block.entry.distribution,
                 "target": block.entry.target,
-                "source": _sha256(Path(inspect.getfile(block.component)).read_bytes()),
+                "source": source_hash(block),
             }
             for block in plan.blocks()
         },
-        "data": {"origin": data.origin, "licence": data.card.licence},
+        "data": {"origin": data.origin if origin is None else origin, "licence": data.card.licence},
         "machine": {
             "device": str(runtime.device),
             "dtype": str(runtime.dtype).removeprefix("torch."),
@@ -55,11 +62,20 @@ def lock(plan: Plan, data: DataSource, runtime: Runtime) -> dict[str, Any]:
     }
 
 
+def source_hash(block: Block) -> str:
+    """Return the hash of the source file of a component."""
+    return _sha256(Path(inspect.getfile(block.component)).read_bytes())
+
+
 def command(plan: Plan) -> str:
     """Return the shell command that runs this plan."""
+    return shlex.join(["codaar-run", str(plan.source), *override_options(plan)])
+
+
+def override_options(plan: Plan) -> list[str]:
+    """Return the options ``-o`` and ``--plugin`` that a plan was made with."""
     overrides = [word for override in plan.overrides for word in ("-o", override)]
-    plugins = [word for file in plan.plugins for word in ("--plugin", file)]
-    return shlex.join(["codaar-run", str(plan.source), *overrides, *plugins])
+    return [*overrides, *(word for file in plan.plugins for word in ("--plugin", file))]
 
 
 def resume_command(plan: Plan, run_directory: Path) -> str:
@@ -70,7 +86,12 @@ def resume_command(plan: Plan, run_directory: Path) -> str:
 def versions(plan: Plan) -> dict[str, str]:
     """Return the versions of codaar-core, torch and the distributions of all used components, by name."""
     plugins = {block.entry.distribution: block.entry.version for block in plan.blocks()}
-    return {"codaar-core": metadata.version("codaar-core"), "torch": torch.__version__, **dict(sorted(plugins.items()))}
+    return {**framework_versions(), **dict(sorted(plugins.items()))}
+
+
+def framework_versions() -> dict[str, str]:
+    """Return the versions of codaar-core and torch."""
+    return {"codaar-core": metadata.version("codaar-core"), "torch": torch.__version__}
 
 
 def _overrides(plan: Plan) -> dict[str, str]:

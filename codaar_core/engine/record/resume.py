@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from collections.abc import Iterator, Mapping
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +15,9 @@ from codaar_core.api import CodaarError
 from codaar_core.engine.record.checkpoint import intact_checkpoint
 from codaar_core.engine.record.lock import resume_command
 from codaar_core.engine.record.lock_comparison import compare, read_lock
-from codaar_core.engine.record.run_directory import REPORT, RunDirectory
+from codaar_core.engine.record.run_directory import ORIGIN, REPORT, RunDirectory
 from codaar_core.engine.record.settings_paths import flattened
+from codaar_core.engine.results import parse
 from codaar_core.recipe.plan import Plan
 
 CHANGEABLE = (
@@ -37,6 +40,49 @@ WITHOUT_EFFECT = tuple(path for path in CHANGEABLE if path not in ("evaluate.", 
 
 
 UNREADABLE = "unreadable"
+LENGTH = "run.epochs"
+
+
+class Continuation(Enum):
+    """How a run directory is continued with a plan."""
+
+    RESUME = "it is not finished: resume it"
+    NOTHING = "it is finished with these settings"
+    EVALUATE = "it is finished, and the plan evaluates it differently"
+    TRAIN_ON = "it is finished, and the plan trains for more epochs"
+
+
+def continuation(plan: Plan, directory: RunDirectory) -> Continuation:
+    """Decide how a run is continued.
+
+    Raises:
+        CodaarError: The plan has other settings that affect the weights.
+    """
+    if not is_complete(directory):
+        refuse_changes(plan, directory)
+        return Continuation.RESUME
+    if _trains_on(plan, directory):
+        refuse_changes(plan, directory, (*CHANGEABLE, LENGTH))
+        return Continuation.TRAIN_ON
+    refuse_changes(plan, directory)
+    return Continuation.EVALUATE if any(changes(plan, directory, WITHOUT_EFFECT)) else Continuation.NOTHING
+
+
+def is_complete(directory: RunDirectory) -> bool:
+    """Whether a run is finished and its results can be read."""
+    if directory.last_known("status") != "finished":
+        return False
+    try:
+        parse(json.loads((directory.path / "results.json").read_text("utf-8")))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return True
+
+
+def _trains_on(plan: Plan, directory: RunDirectory) -> bool:
+    """Whether a plan has more epochs than a run with weights of its own; imported ones have no optimizer state."""
+    before = _read_resolved(directory.path / "resolved.toml").get("run", {}).get("epochs")
+    return isinstance(before, int) and plan.run.epochs > before and directory.last_known(ORIGIN) is None
 
 
 def find_run(plan: Plan, resume: str) -> RunDirectory | None:
@@ -50,7 +96,7 @@ def find_run(plan: Plan, resume: str) -> RunDirectory | None:
         The run directory; None if "auto" finds no unfinished run with an intact checkpoint.
 
     Raises:
-        CodaarError: ``resume`` is not a run directory, or is one of another recipe.
+        CodaarError: ``resume`` is not a run directory.
     """
     if resume == "auto":
         unfinished = unfinished_run(plan)
@@ -58,7 +104,6 @@ def find_run(plan: Plan, resume: str) -> RunDirectory | None:
     directory = RunDirectory(Path(resume))
     if not (directory.path / "resolved.toml").is_file():
         directory.status()  # says whether this is a run directory at all
-    refuse_changes(plan, directory)
     return directory
 
 
@@ -145,13 +190,13 @@ def _has_settings(plan: Plan, directory: RunDirectory, ignored: tuple[str, ...])
         return False
 
 
-def refuse_changes(plan: Plan, directory: RunDirectory) -> None:
-    """Refuse to resume a run with other settings than it was started with.
+def refuse_changes(plan: Plan, directory: RunDirectory, ignored: tuple[str, ...] = CHANGEABLE) -> None:
+    """Refuse to resume a run with other settings than it was started with, except ``ignored`` paths and prefixes.
 
     Raises:
         CodaarError: Settings that affect the weights differ (all are listed), or resolved.toml cannot be read.
     """
-    changed = list(changes(plan, directory))
+    changed = list(changes(plan, directory, ignored))
     if changed:
         raise CodaarError(
             f"the recipe has changed since {directory.path} began: {'; '.join(changed)}",

@@ -20,6 +20,11 @@ from codaar_core.api import CodaarError
 from codaar_core.features.files import write_whole
 
 REPORT = "report"  # phase in status.json: results.json is complete, the report is not
+ORIGIN = "origin"  # entry of status.json: where imported weights come from
+PRETRAINED_IN = "pretrained_in"  # entry of status.json: the run whose pretraining was taken over
+ORIGIN_DATA = "origin_data"  # entry of status.json: what they were pretrained on
+LASTING = (ORIGIN, ORIGIN_DATA, "origin_file", "origin_sha256", PRETRAINED_IN, "checkpoint")
+"""Entries of status.json that stay whatever happens to the run."""
 HELP = "give a folder like runs/NAME/STAMP"
 
 
@@ -104,9 +109,13 @@ class RunDirectory:
             return None
 
     def set_status(self, status: str, **details: Any) -> None:
-        """Write status.json; ``status`` is "running", "finished", "failed", "interrupted" or "imported"."""
+        """Write status.json; ``status`` is "running", "finished", "failed", "interrupted" or "imported".
+
+        Entries of the file that are named in ``LASTING`` stay.
+        """
         now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-        self.write_json("status.json", {"status": status, "updated": now, "pid": os.getpid(), **details})
+        lasting = {name: value for name in LASTING if (value := self.last_known(name)) is not None}
+        self.write_json("status.json", {"status": status, "updated": now, "pid": os.getpid(), **lasting, **details})
 
     def status(self) -> dict[str, Any]:
         """Read status.json.

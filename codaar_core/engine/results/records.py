@@ -64,6 +64,7 @@ class Pretraining:
     epoch_minutes: float | None = _entry("minutes of an epoch; null where no step was made in this process", None)
     peak_gb: float | None = _entry("most memory held, in GB: of the GPU, where it computes on one", None)
     last_epoch: Mapping[str, float | None] = _table("last row of metrics.csv, without epoch and step")
+    codewords: int | None = _entry("codewords K of each codebook", None)
     run: str = _entry("run directory that this pretraining, or its beginning, was taken over from; empty: none", "")
 
 

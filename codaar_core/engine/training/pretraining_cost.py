@@ -6,6 +6,7 @@ import sys
 
 import torch
 
+from codaar_core.engine.record.checkpoint_state import FinishedEpochs
 from codaar_core.engine.results import Pretraining
 from codaar_core.engine.training.session import Session
 
@@ -24,12 +25,18 @@ def pretraining(session: Session, seconds: float, steps: int, done: int) -> Pret
     epochs = session.plan.run.epochs
     minutes = seconds / 60 * steps / epochs / (steps - done) if steps > done else None
     held = peak_memory(session.runtime.device)
-    last = session.finished_epochs.rows[-1:]
     return Pretraining(
         epoch_minutes=None if minutes is None else round(minutes, 3),
         peak_gb=None if held is None else round(held / 1e9, 2),
-        last_epoch={name: float(value) for row in last for name, value in row.items() if name not in POSITION},
+        last_epoch=last_epoch(session.finished_epochs),
+        codewords=session.model.quantizer.size,
     )
+
+
+def last_epoch(finished: FinishedEpochs) -> dict[str, float | None]:
+    """Return the metrics of the last finished epoch; empty before the first is finished."""
+    last = finished.rows[-1:]
+    return {name: float(value) for row in last for name, value in row.items() if name not in POSITION}
 
 
 def peak_memory(device: torch.device) -> int | None:
