@@ -82,9 +82,13 @@ def search(
         load_model(checkpoint, untrained)
         trained = TrainedModel(untrained)
         weights = sha256_of(checkpoint / "model.safetensors")
-        all_queries = read_queries(str(query), source, files, trained, opened)
-        for file in files:
+
+        def check(file: CodesFile) -> None:
             _refuse_other_model(file, trained, weights)
+
+        for file in files:
+            check(file)
+        all_queries = read_queries(str(query), source, files, trained, check, opened)
         pairs = [(each, Gallery(files, m)) for each in all_queries for m in _searched(each, searched, files)]
         if recall:
             return _recalls(pairs, ClipVectors(trained), recall, match)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Protocol
@@ -61,7 +61,12 @@ class GivenClips:
 
 
 def read_queries(
-    query: str, modality: str | None, index: Sequence[CodesFile], model: TrainedModel, opened: ExitStack
+    query: str,
+    modality: str | None,
+    index: Sequence[CodesFile],
+    model: TrainedModel,
+    check: Callable[[CodesFile], None],
+    opened: ExitStack,
 ) -> list[Queries]:
     """Read the query.
 
@@ -70,6 +75,7 @@ def read_queries(
         modality: Modality of the query; needed for features, and for an id if the index has several modalities.
         index: The searched files.
         model: Encodes features.
+        check: Refuses a file of codes of another model.
         opened: Closes a file of codes.
 
     Raises:
@@ -78,6 +84,7 @@ def read_queries(
     path = Path(query)
     if path.suffix in CODES and path.is_file():
         file = opened.enter_context(CodesFile(path))
+        check(file)
         return [file.modalities[each] for each in _chosen(modality, list(file.modalities), str(path))]
     known = list(dict.fromkeys(name for each in index for name in each.modalities))
     if path.suffix == FEATURES and path.is_file():

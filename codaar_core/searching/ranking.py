@@ -66,7 +66,12 @@ def exact_ranking(queries: Queries, gallery: Gallery, vectors: ClipVectors, top:
 def sortable(similarity: Tensor, start: int) -> Tensor:
     """Integers (Q, n) that order by similarity, and equal ones by their position, from ``start`` on."""
     positions = torch.arange(start, start + similarity.shape[1])
-    return (similarity * SCALE).round().long() * LATEST + (LATEST - 1 - positions)
+    return in_millionths(similarity) * LATEST + (LATEST - 1 - positions)
+
+
+def in_millionths(similarity: Tensor) -> Tensor:
+    """Similarities as whole numbers, equal where they agree in six decimals."""
+    return (similarity.double() * SCALE).round().long()
 
 
 def decoded(keys: Tensor) -> tuple[np.ndarray, np.ndarray]:

@@ -13,7 +13,7 @@ from codaar_core.api import CodaarError
 from codaar_core.engine.data.codes_file import Codes, EncodedModality
 from codaar_core.searching.gallery import Gallery
 from codaar_core.searching.query import Queries
-from codaar_core.searching.ranking import NEVER, SCALE, equal_ids, query_blocks
+from codaar_core.searching.ranking import NEVER, equal_ids, in_millionths, query_blocks
 from codaar_core.searching.results import Recall
 from codaar_core.searching.vectors import ClipVectors
 
@@ -78,7 +78,7 @@ def _compared(
     codes: Codes, block: Tensor, queries: Queries, part: EncodedModality, chunk: Codes, vectors: ClipVectors, by: str
 ) -> tuple[Tensor, Tensor]:
     """Similarities (Q, n) as whole millionths, and which clips are right."""
-    similarity = (block @ vectors(part.modality, chunk).T * SCALE).round().long()
+    similarity = in_millionths(block @ vectors(part.modality, chunk).T)
     if by == "ids":
         return similarity, torch.from_numpy(equal_ids(codes.ids, chunk.ids))
     wanted, targets = _targets(queries, codes), _targets(part, chunk)

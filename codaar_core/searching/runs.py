@@ -81,6 +81,8 @@ def _best(
 ) -> list[Run]:
     codewords, counts = np.unique(codes.indices[row][codes.mask[row]], return_counts=True)
     found: list[Run] = []
+    if not len(codewords):
+        return found
     for index, start in zip(indexes, gallery.starts, strict=False):
         for block in index.occurrences(gallery.modality, codewords):
             runs = runs_of(block, counts, weights[codewords], gap)
@@ -114,9 +116,9 @@ def runs_of(found: Occurrences, counts: np.ndarray, weights: np.ndarray, gap: in
     ends = np.append(starts[1:], len(begins)) - 1 if len(starts) else starts
     number = begins.cumsum() - 1
     pairs, often = np.unique(number * len(counts) + found.codewords, return_counts=True)
-    runs, places = np.divmod(pairs, max(1, len(counts)))
+    runs, places = np.divmod(pairs, len(counts))
     matched = np.minimum(often, counts[places]) * weights[places]
-    scores = np.bincount(runs, matched, minlength=len(starts)) / max((counts * weights).sum(), np.finfo(float).tiny)
+    scores = np.bincount(runs, matched, minlength=len(starts)) / (counts * weights).sum()
     return Runs(found.clips[starts], scores, found.steps[starts], found.steps[ends])
 
 

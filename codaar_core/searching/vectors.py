@@ -27,7 +27,7 @@ class ClipVectors:
         self.width = model.model.quantizer.code_space.width
 
     def __call__(self, modality: str, codes: Codes) -> Tensor:
-        """Unit vectors (n, W) in double precision; zero for a clip without real time steps."""
+        """Unit vectors (n, W) in the type of the model; zero for a clip without real time steps."""
         clips = max(1, VALUES // (self.width * max(1, codes.mask.shape[1])))
         parts = zip(
             torch.from_numpy(codes.indices).split(clips), torch.from_numpy(codes.mask).split(clips), strict=True
@@ -38,4 +38,4 @@ class ClipVectors:
         full = self.model.lookup(modality, indices, full=True)
         real = mask.to(full.device).unsqueeze(-1)
         mean = full.masked_fill(~real, 0).sum(1) / real.sum(1).clamp_min(1)
-        return F.normalize(mean, dim=-1).cpu().double()
+        return F.normalize(mean, dim=-1).cpu()
