@@ -30,7 +30,8 @@ class ExtractorContext:
 class Extractor(Component):
     """A frozen network or transform that turns recordings or sentences into features, a row a step.
 
-    Files of weights are settings: users obtain them themselves.
+    Files of weights are settings: users obtain them themselves. Settings named ``batch`` and ``cache`` must not change
+    the features: they are not recorded with them.
 
     Attributes:
         suffixes: Suffixes of the files that it reads, in lower case with the dot; empty if it reads sentences.

@@ -13,7 +13,7 @@ import pytest
 import tomli
 
 import codaar_core
-from codaar_core.api import Space
+from codaar_core.api import DataError, Space
 from codaar_core.cli.commands import codaar
 from codaar_core.cli.errors import INTERRUPTED, run_command
 from codaar_core.features import FileTrack, read_array
@@ -59,13 +59,36 @@ class Letters(Extractor):
 
 
 class Sentences(Extractor):
-    """Reads no files."""
+    """The length of each word."""
 
     output = Space((1,))
-    made_by = "nothing"
+    made_by = "lengths"
 
     def extract(self, source):
-        return torch.zeros(1, 1)
+        if "?" in source:
+            raise DataError(f"{source!r} is full of doubts")
+        return torch.tensor([[float(len(word))] for word in source.split()])
+
+
+class Lines(Extractor):
+    """A step a line of a file, on the clock of recordings."""
+
+    suffixes = (".txt",)
+    output = Space((1,))
+    made_by = "lines"
+
+    @attrs.frozen(kw_only=True)
+    class Config:
+        """Settings."""
+
+        seconds: float = setting(1.0, "length of a step")
+        every: int = setting(1, "lines between two steps")
+        batch: int = setting(1, "does not change the features")
+
+    seconds_per_step = property(lambda self: self.config.seconds)
+
+    def extract(self, source):
+        return torch.ones(len(source.read_text().splitlines()[:: self.config.every]), 1)
 '''
 RECORDINGS = {"-first.txt": "abc\nabb\n", "second.TXT": "ccc\n", "deeper/third.text": "b\nb\nc\n"}
 HIDDEN = (".hidden.txt", ".folder/hidden.txt")
@@ -259,8 +282,139 @@ def test_slips(more, named, code, said, call):
 
 
 def test_sentences_are_no_recordings():
-    with pytest.raises(codaar_core.api.CodaarError, match="local:sentences reads sentences, not recordings"):
+    with pytest.raises(codaar_core.api.CodaarError, match="local:sentences reads sentences, not recordings") as caught:
         codaar_core.extract_features("sentences", "recordings", "features", plugins=["letters.py"])
+    assert caught.value.help == "name a table with the columns id and text"
+
+
+def test_a_table_is_no_folder_of_recordings():
+    Path("captions.csv").write_text("id,text\na,b\n")
+    with pytest.raises(DataError, match="captions.csv is no folder"):
+        codaar_core.extract_features(
+            "letters", "captions.csv", "features", ["weights=abc.weights"], plugins=["letters.py"]
+        )
+
+
+# Several processes
+
+
+def test_several_processes_do_the_same(call):
+    record("broken.txt", "?")
+    for number in range(8):
+        record(f"{number}.txt", "abc\n" * (number + 1))
+    code, _, error = call("--processes", "2")
+    assert code == 1 and "1 of 12 recordings cannot be read" in error and "recordings/broken.txt is full of" in error
+    assert [len(read_array(Path(f"features/{number}.npy"))) for number in range(8)] == list(range(1, 9))
+    (Path("recordings") / "broken.txt").unlink()
+    assert call("--processes", "2")[:2] == (0, "features: 11 recordings, 0 of them new, made by letters\n")
+
+
+# Sentences
+
+CAPTIONS = """id,text
+one,a dog barks
+two,"rain, wind and thunder"
+-two,wind
+two,a storm
+"""
+
+
+@pytest.fixture
+def captions(capsys):
+    def run(content: str) -> tuple[int, str, str]:
+        Path("captions.csv").write_text(content)
+        given = ("sentences", "captions.csv", "--to", "sentences", "--plugin", "letters.py")
+        return run_command(codaar, ["data", "extract", *given], "codaar"), *capsys.readouterr()
+
+    return run
+
+
+def lengths(stem: str) -> list[float]:
+    return read_array(Path("sentences") / f"{stem}.npy").ravel().tolist()
+
+
+def test_every_sentence_becomes_a_file(captions):
+    assert captions(CAPTIONS) == (0, "sentences: 4 sentences, 4 of them new, made by lengths\n", "")
+    assert {stem: lengths(stem) for stem in ("one", "two#0", "two#1", "-two")} == {
+        "one": [1, 3, 5], "two#0": [5, 4, 3, 7], "two#1": [1, 5], "-two": [4],
+    }  # fmt: skip
+    names = {path.name for path in Path("sentences").iterdir()}
+    assert names == {"one.npy", "two#0.npy", "two#1.npy", "-two.npy", "extraction.toml", "sentences.csv"}
+    assert captions(CAPTIONS)[1] == "sentences: 4 sentences, 0 of them new, made by lengths\n"
+
+
+def test_a_changed_sentence_is_extracted_again(captions):
+    captions(CAPTIONS)
+    assert captions(CAPTIONS.replace("a dog barks", "a cat"))[1].startswith("sentences: 4 sentences, 1 of them new")
+    assert lengths("one") == [1, 3]
+    Path("sentences/sentences.csv").unlink()
+    assert captions(CAPTIONS)[1].startswith("sentences: 4 sentences, 4 of them new")
+
+
+def test_sentences_that_are_gone_are_named(captions):
+    captions(CAPTIONS)
+    said = "note: sentences has features of 1 sentences that the table has no more: one\n"
+    assert captions(CAPTIONS.replace("one,a dog barks\n", ""))[2] == said
+
+
+def test_rows_that_cannot_be_read_do_not_stop_the_others(captions):
+    code, _, error = captions(CAPTIONS + "a/b,outside\nempty,\ndoubtful,what?\n")
+    assert code == 1 and "3 of 7 sentences cannot be read, the others are in sentences:" in error
+    assert "captions.csv:6: the id 'a/b' cannot be the name of a file" in error
+    assert "captions.csv:7: malformed row" in error and "'what?' is full of doubts" in error
+    assert lengths("two#1") == [1, 5]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("id,caption\na,b\n", "captions.csv has no column 'text'"),
+        ("id,text\n", "captions.csv has no sentence"),
+        ("id,text\na#0,x\na,y\na,z\n", "captions.csv:3: another row becomes a#0.npy too"),
+        ("", "captions.csv: expected 2 columns"),
+    ],
+)
+def test_tables_that_are_refused(content, said, captions):
+    code, _, error = captions(content)
+    assert code == 1 and said in error and not Path("sentences").exists()
+
+
+# Clock
+
+
+@pytest.fixture
+def lines(capsys):
+    def run(to: str, *settings: str) -> tuple[int, str, str]:
+        more = [word for each in settings for word in ("-o", each)]
+        given = ("lines", "recordings", "--to", to, "--plugin", "letters.py", *more)
+        return run_command(codaar, ["data", "extract", *given], "codaar"), *capsys.readouterr()
+
+    return run
+
+
+def test_the_record_has_the_clock(lines):
+    lines("features/a", "seconds=0.5")
+    assert tomli.loads(Path("features/a/extraction.toml").read_text())["clock"] == {"seconds": 0.5}
+
+
+def test_features_on_another_clock_are_not_mixed(lines, tmp_path):
+    lines("features/a")
+    note = Path("features/a/extraction.toml")
+    note.write_text(note.read_text().replace("[clock]\nseconds = 1.0\n", ""))  # as earlier versions wrote it
+    code, _, error = lines("features/a")
+    assert code == 1 and "features made with clock = None, now it is {'seconds': 1.0}" in error
+
+
+def test_what_only_changes_the_speed_may_change(lines):
+    assert lines("features/a")[0] == lines("features/a", "batch=7")[0] == 0
+
+
+def test_other_lengths_of_the_same_clips_are_said(lines):
+    record("long.txt", "a\n" * 9)
+    assert lines("features/a")[2] == ""
+    said = "note: 2 clips have another number of steps in features/a: -first (1, there 2), long (5, there 9)\n"
+    assert lines("features/b", "every=2")[2] == said
+    assert lines("features/c", "every=3", "seconds=2")[2] == ""  # another clock
 
 
 def test_a_setting_that_must_be_given():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -11,8 +11,10 @@ import torch
 from attrs.validators import ge
 from torch import Tensor
 
-from codaar_core.api import Extractor, Space, setting
+from codaar_core.api import DataError, Extractor, Space, setting
 from codaar_plugin_bert.word_pieces import WordPieces
+
+TOGETHER = 1024  # sentences whose batches are formed together
 
 
 class BertExtractor(Extractor):
@@ -56,6 +58,14 @@ class BertExtractor(Extractor):
     def extract(self, source: Path | str) -> Tensor:
         """Turn a sentence into (T, 768), with T its number of word pieces, at most ``tokens``."""
         return torch.from_numpy(self.words.pieces([str(source)])[0].vectors)
+
+    def extract_each(self, sources: Sequence[Path | str]) -> Iterator[Tensor | DataError]:
+        """Turn each sentence into (T, 768); those with the same number of word pieces share a batch."""
+        for start in range(0, len(sources), TOGETHER):
+            texts = [str(source) for source in sources[start : start + TOGETHER]]
+            self.words.compute(texts)
+            yield from super().extract_each(texts)
+            self.words.forget()
 
     @cached_property
     def words(self) -> WordPieces:

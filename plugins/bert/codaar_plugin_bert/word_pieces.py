@@ -78,6 +78,10 @@ class WordPieces:
             new = missing[start : start + SHARD]
             self._store.add(dict(zip(new, self.bert.encode(new), strict=True)))
 
+    def forget(self) -> None:
+        """Drop the vectors in memory; those in files stay."""
+        vars(self).pop("_store", None)
+
     @cached_property
     def _store(self) -> PieceStore:
         return Memory() if self.cache is None else Shards(self.cache / f"bert-{self.bert.identity[:16]}-{VERSION}")
