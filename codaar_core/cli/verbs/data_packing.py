@@ -89,28 +89,18 @@ def verify(file: Path) -> None:
 
 @contextmanager
 def progress_of(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar with rate and time left on a terminal, nothing in a pipe."""
+    """A progress bar with clips a second and the time left on a terminal, nothing in a pipe."""
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        ProgressColumn,
-        Task,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-    from rich.text import Text
-
-    class Rate(ProgressColumn):
-        """Clips a second."""
-
-        def render(self, task: Task) -> Text:
-            """Text of the column; empty until the rate is known."""
-            return Text(f"{task.speed:,.0f}/s" if task.speed else "")
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate(), TimeRemainingColumn())
+    rate = TextColumn("{task.fields[rate]}")
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), rate, TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, clips: bar.update(task, completed=done, total=clips)
+        task = bar.add_task(what, total=None, rate="")
+
+        def update(done: int, clips: int) -> None:
+            speed = bar.tasks[0].speed
+            bar.update(task, completed=done, total=clips, rate=f"{speed:,.0f}/s" if speed else "")
+
+        yield update
