@@ -87,7 +87,7 @@ class ShownSplit(GoodSplit):
         return self.shown
 
 
-@alters(GoodData, "synthetic", "previews", "is no readable PNG file: it has another signature")
+@alters(GoodData, "split", "previews", "is no readable PNG file: it has another signature")
 def damaged_preview(split):
     """A picture that no browser shows."""
     split = ShownSplit(split.values, split.labels)
@@ -95,7 +95,7 @@ def damaged_preview(split):
     return split
 
 
-@alters(GoodData, "synthetic", "previews", "has 250,044 bytes, more than 200,000")
+@alters(GoodData, "split", "previews", "has 250,044 bytes, more than 200,000")
 def long_preview(split):
     """A sound of minutes."""
     split = ShownSplit(split.values, split.labels)
@@ -103,7 +103,7 @@ def long_preview(split):
     return split
 
 
-@alters(GoodData, "synthetic", "previews", "step 3 is after the last step")
+@alters(GoodData, "split", "previews", "step 3 is after the last step")
 def preview_after_the_end(split):
     """Shows steps that do not exist."""
     split = ShownSplit(split.values, split.labels)
