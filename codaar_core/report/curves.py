@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import attrs
 
-from codaar_core.engine.results import Curves
+from codaar_core.engine.results import Curves, Pretraining
 from codaar_core.report.axes import Axis, Tick, linear_axis, log_axis
 from codaar_core.report.numerals import present, significant
 
@@ -21,6 +21,8 @@ TITLES = {
     "grad_norm": "gradient norm before clipping",
     "lr": "learning rate",
 }
+EPOCH = "epoch_"  # prefix of measures over all batches of an epoch
+NOTE = "numbers: the whole last epoch"
 HUES = 7  # --series-1 ... in style.css
 LOG_RANGE = 50  # a positive quantity whose largest value is more than so many times its smallest gets a log scale
 WIDTH, HEIGHT = 280, 150  # of a drawing, in user units
@@ -51,6 +53,7 @@ class Panel:
     lines: Sequence[Line]
     x_ticks: Sequence[Tick]
     y_ticks: Sequence[Tick]
+    note: str = ""  # what the numbers are, if not the last values
 
 
 def loss_panels(curves: Curves, order: Sequence[str]) -> list[Panel]:
@@ -58,10 +61,28 @@ def loss_panels(curves: Curves, order: Sequence[str]) -> list[Panel]:
     return panels(curves.step, curves.losses, order)
 
 
-def codebook_panels(curves: Curves, order: Sequence[str]) -> list[Panel]:
-    """Panels of codeword use, perplexity and index agreement; see ``panels``."""
+def codebook_panels(curves: Curves, order: Sequence[str], took: Pretraining) -> list[Panel]:
+    """Panels of codeword use, perplexity and index agreement; see ``panels``.
+
+    Args:
+        curves: Logged quantities.
+        order: Names of lines that get the first colours.
+        took: The end of pretraining; its measures of the whole last epoch replace those of the last batch as numbers.
+    """
     agreement = {f"agreement.{pair}": values for pair, values in curves.agreement.items()}
-    return panels(curves.step, {**curves.codebooks, **agreement}, order, log=False)
+    found = panels(curves.step, {**curves.codebooks, **agreement}, order, log=False)
+    return [_of_epoch(panel, took) for panel in found]
+
+
+def _of_epoch(panel: Panel, took: Pretraining) -> Panel:
+    """The panel with the numbers of the whole last epoch, where the run has them; codewords in use are "of K"."""
+    quantity = next((name for name, title in TITLES.items() if title == panel.title), "")
+    of = f" of {took.codewords:,}" if quantity == "used" and took.codewords else ""
+    numbers = {line.name: took.last_epoch.get(f"{EPOCH}{quantity}.{line.name}") for line in panel.lines}
+    if not all(map(present, numbers.values())):
+        return panel
+    lines = [attrs.evolve(line, last=f"{significant(numbers[line.name])}{of}") for line in panel.lines]
+    return attrs.evolve(panel, lines=lines, note=NOTE)
 
 
 def panels(step: Sequence[int], curves: Lines, order: Sequence[str], log: bool = True) -> list[Panel]:

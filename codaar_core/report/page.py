@@ -117,7 +117,7 @@ def _sections(results: Results) -> Iterator[PageSection]:
         yield PageSection("Caveats", "caveats.html")
     if losses := loss_panels(results.curves, results.modalities):
         yield PageSection("Losses", "losses.html", losses)
-    if codebooks := codebook_panels(results.curves, results.modalities):
+    if codebooks := codebook_panels(results.curves, results.modalities, results.pretraining):
         yield PageSection("Codebooks", "codebooks.html", codebooks)
     if results.alignment:
         yield PageSection("Alignment", "alignment.html")

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from codaar_core.engine.results import Curves, Pretraining
 from codaar_core.report.axes import linear_axis, log_axis
-from codaar_core.report.curves import BOTTOM, LEFT, RIGHT, TOP, panels
+from codaar_core.report.curves import BOTTOM, LEFT, RIGHT, TOP, codebook_panels, panels
 
 finite = st.floats(-1e9, 1e9)
 
@@ -82,3 +83,16 @@ def test_a_logarithmic_axis_has_labels_inside(low, factor):
     places = [tick.position for tick in log_axis(low, low * factor, 0, 100).ticks]
     assert places == sorted(set(places)) and 1 <= len(places) <= 7
     assert all(-1e-6 <= place <= 100 + 1e-6 for place in places)
+
+
+def test_numbers_of_codebooks_are_those_of_the_last_epoch_of_k():
+    curves = Curves(
+        step=(10, 20),
+        codebooks={"used.north": (3.0, 5.0), "perplexity.north": (2.0, 2.5)},
+        agreement={"a-b": (0.1, 0.2)},
+    )
+    whole = Pretraining(last_epoch={"epoch_used.north": 440.0, "epoch_perplexity.north": 251.5}, codewords=800)
+    used, perplexity, agreement = codebook_panels(curves, ("north",), whole)
+    assert [panel.lines[0].last for panel in (used, perplexity, agreement)] == ["440 of 800", "252", "0.2"]
+    assert used.note == perplexity.note == "numbers: the whole last epoch" and agreement.note == ""
+    assert [panel.lines[0].last for panel in codebook_panels(curves, ("north",), Pretraining())] == ["5", "2.5", "0.2"]

@@ -90,6 +90,43 @@ def _require_same_shapes(
 
 
 @torch.no_grad()
+def codeword_counts(quantized: Mapping[str, Quantized], size: int, ranks: Ranks) -> dict[str, Tensor]:
+    """Count how often one batch, over all ranks, selects each codeword at a real time step.
+
+    Args:
+        quantized: Codes of this rank's clips, by modality.
+        size: Number of codewords K.
+        ranks: The ranks over which counts are summed.
+
+    Returns:
+        Counts (K,) by modality, on the device.
+    """
+    counts = []
+    for codes in quantized.values():
+        real = codes.real()
+        counted = real.flatten().to(widest_float(real.device))
+        counts.append(counted.new_zeros(size).index_add_(0, codes.indices.flatten(), counted))
+    return dict(zip(quantized, ranks.sum(torch.stack(counts)), strict=True))
+
+
+def usage(counts: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Measures of the use of codebooks.
+
+    Args:
+        counts: Counts (K,) by modality.
+
+    Returns:
+        Scalars ``used.M`` (codewords in use) and ``perplexity.M`` (exponential of the entropy of their frequencies).
+    """
+    values: dict[str, Tensor] = {}
+    for modality, each in counts.items():
+        frequency = each / each.sum()
+        values[f"used.{modality}"] = (frequency > 0).sum().to(frequency.dtype)
+        values[f"perplexity.{modality}"] = torch.special.entr(frequency).sum().exp()
+    return values
+
+
+@torch.no_grad()
 def statistics(quantized: Mapping[str, Quantized], size: int, ranks: Ranks) -> dict[str, Tensor]:
     """Compute how one batch, over all ranks, uses the codebooks.
 
@@ -99,18 +136,10 @@ def statistics(quantized: Mapping[str, Quantized], size: int, ranks: Ranks) -> d
         ranks: The ranks over which counts are summed.
 
     Returns:
-        Scalars on the device: ``used.M`` (codewords in use), ``perplexity.M`` (exponential of the entropy of codeword
-        frequencies) and ``agreement.M-N`` (share of time steps with equal indices in both modalities).
+        Scalars on the device: those of ``usage``, and ``agreement.M-N`` (share of time steps with equal indices in both
+        modalities).
     """
-    values: dict[str, Tensor] = {}
-    for modality, codes in quantized.items():
-        real = codes.real()
-        counted = real.flatten().to(widest_float(real.device))
-        uses = counted.new_zeros(size).index_add_(0, codes.indices.flatten(), counted)
-        frequency = ranks.sum(uses)
-        frequency = frequency / frequency.sum()
-        values[f"used.{modality}"] = (frequency > 0).sum().to(frequency.dtype)
-        values[f"perplexity.{modality}"] = torch.special.entr(frequency).sum().exp()
+    values = usage(codeword_counts(quantized, size, ranks))
     for one, other in combinations(quantized, 2):
         values[f"agreement.{one}-{other}"] = _agreement(quantized[one], quantized[other], ranks)
     return values

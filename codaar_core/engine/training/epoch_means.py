@@ -1,4 +1,4 @@
-"""Means of logged scalars over an epoch, also across an interruption."""
+"""Means of logged scalars and use of codewords over an epoch, also across an interruption."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ import torch
 from torch import Tensor
 
 from codaar_core.engine.devices.runtime import to_numbers
+from codaar_core.engine.training.codebook_update import usage
 
 COUNT = "steps"
+EPOCH = "epoch_"  # prefix of measures over all batches of an epoch
 
 
 class EpochMeans:
@@ -38,3 +40,29 @@ class EpochMeans:
         numbers, self.state = to_numbers(self.state), {}
         count = numbers.pop(COUNT)
         return {name: value / count for name, value in numbers.items()}
+
+
+class EpochUsage:
+    """Sums counts on the device, without synchronising; checkpoints keep the sums, so a resumed epoch has all of them.
+
+    Attributes:
+        state: Counts (K,) by modality.
+    """
+
+    def __init__(self) -> None:
+        self.state: dict[str, Tensor] = {}
+
+    def add(self, counts: Mapping[str, Tensor], failed: Tensor) -> None:
+        """Add the counts of one step, unless ``failed`` is 1."""
+        self.state = {
+            modality: self.state.get(modality, 0) + each.where(failed == 0, 0) for modality, each in counts.items()
+        }
+
+    def load(self, state: Mapping[str, Tensor], device: torch.device) -> None:
+        """Restore the counts saved in a checkpoint."""
+        self.state = {modality: each.to(device) for modality, each in state.items()}
+
+    def finish_epoch(self) -> dict[str, float]:
+        """Return ``epoch_used.M`` and ``epoch_perplexity.M`` and reset the counts; synchronises with the device."""
+        values, self.state = usage(self.state), {}
+        return {f"{EPOCH}{name}": value for name, value in to_numbers(values).items()}

@@ -10,7 +10,7 @@ import torch
 from codaar_core.api import Split, StepView
 from codaar_core.engine.devices.runtime import derive_seed, generator_of, to_numbers
 from codaar_core.engine.training.batches import BatchSchedule, own_clips
-from codaar_core.engine.training.codebook_update import statistics, update_codebooks
+from codaar_core.engine.training.codebook_update import codeword_counts, statistics, update_codebooks
 from codaar_core.engine.training.compilation import compile_parts
 from codaar_core.engine.training.nonfinite_guard import NonfiniteGuard
 from codaar_core.engine.training.optimizer import clip_gradients, learning_rate, set_learning_rate
@@ -74,6 +74,7 @@ def pretrain(session: Session, split: Split, optimizer: torch.optim.Optimizer, d
             guard.end_step()
 
             session.epoch_means.add(values, guard.failed)
+            session.epoch_usage.add(codeword_counts(quantized, model.quantizer.size, ranks), guard.failed)
             session.hook.codaar_step_end(epoch=epoch, step=step, view=view)
             if (step + 1) % plan.run.log_every == 0:
                 refuse_failure(session, optimizer, guard)
@@ -83,7 +84,7 @@ def pretrain(session: Session, split: Split, optimizer: torch.optim.Optimizer, d
 
         refuse_failure(session, optimizer, guard)
         means = session.epoch_means.finish_epoch() | to_numbers(statistics(quantized, model.quantizer.size, ranks))
-        means |= learning_rate(optimizer)
+        means |= session.epoch_usage.finish_epoch() | learning_rate(optimizer)
         commit_epoch(session, optimizer, epoch, step + 1, means)
         session.hook.codaar_epoch_end(epoch=epoch, step=step + 1, values=means)
     return plan.run.epochs * schedule.steps
