@@ -51,6 +51,7 @@ class ClipSplit(Split):
         defects: Tolerated defects of the tables that the ids come from.
         findings: Deprecated name of ``defects``.
         one_clock: Whether step i of all modalities is the same time, so that all are padded to one number of steps.
+        least_steps: Number of steps that shorter clips are padded to in every batch.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class ClipSplit(Split):
         defects: FileDefects = NOTHING,
         findings: FileDefects | None = None,
         one_clock: bool = False,
+        least_steps: int = 1,
     ) -> None:
         if findings is not None:
             warn_renamed("ClipSplit(findings=...)", "ClipSplit(defects=...)")
@@ -72,6 +74,7 @@ class ClipSplit(Split):
         self.bad_clips = bad_clips
         self.defects = defects
         self.one_clock = one_clock
+        self.least_steps = least_steps
         self._kept: np.ndarray | None = None if bad_clips.action == "skip" else np.arange(len(self.all_ids))
 
     findings = renamed("findings", "defects")
@@ -107,7 +110,7 @@ class ClipSplit(Split):
         longest = {m: max((len(values) for values in each), default=0) for m, each in read.items()}
         if self.one_clock:
             longest = dict.fromkeys(longest, max(longest.values(), default=0))
-        inputs = {m: padded(each, max(1, longest[m])) for m, each in read.items()}
+        inputs = {m: padded(each, max(self.least_steps, longest[m])) for m, each in read.items()}
         return Batch(inputs, {m: _stacked(track, clips) for m, track in self.targets.items()})
 
     @property
