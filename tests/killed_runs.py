@@ -12,6 +12,7 @@ import sys
 import time
 import traceback
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -64,8 +65,8 @@ class KilledAtOperation:
         self.done += 1
 
 
-def start(plan: Plan, folder: Path, n: int | None = None) -> int:
-    """Start ``codaar-run RECIPE --resume auto`` in ``folder``, in a process of its own; gives its number.
+def start(plan: Plan, folder: Path, n: int | None = None, work: Callable[[], object] | None = None) -> int:
+    """Start ``codaar-run RECIPE --resume auto``, or ``work``, in ``folder``, in a process of its own; gives its number.
 
     With ``n``, it is killed before its n-th change of a file. At the end, it writes the number of changes to a file
     beside ``folder``, with the ending ``.changes``.
@@ -79,7 +80,7 @@ def start(plan: Plan, folder: Path, n: int | None = None) -> int:
         folder.mkdir(exist_ok=True)
         os.chdir(folder)
         counter = KilledAtOperation(folder, n)
-        engine.run(plan, "auto", write_report=report.write)
+        engine.run(plan, "auto", write_report=report.write) if work is None else work()
         folder.with_suffix(".changes").write_text(str(counter.done))
     except BaseException:
         traceback.print_exc()

@@ -21,7 +21,7 @@ def engine(monkeypatch):
 
     asked = {}
 
-    def run(plan, resume=None, observers=(), locked=None, write_report=None):
+    def run(plan, resume=None, observers=(), locked=None, write_report=None, reuse=False):
         asked.update(plan=plan, resume=resume, observers=observers, locked=locked)
         if "fails" in asked:
             raise asked["fails"]

@@ -68,7 +68,7 @@ def test_traceback_is_printed_on_request(call, engine):
 def test_an_interruption_names_the_last_checkpoint(call, monkeypatch, engine):
     from codaar_core import engine as module
 
-    def run(plan, resume=None, observers=(), locked=None, write_report=None):
+    def run(plan, resume=None, observers=(), locked=None, write_report=None, reuse=False):
         observers[0].codaar_checkpoint_saved(Path("runs/small/T/checkpoints/step-4"))
         raise KeyboardInterrupt
 

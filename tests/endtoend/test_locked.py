@@ -24,7 +24,7 @@ def no_run(monkeypatch):
     def passed(*_):
         raise Passed
 
-    monkeypatch.setattr(import_module("codaar_core.engine.run"), "_directory", passed)
+    monkeypatch.setattr(import_module("codaar_core.engine.run"), "_new_directory", passed)
 
 
 def test_what_a_lock_holds(finished, recipe):
