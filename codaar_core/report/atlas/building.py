@@ -190,7 +190,7 @@ class _Loaded:
     def atlas(self, files: Sequence[Path], clips: int) -> Atlas:
         """Everything that the page shows."""
         size = len(next(iter(self.codebooks.values())))
-        found = read_codes(files, self.weights, self.checkpoint, size)
+        found = read_codes(files, self.weights, size)
         self._refuse_other_modalities(found)
         codes = {m: found[m] for m in self.codebooks if m in found}
         sources = {m: self.clips.source_of(each, self.problems) for m, each in codes.items()}

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import attrs
 import numpy as np
 
-from codaar_core.api import CodaarError, DataError
-from codaar_core.engine.data.codes_file import MARK
+from codaar_core.api import DataError
+from codaar_core.engine.data.codes_file import CodesFile, EncodedModality
 
 CHUNK = 1000  # clips whose latents are read at once
-AGAIN = "write it again with `codaar encode`"
 
 
 @attrs.frozen(eq=False)
@@ -29,7 +26,7 @@ class ClipCodes:
         ids: Names of the clips.
         indices: Code indices (N, T) int32.
         real: True where the time step is real (N, T).
-        times: Start of each time step in seconds (T,).
+        seconds: Length of a time step.
         size: Number of codewords K.
     """
 
@@ -40,7 +37,7 @@ class ClipCodes:
     ids: Sequence[str]
     indices: np.ndarray
     real: np.ndarray
-    times: np.ndarray
+    seconds: float
     size: int
 
     def distances(self, codebook: np.ndarray) -> np.ndarray | None:
@@ -51,29 +48,29 @@ class ClipCodes:
 
         Returns:
             The distances; None if the file has no latents, or latents of another width.
-        """
-        import h5py
 
-        with opened(self.path) as file:
-            latents = file[self.modality].get("latents")
-            fits = isinstance(latents, h5py.Dataset) and latents.shape == (*self.indices.shape, codebook.shape[1])
-            if not fits:
-                return None
-            found = np.empty(self.indices.shape, np.float32)
+        Raises:
+            DataError: The file is damaged.
+        """
+        found = np.empty(self.indices.shape, np.float32)
+        with CodesFile(self.path) as file:
+            modality = file.modalities[self.modality]
             for start in range(0, len(found), CHUNK):
                 rows = slice(start, start + CHUNK)
-                difference = latents[rows].astype(np.float32) - codebook[self.indices[rows]]
+                latents = modality.column("latents", start, start + CHUNK)
+                if latents is None or latents.shape != (*found[rows].shape, codebook.shape[1]):
+                    return None
+                difference = latents.astype(np.float32) - codebook[self.indices[rows]]
                 found[rows] = np.einsum("ntd,ntd->nt", difference, difference)
         return np.nan_to_num(found, nan=np.inf)
 
 
-def read_codes(paths: Sequence[Path], weights: str, checkpoint: str, size: int) -> dict[str, ClipCodes]:
+def read_codes(paths: Sequence[Path], weights: str, size: int) -> dict[str, ClipCodes]:
     """Read the codes of all modalities in some files.
 
     Args:
         paths: Files of ``codaar encode``.
         weights: SHA-256 of the weights of the model that the codes must be of.
-        checkpoint: Name of its checkpoint, compared where a file does not name its weights.
         size: Number of codewords K of the model.
 
     Raises:
@@ -81,73 +78,45 @@ def read_codes(paths: Sequence[Path], weights: str, checkpoint: str, size: int) 
     """
     found: dict[str, ClipCodes] = {}
     for path in paths:
-        with opened(path) as file:
-            _refuse_other_model(path, file, weights, checkpoint)
-            for modality in file:
-                if modality in found:
+        with CodesFile(path) as file:
+            _refuse_other_model(file, weights)
+            for name, modality in file.modalities.items():
+                if name in found:
                     raise DataError(
-                        f"{path} and {found[modality].path} both have codes of {modality!r}",
+                        f"{path} and {found[name].path} both have codes of {name!r}",
                         "give files of different modalities, or make one atlas for each file",
                     )
-                found[modality] = _read(path, modality, file[modality], size)
+                found[name] = _read(path, modality, size)
     if not found:
-        raise DataError(f"no codes in {', '.join(map(str, paths))}", AGAIN)
+        raise DataError(f"no codes in {', '.join(map(str, paths))}", "encode at least one clip")
     return found
 
 
-@contextmanager
-def opened(path: Path) -> Iterator[Any]:
-    """Open a codes file for reading.
-
-    Raises:
-        DataError: It is missing, damaged or no codes file.
-    """
-    import h5py
-
-    if not path.is_file():
-        raise DataError(f"there is no codes file {path}", "`codaar encode` writes one")
-    try:
-        with h5py.File(path) as file:
-            if MARK not in file.attrs:
-                raise DataError(f"{path} is not a codes file", "give a file of `codaar encode`")
-            yield file
-    except CodaarError:
-        raise
-    except (OSError, KeyError, ValueError, RuntimeError) as error:
-        raise DataError(f"{path} cannot be read: {error}", AGAIN) from error
-
-
-def _refuse_other_model(path: Path, file: Any, weights: str, checkpoint: str) -> None:
-    named = str(file.attrs.get("weights", ""))
-    same = named == weights if named else str(file.attrs.get("checkpoint", checkpoint)) == checkpoint
-    if not same:
-        model = file.attrs.get("model", "unknown")
+def _refuse_other_model(file: CodesFile, weights: str) -> None:
+    if file.weights is None:
+        raise DataError(f"{file.path} does not name its model's weights", "encode the clips again")
+    if file.weights != weights:
         raise DataError(
-            f"{path} has codes of another model ({model}, {file.attrs.get('checkpoint', 'unknown')})",
+            f"{file.path} has codes of other weights, sha256 {file.weights[:12]} of {file.model}; "
+            f"this model has {weights[:12]}",
             "encode the clips with this model, or name the model of these codes",
         )
 
 
-def _read(path: Path, modality: str, group: Any, size: int) -> ClipCodes:
-    indices, real = group["indices"][:], group["mask"][:]
-    ids = group["ids"].asstr(errors="replace")[:].tolist()
-    whole = indices.ndim == 2 and np.issubdtype(indices.dtype, np.integer) and real.dtype == np.bool_
-    if not whole or real.shape != indices.shape or len(ids) != len(indices):
-        raise DataError(f"{path}: the arrays of {modality!r} do not fit together", AGAIN)
-    if not real.any():
-        raise DataError(f"{path} has no code of {modality!r}", "encode at least one clip")
-    indices = np.where(real, indices, 0).astype(np.int32)
-    if indices.min() < 0 or indices.max() >= size:
-        raise DataError(f"{path}: indices of {modality!r} reach {indices.max()}, the model has {size} codewords", AGAIN)
-    attributes = group.attrs
+def _read(path: Path, modality: EncodedModality, size: int) -> ClipCodes:
+    name = modality.modality
+    if modality.codewords != size:
+        raise DataError(
+            f"{path}: {name} has codes of {modality.codewords:,} codewords, the model has {size:,}",
+            "encode the clips with this model",
+        )
+    chunks = list(modality.chunks())
+    if not any(chunk.mask.any() for chunk in chunks):
+        raise DataError(f"{path} has no code of {name}", "encode at least one clip")
+    real = np.concatenate([chunk.mask for chunk in chunks])
+    indices = np.concatenate([chunk.indices.astype(np.int32) for chunk in chunks])
+    ids = [id for chunk in chunks for id in chunk.ids]
+    seconds = modality.seconds
     return ClipCodes(
-        path,
-        modality,
-        str(attributes.get("clips", "")),
-        bool(attributes.get("whole_clips", False)),
-        ids,
-        indices,
-        real,
-        np.asarray(group["times"][:], np.float64),
-        size,
+        path, name, modality.about, modality.whole_clips, ids, np.where(real, indices, 0), real, seconds, size
     )

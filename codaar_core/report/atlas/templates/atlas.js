@@ -22,6 +22,7 @@ function element(node, attributes, children) {
 const el = (tag, attributes = {}, ...children) => element(document.createElement(tag), attributes, children);
 const svg = (tag, attributes = {}, ...children) => element(document.createElementNS(SVG, tag), attributes, children);
 const number = (value) => value.toLocaleString("en");
+const counted = (value, name) => `${number(value)} ${name}${value === 1 ? "" : "s"}`;
 const percent = (share) => `${(100 * share).toFixed(share < 0.0995 ? 1 : 0)} %`;
 const seconds = (time) => `${Number(time.toFixed(2))} s`;
 const sum = (values) => values.reduce((total, value) => total + value, 0);
@@ -51,7 +52,6 @@ for (const each of data.modalities) {
   const bytes = Uint8Array.from(atob(each.codes), (character) => character.charCodeAt(0));
   each.values = data.wide ? new Uint32Array(bytes.buffer) : new Uint16Array(bytes.buffer);
   each.masked = data.wide ? 4294967295 : 65535;
-  each.length = each.times.length;
   if (each.idsOf) each.ids = data.modalities.find((other) => other.name === each.idsOf).ids;
   each.place = each.rows === null ? null : new Map(each.rows.map((row, place) => [row, place]));
 }
@@ -115,7 +115,7 @@ function bar(modality, code) {
 }
 function nearestStep(modality, [row, step, distance, shown]) {
   const name = clipName(modality, row);
-  const when = modality.whole ? "" : `, ${seconds(modality.times[step])}`;
+  const when = modality.whole ? "" : `, ${seconds(step * modality.seconds)}`;
   const far = distance === null ? "" : `; squared distance ${distance}`;
   const caption = el("button", { class: "link", type: "button", title: `clip ${name}${when}${far}: show its codes`, onclick: () => search(name) }, `${name}${when}`);
   return el("figure", {}, preview(shown), el("figcaption", {}, caption));
@@ -188,7 +188,7 @@ function clipEntry(name, entries) {
     const steps = [];
     for (let step = 0; step < modality.length; step += 1) {
       const code = modality.values[place * modality.length + step];
-      if (code !== modality.masked) steps.push(el("button", { class: "link", type: "button", title: modality.whole ? "the whole clip" : seconds(modality.times[step]), onclick: () => search(String(code)) }, String(code)));
+      if (code !== modality.masked) steps.push(el("button", { class: "link", type: "button", title: modality.whole ? "the whole clip" : seconds(step * modality.seconds), onclick: () => search(String(code)) }, String(code)));
     }
     return el("div", { class: "cliprow" }, shape(data.modalities.indexOf(modality)), modality.name, el("div", { class: "steps" }, steps));
   });
@@ -202,7 +202,7 @@ function apply() {
   draw(PAGE);
   const clips = clipsNamed(query);
   clipList.replaceChildren(...[...clips].map(([name, entries]) => clipEntry(name, entries)));
-  const found = `${number(shown.length)} codewords${clips.size ? `, ${clips.size === CLIPS ? "the first " : ""}${clips.size} clips` : ""}`;
+  const found = `${counted(shown.length, "codeword")}${clips.size ? `, ${clips.size === CLIPS ? "the first " : ""}${counted(clips.size, "clip")}` : ""}`;
   document.getElementById("status").textContent = query ? found : "";
   count.textContent = query ? found : `${number(data.order.length)} codewords in use`;
   choose(shown.length === 1 ? shown[0] : null);
