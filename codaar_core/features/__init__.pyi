@@ -29,16 +29,8 @@ from .reading.array_file import read_h5 as read_h5
 from .reading.recording import FILMS as FILMS
 from .reading.recording import PICTURES as PICTURES
 from .reading.recording import SOUNDS as SOUNDS
-from .reading.recording import FILMS as FILMS
-from .reading.recording import PICTURES as PICTURES
-from .reading.recording import SOUNDS as SOUNDS
 from .reading.recording import opened_recording as opened_recording
 from .reading.recording import pyav as pyav
-from .recordings.timed_streams import Shown as Shown
-from .recordings.timed_streams import first_picture as first_picture
-from .recordings.timed_streams import timed_frames as timed_frames
-from .recordings.timed_streams import timed_sound as timed_sound
-from .recordings.timeline import ClockSettings as ClockSettings
 from .recordings.timed_streams import Shown as Shown
 from .recordings.timed_streams import first_picture as first_picture
 from .recordings.timed_streams import timed_frames as timed_frames
