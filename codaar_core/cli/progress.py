@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, Tim
 from rich.progress import Progress as Bars
 
 from codaar_core.api.hooks import hook
+from codaar_core.engine.record.run_directory import PRETRAINED_IN, RunDirectory
 from codaar_core.engine.results import TransferScore, headline_means
 from codaar_core.report.numerals import score_and_chance
 
@@ -42,9 +43,11 @@ class Progress:
         )
 
     @hook
-    def codaar_run_start(self, directory: Path, parameters: int) -> None:
-        """Print the run directory and the number of parameters."""
+    def codaar_run_start(self, directory: Path, parameters: int, step: int) -> None:
+        """Print the run directory, the number of parameters, and the run whose pretraining is taken over."""
         self._line(f"run {directory}, {parameters:,} parameters")
+        if earlier := RunDirectory(Path(directory)).last_known(PRETRAINED_IN):
+            self._line(f"pretraining of {earlier} is reused up to step {step}")
         self.bars.start()
 
     @hook

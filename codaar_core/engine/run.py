@@ -207,7 +207,6 @@ def _start(plan: Plan, directory: RunDirectory, beginning: Beginning, current_lo
     if not beginning.reuse:
         warnings.warn(f"{earlier.path} has the same pretraining: --reuse takes it over", stacklevel=2)
         return Start(directory.path)
-    warnings.warn(f"pretraining of {earlier.path} is reused", stacklevel=2)
     return continue_from(earlier, directory)
 
 

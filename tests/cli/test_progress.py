@@ -14,7 +14,7 @@ from codaar_core.cli.progress import Progress
 def shown(terminal: bool) -> str:
     console = Console(force_terminal=terminal, width=100, record=True, file=io.StringIO())
     progress = Progress(console)
-    progress.codaar_run_start(directory=Path("runs/x"), parameters=1234)
+    progress.codaar_run_start(directory=Path("runs/x"), parameters=1234, step=0)
     for epoch in range(2):
         progress.codaar_epoch_start(epoch=epoch, epochs=2, steps=3)
         for step in range(3 * epoch, 3 * epoch + 3):
