@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from codaar_core.api.component import Component
 from codaar_core.api.deprecation import renamed
+from codaar_core.api.quantizer import Quantizer
 from codaar_core.api.records import Quantized, Space
 
 
@@ -18,17 +19,22 @@ from codaar_core.api.records import Quantized, Space
 class HeadContext:
     """Passed to a head when it is built.
 
+    A head may read the codebooks of the quantizer in its constructor, e.g. to choose channels. It must not assign the
+    quantizer to an attribute: torch would then register it as a submodule of the head.
+
     Attributes:
         code_space: Space (W,) of ``Quantized.full``.
         latent: Space (D,) of ``Quantized.own``.
         classes: Names of the outputs, from ``Benchmark.classes``.
         given: Space of the additional input, from ``Benchmark.given``; None if there is none.
+        quantizer: The trained quantizer; before pretraining, when recipes are checked, the untrained one.
     """
 
     code_space: Space
     latent: Space
     classes: tuple[str, ...]
     given: Space | None = None
+    quantizer: Quantizer | None = None
 
     codes = renamed("codes", "code_space")
 

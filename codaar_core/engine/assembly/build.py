@@ -196,7 +196,7 @@ def build_head(plan: Plan, bench: BenchmarkPlan, benchmark: Benchmark, quantizer
     Raises:
         RecipeError: The head failed; points to its line of the recipe.
     """
-    context = HeadContext(quantizer.code_space, quantizer.latent, benchmark.classes, benchmark.given)
+    context = HeadContext(quantizer.code_space, quantizer.latent, benchmark.classes, benchmark.given, quantizer)
     with torch.random.fork_rng(devices=[]), errors_at(plan, bench.head):
         torch.manual_seed(derive_seed(seed, bench.head.path))
         return bench.head.component(bench.head.config, context)

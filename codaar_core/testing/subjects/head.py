@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from codaar_core.api import HeadContext, Quantized, TaskHead
+from codaar_core.api import HeadContext, Quantized, QuantizerContext, TaskHead
 from codaar_core.testing.check import Violation
 from codaar_core.testing.environment import toys
+from codaar_core.testing.environment.toy_model import ToyQuantizer
 from codaar_core.testing.environment.toys import CLIPS, CODES, LATENT, STEPS
 from codaar_core.testing.subjects.module import ModuleSubject, Outputs
 
@@ -32,8 +33,11 @@ class HeadSubject(ModuleSubject):
     component: type[TaskHead]
 
     def contexts(self) -> Iterator[HeadContext]:
-        """Three classes."""
-        yield HeadContext(CODES, LATENT, toys.CLASSES, self.component.example_given)
+        """Three classes, and a toy quantizer of three modalities."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed)
+            quantizer = ToyQuantizer(ToyQuantizer.Config(), QuantizerContext(toys.MODALITIES[:3]))
+        yield HeadContext(CODES, LATENT, toys.CLASSES, self.component.example_given, quantizer)
 
     @property
     def label(self) -> Tensor:

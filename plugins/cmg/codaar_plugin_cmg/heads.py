@@ -7,16 +7,24 @@ from typing import ClassVar, Literal
 
 import attrs
 import torch
+from attrs.validators import ge
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from codaar_core.api import HeadContext, Quantized, TaskHead, setting
+from codaar_plugin_cmg.channel_choice import head_channels
 
 
 class CodeHead(TaskHead):
-    """A head on the full code of a step, or on the modality's own part of it."""
+    """A head on the full code of a step, or on the modality's own part of it; on all channels or on some.
 
-    examples: ClassVar = ({"code": "own"},)
+    Raises:
+        ComponentError: The number of channels does not fit the code.
+    """
+
+    chosen: Tensor | None  # (channels,) int64, the channels that are read; None: all
+
+    examples: ClassVar = ({"code": "own"}, {"channels": 7, "channels_lowest": 2, "code": "own"})
 
     @attrs.frozen(kw_only=True)
     class Config:
@@ -25,14 +33,28 @@ class CodeHead(TaskHead):
         code: Literal["full", "own"] = setting(
             "full", "code to read: full, that of all codebooks; own, only the codeword of the modality"
         )
+        channels: int = setting(0, "number of code channels to read, chosen by TOC without training; 0: all", ge(0))
+        channels_highest: int = setting(
+            1, "share of the chosen channels that have the highest TOC scores, in parts", ge(0)
+        )
+        channels_lowest: int = setting(
+            0, "share of the chosen channels that have the lowest TOC scores, in parts", ge(0)
+        )
 
     def __init__(self, config: Config, context: HeadContext) -> None:
         super().__init__(config, context)
         self.width = (context.code_space if config.code == "full" else context.latent).width
+        chosen = None
+        if config.channels:
+            parts = config.channels_highest, config.channels_lowest
+            chosen = head_channels(context, config.code, config.channels, *parts)
+            self.width = len(chosen)
+        self.register_buffer("chosen", chosen)
 
     def read(self, quantized: Quantized) -> Tensor:
-        """Give the chosen code (B, T, width)."""
-        return quantized.full if self.config.code == "full" else quantized.own
+        """Give the chosen code (B, T, width), of the chosen channels."""
+        code = quantized.full if self.config.code == "full" else quantized.own
+        return code if self.chosen is None else code[..., self.chosen]
 
     def each(self, classifier: Callable[[Tensor], Tensor], quantized: Quantized) -> Tensor:
         """Apply a map of single codes (N, width) -> (N, V) to every step: (B, T, V).
@@ -47,7 +69,7 @@ class CodeHead(TaskHead):
 class ClipClassifier(CodeHead):
     """One label per clip: linear, pooling over time, linear; cross-entropy. The AVE head of CoDAAR's released code."""
 
-    examples: ClassVar = ({"code": "own"}, {"pool": "mean"})
+    examples: ClassVar = (*CodeHead.examples, {"pool": "mean"})
 
     @attrs.frozen(kw_only=True)
     class Config(CodeHead.Config):
@@ -131,7 +153,7 @@ class AvvpClassifier(AveAvvpClassifier):
 
     def __init__(self, config: CodeHead.Config, context: HeadContext) -> None:
         super().__init__(config, context)
-        half = self.width // 2
+        half = max(1, self.width // 2)
         self.narrow = nn.Linear(self.width, half)
         self.mix_again = nn.Linear(half, half)
         self.classify = nn.Linear(half, len(context.classes))

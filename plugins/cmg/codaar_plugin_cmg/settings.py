@@ -34,8 +34,8 @@ class AudioVideoSettings(ClipFileSettings):
 class AudioVideoFolders(AudioVideoSettings):
     """Base of a ``Config`` with folders of audio and video features, one file per clip."""
 
-    audio: str = setting("feature/audio/zip", "folder of the audio features ID.zip; relative to `root`")
-    video: str = setting("feature/video/zip", "folder of the video features ID.zip; relative to `root`")
+    audio: str = setting("feature/audio/zip", "folder of the audio features ID.zip or ID.npy; relative to `root`")
+    video: str = setting("feature/video/zip", "folder of the video features ID.zip or ID.npy; relative to `root`")
     channels: Literal["last", "first"] = setting("last", "position of the channel axis in the video feature files")
 
     def track(self, ids: Sequence[str], modality: str, space: Space, card: Card) -> FileTrack:
