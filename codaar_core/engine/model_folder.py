@@ -14,6 +14,7 @@ from torch import Tensor
 from codaar_core.api import CodaarError
 from codaar_core.engine.assembly.build import build_data, build_model
 from codaar_core.engine.assembly.model import Model
+from codaar_core.engine.data.card import download_hint
 from codaar_core.engine.devices.runtime import choose_device
 from codaar_core.engine.exported.manifest import (
     AGAIN,
@@ -32,12 +33,14 @@ from codaar_core.engine.record.checkpoint import (
     save_checkpoint,
 )
 from codaar_core.engine.record.checkpoint_state import CheckpointState, verify
-from codaar_core.engine.record.run_directory import RunDirectory
+from codaar_core.engine.record.pretraining_clips import PRETRAINING_CLIPS, RecordingHashes
+from codaar_core.engine.record.run_directory import ORIGIN, ORIGIN_DATA, RunDirectory
 from codaar_core.engine.trained_model import TrainedModel
 from codaar_core.recipe import Plan, load
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Plugins = Sequence[Path | str]
+NOT_NAMED = "the data that the imported weights were pretrained on are not named"
 
 
 def open_model(
@@ -148,6 +151,7 @@ def adopt_model(
     overrides: Sequence[str],
     weights: Mapping[str, Tensor],
     origin: str,
+    data: Path | str | None = None,
     **details: Any,
 ) -> Path:
     """Make a run directory from weights trained elsewhere, for ``open_model`` and ``run(resume=...)``.
@@ -160,26 +164,39 @@ def adopt_model(
         overrides: ``path=value``, as ``-o`` takes them.
         weights: Every tensor of the assembled model's state dict.
         origin: Where the weights come from; recorded in status.json.
+        data: A recipe whose data source has the clips that the weights were pretrained on. None: these are unknown, and
+            no benchmark clips can be counted as seen in pretraining.
         **details: Further entries of status.json.
 
     Returns:
         The run directory.
 
     Raises:
-        CodaarError: The folder exists, the recipe is wrong, or the weights belong to another model.
+        CodaarError: The folder exists, a recipe is wrong, the weights belong to another model, or data are missing.
     """
     directory = RunDirectory(Path(run_directory))
     plan = load(recipe, [*overrides, "run.epochs=0"])
     model = build_untrained(plan)
     load_weights(model, weights, origin)
+    clips, known = _pretrained_on(data)
     try:
         directory.path.mkdir(parents=True)
     except OSError as error:
         raise CodaarError(f"cannot make {directory.path}: {error.strerror}", "name a new folder") from error
     directory.write_toml("resolved.toml", plan.resolved)
     save_checkpoint(directory.checkpoints, CheckpointState(step=0), model, torch.optim.Adam(model.parameters()))
-    directory.set_status("imported", origin=origin, **details)
+    clips.write(directory.path / PRETRAINING_CLIPS)
+    directory.set_status("imported", **{ORIGIN: origin, **known, **details})
     return directory.path
+
+
+def _pretrained_on(recipe: Path | str | None) -> tuple[RecordingHashes, dict[str, str]]:
+    """Return the pretraining clips of a recipe's data source, and entries of status.json about them."""
+    if recipe is None:
+        return RecordingHashes(unknown=NOT_NAMED), {}
+    data = build_data(load(recipe))
+    with download_hint(data.card):
+        return RecordingHashes.of(data.split("pretrain").ids), {ORIGIN_DATA: data.origin}
 
 
 def build_untrained(plan: Plan) -> Model:

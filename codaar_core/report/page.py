@@ -132,7 +132,10 @@ def _facts(results: Results) -> Iterator[tuple[str, str]]:
     lengths = {"epoch": results.epochs, "step": results.steps}
     yield "Data", results.data
     yield "Modalities", _listed(results.modalities)
-    yield "Training", _listed(_counted(count, name) for name, count in lengths.items() if count is not None)
+    trained = _listed(_counted(count, name) for name, count in lengths.items() if count is not None)
+    yield "Training", results.origin or trained
+    yield "Model", results.model
+    yield "Pretraining of", results.pretraining.run
     yield "Batch", _counted(results.batch, "clip") if results.batch is not None else ""
     yield "Run seed", str(results.run_seed) if results.run_seed is not None else ""
     yield "Head seeds", _listed(results.seeds)

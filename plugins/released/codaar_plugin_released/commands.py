@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from pathlib import Path
 
 import click
@@ -10,10 +11,21 @@ import click
 @click.command("import-checkpoint", short_help="Read a checkpoint of the released code.")
 @click.argument("checkpoint", type=click.Path(path_type=Path))
 @click.argument("directory", type=click.Path(path_type=Path))
-def import_checkpoint(checkpoint: Path, directory: Path) -> None:
+@click.option(
+    "--data",
+    metavar="RECIPE",
+    type=click.Path(path_type=Path),
+    help="Recipe whose data the checkpoint was pretrained on, so that seen benchmark clips are counted.",
+)
+def import_checkpoint(checkpoint: Path, directory: Path, data: Path | None) -> None:
     """Write a run directory with the weights of a checkpoint of the released CoDAAR code.
 
-    Only tensors and numbers are read from the file; a file that could run code is refused.
+    Only tensors and numbers are read from the file; a file that could run code is refused. Without --data, the
+    pretraining clips are unknown.
+
+    \b
+    codaar import-checkpoint CoDAAR-model-AVT-5.pt runs/released-avt
+    codaar evaluate runs/released-avt RECIPE
     """
     from codaar_core import adopt_model
     from codaar_plugin_released.checkpoint import read_checkpoint
@@ -22,8 +34,10 @@ def import_checkpoint(checkpoint: Path, directory: Path) -> None:
 
     read = read_checkpoint(checkpoint)
     weights = to_ours(read.tensors, read.modalities)
+    recipe, overrides = recipe_of(read), overrides_of(read)
+    file = {"origin_file": checkpoint.name, "origin_sha256": sha256(checkpoint.read_bytes()).hexdigest()}
     origin = str(checkpoint.resolve())
-    made = adopt_model(directory, recipe_of(read), overrides_of(read), weights, origin, epoch=read.epoch)
+    made = adopt_model(directory, recipe, overrides, weights, origin, data, epoch=read.epoch, **file)
     click.echo(f"run directory: {made}")
 
 

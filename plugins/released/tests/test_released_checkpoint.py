@@ -6,7 +6,9 @@ import json
 import os
 import re
 import zipfile
+from hashlib import sha256
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import tomli
@@ -17,10 +19,12 @@ from codaar_plugin_released.checkpoint import read_checkpoint
 from codaar_plugin_released.commands import export_checkpoint, import_checkpoint
 from codaar_plugin_released.conversion import to_ours
 from codaar_plugin_released.layout import COLUMNS, layout, shape_of
+from codaar_plugin_released.recipe import recipe_of
 
 import codaar_core
-from codaar_core import adopt_model, open_model
+from codaar_core import adopt_model, open_model, report
 from codaar_core.api import CodaarError
+from codaar_core.report.page import render
 
 SIZES = {
     "attention": 8,
@@ -140,7 +144,45 @@ def test_export_gives_the_imported_tensors(imported, modalities, tmp_path):
             assert not back.tensors[row.released].any()
 
 
-def test_evaluation_accepts_an_imported_run(tmp_path):
+NAMED = """
+from codaar_plugin_digits.digits import Digits
+from codaar_core.api import Split
+
+
+class Clips(Split):
+    ids = ("one", "two", "two")
+
+    def __len__(self):
+        return len(self.ids)
+
+    def __getitem__(self, indices):
+        raise AssertionError("names are enough")
+
+
+class Named(Digits):
+    '''Named clips.'''
+
+    origin = "three clips"
+
+    def split(self, name):
+        return Clips()
+"""
+
+
+def test_an_imported_model_takes_the_pretraining_clips_of_a_recipe(tmp_path):
+    recipe = recipe_of(SimpleNamespace(modalities=COLUMNS))
+    (tmp_path / "named.py").write_text(NAMED)
+    (tmp_path / "data.toml").write_text(
+        f"extends = ['{recipe}']\n[run]\nplugins = ['named.py']\n[data]\nuse = 'local:named'\n"
+    )
+    made = [save(tmp_path / "model.pt", tensors(COLUMNS[:2])), tmp_path / "run"]
+    assert call(import_checkpoint, *made, "--data", tmp_path / "data.toml").exit_code == 0
+    lines = (tmp_path / "run" / "pretraining_clips.txt").read_text().splitlines()
+    assert lines == ["codaar-clips 1", *sorted(sha256(name.encode()).hexdigest()[:16] for name in ("one", "two"))]
+    assert json.loads((tmp_path / "run" / "status.json").read_text())["origin_data"] == "three clips"
+
+
+def test_a_resumed_imported_run_is_evaluated_in_place(tmp_path):
     call(import_checkpoint, save(tmp_path / "model.pt", tensors(COLUMNS[:2])), tmp_path / "run")
     recipe = tmp_path / "run" / "resolved.toml"
     values = tomli.loads(recipe.read_text())
@@ -150,6 +192,15 @@ def test_evaluation_accepts_an_imported_run(tmp_path):
     recipe.write_text(tomli_w.dumps(values))
     codaar_core.run(recipe, resume=str(tmp_path / "run"))
     results = json.loads((tmp_path / "run" / "results.json").read_text())
+    origin = f"imported from model.pt (sha256 {sha256((tmp_path / 'model.pt').read_bytes()).hexdigest()})"
+    assert (results["origin"], results["data"]) == (origin, "unknown")
+    assert "unknown, seen clips cannot be counted" in results["notes"][0] and not results["overlap"]
+    page = render(report.read(tmp_path / "run"))
+    assert origin in page and "0 epochs" not in page and results["notes"][0] in page
+    status = json.loads((tmp_path / "run" / "status.json").read_text())
+    assert status["status"] == "finished" and status["origin_file"] == "model.pt"
+    with pytest.raises(CodaarError, match="the data that the imported weights were pretrained on are not named"):
+        codaar_core.evaluate(tmp_path / "run", overrides=["evaluate.seen='drop'"])
     assert {"video->audio", "audio->video"} <= {f"{each['train']}->{each['test']}" for each in results["transfers"]}
     state = open_model(tmp_path / "run").model.state_dict()
     for name, tensor in to_ours(tensors(COLUMNS[:2]), COLUMNS[:2]).items():
