@@ -11,6 +11,8 @@ from .clips.random_split import RandomSplit as RandomSplit
 from .clips.tracks import FileTrack as FileTrack
 from .clips.tracks import RowTrack as RowTrack
 from .clips.tracks import Track as Track
+from .clips.tracks import absent_files as absent_files
+from .clips.tracks import feature_file as feature_file
 from .file_defects import FileDefect as FileDefect
 from .file_defects import FileDefects as FileDefects
 from .packed.layout import Header as Header
@@ -31,11 +33,11 @@ from .reading.recording import PICTURES as PICTURES
 from .reading.recording import SOUNDS as SOUNDS
 from .reading.recording import opened_recording as opened_recording
 from .reading.recording import pyav as pyav
+from .reading.unpickling import load_array as load_array
 from .recordings.timed_streams import Shown as Shown
 from .recordings.timed_streams import first_picture as first_picture
 from .recordings.timed_streams import timed_frames as timed_frames
 from .recordings.timed_streams import timed_sound as timed_sound
 from .recordings.timeline import ClockSettings as ClockSettings
-from .reading.unpickling import load_array as load_array
 from .settings import ClipFileSettings as ClipFileSettings
 from .settings import RootSettings as RootSettings

@@ -20,7 +20,7 @@ import pytest
 import torch
 
 from codaar_core.api import Benchmark, Card, DataSource, Space
-from codaar_core.features import RandomSplit
+from codaar_core.features import RandomSplit, read_array
 from codaar_core.testing.catalogue import checks_of
 from codaar_core.testing.check import Check
 from codaar_core.testing.subjects import BenchmarkSubject
@@ -66,6 +66,29 @@ def write_h5(path: Path, **arrays: np.ndarray) -> None:
     with h5py.File(path, "w") as file:
         for key, values in arrays.items():
             file[key] = values
+
+
+def rewrite_zips(folder: Path, suffix: str) -> int:
+    """Replace every ``ID.zip`` below a folder by a file of the same array with another suffix.
+
+    Args:
+        folder: Searched recursively.
+        suffix: ".npy", ".npz" or ".h5".
+
+    Returns:
+        Number of files.
+    """
+    paths = list(folder.rglob("*.zip"))
+    for path in paths:
+        values, other = read_array(path), path.with_name(f"{path.name.removesuffix('.zip')}{suffix}")
+        if suffix == ".npy":
+            np.save(other, values)
+        elif suffix == ".npz":
+            np.savez(other, values)
+        else:
+            write_h5(other, features=values)
+        path.unlink()
+    return len(paths)
 
 
 def module_beside(file: str, name: str) -> ModuleType:

@@ -12,7 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from codaar_core.api import DataError, Space
-from codaar_core.features import FileTrack, channels_last, fit_length, looks_quantised, read_array, read_h5
+from codaar_core.features import (
+    FileTrack,
+    absent_files,
+    channels_last,
+    feature_file,
+    fit_length,
+    looks_quantised,
+    read_array,
+    read_h5,
+)
 
 VALUES = np.arange(20, dtype=np.float32).reshape(10, 2) / 7
 
@@ -206,3 +215,21 @@ def test_the_real_vggish_file_is_read_as_it_is(shared):
     assert np.mean(values == 0) == pytest.approx(0.65, abs=0.01)
     assert not looks_quantised(values)
     assert (values == values.astype(np.float32)).all()
+
+
+@pytest.mark.parametrize("suffix", [".zip", ".npy", ".h5"])
+def test_a_track_finds_files_of_other_suffixes(tmp_path, suffix):
+    written(tmp_path, suffix)
+    track = FileTrack(tmp_path, ["clip", "other"], Space((2,), 10))
+    np.testing.assert_array_equal(track.read(0), VALUES)
+    assert track.absent() == absent_files(tmp_path, track.ids) == [tmp_path / "other.zip"]
+
+
+def test_the_released_file_comes_first_and_two_others_are_refused(tmp_path):
+    for suffix in (".npy", ".h5"):
+        written(tmp_path, suffix)
+    with pytest.raises(DataError, match=r"clip\.npy and .*clip\.h5 are two files of the clip 'clip'"):
+        feature_file(tmp_path, "clip")
+    assert feature_file(tmp_path, "clip", ".h5").suffix == ".h5"
+    written(tmp_path, ".zip")
+    assert feature_file(tmp_path, "clip").suffix == ".zip"

@@ -17,6 +17,7 @@ from codaar_core.features.reading.array_file import read_array
 CLIPS = 50  # a file may be this many times longer than a clip, because longer clips are cut off
 STEPS = 10  # of a clip, for the bound on sizes of spaces without a length
 FLOAT64 = 8  # bytes
+SUFFIXES = (".zip", ".npy", ".npz", ".h5", ".safetensors")  # of files with the features of one clip
 
 
 class Track(Protocol):
@@ -39,7 +40,7 @@ class Track(Protocol):
 
 @attrs.frozen
 class FileTrack:
-    """Features in one file per clip, ``folder/ID.zip``, as (T, *shape) floats.
+    """Features in one file per clip, ``folder/ID.zip`` or with another suffix of ``SUFFIXES``, as (T, *shape) floats.
 
     In a space of a fixed length, shorter clips repeat their last row and longer ones are cut off; in a space without
     length, clips keep their own number of steps. float64 becomes float32.
@@ -48,7 +49,7 @@ class FileTrack:
     folder: Path
     ids: Sequence[str] = attrs.field(repr=False)
     space: Space
-    suffix: str = ".zip"
+    suffix: str = ".zip"  # that is looked for first
     channels: Literal["last", "first"] = "last"  # position of the channel axis in the files
     quantised: bool = False  # whether features rounded to eight bits are accepted
 
@@ -58,8 +59,8 @@ class FileTrack:
         return self.space.length is None
 
     def path(self, clip: int) -> Path:
-        """The file of a clip."""
-        return self.folder / f"{self.ids[clip]}{self.suffix}"
+        """The file of a clip; see ``feature_file``."""
+        return feature_file(self.folder, self.ids[clip], self.suffix)
 
     @property
     def most(self) -> int:
@@ -84,8 +85,37 @@ class FileTrack:
 
     def absent(self) -> list[Path]:
         """Files that do not exist, found by one listing of the folder: faster than a check of each file."""
-        there = {each.name for each in self.folder.iterdir()} if self.folder.is_dir() else set()
-        return [self.path(clip) for clip, name in enumerate(self.ids) if f"{name}{self.suffix}" not in there]
+        return absent_files(self.folder, self.ids, self.suffix)
+
+
+def feature_file(folder: Path, name: str, suffix: str = ".zip") -> Path:
+    """The file of a clip: ``NAME.zip`` as released or, where there is none, ``NAME.npy`` or another of ``SUFFIXES``.
+
+    Args:
+        folder: Folder of the files.
+        name: Name of the clip.
+        suffix: Suffix that is looked for first.
+
+    Returns:
+        Its path; with ``suffix`` if there is no file at all.
+
+    Raises:
+        DataError: There are several files of other suffixes.
+    """
+    first = folder / f"{name}{suffix}"
+    if first.is_file():
+        return first
+    others = [path for each in SUFFIXES if (path := folder / f"{name}{each}").is_file()]
+    if len(others) > 1:
+        raise DataError(f"{others[0]} and {others[1]} are two files of the clip {name!r}", "keep one of them")
+    return others[0] if others else first
+
+
+def absent_files(folder: Path, names: Sequence[str], suffix: str = ".zip") -> list[Path]:
+    """Files of clips that do not exist with any suffix, found by one listing of the folder."""
+    there = {each.name for each in folder.iterdir()} if folder.is_dir() else set()
+    suffixes = dict.fromkeys((suffix, *SUFFIXES))
+    return [folder / f"{name}{suffix}" for name in names if not any(f"{name}{each}" in there for each in suffixes)]
 
 
 @attrs.frozen

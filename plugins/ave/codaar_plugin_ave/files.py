@@ -11,7 +11,7 @@ import numpy as np
 from codaar_plugin_cmg.settings import AudioVideoSettings
 
 from codaar_core.api import Card, DataError, Space, setting
-from codaar_core.features import ClipSplit, FileDefect, FileDefects, RowTrack, read_h5
+from codaar_core.features import ClipSplit, FileDefect, FileDefects, FileTrack, RowTrack, Track, read_h5
 from codaar_plugin_ave.annotations import CLASSES, SECONDS, Annotations, read_annotations
 from codaar_plugin_ave.feature_rows import KEY, FeatureRows
 
@@ -34,8 +34,8 @@ class FileSettings(AudioVideoSettings):
 
     root: str | None = setting(None, "folder of AVE's files, or of the packed splits train, val and test")
     annotations: str = setting("Annotations.txt", "table of all clips; relative to `root`")
-    audio: str = setting("audio_feature.h5", "audio features; relative to `root`")
-    video: str = setting("visual_feature.h5", "video features; relative to `root`")
+    audio: str = setting("audio_feature.h5", "audio features, or a folder of ID.npy; relative to `root`")
+    video: str = setting("visual_feature.h5", "video features, or a folder of ID.npy; relative to `root`")
     labels: str | None = setting(
         None, "labels; relative to `root`; none: labels.h5, else right_labels.h5, else from the annotations"
     )
@@ -136,14 +136,17 @@ class AveFiles:
         targets = dict.fromkeys(modalities if labelled else (), classes)
         return ClipSplit(ids, tracks, targets, self.settings.bad_clip_rule(), self.defects)
 
-    def features(self, modality: str, rows: np.ndarray) -> FeatureRows:
-        """Some rows of a feature file, in any order.
+    def features(self, modality: str, rows: np.ndarray) -> Track:
+        """Some rows of a feature file, in any order; or of a folder, the file of the recording of each row.
 
         Raises:
             DataError: The file is missing or damaged, or has another shape than ``spaces`` and the annotations.
         """
         quantised = self.settings.quantised or modality == "video"
         path = self.path(getattr(self.settings, modality))
+        if path.is_dir():
+            recordings = [self.annotations.ids[row] for row in rows]
+            return FileTrack(path, recordings, self.spaces[modality], quantised=quantised)
         track = FeatureRows(path, rows, self.spaces[modality], quantised)
         track.refuse_other_shape(len(self.annotations))
         return track

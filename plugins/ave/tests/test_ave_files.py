@@ -43,6 +43,17 @@ def test_a_split_reads_the_rows_of_its_order(written, make_benchmark):
     assert set(batch.inputs) == set(batch.targets) == {"video"}
 
 
+def test_a_folder_of_features_gives_the_same_clips(written, tmp_path, make_benchmark):
+    """One file per recording, in place of rows."""
+    released = make_benchmark(written).split("test", "audio")
+    batch = released[range(len(released))]
+    for name, values in zip(released.ids, batch.inputs["audio"].values, strict=True):
+        np.save(tmp_path / f"{name}.npy", values.numpy())
+    found = make_benchmark(written, audio=str(tmp_path)).split("test", "audio")
+    assert list(found.ids) == list(released.ids)
+    assert torch.equal(found[range(len(found))].inputs["audio"].values, batch.inputs["audio"].values)
+
+
 @pytest.mark.parametrize("name", ["labels.h5", "right_labels.h5"])
 def test_a_file_of_labels_is_read_where_there_is_one(folder, make_data, name):
     table = read_annotations(folder / "Annotations.txt")

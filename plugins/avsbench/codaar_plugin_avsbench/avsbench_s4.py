@@ -71,7 +71,9 @@ class AvsbenchS4(TwoModes):
         """Settings of AVSBench-S4."""
 
         root: str | None = setting(None, "folder Single-source with s4_meta_data.csv and s4_data; needed to read any")
-        audio: str = setting("feature/audio", "folder of the audio features SPLIT/zip/CATEGORY/ID.zip in `root`")
+        audio: str = setting(
+            "feature/audio", "folder of the audio features SPLIT/zip/CATEGORY/ID.zip or ID.npy in `root`"
+        )
         audio_made_by: str = setting(
             "vggish-relu", "tag of the extractor of the audio features; must match pretraining"
         )

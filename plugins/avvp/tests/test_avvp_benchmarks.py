@@ -16,6 +16,7 @@ from codaar_plugin_cmg.metrics import llp_event_f1, llp_segment_f1, parsing_scor
 
 from codaar_core.api import ComponentError, DataError, Predicted, Transfer
 from codaar_core.features import read_names
+from codaar_core.testing.data_plugins import rewrite_zips
 
 NAMES = ("avvp-localization", "ave-avvp")
 ROLES = ("train", "validation", "test")
@@ -235,6 +236,13 @@ def test_features_of_another_shape_are_refused(make):
 @pytest.fixture
 def own_llp(small_llp, tmp_path):
     return small_llp.write_llp(tmp_path / "llp")
+
+
+def test_numpy_files_give_the_same_clips(make, own_llp):
+    released = make(root=str(own_llp)).split("test", "audio")[[0, 1]]
+    assert rewrite_zips(own_llp, ".npy")
+    found = make(root=str(own_llp)).split("test", "audio")[[0, 1]]
+    assert torch.equal(found.inputs["audio"].values, released.inputs["audio"].values)
 
 
 def test_another_class_file_is_refused(make, own_llp):

@@ -32,7 +32,7 @@ class ClothoRetrieval(Retrieval):
         """Settings of clotho-retrieval."""
 
         captions: str = setting("clotho_captions_evaluation.csv", "caption table; relative to `root`")
-        features: str = setting("feature/audio/zip", "folder of the features STEM.zip; relative to `root`")
+        features: str = setting("feature/audio/zip", "folder of the features STEM.zip or STEM.npy; relative to `root`")
         modality: str = setting("audio", "modality of the model that reads recordings")
         made_by: str = setting("vggish-relu", "tag of the extractor of the features; must match pretraining")
 

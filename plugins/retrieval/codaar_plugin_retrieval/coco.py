@@ -33,7 +33,7 @@ class CocoRetrieval(Retrieval):
         """Settings of coco-retrieval."""
 
         captions: str = setting("annotations/captions_val2017.json", "caption file; relative to `root`")
-        features: str = setting("feature/video/zip", "folder of the features ID.zip; relative to `root`")
+        features: str = setting("feature/video/zip", "folder of the features ID.zip or ID.npy; relative to `root`")
         modality: str = setting("video", "modality of the model that reads pictures")
         made_by: str = setting("keras-vgg19-pool5", "tag of the extractor of the features; must match pretraining")
 

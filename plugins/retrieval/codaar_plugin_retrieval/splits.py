@@ -10,7 +10,7 @@ import torch
 from codaar_plugin_bert.word_pieces import WordPieces
 
 from codaar_core.api import Batch, DataError, Features, Split
-from codaar_core.features import looks_quantised, read_array, refuse_unusable
+from codaar_core.features import absent_files, feature_file, looks_quantised, read_array, refuse_unusable
 from codaar_plugin_retrieval.captions import Item
 
 
@@ -19,7 +19,7 @@ class ItemSplit(Split):
 
     Args:
         modality: Name of the modality.
-        folder: Folder of the files ``ID.zip``.
+        folder: Folder of the files ``ID.zip``, ``ID.npy``, ...
         items: Items in the order of their numbers.
         shape: Shape of a step; a file may also contain one step without a time axis.
         notes: Tolerated file defects.
@@ -30,17 +30,17 @@ class ItemSplit(Split):
     ) -> None:
         self.modality = modality
         self.folder = folder
-        self.paths = [folder / f"{item.id}.zip" for item in items]
+        self.names = [item.id for item in items]
         self.shape = shape
         self._notes = tuple(notes)
 
     def __len__(self) -> int:
-        return len(self.paths)
+        return len(self.names)
 
     @property
     def ids(self) -> list[str]:
         """Names of the pictures or recordings."""
-        return [path.stem for path in self.paths]
+        return self.names
 
     @property
     def notes(self) -> Sequence[str]:
@@ -57,12 +57,15 @@ class ItemSplit(Split):
 
     def read(self, clip: int) -> np.ndarray:
         """Read one item (T, *shape) float32, without padding."""
-        return read_steps(self.paths[clip], self.shape)
+        return read_steps(self.path(clip), self.shape)
+
+    def path(self, clip: int) -> Path:
+        """The file of an item."""
+        return feature_file(self.folder, self.names[clip])
 
     def absent(self) -> list[Path]:
         """Files that do not exist."""
-        there = {path.name for path in self.folder.iterdir()} if self.folder.is_dir() else set()
-        return [path for path in self.paths if path.name not in there]
+        return absent_files(self.folder, self.names)
 
     def refuse_absent(self) -> None:
         """Refuse a split with missing files before anything is read.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from codaar_plugin_retrieval.splits import read_steps
 
 from codaar_core.api import BenchmarkContext, ComponentError, DataError, Predicted, Transfer
 from codaar_core.testing.catalogue import checks_of
+from codaar_core.testing.data_plugins import rewrite_zips
 from codaar_core.testing.subjects import BenchmarkSubject
 
 MODALITIES = ("audio", "video", "text")
@@ -61,6 +63,14 @@ def test_splits_name_and_number_the_items(copy, mode):
 def _words(benchmark, caption) -> np.ndarray:
     text = benchmark.split("test", "text").captions[caption]
     return benchmark.words.pieces([text])[0].tokens
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".h5"])
+def test_other_formats_give_the_same_items(copy, suffix):
+    released = built(copy).split("test", copy[1])[[0, 2]].inputs[copy[1]]
+    assert rewrite_zips(Path(copy[2]["root"]), suffix)
+    found = built(copy).split("test", copy[1])
+    assert not found.absent() and torch.equal(found[[0, 2]].inputs[copy[1]].values, released.values)
 
 
 def test_a_picture_is_a_video_of_one_step(bert, coco):
@@ -155,7 +165,7 @@ def test_without_a_root_it_says_what_to_download(copy):
 
 def test_absent_features_are_counted_before_anything_is_read(copy):
     benchmark, modality = built(copy), copy[1]
-    path = benchmark.split("test", modality).paths[1]
+    path = benchmark.split("test", modality).path(1)
     path.unlink()
     with pytest.raises(DataError, match=f"1 of {len(benchmark.items)} items have no features, e.g. .*{path.name}"):
         benchmark.split("test", modality)
@@ -164,7 +174,7 @@ def test_absent_features_are_counted_before_anything_is_read(copy):
 @pytest.mark.parametrize("damage", [lambda path: path.unlink(), lambda path: path.write_bytes(b"PK")])
 def test_an_item_that_is_skipped_takes_its_captions_with_it(copy, damage):
     whole = built(copy)
-    damage(whole.split("test", copy[1]).paths[1])
+    damage(whole.split("test", copy[1]).path(1))
     skipping = built(copy, bad_clips="skip", bad_share=0.4)
     with pytest.warns(UserWarning, match=f"1 of {len(whole.items)} clips are left out"):
         items, captions = (skipping.split("test", each) for each in (copy[1], "text"))
@@ -175,7 +185,7 @@ def test_an_item_that_is_skipped_takes_its_captions_with_it(copy, damage):
 
 
 def test_too_many_bad_items_are_refused(copy):
-    built(copy).split("test", copy[1]).paths[1].unlink()
+    built(copy).split("test", copy[1]).path(1).unlink()
     with pytest.raises(DataError, match="1 of . clips cannot be read, 0 may be left out"):
         built(copy, bad_clips="skip").split("test", "text")
 

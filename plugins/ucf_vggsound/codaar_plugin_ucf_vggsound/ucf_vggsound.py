@@ -56,7 +56,9 @@ class UcfVggsound(AudioVideo, ClipLabels):
         """Settings of UCF101<->VGGSound."""
 
         lists: str = setting(".", "folder of the lists of clips; relative to `root`")
-        video: str = setting("UCF101/feature/video/zip", "folder of UCF101's video features ID.zip; relative to `root`")
+        video: str = setting(
+            "UCF101/feature/video/zip", "folder of UCF101's video features ID.zip or ID.npy; relative to `root`"
+        )
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from codaar_plugin_ucf_vggsound.ucf_vggsound import held_out
 
 from codaar_core.api import ComponentError, DataError, Predicted, Transfer
 from codaar_core.features import read_names
+from codaar_core.testing.data_plugins import rewrite_zips
 
 SEEN, HEARD = tuple(PAIRS), tuple(PAIRS.values())
 
@@ -29,6 +30,15 @@ def test_each_modality_is_a_data_set_of_its_own(make):
         assert batch.targets[modality].dtype == torch.int64
     assert batch.inputs["audio"].values.shape == (30, 10, 128)
     assert pickle.loads(pickle.dumps(test))[[3]].targets["audio"].tolist() == [0]
+
+
+def test_numpy_files_give_the_same_clips(make, small, tmp_path):
+    folder = small.write_both(tmp_path)
+    released = make(root=str(folder)).split("test", "video")[[0, 1]]
+    assert rewrite_zips(folder, ".npz")
+    assert torch.equal(
+        make(root=str(folder)).split("test", "video")[[0, 1]].inputs["video"].values, released.inputs["video"].values
+    )
 
 
 def test_short_and_long_clips_have_ten_seconds(make):

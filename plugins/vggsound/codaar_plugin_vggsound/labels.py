@@ -8,8 +8,8 @@ from pathlib import Path
 import attrs
 import numpy as np
 
-from codaar_core.api import DataError, Space
-from codaar_core.features import FileTrack, read_array
+from codaar_core.api import DataError
+from codaar_core.features import absent_files, feature_file, read_array
 
 SECONDS = 10
 
@@ -25,7 +25,7 @@ class SegmentLabels:
 
     def read(self, clip: int) -> np.ndarray:
         """Read the labels of a clip."""
-        path = self.folder / f"{self.ids[clip]}.zip"
+        path = feature_file(self.folder, self.ids[clip])
         present = as_seconds(read_array(path), path)
         labels = np.zeros((SECONDS, self.width + 1), np.float32)
         labels[:, self.classes[clip]] = present
@@ -34,7 +34,7 @@ class SegmentLabels:
 
     def absent(self) -> list[Path]:
         """Files that do not exist."""
-        return FileTrack(self.folder, self.ids, Space(())).absent()
+        return absent_files(self.folder, self.ids)
 
 
 def as_seconds(values: np.ndarray, path: Path) -> np.ndarray:

@@ -49,7 +49,7 @@ class VggsoundAvel(DataSource):
         clips: str | None = setting(None, "other table category,video_id,split in `root`; none: that of `size`")
         classes: str = setting(CLASSES, "file of class names, one per line; relative to `root`")
         prompts: str = setting(PROMPTS, "table label,prompt; relative to `root`")
-        labels: str = setting("label/zip", "folder of the labels ID.zip; relative to `root`")
+        labels: str = setting("label/zip", "folder of the labels ID.zip or ID.npy; relative to `root`")
         bert: str | None = setting(None, "folder of BERT's weights; none: bert-base-uncased of the Hugging Face cache")
         cache: str | None = setting(None, "folder where vectors of sentences are stored; none: only in memory")
         keep: str | None = setting(None, "table whose column token_id lists the word pieces to keep; none: all")

@@ -15,7 +15,7 @@ from codaar_plugin_vggsound.vggsound_avel import VggsoundAvel
 
 from codaar_core.api import DataContext, DataError
 from codaar_core.features import Header, PackedSplit, pack_split
-from codaar_core.testing.data_plugins import write_zipped_pickle
+from codaar_core.testing.data_plugins import rewrite_zips, write_zipped_pickle
 from codaar_core.testing.released_numbers import shared  # noqa: F401
 
 # A made-up release: six clips in the formats of the real ones
@@ -110,6 +110,16 @@ def test_pretraining_joins_train_test_and_val(source):
         512,
     )
     assert batch.inputs["audio"].values.dtype == torch.float32 and batch.targets == {}
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".npz", ".h5"])
+def test_files_of_other_formats_give_the_same_clips(source, root, suffix):
+    released = source().split("train")[range(3)]
+    assert rewrite_zips(root, suffix) == 3 * len(LIST)
+    found = source().split("train")[range(3)]
+    for modality, target in found.targets.items():
+        assert torch.equal(found.inputs[modality].values, released.inputs[modality].values)
+        assert torch.equal(target, released.targets[modality])
 
 
 def test_the_training_part_alone(source):
