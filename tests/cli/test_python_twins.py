@@ -53,6 +53,7 @@ TWINS = {
     "evaluate": Twin(("evaluate",), only_verb={"device": "short for the override device.on"}, only_python=OBSERVED),
     "report": Twin(("write_report",)),
     "compare": Twin(("compare",), only_verb=WRITING),
+    "atlas": Twin(("atlas",), only_python=OBSERVED),
     "lock": Twin(("read_lock",), called={"run": "path"}, only_verb=PRINTING),
     "doctor": Twin(("doctor",)),
     "new-plugin": Twin(("new_plugin",)),

@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = sorted((ROOT / "docs" / "reference" / "examples").glob("*/*.py"))
-SLOW = ("tests/kit", "verbs/data", "verbs/encode", "verbs/export", "verbs/run", "verbs/sweep")
+SLOW = ("tests/kit", "verbs/atlas", "verbs/data", "verbs/encode", "verbs/export", "verbs/run", "verbs/sweep")
 PACKAGES = ("codaar_core.api", "codaar_core.features", "codaar_core.nn", "codaar_core.testing", "codaar_core")
 
 
