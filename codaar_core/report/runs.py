@@ -9,6 +9,7 @@ import attrs
 from codaar_core.api.errors import CodaarError
 from codaar_core.engine.record.run_directory import RunDirectory
 from codaar_core.engine.results import HeadlineMean, headline_means
+from codaar_core.report.codes import collapses
 from codaar_core.report.record import read
 
 
@@ -22,6 +23,7 @@ class Run:
     status: str
     mode: str = ""
     headlines: tuple[HeadlineMean, ...] = ()
+    collapses: tuple[str, ...] = ()  # collapsed codebooks, and heads no better than the best constant prediction
 
 
 def list_runs(folder: Path | str = "runs") -> list[Run]:
@@ -35,7 +37,8 @@ def _run(path: Path) -> Run:
         results = read(path)
     except CodaarError:
         return run
-    return attrs.evolve(run, mode=results.mode, headlines=tuple(headline_means(results.transfers)))
+    headlines = tuple(headline_means(results.transfers))
+    return attrs.evolve(run, mode=results.mode, headlines=headlines, collapses=tuple(collapses(results)))
 
 
 def _status(path: Path) -> str:

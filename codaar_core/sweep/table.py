@@ -10,6 +10,7 @@ import attrs
 from codaar_core.api.control_characters import printable
 from codaar_core.engine.results import Results, TransferScore
 from codaar_core.recipe.sweep import PRETRAINING, Sweep
+from codaar_core.report.codes import collapses
 from codaar_core.report.numerals import NONE, PERCENT, present, significant
 from codaar_core.sweep.running import Measured
 
@@ -83,7 +84,15 @@ def as_markdown(sweep: Sweep, measured: Sequence[Measured]) -> str:
     lines = [head, ["---"] * len(head), *([row.name, *row.cells] for row in rows(sweep, measured))]
     body = "\n".join(f"| {' | '.join(map(_cell_content, line))} |" for line in lines)
     note = f"\n\nmode: {', '.join(modes)}; {_units(sweep, measured)}; mean ± standard deviation over pretraining seeds"
-    return f"## {_on_one_line(sweep.title)}\n\n{body}{note if modes else ''}\n"
+    warnings = "\n".join(f"- {_on_one_line(line)}" for line in _collapses(measured))
+    parts = [f"## {_on_one_line(sweep.title)}", f"{body}{note if modes else ''}", warnings]
+    return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def _collapses(measured: Sequence[Measured]) -> list[str]:
+    """Collapsed codebooks and heads of each arm, once each."""
+    lines = [f"{each.arm}: {line}" for each in measured for results in each.results for line in collapses(results)]
+    return list(dict.fromkeys(lines))
 
 
 def _cell_content(string: str) -> str:

@@ -61,4 +61,7 @@ def test_list_runs(call):
         ["avt", "2026-01-01T00-00-00", "finished", "strict", "judge", "60.0", "(chance", "10.0)"],
         ["avt", "2026-01-02T00-00-00", "interrupted"],
     ]
+    scores[0]["constant"] = 0.5
+    (folder / "results.json").write_text(json.dumps(results))
+    assert "judge 60.0 (chance 10.0), ! 1 collapse\n" in call("list", "runs")[1]
     assert call("list", "losses", "runs")[0] == 2

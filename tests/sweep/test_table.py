@@ -67,3 +67,10 @@ def test_headings_and_names_stay_in_their_cells():
 def test_a_missing_number_is_a_dash(sweep):
     (row,) = [each for each in rows(sweep, [Measured("aligned", (run(float("nan"), float("nan")),))]) if each.measured]
     assert row.cells == ("–", "0.75", "–", "–", "12.5")
+
+
+def test_a_collapse_is_told_below_the_table(sweep):
+    collapsed = sample_results(transfers=(score(mean=0.1, constant=0.1),))
+    written = as_markdown(sweep, [Measured("aligned", (run(0.1, 0.5),)), Measured("other", (collapsed, collapsed))])
+    (line,) = [line for line in written.splitlines() if line.startswith("- ")]
+    assert line == "- other: no better than the best constant prediction: judge, north to south"

@@ -14,6 +14,7 @@ from codaar_core.cli.completion import lists
 
 if TYPE_CHECKING:
     from codaar_core.engine.results import HeadlineMean
+    from codaar_core.report.runs import Run
 
 
 @click.command("list", cls=options.Verb)
@@ -95,9 +96,14 @@ def print_runs(folder: Path) -> None:
     if not found:
         click.echo(f"no run in {folder}")
         return
-    print_columns(
-        [(run.name, run.stamp, run.status, run.mode, ", ".join(map(headline, run.headlines))) for run in found]
-    )
+    print_columns([(run.name, run.stamp, run.status, run.mode, scores(run)) for run in found])
+
+
+def scores(run: Run) -> str:
+    """The headlines of a run, and how many collapses its report states."""
+    count = len(run.collapses)
+    collapsed = [f"! {count} collapse{'s' if count > 1 else ''}"] if count else []
+    return ", ".join([*map(headline, run.headlines), *collapsed])
 
 
 def headline(of: HeadlineMean) -> str:
