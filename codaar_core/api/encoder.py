@@ -52,6 +52,13 @@ class Encoder(Component, nn.Module):
     def forward(self, features: Features) -> Encoded:
         """Encode features (B, T, *shape) to ``semantic`` (B, T, D); masked time steps must not affect the others."""
 
+    def semantic_only(self, features: Features) -> Encoded:
+        """Encode as ``forward`` does, without private features and target, which only decoders read.
+
+        Codes need no more. Override it where the others are expensive; ``semantic`` must stay the same.
+        """
+        return self(features)._replace(private=None, target=None)
+
     def summary(self, features: Features) -> Encoded:
         """Encode each clip as one time step, ``semantic`` (B, 1, D); by default the mean over its real steps."""
-        return Encoded(self(features).mean().unsqueeze(1))
+        return Encoded(self.semantic_only(features).mean().unsqueeze(1))

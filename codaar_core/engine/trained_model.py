@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from codaar_core.api import CodaarError, Encoded, Quantized
+from codaar_core.api import CodaarError, Encoded, Features, Quantized
 from codaar_core.engine.assembly.input_checks import checked_features
 from codaar_core.engine.assembly.model import Model
 from codaar_core.engine.results.notebook import html_table
@@ -63,7 +63,8 @@ class TrainedModel:
             CodaarError: No features are given, the model lacks a modality, features have another shape than in
                 pretraining, or NaN or infinite values at real steps.
         """
-        encoded = self._encoded(features)
+        checked = self._checked(features)
+        encoded = {m: self.model.encoder(m).semantic_only(each) for m, each in checked.items()}
         return {m: self.model.quantizer.quantize({m: item})[m] for m, item in encoded.items()}
 
     @torch.no_grad()
@@ -129,12 +130,15 @@ class TrainedModel:
         return self.model.quantizer.lookup(modality, indices.long())._replace(mask=encoded.mask)
 
     def _encoded(self, features: Mapping[str, Any]) -> dict[str, Encoded]:
-        """Latents of checked features, by modality."""
+        """Latents and private features of checked features, by modality."""
+        return self.model.encode(self._checked(features))
+
+    def _checked(self, features: Mapping[str, Any]) -> dict[str, Features]:
+        """Features as the model reads them, by modality."""
         if not features:
             raise CodaarError("no features given", f"the modalities are {', '.join(self.model.modalities)}")
         self._refuse_unknown(features)
-        checked = {m: checked_features(self.model, m, each, self.device, self.dtype) for m, each in features.items()}
-        return self.model.encode(checked)
+        return {m: checked_features(self.model, m, each, self.device, self.dtype) for m, each in features.items()}
 
     def _refuse_unknown(self, modalities: Iterable[str]) -> None:
         unknown = sorted(set(modalities) - set(self.model.modalities))

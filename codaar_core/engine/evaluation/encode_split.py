@@ -87,7 +87,7 @@ def encode_split(model: Model, runtime: Runtime, split: Split, modality: str, su
 def encode_features(model: Model, modality: str, features: Features, summarised: bool) -> Encoded:
     """Latents of checked features; with ``summarised``, one for each clip."""
     encoder = model.encoder(modality)
-    return encoder.summary(features) if summarised else encoder(features)
+    return encoder.summary(features) if summarised else encoder.semantic_only(features)
 
 
 def concatenate_padded(parts: Sequence[Tensor]) -> Tensor:

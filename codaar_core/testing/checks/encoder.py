@@ -70,3 +70,17 @@ def mask_passed_on(subject: EncoderSubject) -> None:
             f"{subject.title} loses the mask",
             "return Encoded(..., mask=features.mask)",
         )
+
+
+@check("encoder")
+def semantic_only(subject: EncoderSubject) -> None:
+    """Its latents are the same without private features: codes of training and of `codaar encode` agree."""
+    subject.sample.eval()
+    for masked in (False, True):
+        features = subject.inputs(masked=masked)
+        whole, alone = subject.sample(features), subject.sample.semantic_only(features)
+        expect(
+            torch.equal(whole.semantic, alone.semantic) and alone.private is None and alone.target is None,
+            f"{subject.title}: semantic_only() does not give the latents of forward() alone",
+            "compute semantic in one method, and call it from both",
+        )

@@ -30,6 +30,7 @@ class VggEncoder(Encoder):
         ComponentError: The features are not maps of at least 5x5 cells, or a setting does not fit their width.
     """
 
+    called: ClassVar = "vgg"
     example: ClassVar = {"channels": (4, 8), "feedforward": 16}
     examples: ClassVar = (
         {"spatial": "softmax", "identical_layers": False},
@@ -55,7 +56,7 @@ class VggEncoder(Encoder):
 
     def __init__(self, config: Config, context: EncoderContext) -> None:
         super().__init__(config, context)
-        _check_maps(context)
+        _check_maps(context, self.called)
         _check_reduction(config, context)
         self.input = context.input
         width = context.input.width
@@ -74,14 +75,21 @@ class VggEncoder(Encoder):
 
     def forward(self, features: Features) -> Encoded:
         """Encode (B, T, H, W, C)."""
-        values, mask = features
-        clips_and_steps = values.shape[:2]
-        attended, pooled = self._attend(values.flatten(0, 1))
-        latents = self.temporal(pooled.unflatten(0, clips_and_steps), mask)
+        encoded, attended = self._encode(features)
         if self.private_map is None:
-            return Encoded(latents, mask=mask)
-        private = self.private_map(attended, None if mask is None else mask.flatten())
-        return Encoded(latents, private.unflatten(0, clips_and_steps), mask)
+            return encoded
+        private = self.private_map(attended, None if features.mask is None else features.mask.flatten())
+        return encoded._replace(private=private.unflatten(0, features.values.shape[:2]))
+
+    def semantic_only(self, features: Features) -> Encoded:
+        """Encode (B, T, H, W, C) without the convolutions of the private features, which take most of the time."""
+        return self._encode(features)[0]
+
+    def _encode(self, features: Features) -> tuple[Encoded, Tensor]:
+        """Latents, and the attended frames (N, H, W, C)."""
+        attended, pooled = self._attend(features.values.flatten(0, 1))
+        latents = self.temporal(pooled.unflatten(0, features.values.shape[:2]), features.mask)
+        return Encoded(latents, mask=features.mask), attended
 
     def _attend(self, frames: Tensor) -> tuple[Tensor, Tensor]:
         """Scale the channels of frames (N, H, W, C), and pool their cells to (N, C)."""
@@ -91,11 +99,11 @@ class VggEncoder(Encoder):
             return attended, self.pool(attended, mean)
 
 
-def _check_maps(context: EncoderContext) -> None:
+def _check_maps(context: EncoderContext, called: str) -> None:
     shape = context.input.shape
     if len(shape) != 3 or min(shape[:2]) <= SHRINK:
         raise ComponentError(
-            f"the vgg encoder of {context.modality} needs features (H, W, C) with H and W at least 5, not {shape}",
+            f"the {called} encoder of {context.modality} needs features (H, W, C) with H and W at least 5, not {shape}",
             "give it feature maps from before global pooling, e.g. VGG-19 pool5 (7, 7, 512)",
         )
 

@@ -38,3 +38,12 @@ class NeverAsks(GoodEncoder):
 def loses_mask(encoded):
     """Forgets which steps are real."""
     return encoded._replace(mask=None)
+
+
+@breaks("semantic-only", "call it from both")
+class OtherLatents(GoodEncoder):
+    """Is in a hurry."""
+
+    def semantic_only(self, features):
+        encoded = super().semantic_only(features)
+        return encoded._replace(semantic=encoded.semantic * 2)
