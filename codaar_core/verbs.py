@@ -81,7 +81,12 @@ def evaluate(
     source, folder = None if recipe is None else Path(recipe), None if to is None else Path(to)
     request = engine.request_evaluation(model, source, overrides, plugins, best, folder, resume)
     warn_renamed_settings(request.plan.notes)
-    return engine.evaluate_model(request, observers, write_report=report.write)
+    try:
+        return engine.evaluate_model(request, observers, write_report=report.write)
+    except BaseException:
+        if to is None:
+            report.update_list(Path(model))  # a failed or interrupted evaluation is listed as such
+        raise
 
 
 def validate(

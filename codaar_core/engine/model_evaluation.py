@@ -26,13 +26,12 @@ from codaar_core.engine.record.lock import lock, override_options
 from codaar_core.engine.record.lock_comparison import refuse_mismatch
 from codaar_core.engine.record.pretraining_clips import PRETRAINING_CLIPS, RecordingHashes
 from codaar_core.engine.record.resume import WITHOUT_EFFECT, changes
-from codaar_core.engine.record.run_directory import REPORT, RunDirectory
+from codaar_core.engine.record.run_directory import EVALUATIONS, REPORT, RunDirectory
 from codaar_core.engine.results import as_json
 from codaar_core.engine.training.session import Session
 from codaar_core.recipe.completion import load_for_model
 from codaar_core.recipe.plan import Plan
 
-EVALUATIONS = "evaluations"
 WriteReport = Callable[[Path], Path]
 
 

@@ -1,6 +1,9 @@
 from .compare.comparison import Comparison as Comparison
 from .compare.comparison import compare as compare
+from .page import update_list as update_list
 from .page import write as write
 from .record import read as read
+from .runs import Run as Run
+from .runs import list_evaluations as list_evaluations
 from .runs import list_runs as list_runs
 from .tables import terminal as terminal

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,13 +12,25 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from codaar_core.api.errors import CodaarError
+from codaar_core.engine.record.run_directory import EVALUATIONS
 from codaar_core.engine.results import Results
 from codaar_core.report.benchmark_scores import BESIDE, by_benchmark, metric_label
 from codaar_core.report.codes import collapses, distance_ratio, is_collapsed, is_no_better_than_constant
 from codaar_core.report.curves import HEIGHT, LEFT, RIGHT, WIDTH, codebook_panels, loss_panels
-from codaar_core.report.numerals import PERCENT, amount, duration, percent, present, signed, significant, weight
+from codaar_core.report.numerals import (
+    PERCENT,
+    amount,
+    duration,
+    percent,
+    present,
+    score_and_chance,
+    signed,
+    significant,
+    weight,
+)
 from codaar_core.report.record import read
 from codaar_core.report.remarks import carriers, caveats, differences, remarks
+from codaar_core.report.runs import Run, list_evaluations
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -47,8 +60,9 @@ def write(run_directory: Path, control: Path | None = None) -> Path:
     Raises:
         CodaarError: A run has no readable results, or the report cannot be written.
     """
-    page = render(read(run_directory), read(control) if control is not None else None)
-    path = Path(run_directory) / "report.html"
+    run = Path(run_directory)
+    page = render(read(run), read(control) if control is not None else None, list_evaluations(run))
+    path = run / "report.html"
     aside = path.with_name(".report.html.partial")
     try:
         aside.write_text(page, "utf-8")
@@ -56,11 +70,32 @@ def write(run_directory: Path, control: Path | None = None) -> Path:
     except OSError as error:
         aside.unlink(missing_ok=True)
         raise CodaarError(f"cannot write {path}: {error.strerror}", "make room, or make the folder writable") from error
+    if run.parent.name == EVALUATIONS:
+        update_list(run.parent.parent)
     return path
 
 
-def render(results: Results, control: Results | None = None) -> str:
-    """Make the whole page; every string of ``results`` is escaped, HTML of hooks is put into sandboxed frames."""
+def update_list(run: Path) -> None:
+    """Write the report of a run again, if it has one, after an evaluation of its model has ended.
+
+    A report that cannot be written stays as it is, which is warned of: the evaluation does not depend on it.
+    """
+    if not (run / "results.json").is_file():
+        return
+    try:
+        write(run)
+    except CodaarError as error:
+        warnings.warn(f"the report of {run} does not list the new evaluation: {error.message}", stacklevel=2)
+
+
+def render(results: Results, control: Results | None = None, evaluations: Sequence[Run] = ()) -> str:
+    """Make the whole page; every string of ``results`` is escaped, HTML of hooks is put into sandboxed frames.
+
+    Args:
+        results: The results of the run.
+        control: Those of a control.
+        evaluations: Later evaluations of the model, newest first; each links to its own report.
+    """
     return (
         _environment()
         .get_template("page.html")
@@ -74,7 +109,7 @@ def render(results: Results, control: Results | None = None) -> str:
             marks=caveats(results.transfers),
             remarks=remarks(results),
             collapses=collapses(results),
-            sections=list(_sections(results)),
+            sections=list(_sections(results, evaluations)),
         )
     )
 
@@ -99,6 +134,7 @@ def _environment() -> Environment:
         "percent": percent,
         "percent_unit": PERCENT,
         "present": present,
+        "score_and_chance": score_and_chance,
         "signed": signed,
         "significant": significant,
         "weight": weight,
@@ -106,8 +142,10 @@ def _environment() -> Environment:
     return environment
 
 
-def _sections(results: Results) -> Iterator[PageSection]:
+def _sections(results: Results, evaluations: Sequence[Run]) -> Iterator[PageSection]:
     """The sections that have something to show, in their order."""
+    if evaluations:
+        yield PageSection("Evaluations", "evaluations.html", evaluations)
     if results.transfers:
         yield PageSection("Headline", "headline.html")
         yield PageSection("Transfers", "transfers.html")

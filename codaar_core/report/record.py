@@ -8,16 +8,26 @@ from pathlib import Path
 from typing import Any
 
 from codaar_core.api.errors import CodaarError, DataError
-from codaar_core.engine.record.run_directory import RunDirectory
+from codaar_core.engine.record.run_directory import EVALUATIONS, RunDirectory
 from codaar_core.engine.results import FORMAT, Results, parse
 
 RESUME = "codaar-run {run}/resolved.toml --resume {run}"
 ADVICE = {
     "running": "wait until it has finished",
-    "finished": f"evaluate again: {RESUME}",
-    "interrupted": f"go on with: {RESUME}",
-    "failed": f"remove the cause, then go on with: {RESUME}",
+    "finished": "evaluate again: {resume}",
+    "interrupted": "go on with: {resume}",
+    "failed": "remove the cause, then go on with: {resume}",
+    "imported": "evaluate it: codaar evaluate {run}",
 }
+
+
+def _advice(state: str, run: Path) -> str:
+    """What to do with a run, or with an evaluation of a model, that has no results."""
+    path = shlex.quote(str(run))
+    resume = RESUME.format(run=path)
+    if run.parent.name == EVALUATIONS:
+        resume = f"codaar evaluate {shlex.quote(str(run.parent.parent))} {path}/resolved.toml --resume"
+    return ADVICE.get(state, ADVICE["failed"]).format(run=path, resume=resume)
 
 
 def read(run_directory: Path) -> Results:
@@ -45,8 +55,7 @@ def _loaded(path: Path) -> Any:
     try:
         return json.loads(path.read_text("utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        advice = ADVICE["finished"].format(run=shlex.quote(str(path.parent)))
-        raise DataError(f"{path} cannot be read ({error})", advice) from error
+        raise DataError(f"{path} cannot be read ({error})", _advice("finished", path.parent)) from error
 
 
 def _help(values: Any, run: Path) -> str:
@@ -54,7 +63,7 @@ def _help(values: Any, run: Path) -> str:
     written = values.get("format") if isinstance(values, dict) else None
     if isinstance(written, int) and written > FORMAT:
         return "install the version of codaar-core that wrote it; lock.toml beside it names that version"
-    return ADVICE["finished"].format(run=shlex.quote(str(run)))
+    return _advice("finished", run)
 
 
 def _no_results(run: Path) -> CodaarError:
@@ -71,5 +80,4 @@ def _no_results(run: Path) -> CodaarError:
 def _unfinished(run: Path, status: dict[str, Any]) -> CodaarError:
     state = str(status.get("status", "unknown"))
     why = f" ({status['message']})" if status.get("message") else ""
-    advice = ADVICE.get(state, ADVICE["failed"]).format(run=shlex.quote(str(run)))
-    return CodaarError(f"no results in {run}: the run's status is {state}{why}", advice)
+    return CodaarError(f"no results in {run}: the run's status is {state}{why}", _advice(state, run))

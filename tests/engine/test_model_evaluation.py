@@ -206,3 +206,27 @@ def test_as_typed(model, folder, capsys):
     assert command[:2] == ["codaar", "evaluate"] and run_command(load_verb("evaluate"), command[2:]) == 0
     assert run_command(load_verb("evaluate"), [str(folder)]) == 1
     assert "is not a model" in capsys.readouterr().err
+
+
+def test_report_and_list_show_every_evaluation(tmp_path, capsys):
+    plan = toy_plan(tmp_path, "run.epochs=1", "evaluate.seeds=[1]", components=OTHER)
+    model = run(plan, write_report=report.write)
+    assert "<h2>Evaluations</h2>" not in (model / "report.html").read_text()
+    finished = evaluate(model, overrides=["evaluate.seeds=[2]"])
+    with pytest.raises(CodaarError):
+        evaluate(model, overrides=["bench.toy.use='local:fails'", "bench.toy.head.use='local:toy-head'"])
+    damaged = evaluate(model, overrides=["evaluate.seeds=[3]"])
+    (damaged / "results.json").write_text("{")
+    report.write(model)
+    page = (model / "report.html").read_text()
+    assert page.index(damaged.name) < page.index(finished.name), "the newest is first"
+    assert f'href="evaluations/{finished.name}/report.html"' in page and "failed: clips.h5 is missing" in page
+    assert "results.json cannot be read" in page and "unreadable" in page
+    [listed] = report.list_runs(tmp_path / "runs")
+    assert [each.status for each in listed.evaluations] == ["unreadable", "failed", "finished"]
+    assert run_command(load_verb("list"), ["runs", str(tmp_path / "runs")]) == 0
+    assert capsys.readouterr().out.count("  evaluation  ") == 3
+    with pytest.raises(CodaarError) as error:
+        report.read(damaged)
+    command = shlex.split(error.value.help.removeprefix("evaluate again: "))
+    assert command[0] == "codaar" and run_command(load_verb("evaluate"), command[2:]) == 0

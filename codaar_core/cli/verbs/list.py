@@ -89,14 +89,18 @@ def list_recipes(folder: Path) -> None:
 
 
 def print_runs(folder: Path) -> None:
-    """Print runs with their headline means, in percent."""
+    """Print runs with their headline means, in percent, each with its evaluations."""
     from codaar_core.report import list_runs
 
     found = list_runs(folder)
     if not found:
         click.echo(f"no run in {folder}")
         return
-    print_columns([(run.name, run.stamp, run.status, run.mode, scores(run)) for run in found])
+    rows = []
+    for run in found:
+        rows.append((run.name, run.stamp, run.status, run.mode, scores(run)))
+        rows += [("  evaluation", each.stamp, each.status, each.mode, scores(each)) for each in run.evaluations]
+    print_columns(rows)
 
 
 def scores(run: Run) -> str:

@@ -19,6 +19,7 @@ import tomli_w
 from codaar_core.api import CodaarError
 from codaar_core.features.files import write_whole
 
+EVALUATIONS = "evaluations"  # folder of a run with its later evaluations
 REPORT = "report"  # phase in status.json: results.json is complete, the report is not
 ORIGIN = "origin"  # entry of status.json: where imported weights come from
 PRETRAINED_IN = "pretrained_in"  # entry of status.json: the run whose pretraining was taken over
