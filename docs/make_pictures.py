@@ -1,7 +1,8 @@
-"""Makes the pictures of the README: ``python docs/make_pictures.py [--report RUN]``.
+"""Makes the pictures of the pages: ``python docs/make_pictures.py [--report RUN] [--atlas RUN]``.
 
 docs/pictures/step.svg, one training step, is drawn here. With ``--report``, docs/pictures/report.png shows the scores
-in RUN/report.html, in headless Chromium; that needs the command ``chromium`` and the package Pillow.
+in RUN/report.html, and with ``--atlas``, docs/pictures/atlas.png the first codewords of RUN/atlas.html, in headless
+Chromium; that needs the command ``chromium`` and the package Pillow.
 """
 
 from __future__ import annotations
@@ -140,6 +141,7 @@ def codebook(lane: str, x: float, top: float) -> Iterator[str]:
 # Report
 
 WINDOW = (1000, 1170)
+ATLAS_WINDOW = (1180, 900)
 HIDDEN = "<style>.facts, nav { display: none }</style></head>"  # room for the scores
 
 
@@ -149,15 +151,28 @@ def report(run: Path, browser: str = "chromium") -> None:
     Raises:
         SystemExit: There is no browser, or no report.
     """
-    page = run / "report.html"
+    screenshot(run / "report.html", "report.png", WINDOW, browser, HIDDEN)
+
+
+def atlas(run: Path, browser: str = "chromium") -> None:
+    """Save a picture of the first codewords of a run's atlas.
+
+    Raises:
+        SystemExit: There is no browser, or no atlas.
+    """
+    screenshot(run / "atlas.html", "atlas.png", ATLAS_WINDOW, browser)
+
+
+def screenshot(page: Path, name: str, window: tuple[int, int], browser: str, hidden: str = "</head>") -> None:
+    """Save the top of a page as docs/pictures/NAME, with ``hidden`` in place of the end of its head."""
     if shutil.which(browser) is None or not page.is_file():
         raise SystemExit(f"this needs {page} and the command {browser}")
-    picture = FOLDER / "report.png"
+    picture = FOLDER / name
     with tempfile.TemporaryDirectory() as folder:
-        shown = Path(folder) / "report.html"
-        shown.write_text(page.read_text("utf-8").replace("</head>", HIDDEN, 1), "utf-8")
+        shown = Path(folder) / page.name
+        shown.write_text(page.read_text("utf-8").replace("</head>", hidden, 1), "utf-8")
         options = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", f"--user-data-dir={folder}/user"]
-        size = f"--window-size={WINDOW[0]},{WINDOW[1]}"
+        size = f"--window-size={window[0]},{window[1]}"
         subprocess.run([browser, *options, size, f"--screenshot={picture}", shown.as_uri()], check=True, timeout=120)
     shrink(picture)
 
@@ -175,11 +190,14 @@ def main() -> None:
     """Write the pictures."""
     arguments = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     arguments.add_argument("--report", type=Path, metavar="RUN", help="run directory whose report is shown")
-    run = arguments.parse_args().report
+    arguments.add_argument("--atlas", type=Path, metavar="RUN", help="run directory whose atlas is shown")
+    given = arguments.parse_args()
     FOLDER.mkdir(exist_ok=True)
     (FOLDER / "step.svg").write_text(step(), "utf-8")
-    if run is not None:
-        report(run)
+    if given.report is not None:
+        report(given.report)
+    if given.atlas is not None:
+        atlas(given.atlas)
 
 
 if __name__ == "__main__":

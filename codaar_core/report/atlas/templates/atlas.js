@@ -72,7 +72,7 @@ function play(button, content) {
 function preview(index) {
   if (index === null || index === undefined) return null;
   const [kind, content, alt] = data.previews[index];
-  if (kind === "picture") return el("img", { src: `data:image/png;base64,${content}`, alt, title: alt, loading: "lazy" });
+  if (kind === "picture") return el("img", { src: `data:image/png;base64,${content}`, alt, title: alt });
   if (kind === "words") return el("q", { class: "words" }, content);
   return el("button", { class: "play", type: "button", "aria-label": `Play: ${alt}`, title: alt, onclick: (event) => play(event.currentTarget, content) }, "▶");
 }
@@ -151,7 +151,7 @@ function codeCard(code) {
 }
 
 const list = el("div", { id: "list" });
-const more = el("button", { class: "more", type: "button", onclick: () => draw(PAGE) });
+const more = el("button", { class: "more", type: "button", onclick: () => drawMore() });
 const clipList = el("div", { id: "clips" });
 const box = el("input", { type: "search", id: "search", placeholder: "code number, label or clip", "aria-label": "Search a code number, a label or a clip", autocomplete: "off", spellcheck: "false", oninput: () => apply() });
 let shown = data.order;
@@ -161,7 +161,12 @@ function draw(count) {
   list.append(...next.map(codeCard));
   drawn += next.length;
   more.hidden = drawn >= shown.length;
-  more.textContent = `Show more: ${number(shown.length - drawn)} codewords left`;
+  more.textContent = `Show ${number(Math.min(PAGE, shown.length - drawn))} more of ${number(shown.length - drawn)} codewords`;
+}
+function drawMore() {
+  const first = drawn;
+  draw(PAGE);
+  list.children[first].focus();
 }
 function matching(query) {
   if (!query) return data.order;
@@ -263,7 +268,7 @@ function matrix(classes, columns, cell, caption) {
     node.style.setProperty("--share", share);
     return node;
   })));
-  return table({ class: "matrix" }, el("caption", {}, caption), head, el("tbody", {}, body));
+  return el("div", {}, el("p", { class: "note" }, caption), table({ class: "matrix" }, head, el("tbody", {}, body)));
 }
 
 function codewords() {
@@ -348,7 +353,7 @@ function codebookMap() {
   chart.addEventListener("click", (event) => { const code = under(event); if (code !== null) search(String(code)); });
   const keys = el("ul", { class: "legend" }, modalities.map((name, m) => el("li", {}, shape(placeIn(name) < 0 ? m : placeIn(name)), name)), el("li", {}, "— equal index"), el("li", {}, "hollow: not used"));
   const toggle = el("label", { class: "pick" }, el("input", { type: "checkbox", checked: true, onchange: (event) => { links.style.display = event.target.checked ? "" : "none"; } }), "lines between equal indices");
-  const note = shared ? "All modalities share one codebook, so their points coincide." : "Short lines: the codebooks are aligned, so an index stands at the same place for every modality.";
+  const note = shared ? "All modalities share one codebook, so their points coincide." : "The shorter the lines, the better the codebooks are aligned.";
   return section("map", "Map of the codebooks", `Two principal components of all codewords (${explained.map(percent).join(" and ")} of the variance). ${note} Select a point to see the codeword.`, keys, toggle, chart);
 }
 
@@ -467,5 +472,4 @@ document.getElementById("head").append(
 const linked = /^#code-(\d+)$/.exec(location.hash);
 if (linked) box.value = linked[1];
 apply();
-if ("IntersectionObserver" in window) new IntersectionObserver((entries) => { if (entries[0].isIntersecting && !more.hidden) draw(PAGE); }, { rootMargin: "600px" }).observe(more);
 })();
