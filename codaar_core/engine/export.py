@@ -94,7 +94,7 @@ def export_model(run: Path, to: Path, best: bool, licence: str, describe: Descri
     source = _source(run, best)
     manifest = _manifest(source, best, licence)
     results = _portable_results(source)
-    with writing(to):
+    with writing(to.parent):
         to.parent.mkdir(parents=True, exist_ok=True)
     with written_aside(to) as aside:
         aside.mkdir()

@@ -74,7 +74,7 @@ def _limits(manifest: Manifest, results: Results | None) -> Iterator[str]:
             "with different seeds, so it does not contain the deviation between pretrainings."
         )
     for caveat in caveats(results.transfers):
-        yield f"Not in a mean: {caveat} ({carriers(results, caveat)})."
+        yield f"Caveat (†): {caveat} ({carriers(results, caveat)})."
     yield from (f"{line[:1].upper()}{line[1:]}." for line in (*collapses(results), *remarks(results)))
 
 

@@ -46,8 +46,8 @@ def _licence(stated: str) -> dict[str, str]:
 
 
 def _benchmark(group: BenchmarkScores) -> dict[str, Any] | None:
-    """The entry of one benchmark: its first metric in each direction; None without any score."""
-    metrics = [_metric(score) for score in group.first_metric if present(score.mean)]
+    """The entry of one benchmark: its first metric in each direction without a caveat; None without any such score."""
+    metrics = [_metric(score) for score in group.first_metric if present(score.mean) and not score.caveat]
     kind = slug(group.name)
     task, dataset = {"type": kind, "name": f"{group.name} across modalities"}, {"type": kind, "name": group.name}
     return {"task": task, "dataset": dataset, "metrics": metrics} if metrics else None
