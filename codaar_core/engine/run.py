@@ -19,6 +19,7 @@ from codaar_core.engine.devices.signals import Interruption
 from codaar_core.engine.evaluation.seen_clips import SeenClips
 from codaar_core.engine.evaluation.transfer import evaluate, make_benchmark_runs
 from codaar_core.engine.gathering import Pretrained, gather
+from codaar_core.engine.lifecycle.initial_weights import LOCKED, earlier_initial_weights, initial_weights
 from codaar_core.engine.lifecycle.observing import Clock, make_hooks, no_hooks, recorded
 from codaar_core.engine.lifecycle.pretrained import data_origin, origin_of
 from codaar_core.engine.lifecycle.reuse import continue_from, with_earlier_cost
@@ -107,6 +108,11 @@ class Beginning:
     reuse: bool = False
     auto: bool = False
 
+    @property
+    def earlier(self) -> RunDirectory | None:
+        """The run whose checkpoint is continued; None for a new run."""
+        return self.resumed or self.trained_on
+
 
 def _finished(directory: RunDirectory, write_report: WriteReport | None) -> Path:
     """Return a finished run as it is; a missing report is written."""
@@ -145,6 +151,8 @@ def run_worker_rank(plan: Plan, ranks: DistributedRanks) -> Path:
     if start.only_report:
         return start.directory
     with Interruption() as interruption:
+        if start.checkpoint is None and (initial := initial_weights(plan)):
+            initial.load_into(model)
         session = Session(plan, model, runtime, RunDirectory(start.directory), no_hooks(), interruption)
         benchmark_runs = make_benchmark_runs(session, benchmarks, SeenClips(start.clips, plan.evaluate.seen == "drop"))
         optimizer, done = restored_optimizer(session, start.checkpoint)
@@ -165,10 +173,15 @@ def _run_first_rank(
     data = build_data(plan)
     with download_hint(data.card):
         current_lock = lock(plan, data, runtime)
-    current_lock[KEY] = pretraining_key(plan, current_lock)
+    initial = initial_weights(plan) if beginning.earlier is None else None
+    if began := initial.locked() if initial else _began_from(beginning):
+        current_lock[LOCKED] = began
+    current_lock[KEY] = pretraining_key(plan, current_lock, began.get("sha256", ""))
     if locked is not None:
         refuse_mismatch(current_lock, locked)
     model = build_model(plan, dict(data.spaces)).to(runtime.device, runtime.dtype)
+    if initial is not None:
+        initial.load_into(model)
     benchmarks = build_benchmarks(plan, data, model.quantizer)
     directory = beginning.resumed or _new_directory(plan, beginning)
     hook = make_hooks(plan, observers, Journal()).hook  # the journal is called first: others find values on disk
@@ -178,10 +191,17 @@ def _run_first_rank(
         with recorded(directory, hook, REPORT if start.only_report else "start"):
             session = Session(plan, model, runtime, directory, hook, interruption)
             directory.write_toml("lock.toml", current_lock)
+            if initial is not None:
+                initial.record_clips(directory)
             _run_phases(session, start, data, benchmarks)
             if write_report is not None:
                 hook.codaar_report_written(directory=directory.path, path=write_report(directory.path))
     return directory.path
+
+
+def _began_from(beginning: Beginning) -> dict[str, Any]:
+    """Return the weights that a run which is continued began from; empty if these were random."""
+    return {} if beginning.earlier is None else earlier_initial_weights(beginning.earlier)
 
 
 def _new_directory(plan: Plan, beginning: Beginning) -> RunDirectory:

@@ -8,6 +8,7 @@ from typing import Any
 
 import attrs
 
+from codaar_core.recipe.names import setting_name
 from codaar_core.recipe.resolved import plain
 from codaar_core.recipe.settings import SECTIONS
 from codaar_core.recipe.toml.interpolation import interpolate
@@ -42,8 +43,8 @@ def explain(recipe: Path | str, overrides: Sequence[str] = ()) -> list[Explained
 
 def _defaults(given: set[str]) -> list[Explained]:
     return [
-        Explained(f"{section}.{field.name}", plain(field.default), DEFAULT)
+        Explained(f"{section}.{setting_name(field.name)}", plain(field.default), DEFAULT)
         for section, settings in SECTIONS.items()
         for field in attrs.fields(settings)
-        if field.default is not attrs.NOTHING and f"{section}.{field.name}" not in given
+        if field.default not in (attrs.NOTHING, None) and f"{section}.{setting_name(field.name)}" not in given
     ]

@@ -13,6 +13,7 @@ import attrs
 
 from codaar_core.api.component import Component
 from codaar_core.api.errors import ComponentError
+from codaar_core.recipe.names import setting_name
 from codaar_core.recipe.resolved import plain
 from codaar_core.recipe.toml.literal import literal
 from codaar_core.registry import Entry, Registry, RegistryError, kind_called
@@ -81,7 +82,7 @@ def settings_of(config: type) -> tuple[Setting, ...]:
     """The settings that an attrs class declares."""
     return tuple(
         Setting(
-            field.name,
+            setting_name(field.name),
             type_name(field.type),
             _default(field.default),
             field.metadata.get("help", ""),

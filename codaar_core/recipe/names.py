@@ -27,6 +27,11 @@ OF_COMPONENTS = ("model.align", "model.losses", "evaluate.on", "run.hooks", "ali
 """Where a name may be that of a component without a block: ``provider:name``."""
 
 
+def setting_name(attribute: str) -> str:
+    """The name of a setting in a recipe: a trailing underscore, as in ``from_``, is not part of it."""
+    return attribute.removesuffix("_")
+
+
 def name_fault(name: str, at: str = "") -> str:
     """What is wrong with a name, as ``must ...``; empty if nothing is.
 

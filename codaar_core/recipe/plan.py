@@ -75,6 +75,8 @@ class Plan:
     overrides: tuple[str, ...]
     plugins: tuple[str, ...] = ()  # files of local components given beside the recipe, as they were given
     notes: tuple[Problem, ...] = ()
+    weights_from: str | None = None  # model.from
+    weights_parts: tuple[str, ...] | None = None  # model.parts
 
     def blocks(self) -> Iterator[Block]:
         """Every block that is switched on."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import attrs
 
+from codaar_core.recipe.names import setting_name
 from codaar_core.recipe.plan import BenchmarkPlan, Block, LossPlan
 from codaar_core.recipe.settings import BenchmarkSettings
 
@@ -15,7 +16,7 @@ Written = dict[str, Any]
 
 def settings(config: Any) -> Written:
     """The settings of an attrs object; None is left out, because TOML has no null."""
-    values = {field.name: getattr(config, field.name) for field in attrs.fields(type(config))}
+    values = {setting_name(field.name): getattr(config, field.name) for field in attrs.fields(type(config))}
     return {name: plain(value) for name, value in values.items() if value is not None}
 
 

@@ -11,6 +11,7 @@ import attrs
 
 from codaar_core.recipe.checking.check import FORMAT, SWEEP
 from codaar_core.recipe.checking.renamed import former_names
+from codaar_core.recipe.names import setting_name
 from codaar_core.recipe.resolved import plain
 from codaar_core.recipe.settings import PER_MODALITY, SECTIONS, SWITCHED, BlockSettings, DataSettings
 from codaar_core.recipe.sweep import PRETRAINING, SweepSettings
@@ -118,7 +119,7 @@ def _names(registry: Registry, entry: Entry) -> list[str]:
 
 
 def _settings(config: type) -> Schema:
-    fields = {field.name: field for field in attrs.fields(attrs.resolve_types(config))}
+    fields = {setting_name(field.name): field for field in attrs.fields(attrs.resolve_types(config))}
     former = {old: _deprecated(fields[new]) for old, new in former_names(config).items()}
     return {**{name: _setting(field) for name, field in fields.items()}, **former}
 
@@ -126,7 +127,7 @@ def _settings(config: type) -> Schema:
 def _deprecated(field: attrs.Attribute) -> Schema:
     """A setting under its former name."""
     written = {key: value for key, value in _setting(field).items() if key != "default"}
-    return {**written, "description": f"deprecated: use {field.name}", "deprecated": True}
+    return {**written, "description": f"deprecated: use {setting_name(field.name)}", "deprecated": True}
 
 
 def _setting(field: attrs.Attribute) -> Schema:

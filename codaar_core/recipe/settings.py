@@ -89,6 +89,14 @@ class ModelSettings:
     modalities: tuple[str, ...] = setting(help="names of the modalities", check=and_(min_len(1), unique))
     align: tuple[str, ...] = setting((), "blocks [align.X] that are switched on, in order", unique)
     losses: tuple[str, ...] = setting((), "blocks [losses.X] that are switched on", unique)
+    from_: str | None = setting(None, "run directory or exported model whose weights a new run begins from")
+    parts: tuple[str, ...] | None = setting(
+        None, "parts that are taken from it, e.g. quantizer or encoders.NAME; default: the whole model"
+    )
+
+    def __attrs_post_init__(self) -> None:
+        if self.parts is not None and self.from_ is None:
+            raise ValueError("'parts' are those of the model that 'from' names: give 'from' too")
 
 
 @attrs.frozen(kw_only=True)

@@ -207,10 +207,15 @@ def load_model(path: Path, model: Model) -> None:
         CodaarError: The file is damaged or belongs to another model.
     """
     file = path / "model.safetensors"
-    load_weights(model, _tensors(file), str(file))
+    load_weights(model, read_weights(file), str(file))
 
 
-def _tensors(file: Path) -> dict[str, Tensor]:
+def read_weights(file: Path) -> dict[str, Tensor]:
+    """Read all tensors of a safetensors file.
+
+    Raises:
+        CodaarError: It is missing or damaged.
+    """
     try:
         return load_file(file)
     except (OSError, SafetensorError) as error:
@@ -246,7 +251,7 @@ def load_training(path: Path, model: Model, optimizer: torch.optim.Optimizer) ->
     """
     step = read_state(path).step
     load_model(path, model)
-    tensors = _tensors(path / "train.safetensors")
+    tensors = read_weights(path / "train.safetensors")
     for prefix, each in _optimizers(model, optimizer):
         saved = each.state_dict()
         saved["state"] = _nested({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})

@@ -14,7 +14,7 @@ from codaar_core.engine.record.settings_paths import flattened
 FORMAT = 1  # of a lock file; here, because reading a lock needs no torch
 TABLES: Mapping[str, tuple[str, ...]] = {"packages": (), "recipe": ("files", "overrides"), "components": (), "data": ()}
 COMPONENT = ("name", "source")  # strings that each component has
-COMPARED = ("packages.", "recipe.", "components.", "data.")
+COMPARED = ("packages.", "recipe.", "components.", "data.", "initial_weights.sha256")
 """Parts of a lock that determine the results. Python, machine and commit are recorded but not compared."""
 
 

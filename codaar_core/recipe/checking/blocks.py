@@ -11,6 +11,7 @@ import attrs
 from codaar_core.api.component import Component
 from codaar_core.recipe.checking.conversion import convert, unknown
 from codaar_core.recipe.checking.renamed import former_names, with_new_names
+from codaar_core.recipe.names import setting_name
 from codaar_core.recipe.plan import Block
 from codaar_core.recipe.toml.literal import describe
 from codaar_core.recipe.toml.origin import Origin
@@ -147,4 +148,4 @@ def _suggest_sibling(path: str, siblings: Mapping[str, Table]) -> str:
 
 def own_keys(settings: type) -> list[str]:
     """The keys that a settings class reads, former names of settings included."""
-    return [*(field.name for field in attrs.fields(settings)), *former_names(settings)]
+    return [*(setting_name(field.name) for field in attrs.fields(settings)), *former_names(settings)]

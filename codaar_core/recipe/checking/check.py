@@ -101,6 +101,8 @@ class _RecipeChecker:
             overrides=overrides,
             plugins=tuple(map(str, plugins)),
             notes=tuple(sorted(self.notes, key=place_of)),
+            weights_from=sections["model"].from_,
+            weights_parts=sections["model"].parts,
         )
 
     # Top level

@@ -11,6 +11,7 @@ import cattrs
 import cattrs.v
 
 from codaar_core.api.errors import CodaarError
+from codaar_core.recipe.names import setting_name
 from codaar_core.recipe.toml.literal import describe, key_literal, literal, shortened
 from codaar_core.recipe.toml.problem import Problem
 from codaar_core.recipe.toml.scalars import scalar_fault
@@ -181,31 +182,33 @@ def convert(
     before = len(problems)
     problems += _wrong_keys(settings, table, path, elsewhere)
     values = {}
-    for name, node in _given(settings, table, elsewhere).items():
+    for field, node in _given(settings, table, elsewhere):
         try:
-            values[name] = _converter.structure(plain(node), getattr(attrs.fields(settings), name).type)
+            values[field.name] = _converter.structure(plain(node), field.type)
         except Exception as error:
-            problems += _mismatched(error, node, f"{path}.{name}")
+            problems += _mismatched(error, node, f"{path}.{setting_name(field.name)}")
     problems += _refused(settings, values, table, path)
     unreadable = any(_is_unreadable(node) for node in table.items.values())
     return None if unreadable or len(problems) > before else _built(settings, values, table, path, problems)
 
 
 def _wrong_keys(settings: type, table: Table, path: str, elsewhere: Collection[str]) -> Iterator[Problem]:
-    known = [*(field.name for field in attrs.fields(settings)), *elsewhere]
+    known = [*(setting_name(field.name) for field in attrs.fields(settings)), *elsewhere]
     misspelt: set[str] = set()
     for key, node in table.without(known).items.items():
         misspelt.update(closest(key, known))
         yield unknown(key, node, path, known, table)
     for field in attrs.fields(settings):
-        if field.default is attrs.NOTHING and field.name not in {*table.items, *elsewhere, *misspelt}:
+        if field.default is attrs.NOTHING and setting_name(field.name) not in {*table.items, *elsewhere, *misspelt}:
             yield missing(field, path, table)
 
 
-def _given(settings: type, table: Table, elsewhere: Collection[str]) -> dict[str, Table | Value]:
-    """The readable values of the settings that the table gives."""
-    names = {field.name for field in attrs.fields(attrs.resolve_types(settings))} - {*elsewhere}
-    return {key: node for key, node in table.only(names).items.items() if not _is_unreadable(node)}
+def _given(settings: type, table: Table, elsewhere: Collection[str]) -> Iterator[tuple[attrs.Attribute, Table | Value]]:
+    """Yield the settings that the table gives, with their readable values, in the order of the table."""
+    fields = {setting_name(field.name): field for field in attrs.fields(attrs.resolve_types(settings))}
+    for key, node in table.without(elsewhere).only(fields).items.items():
+        if not _is_unreadable(node):
+            yield fields[key], node
 
 
 def _is_unreadable(node: Table | Value) -> bool:
@@ -242,8 +245,9 @@ def _nested_reason(error: BaseException, kind: type | None) -> str:
 def _refused(settings: type, good: dict[str, Any], table: Table, path: str) -> Iterator[Problem]:
     """Run the validator of each setting; a validator may look at the other settings."""
     together = SimpleNamespace(**{field.name: field.default for field in attrs.fields(settings)} | good)
-    for name in table.items.keys() - good.keys():
-        vars(together).pop(name, None)
+    for field in attrs.fields(settings):
+        if setting_name(field.name) in table.items and field.name not in good:
+            vars(together).pop(field.name, None)
     for field in attrs.fields(settings):
         if field.validator is None or field.name not in good:
             continue
@@ -254,8 +258,8 @@ def _refused(settings: type, good: dict[str, Any], table: Table, path: str) -> I
         except Exception as error:
             yield Problem(
                 "refused-value",
-                f"{path}.{field.name}{_validator_message(error, field.name)}",
-                table.items[field.name].origin,
+                f"{path}.{setting_name(field.name)}{_validator_message(error, field.name)}",
+                table.items[setting_name(field.name)].origin,
                 getattr(error, "help", ""),
             )
 
@@ -291,5 +295,6 @@ def unknown(key: str, node: Table | Value, path: str, known: Collection[str], ta
 def missing(field: attrs.Attribute, path: str, table: Table) -> Problem:
     """The problem of a setting without default that the recipe does not give."""
     meaning = field.metadata.get("help", "")
-    help = f"{field.name} = ...   # {meaning}"
-    return Problem("missing-setting", f"[{path}] needs {field.name!r}", table.origin, help)
+    name = setting_name(field.name)
+    help = f"{name} = ...   # {meaning}"
+    return Problem("missing-setting", f"[{path}] needs {name!r}", table.origin, help)

@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 import attrs
 
+from codaar_core.recipe.names import setting_name
 from codaar_core.recipe.toml.problem import Problem
 from codaar_core.recipe.toml.tree import Table
 
@@ -17,7 +18,9 @@ CODE = "renamed-setting"
 def former_names(settings: type) -> dict[str, str]:
     """The former names of the settings of an attrs class, each with the new name."""
     return {
-        field.metadata["formerly"]: field.name for field in attrs.fields(settings) if field.metadata.get("formerly")
+        field.metadata["formerly"]: setting_name(field.name)
+        for field in attrs.fields(settings)
+        if field.metadata.get("formerly")
     }
 
 
