@@ -25,6 +25,7 @@ LATEX = {
     **{character: f"\\{character}" for character in "&%$#_{}"},
     NONE: "--",
     MINUS: "$-$",
+    "†": r"\textdagger{}",
 }
 
 
@@ -32,11 +33,15 @@ def as_csv(comparison: Comparison) -> str:
     """One line for each row, two columns for each run: mean and standard deviation over the head seeds."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    head = ["benchmark", "transfer", "metric", "unit", "higher_is_better", "chance", "upper_bound"]
+    head = ["benchmark", "transfer", "metric", "unit", "higher_is_better", "caveat", "chance", "upper_bound"]
     runs = [run.label for run in comparison.runs]
     writer.writerow([*head, *(f"{label} {name}" for label in map(_cell, runs) for name in ("mean", "std"))])
     for row in comparison.rows:
-        texts = [*map(_cell, (row.benchmark, row.transfer, row.metric, row.unit)), str(row.higher_is_better).lower()]
+        texts = [
+            *map(_cell, (row.benchmark, row.transfer, row.metric, row.unit)),
+            str(row.higher_is_better).lower(),
+            _cell(row.caveat),
+        ]
         numbers = [
             value for score in row.scores for value in ((score.mean, score.deviation) if score else (None, None))
         ]
@@ -63,10 +68,11 @@ def as_latex(comparison: Comparison) -> str:
         if row.benchmark != before:
             lines.append(r"\midrule")
         before = row.benchmark
-        texts = _escaped([row.benchmark, row.transfer, metric_of(row)])
+        texts = _escaped([row.benchmark, f"{row.transfer} †" if row.caveat else row.transfer, metric_of(row)])
         beside = _escaped([amount(row.chance, row.unit), amount(row.upper_bound, row.unit)])
         lines.append(_latex_line([*texts, *beside, *(_latex_score(score, row.unit) for score in row.scores)]))
-    notes = [f"% {' '.join(note.split())}" for note in comparison.notes]
+    caveats = dict.fromkeys(f"† {row.caveat}" for row in comparison.rows if row.caveat)
+    notes = [f"% {' '.join(note.split())}" for note in (*caveats, *comparison.notes)]
     return "\n".join([*notes, *lines, r"\bottomrule", r"\end{tabular}", ""])
 
 

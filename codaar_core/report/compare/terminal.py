@@ -36,7 +36,8 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
     if comparison.settings:
         console.print(_settings(comparison))
     left_out = [f"no results: {path}: {reason}" for path, reason in comparison.without_results.items()]
-    for line in (*comparison.notes, *left_out):
+    caveats = dict.fromkeys(f"† {row.caveat}" for row in comparison.rows if row.caveat)
+    for line in (*caveats, *comparison.notes, *left_out):
         console.print(f" {printable(line)}", soft_wrap=True, markup=False, highlight=False)
 
 
@@ -67,7 +68,7 @@ def _scores(comparison: Comparison, benchmark: str) -> Table:
     for row in rows:
         cells = [_score(score, row.unit) for score in row.scores]
         beside = [amount(row.chance, row.unit), amount(row.upper_bound, row.unit)]
-        table.add_row(_text(row.transfer), *beside, *cells)
+        table.add_row(_text(f"{row.transfer} †" if row.caveat else row.transfer), *beside, *cells)
     return table
 
 
