@@ -20,7 +20,7 @@ DECLARED = ("avi", "flac", "matroska", "mov")  # formats whose header states the
 ROUNDING = 1e-6
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)  # so that a Config can have another base with settings
 class ClockSettings:
     """Settings of extractors whose steps follow the presentation timestamps of a recording.
 

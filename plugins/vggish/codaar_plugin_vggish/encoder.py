@@ -17,6 +17,8 @@ class VggishEncoder(Encoder):
         ComponentError: The features are not vectors, or the heads do not divide the latent width.
     """
 
+    called: ClassVar = "vggish"
+    expected: ClassVar = "VGGish embeddings (128,)"
     example: ClassVar = {"private": 8, "feedforward": 16}
     examples: ClassVar = (
         {"private_activation": "none", "identical_layers": False},
@@ -31,7 +33,7 @@ class VggishEncoder(Encoder):
 
     def __init__(self, config: Config, context: EncoderContext) -> None:
         super().__init__(config, context)
-        check_vectors(context, "vggish", "VGGish embeddings (128,)")
+        check_vectors(context, self.called, self.expected)
         self.length = context.input.length
         self.temporal = config.transformer(context.input.width, context)
         self.private_map = config.private_map(context.input.width)

@@ -1,0 +1,1 @@
+"""Features of any model of the transformers library, and encoders for them."""
