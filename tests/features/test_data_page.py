@@ -57,8 +57,20 @@ def record(folder: Path) -> None:
     for name, write in (("recordings/rain.wav", write_wav), ("pictures/rain.png", write_png)):
         (folder / name).parent.mkdir()
         write(folder / name, 0)
+    (folder / "captions.csv").write_text("id,text\nrain,rain falls\ndog,a dog barks\ndog,a barking dog\n")
+    sentence_encoder(folder / "models" / "sentences")
     torch.save(VggishNetwork().state_dict(), folder / "vggish-10086976.pth")
     torch.save(Vgg19().state_dict(), folder / "vgg19-dcbb9e9d.pth")
+
+
+def sentence_encoder(folder: Path) -> None:
+    """A small random BERT."""
+    transformers = pytest.importorskip("transformers")
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "a", "dog", "barks", "rain"]
+    size = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 1, "intermediate_size": 16}
+    transformers.BertModel(transformers.BertConfig(vocab_size=len(words), **size)).save_pretrained(folder)
+    (folder / "vocab.txt").write_text("\n".join(words))
+    transformers.BertTokenizerFast(str(folder / "vocab.txt")).save_pretrained(folder)
 
 
 SAID = {
@@ -72,6 +84,7 @@ SAID = {
     "codaar validate packed.toml": "packed.toml is valid",
     "codaar data extract vggish recordings --to features/audio -o weights=vggish-10086976.pth": "made by vggish-relu",
     "codaar data extract vgg pictures --to features/pictures -o weights=vgg19-dcbb9e9d.pth": "by torchvision-vgg19-",
+    "codaar data extract hf-text captions.csv --to features/sentences -o model=models/sentences": "3 sentences, 3 of",
 }
 
 
