@@ -37,6 +37,9 @@ from .quantizer import Quantizer as Quantizer
 from .quantizer import QuantizerContext as QuantizerContext
 from .ranks import RankAware as RankAware
 from .ranks import Ranks as Ranks
+from .ranks import gather_clips as gather_clips
+from .ranks import sum_all as sum_all
+from .ranks import uniform_by_clip as uniform_by_clip
 from .records import Encoded as Encoded
 from .records import Features as Features
 from .records import Quantized as Quantized

@@ -110,8 +110,11 @@ class StepView:
         decoded: Reconstructions (B, T, *shape) by modality.
         epoch: Number of the epoch, from 0.
         step: Number of the step over the whole run, from 0.
-        generator: CPU generator seeded by the run's seed and the step; has the same state on all ranks.
+        generator: CPU generator seeded by the run's seed and the step, for numbers that the host needs; has the same
+            state on all ranks.
         ranks: The processes of the run.
+        device_generator: Generator on the device of the features, for random tensors: they are drawn where they are
+            used, without a copy that waits. On the CPU it is ``generator``. Has the same state on all ranks.
     """
 
     inputs: Mapping[str, Features]
@@ -122,3 +125,9 @@ class StepView:
     step: int
     generator: torch.Generator
     ranks: Ranks = attrs.field(factory=SingleProcess)
+    _device_generator: torch.Generator | None = None
+
+    @property
+    def device_generator(self) -> torch.Generator:
+        """Return the generator on the device of the features."""
+        return self.generator if self._device_generator is None else self._device_generator

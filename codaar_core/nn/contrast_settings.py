@@ -8,7 +8,7 @@ from typing import Literal
 import attrs
 from torch import Tensor
 
-from codaar_core.api import Ranks, setting
+from codaar_core.api import Ranks, gather_clips, setting
 
 
 @attrs.frozen(kw_only=True)
@@ -22,8 +22,8 @@ class ContrastSettings:
 
     def gather(self, ranks: Ranks) -> Callable[[Tensor], Tensor]:
         """Return the function that turns the clips of this process (B, ...) into those to compare with each other."""
-        return ranks.gather if self.negatives == "gathered" else _own
+        return lambda clips: self.compared(ranks, clips)[0]
 
-
-def _own(clips: Tensor) -> Tensor:
-    return clips
+    def compared(self, ranks: Ranks, *clips: Tensor) -> list[Tensor]:
+        """Return the clips to compare with each other, of each of several tensors (B, ...), in one exchange."""
+        return gather_clips(ranks, *clips) if self.negatives == "gathered" else list(clips)

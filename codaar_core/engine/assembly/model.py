@@ -22,6 +22,7 @@ from codaar_core.api import (
     Ranks,
     Space,
     StepView,
+    sum_all,
 )
 
 
@@ -115,9 +116,9 @@ class Model(nn.Module):
 
 
 def _average_gradients(optimizer: Optimizer, ranks: Ranks) -> None:
-    for parameter in (each for group in optimizer.param_groups for each in group["params"]):
-        if parameter.grad is not None:
-            parameter.grad = ranks.sum(parameter.grad) / ranks.size
+    parameters = [each for group in optimizer.param_groups for each in group["params"] if each.grad is not None]
+    for parameter, total in zip(parameters, sum_all(ranks, *(each.grad for each in parameters)), strict=True):
+        parameter.grad = total / ranks.size
 
 
 def clip_groups(

@@ -72,13 +72,22 @@ class Runtime:
             keys: Keys in reading order, e.g. indices of clips.
             modalities: Modalities to keep; the other features of a batch are not moved.
         """
-        for key, batch in read_ahead(lambda key: self._pinned(read(key), modalities), keys, self.ahead):
+        for key, batch in read_ahead(lambda key: self._staged(read(key), modalities), keys, self.ahead):
             yield key, self.to_device(batch, modalities)
 
-    def _pinned(self, batch: Batch, modalities: Sequence[str]) -> Batch:
+    def _staged(self, batch: Batch, modalities: Sequence[str]) -> Batch:
+        """Prepare the transfer of the features of ``modalities``: cast what is too wide, then pin all of it."""
+        chosen = {m: self._cast_if_wider(batch.inputs[m]) for m in modalities}
+        return _map_tensors(self._pinned, Batch(chosen, batch.targets))
+
+    def _pinned(self, tensor: Tensor) -> Tensor:
         """Copy to pinned memory: from there a transfer to a GPU does not wait for the running computation."""
-        chosen = {m: batch.inputs[m] for m in modalities}
-        return _map_tensors(Tensor.pin_memory, Batch(chosen, batch.targets)) if self.device.type == "cuda" else batch
+        return tensor.pin_memory() if self.device.type == "cuda" else tensor
+
+    def shared_generators(self, seed: int) -> tuple[torch.Generator, torch.Generator]:
+        """Return a generator of the CPU and one of the device, the same one on a CPU; equal on all ranks."""
+        host = torch.Generator().manual_seed(seed)
+        return host, host if self.device.type == "cpu" else torch.Generator(self.device).manual_seed(seed)
 
     def to_device(self, batch: Batch, modalities: Sequence[str]) -> Batch:
         """Move the features of ``modalities``, cast to ``dtype``, and all targets to the device."""

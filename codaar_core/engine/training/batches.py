@@ -9,6 +9,7 @@ import attrs
 import torch
 
 from codaar_core.api import Batch, CodaarError, Features, Ranks, Split
+from codaar_core.engine.devices.batch_ranks import BatchRanks, clip_range, clips_by_rank
 from codaar_core.engine.devices.runtime import generator_of
 
 
@@ -63,7 +64,7 @@ def own_clips(split: Split, ranks: Ranks, step: tuple[int, Sequence[int]]) -> Ba
         step: Step number and clip indices, as yielded by ``BatchSchedule.batches``.
     """
     _, indices = step
-    start, end = (len(indices) * rank // ranks.size for rank in (ranks.rank, ranks.rank + 1))
+    start, end = clip_range(len(indices), ranks.rank, ranks.size)
     if start < end:
         return split[indices[start:end]]
     batch = split[indices[:1]]
@@ -72,3 +73,8 @@ def own_clips(split: Split, ranks: Ranks, step: tuple[int, Sequence[int]]) -> Ba
         for m, each in batch.inputs.items()
     }
     return batch._replace(inputs=masked)
+
+
+def ranks_of_batch(ranks: Ranks, clips: int) -> Ranks:
+    """Return the ranks with their shares of a batch of ``clips`` clips; a single process as it is."""
+    return ranks if ranks.size == 1 else BatchRanks(ranks, clips_by_rank(clips, ranks.size))

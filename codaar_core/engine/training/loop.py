@@ -8,8 +8,8 @@ import attrs
 import torch
 
 from codaar_core.api import Split, StepView
-from codaar_core.engine.devices.runtime import derive_seed, generator_of, to_numbers
-from codaar_core.engine.training.batches import BatchSchedule, own_clips
+from codaar_core.engine.devices.runtime import derive_seed, to_numbers
+from codaar_core.engine.training.batches import BatchSchedule, own_clips, ranks_of_batch
 from codaar_core.engine.training.codebook_update import codeword_counts, statistics, update_codebooks
 from codaar_core.engine.training.compilation import compile_parts
 from codaar_core.engine.training.nonfinite_guard import NonfiniteGuard
@@ -44,18 +44,21 @@ def pretrain(session: Session, split: Split, optimizer: torch.optim.Optimizer, d
     for epoch in range(done // schedule.steps, plan.run.epochs):
         session.hook.codaar_epoch_start(epoch=epoch, epochs=plan.run.epochs, steps=schedule.steps)
         set_learning_rate(optimizer, plan.optimizer, epoch)
-        for (step, _), batch in runtime.batches(read, schedule.batches(plan.run.seed, epoch, done), model.modalities):
+        for (step, clips), batch in runtime.batches(
+            read, schedule.batches(plan.run.seed, epoch, done), model.modalities
+        ):
             if signal := runtime.max_over_ranks(session.interruption.by):
                 save_and_interrupt(session, optimizer, guard, step, signal)
             torch.manual_seed(derive_seed(plan.run.seed, "step", step, ranks.rank))
-            generator = generator_of(plan.run.seed, "shared", step)
+            host, device = runtime.shared_generators(derive_seed(plan.run.seed, "shared", step))
+            batch_ranks = ranks_of_batch(ranks, len(clips))
             guard.begin_step()
 
             with runtime.autocast():
                 encoded = model.encode(batch.inputs)
                 quantized = model.quantizer.quantize(encoded)
                 decoded = model.decode(encoded, quantized)
-                view = StepView(batch.inputs, encoded, quantized, decoded, epoch, step, generator, ranks)
+                view = StepView(batch.inputs, encoded, quantized, decoded, epoch, step, host, batch_ranks, device)
                 model.inner_steps(view)
                 terms = model.terms(view)
                 total = torch.stack(list(terms.values())).sum()
@@ -70,7 +73,7 @@ def pretrain(session: Session, split: Split, optimizer: torch.optim.Optimizer, d
             guard.check(epoch, step, values, skipped)
             optimizer.step()
             optimizer.zero_grad()
-            update_codebooks(model.quantizer, model.align, encoded, quantized, generator, ranks)
+            update_codebooks(model.quantizer, model.align, encoded, quantized, device, ranks)
             guard.end_step()
 
             session.epoch_means.add(values, guard.failed)

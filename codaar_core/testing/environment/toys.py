@@ -145,7 +145,7 @@ def transform(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
         return type(value)(*items) if hasattr(value, "_fields") else tuple(items)
     if attrs.has(type(value)):
         fields = attrs.fields(type(value))
-        return attrs.evolve(value, **{field.name: transform(getattr(value, field.name), change) for field in fields})
+        return attrs.evolve(value, **{field.alias: transform(getattr(value, field.name), change) for field in fields})
     return value
 
 

@@ -52,9 +52,11 @@ class Cmcm(Loss):
 
     def forward(self, view: StepView) -> dict[str, Tensor]:
         """Give one scalar for each unordered pair of modalities, named like "a-b"."""
-        gather = self.config.gather(view.ranks)
-        usages = {modality: gather(usage(codes)) for modality, codes in view.quantized.items()}
-        present = {modality: gather(codes.real().any(dim=1)) for modality, codes in view.quantized.items()}
+        own = [each for codes in view.quantized.values() for each in (usage(codes), codes.real().any(dim=1))]
+        compared = iter(self.config.compared(view.ranks, *own))
+        usages, present = {}, {}
+        for modality in view.quantized:
+            usages[modality], present[modality] = next(compared), next(compared)
         return {f"{a}-{b}": self._contrast(usages[a], usages[b], present[a] & present[b]) for a, b in self.pairs}
 
     def _contrast(self, first: Tensor, second: Tensor, kept: Tensor) -> Tensor:

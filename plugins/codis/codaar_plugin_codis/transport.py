@@ -12,7 +12,7 @@ from attrs.validators import and_, ge, gt, lt
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from codaar_core.api import ComponentError, Encoded, Loss, LossContext, StepView, setting
+from codaar_core.api import ComponentError, Encoded, Loss, LossContext, StepView, gather_clips, setting
 
 
 class Transport(Loss):
@@ -121,8 +121,11 @@ class Transport(Loss):
             latents, real = {m: encoded[m].mean()[:, None] for m in self.modalities}, real.any(dim=1, keepdim=True)
         else:
             latents = {m: encoded[m].semantic[:, :shared] for m in self.modalities}
-        gather, real = view.ranks.gather, view.ranks.gather(real).flatten()
-        return {m: Items(F.normalize(gather(each).flatten(0, 1), dim=-1), real) for m, each in latents.items()}
+        gathered, *of_all = gather_clips(view.ranks, real, *latents.values())
+        real = gathered.flatten()
+        return {
+            m: Items(F.normalize(each.flatten(0, 1), dim=-1), real) for m, each in zip(latents, of_all, strict=True)
+        }
 
     def _with_queue(self, modality: str, items: Items) -> Items:
         """The batch, then the earlier part of the queue, which begins with the batch itself."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import ClassVar, Literal
 
 import attrs
@@ -85,8 +84,9 @@ class Cpc(Loss):
         targets = [item.semantic[:, future] for item in encoded]
         predictions = [self._predict(m, item, time) for m, item in zip(self.modalities, encoded, strict=True)]
         real = [_real_clips(item, future.stop) for item in encoded]
-        gather = self.config.gather(view.ranks)
-        return {"nce": self._contrast(*(_by_clip(each, gather) for each in (targets, predictions, real)))}
+        by_clip = (torch.stack(by_modality, dim=1) for by_modality in (targets, predictions, real))
+        compared = self.config.compared(view.ranks, *by_clip)
+        return {"nce": self._contrast(*(each.transpose(0, 1) for each in compared))}
 
     def _draw_time(self, encoded: list[Encoded], generator: torch.Generator) -> int:
         """Draw the last step that predictors read; the same for all clips and modalities."""
@@ -127,11 +127,6 @@ class Cpc(Loss):
             across = across / 2
         total = self.config.cross * across + self.config.within * within
         return total / self.total_weight if self.config.reduction == "mean" else total
-
-
-def _by_clip(by_modality: list[Tensor], gather: Callable[[Tensor], Tensor]) -> Tensor:
-    """The gathered clips of all modalities, (M, B, ...)."""
-    return gather(torch.stack(by_modality, dim=1)).transpose(0, 1)
 
 
 def draw(choices: int, generator: torch.Generator) -> int:

@@ -11,7 +11,7 @@ from attrs.validators import ge, gt
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from codaar_core.api import ComponentError, Encoded, Loss, LossContext, Space, StepView, setting
+from codaar_core.api import ComponentError, Encoded, Loss, LossContext, Space, StepView, gather_clips, setting
 
 
 class Club(Loss):
@@ -74,15 +74,21 @@ class Club(Loss):
             yield modality, x, y, encoded.real()
 
     def _bound(self, view: StepView, modality: str, x: Tensor, y: Tensor, real: Tensor) -> Tensor:
-        """Mean over clips of (squared error of another clip's y - squared error of the own y) / (2 variance)."""
-        x, y, real = (view.ranks.gather(each) for each in (x, y, real))
+        """Mean over clips of (squared error of another clip's y - squared error of the own y) / (2 variance).
+
+        A clip is left out if no step is real both in it and in the other clip: there is nothing to compare.
+        """
+        x, y, real = gather_clips(view.ranks, x, y, real)
         frozen = {name: each.detach() for name, each in self.estimators[modality].named_parameters()}
         mean, log_variance = functional_call(self.estimators[modality], frozen, (x,))
-        other = torch.randperm(len(y), generator=view.generator, device=view.generator.device).to(y.device)
+        generator = view.device_generator
+        other = torch.randperm(len(y), generator=generator, device=generator.device).to(y.device)
         own_error = over_time((mean - y).square(), real)
-        other_error = over_time((mean - y[other]).square(), real & real[other])
+        both = real & real[other]
+        other_error = over_time((mean - y[other]).square(), both)
         bounds = (other_error - own_error) / over_time(log_variance, real).exp() / 2
-        return bounds.sum(dim=-1).sum() / real.any(dim=1).sum().clamp_min(1)
+        compared = both.any(dim=1)
+        return bounds.sum(dim=-1).masked_fill(~compared, 0).sum() / compared.sum().clamp_min(1)
 
 
 class SideHead(nn.Module):
@@ -115,7 +121,7 @@ class Estimator(nn.Module):
         """Negative log-likelihood up to a constant: sum over Y, mean over the real steps of all ranks."""
         mean, log_variance = self(x)
         steps = ((mean - y).square() / log_variance.exp() + log_variance).sum(dim=-1) / 2
-        count = view.ranks.sum(real.sum()).clamp_min(1) / view.ranks.size
+        count = view.ranks.sum(real.sum()).clamp_min(1).to(steps.dtype) / view.ranks.size
         return steps.masked_fill(~real, 0).sum() / count
 
 

@@ -12,7 +12,8 @@ from attrs.validators import and_, ge, gt, le
 from torch import Tensor
 from torch.nn import functional as F
 
-from codaar_core.api import ComponentError, Encoded, Loss, LossContext, StepView, setting
+from codaar_core.api import ComponentError, Encoded, Loss, LossContext, StepView, setting, uniform_by_clip
+from codaar_core.api.ranks import SingleProcess
 from codaar_core.nn import ContrastSettings
 
 
@@ -58,9 +59,10 @@ class InfoNce(Loss):
 
     def forward(self, view: StepView) -> dict[str, Tensor]:
         """Give the terms "clips" and "steps", if their weight is positive."""
-        gather = self.config.gather(view.ranks)
-        keys = {m: Latents(gather(item.semantic), gather(item.real())) for m, item in view.encoded.items()}
-        anchors = self._masked(keys, view.generator)
+        own = [each for item in view.encoded.values() for each in (item.semantic, item.real())]
+        compared = iter(self.config.compared(view.ranks, *own))
+        keys = {m: Latents(next(compared), next(compared)) for m in view.encoded}
+        anchors = self._masked(keys, view)
         weights = {"clips": self.config.clips, "steps": self.config.steps}
         form = {"clips": whole_clips, "steps": Latents.cut}
         return {
@@ -69,13 +71,14 @@ class InfoNce(Loss):
             if weight
         }
 
-    def _masked(self, latents: dict[str, Latents], generator: torch.Generator) -> dict[str, Latents]:
+    def _masked(self, latents: dict[str, Latents], view: StepView) -> dict[str, Latents]:
         """The anchors: of each clip the same steps are masked in all modalities."""
         if self.config.keep == 1.0:
             return latents
         first = next(iter(latents.values())).values
         steps = max(item.values.shape[1] for item in latents.values())
-        draws = torch.rand(len(first), steps, generator=generator, device=generator.device)
+        ranks = SingleProcess() if self.config.negatives == "gathered" else view.ranks  # gathered: all ranks draw alike
+        draws = uniform_by_clip(ranks, len(first), steps, view.device_generator)
         kept = (draws < self.config.keep).to(first.device)
         return {
             m: Latents(item.values * kept[:, : item.values.shape[1], None], item.real) for m, item in latents.items()

@@ -58,5 +58,5 @@ class Jigsaw(Loss):
         order = torch.arange(len(self.orders), device=laid.device).expand(laid.shape[:3])
         losses = F.cross_entropy(self.classifier(laid).flatten(0, 2), order.flatten(), reduction="none")
         mean = losses.view(order.shape).mean(dim=-1)
-        count = view.ranks.sum(real.sum()).clamp_min(1) / view.ranks.size
+        count = view.ranks.sum(real.sum()).clamp_min(1).to(mean.dtype) / view.ranks.size
         return {"order": mean.masked_fill(~real, 0).sum() / count}

@@ -10,7 +10,7 @@ import torch
 from attrs.validators import and_, ge, gt, lt
 from torch import Tensor, nn
 
-from codaar_core.api import ComponentError, Features, Loss, LossContext, Quantized, StepView, setting
+from codaar_core.api import ComponentError, Features, Loss, LossContext, Quantized, StepView, setting, uniform_by_clip
 from codaar_core.nn import ignored_steps
 
 
@@ -59,18 +59,16 @@ class MaskedReconstruction(Loss):
         return {f"{m} from {n}": self._error(view, m, inputs[m], replaced[m], view.quantized[n]) for m, n in self.pairs}
 
     def _replaced(self, view: StepView, features: Features) -> Tensor:
-        """Draw which steps (B, T) are replaced, for the clips of all ranks; each rank takes its own."""
-        values, generator = features.values, view.generator
-        owners = view.ranks.gather(torch.full((len(values),), view.ranks.rank, device=values.device))
-        draws = torch.rand(len(owners), values.shape[1], generator=generator, device=generator.device)
-        replaced = draws.to(values.device) < self.config.mask
-        return replaced if view.ranks.size == 1 else replaced[owners == view.ranks.rank]  # synchronises with the device
+        """Draw which steps (B, T) are replaced."""
+        clips, steps = features.values.shape[:2]
+        draws = uniform_by_clip(view.ranks, clips, steps, view.device_generator)
+        return draws.to(features.values.device) < self.config.mask
 
     def _error(self, view: StepView, modality: str, features: Features, replaced: Tensor, other: Quantized) -> Tensor:
         values, mask = features
         restored = self.decoders[modality](values, mask, replaced, other)
         counted = replaced if mask is None else replaced & mask
-        count = view.ranks.sum(counted.sum() * values.shape[-1]).clamp_min(1) / view.ranks.size
+        count = view.ranks.sum(counted.sum() * values.shape[-1]).clamp_min(1).to(values.dtype) / view.ranks.size
         return (restored - values).abs().masked_fill(~counted[..., None], 0).sum() / count
 
 

@@ -227,7 +227,7 @@ class Codebooks(Quantizer):
     def _revive(self, dead: Tensor, active: Tensor, generator: torch.Generator) -> None:
         """Draw for all rows and keep the draws of dead rows: the host need not wait to learn which rows are dead."""
         donors = draw_donors(active, generator)
-        noise = self.config.reset_noise * draw_noise(self.codewords, generator_on(dead.device, generator))
+        noise = self.config.reset_noise * draw_noise(self.codewords, generator)
         dead_entries = dead[:, None, None]
         self.codewords.copy_(torch.where(dead_entries, self.codewords[donors] + noise, self.codewords))
         if self.config.reset_scope == "sums":
@@ -260,9 +260,10 @@ def _widest_float(device: torch.device) -> torch.dtype:
 
 
 def draw_donors(active: Tensor, generator: torch.Generator) -> Tensor:
-    """Choose an active row for each row (K,), in integer arithmetic: not every device has float64."""
+    """Choose an active row for each row (K,); the generator is that of the device, or else the host waits."""
     in_use_first = active.to(torch.uint8).argsort(descending=True, stable=True)
-    shares = torch.rand(len(active), generator=generator, device=generator.device, dtype=torch.float64)
+    wide = _widest_float(generator.device)
+    shares = torch.rand(len(active), generator=generator, device=generator.device, dtype=wide)
     parts = (shares * 2**32).long().to(active.device)
     return in_use_first[parts * active.sum() >> 32]
 
@@ -270,13 +271,6 @@ def draw_donors(active: Tensor, generator: torch.Generator) -> Tensor:
 def draw_noise(like: Tensor, generator: torch.Generator) -> Tensor:
     """Standard normal noise with the shape, precision and device of ``like``."""
     return torch.randn(like.shape, generator=generator, device=generator.device, dtype=like.dtype).to(like.device)
-
-
-def generator_on(device: torch.device, generator: torch.Generator) -> torch.Generator:
-    """The generator, or on an accelerator a new one with its seed: large draws are made where they are used."""
-    if device.type == generator.device.type:
-        return generator
-    return torch.Generator(device).manual_seed(generator.initial_seed())
 
 
 def waits(value: Tensor) -> bool:

@@ -29,5 +29,5 @@ def squared_error(
     error = (prediction - target).flatten(2)
     real = error.new_ones(error.shape[:2], dtype=torch.bool) if mask is None else mask
     counted = real.sum() * error.shape[-1] if reduction == "mean" else real.any(dim=1).sum()
-    terms = ranks.sum(counted).clamp_min(1) / ranks.size
+    terms = ranks.sum(counted).clamp_min(1).to(error.dtype) / ranks.size
     return error.masked_fill(~real[..., None], 0).square().sum() / terms
