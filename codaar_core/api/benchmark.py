@@ -87,6 +87,10 @@ class Predicted(NamedTuple):
     target: Tensor
 
 
+def _no_other(name: str) -> Benchmark:
+    raise ComponentError(f"there is no other benchmark {name!r}", "this benchmark was built without a recipe")
+
+
 @attrs.frozen
 class BenchmarkContext:
     """Passed to a benchmark when it is built.
@@ -95,11 +99,14 @@ class BenchmarkContext:
         modalities: Names of the model's modalities, in order.
         data: Data source of pretraining; a benchmark may use data of its own instead.
         mode: "strict" or "as-published".
+        other: Builds another benchmark that the recipe switches on, by its name in the recipe. A benchmark that calls
+            it states the name in ``Benchmark.builds_on``. Raises ComponentError: there is no such benchmark.
     """
 
     modalities: tuple[str, ...]
     data: DataSource
     mode: str
+    other: Callable[[str], Benchmark] = _no_other
 
 
 class Benchmark(Component):
@@ -153,7 +160,7 @@ class Benchmark(Component):
         """Open the clips of ``role`` in one modality; their batches must have ``targets[modality]``.
 
         Args:
-            role: "train", "test" or, if ``selection`` needs it, "validation".
+            role: "train", "test" or, if ``selection`` or ``calibrated`` needs it, "validation".
             modality: A modality of ``transfers``.
 
         Raises:
@@ -174,6 +181,16 @@ class Benchmark(Component):
     def selection(self) -> Selection:
         """The epoch of a head that is scored; see ``Selection``."""
         return "last"
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether ``TaskHead.calibrate`` is called on validation clips after a head is trained."""
+        return False
+
+    @property
+    def builds_on(self) -> Collection[str]:
+        """Names of the benchmarks that this one got from ``BenchmarkContext.other``."""
+        return ()
 
     @property
     def dropout(self) -> bool:

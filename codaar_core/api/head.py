@@ -75,6 +75,17 @@ class TaskHead(Component, nn.Module):
         """
         raise TypeError(f"{type(self).__name__} has parameters but defines no loss")
 
+    def calibrate(self, logits: Tensor, target: Tensor) -> None:
+        """Set state that depends on validation clips, e.g. a threshold; it must be in buffers.
+
+        Called once without gradient, after training and the choice of the epoch, if ``Benchmark.calibrated``. By
+        default it does nothing.
+
+        Args:
+            logits: Output of ``forward`` for all validation clips in the modality that the head was trained on.
+            target: Their targets.
+        """
+
     @abstractmethod
     def predict(self, logits: Tensor) -> Tensor:
         """Turn logits into the predictions that the benchmark's metrics compare with the target."""

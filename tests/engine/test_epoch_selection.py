@@ -62,6 +62,7 @@ def trained(selection: str, epochs: list[list[float]], measure: Measure = ACCURA
     """A head trained on "a" (code 0) and tested on "a" and "b" (code 1); codes 2 and 0 are their validation clips."""
     benchmark = SimpleNamespace(
         selection=selection,
+        calibrated=False,
         measures={"first": measure, "other": Measure(lambda prediction, target: 0.0)},
         score=lambda source, target: {"first": measure(target.prediction, target.target), "other": 0.0},
     )
@@ -137,3 +138,21 @@ def test_clipped_apart_parts_of_a_head_are_groups_of_their_own():
     assert {id(each) for each in extra} == {id(each) for each in head.extra.parameters()}
     (alone,) = clip_groups([head], (), not_clipped=(head.extra,))
     assert {id(each) for each in alone} == {id(each) for each in head.body.parameters()}
+
+
+def test_a_head_is_calibrated_on_validation_clips_before_it_is_tested():
+    """Validation clips have code 2, which this head gets right: it then predicts nothing else."""
+    head, given = Scripted(), []
+    head.right.copy_(torch.tensor([0.0, 0.0, 1.0]))
+
+    def calibrate(logits, target):
+        given.append((logits, target))
+        head.right.fill_(1)
+
+    head.calibrate = calibrate
+    benchmark = SimpleNamespace(selection="last", calibrated=True)
+    validation, test = {"a": encoded("a", 2)}, {"a": encoded("a", 0), "b": encoded("b", 1)}
+    selector = EpochSelector(head, benchmark, "a", Lookup(), test, validation).finish()
+    ((logits, target),) = given
+    assert len(logits) == CLIPS and torch.equal(target, validation["a"].target)
+    assert right(selector) == {"a": 1, "b": 1}

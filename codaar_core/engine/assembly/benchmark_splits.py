@@ -23,9 +23,10 @@ def modalities_of(benchmark: Benchmark) -> list[str]:
 
 
 def roles_of(benchmark: Benchmark, trainable: bool) -> list[str]:
-    """Return the roles of the splits a run reads; a head without parameters needs test clips only."""
-    validation = ["validation"] if benchmark.selection.endswith("validation") else []
-    return ["test", *(["train", *validation] if trainable else [])]
+    """Return the roles of the splits a run reads; a head that is neither trained nor calibrated needs test clips only."""
+    selected = trainable and benchmark.selection.endswith("validation")
+    validation = ["validation"] if selected or benchmark.calibrated else []
+    return ["test", *(["train"] if trainable else []), *validation]
 
 
 def splits_of(benchmark: Benchmark, trainable: bool) -> list[tuple[str, str]]:

@@ -147,8 +147,7 @@ def build_benchmark(plan: Plan, bench: BenchmarkPlan, data: DataSource, quantize
         RecipeError: The benchmark or head failed, or another extractor made its features.
         DataError: Packed clips are missing, damaged, or have features of other shapes.
     """
-    context = BenchmarkContext(plan.modalities, data, plan.evaluate.mode)
-    benchmark = build_component(plan, bench.block, context)
+    benchmark = build_component(plan, bench.block, _benchmark_context(plan, data, (bench.name,)))
     head = build_head(plan, bench, benchmark, quantizer, seed=0)
     if not bench.packed:
         _refuse_extractor_unlike_pretraining(plan, bench, benchmark.extraction, data)
@@ -158,6 +157,24 @@ def build_benchmark(plan: Plan, bench: BenchmarkPlan, data: DataSource, quantize
         split.refuse_other_spaces({each: Space(space.shape) for each, space in data.spaces.items()})
         _refuse_extractor_unlike_pretraining(plan, bench, split.layout.header.extraction, data)
     return benchmark
+
+
+def _benchmark_context(plan: Plan, data: DataSource, inside: tuple[str, ...]) -> BenchmarkContext:
+    """Return the context of the last benchmark of ``inside``; each of them asks for the next."""
+
+    def other(name: str) -> Benchmark:
+        found = next((bench for bench in plan.benchmarks if bench.name == name), None)
+        if found is None:
+            on = ", ".join(bench.name for bench in plan.benchmarks)
+            raise ComponentError(
+                f"no benchmark {name!r} is switched on", f"evaluate.on has {on}; add it, or name one of these"
+            )
+        if name in inside:
+            raise ComponentError(f"the benchmarks {' -> '.join((*inside, name))} refer to each other in a circle")
+        benchmark: Benchmark = build_component(plan, found.block, _benchmark_context(plan, data, (*inside, name)))
+        return benchmark
+
+    return BenchmarkContext(plan.modalities, data, plan.evaluate.mode, other)
 
 
 def extractor_difference(plan: Plan, data: DataSource, modality: str, made_by: str | None) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from types import MappingProxyType
 
@@ -62,10 +62,13 @@ class EpochSelector:
             self._keep_predictions(self._predict(self.test))
 
     def finish(self) -> EpochSelector:
-        """Restore the selected weights, complete the predictions and return this selector."""
+        """Restore the selected weights, calibrate the head, complete the predictions and return this selector."""
         self.head.eval()
         if self._weights is not None:
             self.head.load_state_dict(self._weights)
+        if self.benchmark.calibrated:
+            validation = self.validation[self.modality]
+            self.head.calibrate(head_outputs(self.head, self.quantizer, validation, self.batch), validation.target)
         if not self.predictions:
             self.predictions = self._predict(self.test)
         return self
@@ -97,6 +100,16 @@ class EpochSelector:
 @torch.no_grad()
 def predict(head: TaskHead, quantizer: Quantizer, encoded: EncodedSplit, batch: int = BATCH) -> Predicted:
     """Return the predictions and targets of all clips, on the CPU; ``batch`` clips are predicted at once."""
-    rows = torch.arange(len(encoded.indices), device=encoded.indices.device).split(batch)
-    outputs = [head.predict(head(*head_inputs(quantizer, encoded, part))) for part in rows]
+    outputs = [head.predict(logits) for logits in _logits(head, quantizer, encoded, batch)]
     return Predicted(torch.cat(outputs).cpu(), encoded.target.cpu())
+
+
+@torch.no_grad()
+def head_outputs(head: TaskHead, quantizer: Quantizer, encoded: EncodedSplit, batch: int = BATCH) -> torch.Tensor:
+    """Return the logits of all clips, on the device; ``batch`` clips are computed at once."""
+    return torch.cat(list(_logits(head, quantizer, encoded, batch)))
+
+
+def _logits(head: TaskHead, quantizer: Quantizer, encoded: EncodedSplit, batch: int) -> Iterator[torch.Tensor]:
+    for part in torch.arange(len(encoded.indices), device=encoded.indices.device).split(batch):
+        yield head(*head_inputs(quantizer, encoded, part))

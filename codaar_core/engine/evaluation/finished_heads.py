@@ -7,7 +7,7 @@ everything that the heads depend on.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
@@ -46,7 +46,9 @@ def weights_digest(model: nn.Module) -> str:
     return digest.hexdigest()
 
 
-def heads_key(plan: Plan, bench: BenchmarkPlan, runtime: Runtime, weights: str, clips: str) -> str:
+def heads_key(
+    plan: Plan, bench: BenchmarkPlan, runtime: Runtime, weights: str, clips: str, builds_on: Collection[str] = ()
+) -> str:
     """Return a checksum of everything that the heads of one benchmark depend on, apart from its data files.
 
     Args:
@@ -55,15 +57,18 @@ def heads_key(plan: Plan, bench: BenchmarkPlan, runtime: Runtime, weights: str, 
         runtime: Device and precision.
         weights: Digest of the weights of the model.
         clips: Digest of the recordings of pretraining, which may be left out of the benchmark.
+        builds_on: Names of other benchmarks whose clips it uses.
     """
     settings = {name: table for name, table in plan.resolved.items() if name not in BESIDE}
     evaluate = {name: value for name, value in settings["evaluate"].items() if name not in ("on", "seeds")}
-    blocks = [each for each in plan.blocks() if _matters(each.path, bench)]
+    others = [f"bench.{name}" for name in builds_on]
+    blocks = [each for each in plan.blocks() if _matters(each.path, bench) or each.path in others]
     parts = {
         **settings,
         "evaluate": evaluate,
         "device": {"device": runtime.device.type, "dtype": str(runtime.dtype)},
         "bench": plan.resolved["bench"][bench.name],
+        **({"others": {name: plan.resolved["bench"][name] for name in sorted(builds_on)}} if builds_on else {}),
         "sources": {block.path: source_hash(block) for block in blocks},
         "versions": {**framework_versions(), **{each.entry.distribution: each.entry.version for each in blocks}},
         "weights": weights,

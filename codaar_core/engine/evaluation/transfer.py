@@ -220,7 +220,7 @@ class BenchmarkRun:
     def folders(self, weights: str) -> dict[int, SeedFolder]:
         """Return the folder of the heads of each seed."""
         plan, clips = self.session.plan, self.seen_clips.pretraining.hashes.digest
-        key = heads_key(plan, self.bench, self.session.runtime, weights, clips)
+        key = heads_key(plan, self.bench, self.session.runtime, weights, clips, self.benchmark.builds_on)
         return {seed: SeedFolder(self.session.directory.bench(self.bench.name, seed), key) for seed in self.seeds}
 
     def encode(self, role: str, modality: str) -> EncodedSplit:
@@ -268,10 +268,10 @@ class BenchmarkRun:
         return TrainedHead.of(selector.finish())
 
     def validation_modalities(self, modality: str) -> list[str]:
-        """Return the modalities of validation clips needed to select the epoch of a head trained on ``modality``."""
+        """Return the modalities of validation clips needed to select and calibrate a head trained on ``modality``."""
         if "validation" not in self.roles:
             return []
-        return [modality] if self.benchmark.selection == "validation" else self.modalities
+        return self.modalities if self.benchmark.selection == "target-validation" else [modality]
 
     def train(self, head: TaskHead, encoded: EncodedSplit, seed: int) -> Iterator[int]:
         """Train ``head`` on the codes of one modality and yield each epoch, with the head in evaluation mode.

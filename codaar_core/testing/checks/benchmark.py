@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 
+import attrs
 import torch
 from torch import Tensor
 
@@ -56,6 +57,24 @@ def names(subject: BenchmarkSubject) -> None:
             f"{subject.title}.published has {key!r}, which is not 'train->test/metric'",
             f"write one of the metrics {', '.join(benchmark.metrics)} after the slash",
         )
+
+
+@check("benchmark")
+def builds_on_stated(subject: BenchmarkSubject) -> None:
+    """builds_on names every benchmark that it asks of the context: finished heads depend on their settings."""
+    asked: set[str] = set()
+
+    def other(name: str) -> Benchmark:
+        asked.add(name)
+        return subject.context.other(name)
+
+    with torch.random.fork_rng(devices=[]):
+        benchmark = subject.component(subject.config, attrs.evolve(subject.context, other=other))
+    expect(
+        asked == set(benchmark.builds_on),
+        f"{subject.title}.builds_on gives {sorted(benchmark.builds_on)}, but it builds on {sorted(asked)}",
+        "return the names that were given to context.other",
+    )
 
 
 @check("benchmark")

@@ -61,6 +61,23 @@ def predictions(subject: HeadSubject) -> None:
 
 
 @check("head", applies=is_trained)
+def calibration_kept(subject: HeadSubject) -> None:
+    """What calibrate sets is in the state dict, so that a head read from its file predicts the same."""
+    head, fresh, inputs = subject.build().eval(), subject.build().eval(), subject.inputs()
+    target = subject.target(head, inputs)
+    with torch.no_grad():
+        logits = inputs.through(head)
+        head.calibrate(logits, target)
+        fresh.load_state_dict(head.state_dict())
+        one, other = head.predict(logits), fresh.predict(logits)
+    expect(
+        torch.equal(one, other),
+        f"{subject.title}.calibrate sets something that is not in its state dict",
+        "keep it in a buffer: self.register_buffer(name, tensor)",
+    )
+
+
+@check("head", applies=is_trained)
 def scalar_loss(subject: HeadSubject) -> None:
     """Its loss is a finite scalar for some form of target: a class or classes, of each clip or step."""
     head, inputs = subject.build(), subject.inputs()

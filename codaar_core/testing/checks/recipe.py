@@ -186,6 +186,9 @@ def toy_recipe(subject: Subject, folder: Path) -> dict[str, Any]:
     elif isinstance(subject, BenchmarkSubject):
         recipe |= evaluation({**under_test, "head": head_of(subject)}) | {"data": data_of(subject)}
         recipe["evaluate"]["mode"] = subject.context.mode
+        for name in subject.sample.builds_on:
+            recipe["evaluate"]["on"].append(name)
+            recipe["bench"][name] = {"use": "local:toy-task", "epochs": 1, "head": head_of(subject)}
     elif isinstance(subject, DataSubject):
         clips = len(subject.build().split("pretrain"))
         recipe["data"] = {**under_test, "batch": -(-clips // STEPS)}

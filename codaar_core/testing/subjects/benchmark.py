@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import product
 
 import attrs
 from torch import Tensor
 
 from codaar_core.api import Benchmark, BenchmarkContext, DataSource
-from codaar_core.testing.environment import toys
+from codaar_core.testing.environment import toy_model, toys
 from codaar_core.testing.subjects.data import DataSubject
 from codaar_core.testing.subjects.subject import Subject
 
@@ -27,7 +27,7 @@ class BenchmarkSubject(Subject):
     def contexts(self) -> Iterator[BenchmarkContext]:
         """Each data source of its package and toy data, in each mode."""
         for mode, data in product(("strict", "as-published"), self._sources()):
-            yield BenchmarkContext(tuple(data.spaces), data, mode)
+            yield BenchmarkContext(tuple(data.spaces), data, mode, partial(toy_task, tuple(data.spaces)))
 
     def _sources(self) -> list[DataSource]:
         return [*(source.sample for source in self.data), toys.toy_data(self.component.needs)]
@@ -42,3 +42,10 @@ class BenchmarkSubject(Subject):
         """The targets of the first test clips, by modality."""
         splits = {modality: self.sample.split("test", modality) for modality in self.tested}
         return {m: split[range(min(TEST_CLIPS, len(split)))].targets[m] for m, split in splits.items()}
+
+
+def toy_task(modalities: tuple[str, ...], name: str) -> Benchmark:
+    """A classification of toy features, for benchmarks that build on another one, whatever its name."""
+    data = toys.toy_data(modalities)
+    config = toy_model.ToyTask.Config()
+    return toy_model.ToyTask(config, BenchmarkContext(tuple(data.spaces), data, "strict"))

@@ -36,6 +36,15 @@ class NeedsLetters(GoodBenchmark):
     needs = "north"
 
 
+@breaks("builds-on-stated", "builds_on gives [], but it builds on ['other']")
+class SecretBase(GoodBenchmark):
+    """Does not say which benchmark it builds on."""
+
+    def __init__(self, config, context):
+        super().__init__(config, context)
+        self.base = context.other("other")
+
+
 class Unlabelled(GoodSplit):
     def __getitem__(self, indices):
         return super().__getitem__(indices)._replace(targets={})

@@ -28,6 +28,19 @@ def predicts_logits(self, logits):
     return logits
 
 
+@breaks("calibration-kept", "sets something that is not in its state dict")
+class ForgetfulThreshold(GoodHead):
+    """Keeps a threshold outside its buffers."""
+
+    threshold = 0.0
+
+    def calibrate(self, logits, target):
+        self.threshold = float(logits.mean()) + 100
+
+    def predict(self, logits):
+        return (logits > self.threshold).long().argmin(-1) if self.threshold else logits.argmax(-1)
+
+
 @replaces(GoodHead, "loss", "scalar-loss", "gives no scalar for any kind of target")
 def loss_per_clip(self, logits, target):
     """Forgets to average."""
