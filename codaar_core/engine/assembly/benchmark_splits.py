@@ -23,7 +23,7 @@ def modalities_of(benchmark: Benchmark) -> list[str]:
 
 
 def roles_of(benchmark: Benchmark, trainable: bool) -> list[str]:
-    """Return the roles of the splits a run reads; a head that is neither trained nor calibrated needs test clips only."""
+    """Return the roles of the splits a run reads; a head not trained and not calibrated needs only test clips."""
     selected = trainable and benchmark.selection.endswith("validation")
     validation = ["validation"] if selected or benchmark.calibrated else []
     return ["test", *(["train"] if trainable else []), *validation]
