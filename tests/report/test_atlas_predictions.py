@@ -16,7 +16,7 @@ from codaar_core.api import Batch, DataError, Split
 from codaar_core.report.atlas.benchmark_pages import BenchmarkPages, benchmark_values
 from codaar_core.report.atlas.masks import is_map
 from codaar_core.report.atlas.png import png
-from codaar_core.report.atlas.predictions import Archive, archives, confusion, queries, spread, timelines
+from codaar_core.report.atlas.predictions import Archive, archives, confusion, evaluations, queries, spread, timelines
 from codaar_core.report.atlas.previews import Previews
 from codaar_core.testing.environment.previews import preview_problem
 
@@ -80,7 +80,21 @@ def test_pickled_and_damaged_arrays_are_refused(tmp_path):
 def test_files_are_ordered_by_seed(tmp_path):
     for seed in (10, 9):
         archive(tmp_path / "bench" / "task" / f"seed-{seed}", target_east=np.arange(3))
-    assert [each.path.parent.name for each in archives(tmp_path, "task")] == ["seed-9", "seed-10"]
+    assert [each.path.parent.name for each in archives([tmp_path], "task")] == ["seed-9", "seed-10"]
+
+
+def test_a_model_without_predictions_shows_those_of_its_newest_finished_evaluation(tmp_path):
+    for stamp, use in (("1", "toy:task"), ("2", "toy:task"), ("3", "toy:other"), ("4", "toy:task")):
+        folder = tmp_path / "evaluations" / stamp
+        archive(folder / "bench" / "task" / "seed-1", target_east=np.arange(3))
+        (folder / "resolved.toml").write_text(f'[bench.task]\nuse = "{use}"\n', "utf-8")
+        if stamp != "4":
+            (folder / "results.json").write_text("{}", "utf-8")
+    found = archives(evaluations(tmp_path, "task", "toy:task"), "task")
+    assert [each.path.parents[3].name for each in found] == ["2"]
+    archive(tmp_path / "bench" / "task" / "seed-1", target_east=np.arange(3))
+    found = archives(evaluations(tmp_path, "task", "toy:task"), "task")
+    assert [each.path for each in found] == [tmp_path / "bench" / "task" / "seed-1" / "predictions.npz"]
 
 
 def test_confusion_of_classes_and_of_multi_hot_steps():

@@ -29,7 +29,7 @@ from codaar_core.report.atlas.codebook_map import codebook_map
 from codaar_core.report.atlas.codes import ClipCodes, read_codes
 from codaar_core.report.atlas.codewords import by_use, use_of
 from codaar_core.report.atlas.page import Atlas, ModalityAtlas, render
-from codaar_core.report.atlas.predictions import archives
+from codaar_core.report.atlas.predictions import Archive, archives, evaluations
 from codaar_core.report.atlas.previews import Previews
 
 CLIPS = 6  # nearest clips of a codeword in each modality
@@ -240,9 +240,14 @@ class _Loaded:
         if source.role != "test":
             return None
         try:
-            return next((each.target(modality) for each in archives(self.folder, source.benchmark)[:1]), None)
+            return next((each.target(modality) for each in self._archives(source.benchmark)[:1]), None)
         except CodaarError:
             return None
+
+    def _archives(self, benchmark: str) -> list[Archive]:
+        """Predictions of a benchmark, of the run or else of its newest evaluation."""
+        use = next(each.block.entry.full_name for each in self.plan.benchmarks if each.name == benchmark)
+        return archives(evaluations(self.folder, benchmark, use), benchmark)
 
     def _previews(
         self, modalities: Mapping[str, ModalityAtlas], sources: Mapping[str, ClipSource], previews: Previews, clips: int
@@ -270,7 +275,7 @@ class _Loaded:
 
     def _benchmark_pages(self, previews: Previews) -> Iterator[BenchmarkPages]:
         for name, benchmark in self.clips.benchmarks.items():
-            found = archives(self.folder, name)
+            found = self._archives(name)
             if found:
                 yield BenchmarkPages(name, benchmark, found, self._test_splits(name, benchmark), previews)
 

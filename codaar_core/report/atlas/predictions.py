@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import attrs
 import numpy as np
+import tomli
 
 from codaar_core.api import DataError
 
@@ -113,10 +114,39 @@ def _header(member: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
     return shape, dtype
 
 
-def archives(run: Path, benchmark: str) -> list[Archive]:
-    """The predictions of a benchmark, one file for each seed of the heads."""
-    files = (run / "bench" / benchmark).glob("seed-*/predictions.npz")
-    return [Archive(path) for path in sorted(files, key=lambda path: (len(path.parent.name), path.parent.name))]
+def archives(folders: Sequence[Path], benchmark: str) -> list[Archive]:
+    """The predictions of a benchmark, one file for each seed of the heads, from the first folder that has any.
+
+    Args:
+        folders: A run directory, and folders of later evaluations.
+        benchmark: Name of the benchmark.
+    """
+    for folder in folders:
+        files = (folder / "bench" / benchmark).glob("seed-*/predictions.npz")
+        if found := sorted(files, key=lambda path: (len(path.parent.name), path.parent.name)):
+            return [Archive(path) for path in found]
+    return []
+
+
+def evaluations(model: Path, benchmark: str, use: str) -> list[Path]:
+    """Folders with predictions of a model: its own, then its finished evaluations of the same benchmark, newest first.
+
+    Args:
+        model: The model's folder.
+        benchmark: Name of the benchmark.
+        use: Its component; evaluations in which another one has this name are left out.
+    """
+    later = sorted((model / "evaluations").glob("*/results.json"), reverse=True)
+    return [model, *(path.parent for path in later if _component(path.parent, benchmark) == use)]
+
+
+def _component(folder: Path, benchmark: str) -> str:
+    """Component of a benchmark in an evaluation; empty if it is unknown."""
+    try:
+        recipe = tomli.loads((folder / "resolved.toml").read_text("utf-8"))
+        return str(recipe["bench"][benchmark]["use"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
 
 
 # Classes
