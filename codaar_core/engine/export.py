@@ -100,8 +100,10 @@ def export_model(run: Path, to: Path, best: bool, licence: str, describe: Descri
         aside.mkdir()
         _write_model(aside, source, manifest, results)
         (aside / CHECKSUMS).write_text(checksums(aside), "utf-8")
-        for name, text in describe(manifest, results).items():  # without checksum, because they are made to be edited
-            (aside / name).write_text(text, "utf-8")
+        for name, content in describe(
+            manifest, results
+        ).items():  # without checksum, because they are made to be edited
+            (aside / name).write_text(content, "utf-8")
         _refuse_if_not_rebuilt(aside, manifest)
     return to
 
@@ -136,7 +138,7 @@ def _results_of(directory: RunDirectory, checkpoint: Path) -> Results | None:
 def _manifest(source: Source, best: bool, licence: str) -> Manifest:
     plan, model, state = source.plan, source.model, read_state(source.checkpoint)
     described = attrs.asdict(card_of(source.data)) | {"origin": source.data.origin}
-    data = {field.name: source.paths.text(described[field.name]) for field in attrs.fields(TrainingData)}
+    data = {field.name: source.paths.cleaned(described[field.name]) for field in attrs.fields(TrainingData)}
     plugins = sorted({each.entry.distribution for each in _model_blocks(plan) if each.entry.provider != LOCAL})
     known, clips = versions(plan), _clips(source)
     return Manifest(
@@ -183,7 +185,7 @@ def _imported(source: Source) -> dict[str, str]:
     if "origin" not in status:
         return {}
     details = {key: value for key, value in status.items() if key not in BOOKKEEPING}
-    return {key: source.paths.text(str(value)) for key, value in details.items() if isinstance(value, (str, int))}
+    return {key: source.paths.cleaned(str(value)) for key, value in details.items() if isinstance(value, (str, int))}
 
 
 def _local_files(source: Source) -> list[Path]:
@@ -218,8 +220,8 @@ def _write_model(folder: Path, source: Source, manifest: Manifest, results: Resu
         (folder / RESULTS).write_text(json.dumps(as_json(results), indent=1) + "\n", "utf-8")
     for file in _local_files(source):
         (folder / COMPONENTS).mkdir(exist_ok=True)
-        text = source.paths.known_in(file.read_text("utf-8"))
-        (folder / COMPONENTS / file.name).write_text(text, "utf-8")
+        code = source.paths.known_in(file.read_text("utf-8"))
+        (folder / COMPONENTS / file.name).write_text(code, "utf-8")
 
 
 def _refuse_if_not_rebuilt(folder: Path, manifest: Manifest) -> None:

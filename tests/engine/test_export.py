@@ -312,7 +312,7 @@ def test_encode_takes_the_folder(toy, exported, tmp_path):
     ],
 )
 def test_paths_become_their_last_part(text, expected):
-    assert PathRemover.of(["/srv/my name"]).text(text) == expected
+    assert PathRemover.of(["/srv/my name"]).cleaned(text) == expected
 
 
 def test_keys_are_cleaned_too():

@@ -38,7 +38,7 @@ def verb(runs: tuple[Path, ...], html: Path | None, csv: Path | None, latex: Pat
 
     comparison = codaar_core.compare(runs)
     print_comparison(comparison, Console())
-    for path, text in ((html, comparison.as_html), (csv, comparison.as_csv), (latex, comparison.as_latex)):
+    for path, content in ((html, comparison.as_html), (csv, comparison.as_csv), (latex, comparison.as_latex)):
         if path is not None:
-            write_whole(path, text())
+            write_whole(path, content())
             click.echo(f"written: {path}")

@@ -16,7 +16,7 @@ from codaar_core.cli import options
 @click.option(
     "--licence",
     default="",
-    metavar="TEXT",
+    metavar="TERMS",
     help="Terms of the weights, e.g. CC-BY-4.0; without it, the folder says that none are stated.",
 )
 def verb(run: Path, to: Path, best: bool, licence: str) -> None:

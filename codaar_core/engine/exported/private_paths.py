@@ -48,15 +48,15 @@ class PathRemover:
         found = [Path(each).expanduser().absolute() for each in (*paths, Path.cwd(), Path.home())]
         return cls(str(path) for each in found for path in (each, each.resolve()) if len(each.parts) > 1)
 
-    def text(self, text: str) -> str:
-        """A text without absolute paths."""
-        return re.sub(f"{POSIX}|{WINDOWS}", self._last_part, self.known_in(text))
+    def cleaned(self, string: str) -> str:
+        """A string without absolute paths."""
+        return re.sub(f"{POSIX}|{WINDOWS}", self._last_part, self.known_in(string))
 
-    def known_in(self, text: str) -> str:
-        """A text without the known paths and what is below them; for code, where ``/`` has other meanings too."""
+    def known_in(self, string: str) -> str:
+        """A string without the known paths and what is below them; for code, where ``/`` has other meanings too."""
         for path in self.known:
-            text = re.sub(rf"{re.escape(path)}(?![\w.\-])(?:/[^\s/'\"<>`,;:)\]]+)*", self._last_part, text)
-        return text
+            string = re.sub(rf"{re.escape(path)}(?![\w.\-])(?:/[^\s/'\"<>`,;:)\]]+)*", self._last_part, string)
+        return string
 
     def values(self, values: Any) -> Any:
         """Nested tables and lists without absolute paths in any string or key."""
@@ -64,7 +64,7 @@ class PathRemover:
             return {self.values(name): self.values(each) for name, each in values.items()}
         if isinstance(values, (list, tuple)):
             return [self.values(each) for each in values]
-        return self.text(values) if isinstance(values, str) else values
+        return self.cleaned(values) if isinstance(values, str) else values
 
     @staticmethod
     def _last_part(found: re.Match[str]) -> str:

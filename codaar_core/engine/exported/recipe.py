@@ -45,9 +45,9 @@ def portable_recipe(plan: Plan, data: DataSource, paths: PathRemover) -> dict[st
 
 def _stated(plan: Plan, data: DataSource, paths: PathRemover) -> dict[str, Any]:
     """The block of the data source "stated"."""
-    card = {name: paths.text(value) for name, value in attrs.asdict(card_of(data)).items() if value}
+    card = {name: paths.cleaned(value) for name, value in attrs.asdict(card_of(data)).items() if value}
     spaces = {modality: _space(data, modality) for modality in plan.modalities}
-    return {"use": "core:stated", **card, "origin": paths.text(data.origin), "spaces": spaces}
+    return {"use": "core:stated", **card, "origin": paths.cleaned(data.origin), "spaces": spaces}
 
 
 def card_of(data: DataSource) -> Card:

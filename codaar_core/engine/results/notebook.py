@@ -17,19 +17,21 @@ NONE = "–"
 
 
 def html_table(title: str, head: Sequence[str], rows: Iterable[Sequence[str]], notes: Iterable[str] = ()) -> str:
-    """A table with a title above and notes below; every text is escaped.
+    """A table with a title above and notes below; every string is escaped.
 
     Args:
-        title: Text above the table.
+        title: Line above the table.
         head: Names of the columns.
         rows: Texts of the cells; the first column is aligned to the left.
         notes: Lines below the table.
     """
     names = "".join(_cell("th", name, number, LINE) for number, name in enumerate(head))
-    lines = "".join(f"<tr>{''.join(_cell('td', text, number) for number, text in enumerate(row))}</tr>" for row in rows)
-    below = "".join(f"<div><small>{_text(note)}</small></div>" for note in notes)
+    lines = "".join(
+        f"<tr>{''.join(_cell('td', string, number) for number, string in enumerate(row))}</tr>" for row in rows
+    )
+    below = "".join(f"<div><small>{_escaped(note)}</small></div>" for note in notes)
     table = f"<table><thead><tr>{names}</tr></thead><tbody>{lines}</tbody></table>"
-    return f'<div style="color: inherit"><strong>{_text(title)}</strong>{table}{below}</div>'
+    return f'<div style="color: inherit"><strong>{_escaped(title)}</strong>{table}{below}</div>'
 
 
 def results_html(results: Results) -> str:
@@ -63,10 +65,10 @@ def _spread(score: TransferScore) -> str:
     return mean if deviation == NONE else f"{mean} ± {deviation}"
 
 
-def _cell(tag: str, text: str, number: int, style: str = "") -> str:
+def _cell(tag: str, string: str, number: int, style: str = "") -> str:
     side = "right" if number else "left"
-    return f'<{tag} style="text-align: {side}; color: inherit; {style}">{_text(text)}</{tag}>'
+    return f'<{tag} align="{side}" style="color: inherit; {style}">{_escaped(string)}</{tag}>'
 
 
-def _text(text: str) -> str:
-    return escape(printable(text))
+def _escaped(string: str) -> str:
+    return escape(printable(string))

@@ -90,7 +90,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"block": code_block, "code": inline_code, "text": plain_text}
+    environment.filters |= {"block": code_block, "code": inline_code, "plain": plain_text}
     environment.globals |= {
         "amount": amount,
         "metric_label": metric_label,

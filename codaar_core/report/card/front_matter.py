@@ -31,13 +31,13 @@ def front_matter(manifest: Manifest, results: Results | None) -> dict[str, Any]:
     return {key: value for key, value in values.items() if value}
 
 
-def slug(text: str) -> str:
-    """A text as an identifier of the hub: letters, digits and hyphens."""
-    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "unnamed"
+def slug(string: str) -> str:
+    """A string as an identifier of the hub: letters, digits and hyphens."""
+    return re.sub(r"[^a-z0-9]+", "-", string.lower()).strip("-") or "unnamed"
 
 
 def _licence(stated: str) -> dict[str, str]:
-    """The hub knows licences by identifiers such as ``cc-by-4.0``; any other text is a licence of its own."""
+    """The hub knows licences by identifiers such as ``cc-by-4.0``; any other string is a licence of its own."""
     if not stated:
         return {}
     if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.\-]*", stated):

@@ -1,4 +1,4 @@
-"""Escapes text for Markdown and YAML, so that a name in a results file cannot change the layout of a page."""
+"""Escapes strings for Markdown and YAML, so that a name in a results file cannot change the layout of a page."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 
 def escaped(value: object) -> Markup:
-    """A value as one line of Markdown text."""
+    """A value as one line of Markdown."""
     if isinstance(value, Markup):
         return value
     line = " ".join(printable(str(value)).split())
     return Markup(LINE_START.sub(r"\1\\\2", SPECIAL.sub(r"\\\1", line)))
 
 
-def code_block(text: str, language: str = "") -> Markup:
-    """A fenced block, whose fence is longer than every row of backticks in the text."""
-    longest = max((len(found) for found in re.findall("`+", text)), default=0)
+def code_block(string: str, language: str = "") -> Markup:
+    """A fenced block, whose fence is longer than every row of backticks in the string."""
+    longest = max((len(found) for found in re.findall("`+", string)), default=0)
     fence = "`" * max(3, longest + 1)
-    return Markup(f"{fence}{language}\n{printable(text.strip())}\n{fence}")
+    return Markup(f"{fence}{language}\n{printable(string.strip())}\n{fence}")
 
 
-def inline_code(text: object) -> Markup:
+def inline_code(string: object) -> Markup:
     """One line as code, also inside a table."""
-    line = " ".join(printable(str(text)).split()).replace("|", "\\|")
+    line = " ".join(printable(str(string)).split()).replace("|", "\\|")
     longest = max((len(found) for found in re.findall("`+", line)), default=0)
     fence, space = "`" * (longest + 1), " " if longest else ""
     return Markup(f"{fence}{space}{line}{space}{fence}")
 
 
 def plain_text(value: object) -> Markup:
-    """One line of a text file, without escapes."""
+    """One line of a file, without escapes."""
     return Markup(" ".join(printable(str(value)).split()))
 
 

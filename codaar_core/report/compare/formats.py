@@ -49,9 +49,9 @@ def as_csv(comparison: Comparison) -> str:
     return out.getvalue()
 
 
-def _cell(text: str) -> str:
-    """A text that no spreadsheet takes for a formula."""
-    return f"'{text}" if text.startswith(FORMULA) else text
+def _cell(string: str) -> str:
+    """A string that no spreadsheet takes for a formula."""
+    return f"'{string}" if string.startswith(FORMULA) else string
 
 
 def _number(value: float | None) -> str:
@@ -78,7 +78,7 @@ def as_latex(comparison: Comparison) -> str:
 
 def _escaped(texts: Sequence[str]) -> list[str]:
     """Texts without the characters that LaTeX reads as commands."""
-    return ["".join(LATEX.get(character, character) for character in " ".join(text.split())) for text in texts]
+    return ["".join(LATEX.get(character, character) for character in " ".join(string.split())) for string in texts]
 
 
 def _latex_line(cells: Sequence[str]) -> str:
@@ -101,7 +101,7 @@ def metric_of(row: ComparedRow) -> str:
 
 
 def as_html(comparison: Comparison) -> str:
-    """A page that needs no other file; every text is escaped."""
+    """A page that needs no other file; every string is escaped."""
     benchmarks = dict.fromkeys(row.benchmark for row in comparison.rows)
     groups = {name: [row for row in comparison.rows if row.benchmark == name] for name in benchmarks}
     return _environment().get_template("compare.html").render(comparison=comparison, groups=groups)

@@ -108,5 +108,5 @@ def _table(title: str, *columns: str) -> Table:
     return table
 
 
-def _text(text: str) -> str:
-    return escape(printable(text))
+def _text(string: str) -> str:
+    return escape(printable(string))
