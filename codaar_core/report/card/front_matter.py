@@ -32,7 +32,7 @@ def front_matter(manifest: Manifest, results: Results | None) -> dict[str, Any]:
 
 
 def slug(string: str) -> str:
-    """A string as an identifier of the hub: letters, digits and hyphens."""
+    """A string as an identifier of the hub: letters, numerals and hyphens."""
     return re.sub(r"[^a-z0-9]+", "-", string.lower()).strip("-") or "unnamed"
 
 
