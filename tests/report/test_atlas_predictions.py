@@ -14,8 +14,7 @@ import torch
 
 from codaar_core.api import Batch, DataError, Split
 from codaar_core.report.atlas.benchmark_pages import BenchmarkPages, benchmark_values
-from codaar_core.report.atlas.masks import is_map
-from codaar_core.report.atlas.png import png
+from codaar_core.report.atlas.masks import is_map, png
 from codaar_core.report.atlas.predictions import Archive, archives, confusion, evaluations, queries, spread, timelines
 from codaar_core.report.atlas.previews import Previews
 from codaar_core.testing.environment.previews import preview_problem

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 
 from codaar_core.api import DataError, Picture, Split
-from codaar_core.report.atlas.png import png
 from codaar_core.report.atlas.predictions import Archive, Pair, spread
 
 CLIPS = 4  # shown for each transfer
 SIDE = 112  # most pixels of a side; larger maps are thinned out
 SMALLEST = 4  # pixels of a side; smaller arrays are not maps
+KINDS = {1: 0, 3: 2}  # channels -> colour type of PNG
 TINT = np.array([230, 60, 30], np.float64)  # of the foreground
 
 
@@ -76,3 +78,18 @@ def _tinted(frame: np.ndarray, share: np.ndarray, alt: str) -> Picture:
     strength = 0.65 * share[..., None]
     pixels = 255 * frame * (1 - strength) + TINT * strength
     return Picture(png(pixels.round()), f"{alt}: {share.mean():.0%} of the frame")
+
+
+def png(pixels: np.ndarray) -> bytes:
+    """A PNG file of 8-bit pixels: (H, W) in grey, or (H, W, 3) in red, green and blue."""
+    height, width = pixels.shape[:2]
+    rows = np.ascontiguousarray(pixels, np.uint8).reshape(height, -1)
+    channels = rows.shape[1] // width
+    unfiltered = np.concatenate([np.zeros((height, 1), np.uint8), rows], axis=1)
+    header = struct.pack(">IIBBBBB", width, height, 8, KINDS[channels], 0, 0, 0)
+    parts = (b"IHDR", header), (b"IDAT", zlib.compress(unfiltered.tobytes(), 9)), (b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(kind, content) for kind, content in parts)
+
+
+def _chunk(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
