@@ -78,11 +78,15 @@ class Runtime:
     def _staged(self, batch: Batch, modalities: Sequence[str]) -> Batch:
         """Prepare the transfer of the features of ``modalities``: cast what is too wide, then pin all of it."""
         chosen = {m: self._cast_if_wider(batch.inputs[m]) for m in modalities}
-        return _map_tensors(self._pinned, Batch(chosen, batch.targets))
+        return _map_tensors(self.pinned, Batch(chosen, batch.targets))
 
-    def _pinned(self, tensor: Tensor) -> Tensor:
+    def pinned(self, tensor: Tensor) -> Tensor:
         """Copy to pinned memory: from there a transfer to a GPU does not wait for the running computation."""
         return tensor.pin_memory() if self.device.type == "cuda" else tensor
+
+    def sent(self, tensor: Tensor) -> Tensor:
+        """Return a tensor of the host on the device; if it is pinned, the host does not wait."""
+        return tensor.to(self.device, non_blocking=True)
 
     def shared_generators(self, seed: int) -> tuple[torch.Generator, torch.Generator]:
         """Return a generator of the CPU and one of the device, the same one on a CPU; equal on all ranks."""
@@ -92,7 +96,7 @@ class Runtime:
     def to_device(self, batch: Batch, modalities: Sequence[str]) -> Batch:
         """Move the features of ``modalities``, cast to ``dtype``, and all targets to the device."""
         chosen = {m: self._cast_if_wider(batch.inputs[m]) for m in modalities}
-        moved = _map_tensors(lambda tensor: tensor.to(self.device, non_blocking=True), Batch(chosen, batch.targets))
+        moved = _map_tensors(self.sent, Batch(chosen, batch.targets))
         return moved._replace(inputs={m: self._cast(features) for m, features in moved.inputs.items()})
 
     def _cast_if_wider(self, features: Features) -> Features:

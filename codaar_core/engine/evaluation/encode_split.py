@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from codaar_core.api import Encoded, Features, Quantized, Quantizer, Split
 from codaar_core.engine.assembly.input_checks import checked_features
 from codaar_core.engine.assembly.model import Model
+from codaar_core.engine.devices.prefetch import read_ahead
 from codaar_core.engine.devices.runtime import Runtime
 
 BATCH = 100  # clips encoded or predicted at once
@@ -97,11 +98,35 @@ def concatenate_padded(parts: Sequence[Tensor]) -> Tensor:
     return torch.cat([nn.functional.pad(part, (*padding, 0, length - part.shape[1])) for part in parts])
 
 
-def head_inputs(quantizer: Quantizer, encoded: EncodedSplit, rows: Tensor) -> tuple[Quantized | Tensor, ...]:
+def head_batches(
+    runtime: Runtime, encoded: EncodedSplit, order: Tensor, batch: int
+) -> Iterator[tuple[Tensor, Tensor | None]]:
+    """Yield the rows of each batch on the device with their ``given``, which is read ahead while the device computes.
+
+    Args:
+        runtime: The device.
+        encoded: The encoded clips.
+        order: Rows of the clips (N,), on the host.
+        batch: Clips of a batch.
+    """
+    clips = [part.tolist() for part in order.split(batch)]
+    rows = runtime.sent(runtime.pinned(order)).split(batch)
+    given = read_ahead(lambda part: _pinned_given(runtime, encoded.split, part), clips, runtime.ahead)
+    for part, (_, each) in zip(rows, given, strict=True):
+        yield part, None if each is None else runtime.sent(each)
+
+
+def _pinned_given(runtime: Runtime, split: Split, clips: Sequence[int]) -> Tensor | None:
+    given = split.given(clips)
+    return None if given is None else runtime.pinned(given)
+
+
+def head_inputs(
+    quantizer: Quantizer, encoded: EncodedSplit, rows: Tensor, given: Tensor | None
+) -> tuple[Quantized | Tensor, ...]:
     """Return the arguments of a head for the clips ``rows``: their codes and, if the benchmark has one, ``given``."""
     codes = quantizer.lookup(encoded.modality, encoded.indices[rows])
     codes = codes._replace(mask=None if encoded.mask is None else encoded.mask[rows])
-    given = encoded.split.given(rows.tolist())
     return (codes,) if given is None else (codes, given.to(rows.device, codes.full.dtype))
 
 

@@ -111,5 +111,7 @@ def head_outputs(head: TaskHead, quantizer: Quantizer, encoded: EncodedSplit, ba
 
 
 def _logits(head: TaskHead, quantizer: Quantizer, encoded: EncodedSplit, batch: int) -> Iterator[torch.Tensor]:
-    for part in torch.arange(len(encoded.indices), device=encoded.indices.device).split(batch):
-        yield head(*head_inputs(quantizer, encoded, part))
+    rows = torch.arange(len(encoded.indices), device=encoded.indices.device)
+    for number, part in enumerate(rows.split(batch)):
+        clips = range(number * batch, number * batch + len(part))
+        yield head(*head_inputs(quantizer, encoded, part, encoded.split.given(list(clips))))

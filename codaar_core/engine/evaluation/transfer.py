@@ -24,6 +24,7 @@ from codaar_core.engine.evaluation.encode_split import (
     EncodedSplit,
     encode_split,
     encoder_dropout,
+    head_batches,
     head_inputs,
 )
 from codaar_core.engine.evaluation.epoch_selection import EpochSelector
@@ -291,8 +292,8 @@ class BenchmarkRun:
                     encoded = self.encode("train", encoded.modality)
             head.train()
             order = torch.randperm(len(encoded.indices), generator=generator_of(seed, bench.name, epoch))
-            for rows in order.to(encoded.indices.device).split(bench.batch):
-                loss = head.loss(head(*head_inputs(quantizer, encoded, rows)), encoded.target[rows])
+            for rows, given in head_batches(self.session.runtime, encoded, order, bench.batch):
+                loss = head.loss(head(*head_inputs(quantizer, encoded, rows, given)), encoded.target[rows])
                 optimizer.zero_grad()
                 loss.backward()
                 for group in clip_groups([head], head.clipped_apart, head.not_clipped):

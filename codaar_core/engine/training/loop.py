@@ -44,9 +44,8 @@ def pretrain(session: Session, split: Split, optimizer: torch.optim.Optimizer, d
     for epoch in range(done // schedule.steps, plan.run.epochs):
         session.hook.codaar_epoch_start(epoch=epoch, epochs=plan.run.epochs, steps=schedule.steps)
         set_learning_rate(optimizer, plan.optimizer, epoch)
-        for (step, clips), batch in runtime.batches(
-            read, schedule.batches(plan.run.seed, epoch, done), model.modalities
-        ):
+        steps = schedule.batches(plan.run.seed, epoch, done)
+        for (step, clips), batch in runtime.batches(read, steps, model.modalities):
             if signal := runtime.max_over_ranks(session.interruption.by):
                 save_and_interrupt(session, optimizer, guard, step, signal)
             torch.manual_seed(derive_seed(plan.run.seed, "step", step, ranks.rank))

@@ -15,6 +15,9 @@ from codaar_core.api import HeadContext, Quantized, TaskHead, setting
 from codaar_plugin_cmg.channel_choice import head_channels
 
 
+HOST = ("cpu",)  # devices whose tensors the host reads without waiting
+
+
 class CodeHead(TaskHead):
     """A head on the full code of a step, or on the modality's own part of it; on all channels or on some.
 
@@ -57,11 +60,13 @@ class CodeHead(TaskHead):
         return code if self.chosen is None else code[..., self.chosen]
 
     def each(self, classifier: Callable[[Tensor], Tensor], quantized: Quantized) -> Tensor:
-        """Apply a map of single codes (N, width) -> (N, V) to every step: (B, T, V).
+        """Apply a map of single codes (..., width) -> (..., V) to every step: (B, T, V).
 
-        Each distinct code of the batch is mapped once, which gives the same result and is faster when a batch has
-        fewer distinct codes than steps.
+        On a CPU each distinct code of the batch is mapped once, which gives the same result and is faster when a batch
+        has fewer distinct codes than steps. On an accelerator the host would wait to learn how many there are.
         """
+        if quantized.indices.device.type not in HOST:
+            return classifier(self.read(quantized))
         codes, place = distinct(self.read(quantized), quantized.indices, quantized.mask)
         return F.embedding(place, classifier(codes))
 
