@@ -1,4 +1,4 @@
-"""The commands and Python blocks of docs/codes.md are run in order, in one folder."""
+"""The commands and Python blocks of docs/codes.md and docs/search.md are run in order, in one folder."""
 
 from __future__ import annotations
 
@@ -13,24 +13,25 @@ from smallest import SMALLEST
 
 from codaar_core.cli.commands import codaar
 
-PAGE = ROOT / "docs" / "codes.md"
+PAGES = [ROOT / "docs" / "codes.md", ROOT / "docs" / "search.md"]
 PLACE = "runs/avt/STAMP"
 SMALL = [
     *SMALLEST,
-    "evaluate.on=['classification']",
+    "evaluate.on=['classification', 'retrieval']",
     "data.classification=[20,20]",
+    "data.retrieval=10",
     "bench.classification.epochs=1",
 ]
 
 
-def test_the_page_runs_as_it_stands(tmp_path, monkeypatch):
+def test_the_pages_run_as_they_stand(tmp_path, monkeypatch):
     shutil.copytree(ROOT / "recipes", tmp_path / "recipes")
     monkeypatch.chdir(tmp_path)
     (tmp_path / "features" / "audio").mkdir(parents=True)
     for clip in range(3):
         np.save(tmp_path / "features" / "audio" / f"clip{clip}.npy", np.full((2 + clip, 128), clip, np.float32))
     commands = 0
-    for block in blocks(PAGE):
+    for block in (block for page in PAGES for block in blocks(page)):
         if block.language == "py":
             exec(placed(block.content, tmp_path), {})
         for line in block.content.splitlines() if block.language == "sh" else ():
@@ -41,7 +42,7 @@ def test_the_page_runs_as_it_stands(tmp_path, monkeypatch):
             result = CliRunner().invoke(codaar, call, catch_exceptions=False)
             assert result.exit_code == 0, result.output
             commands += 1
-    assert commands == 6
+    assert commands == 13
     with h5py.File("audio.h5") as file:
         assert file["audio/mask"][:].sum(1).tolist() == [2, 3, 4]
     assert len((tmp_path / "test.jsonl").read_text("utf-8").splitlines()) == 3 * 20
