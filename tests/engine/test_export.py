@@ -26,6 +26,7 @@ from codaar_core.engine import run
 from codaar_core.engine.assembly.build import build_data, build_model
 from codaar_core.engine.exported.manifest import Manifest, manifest_json, read_manifest
 from codaar_core.engine.exported.private_paths import PathRemover, absolute_paths
+from codaar_core.engine.record.pretraining_clips import RecordingHashes
 from codaar_core.engine.results import as_json, parse
 from codaar_core.recipe import load
 
@@ -117,6 +118,18 @@ def test_no_file_has_a_path_of_this_machine(toy, exported):
         assert not [each for each in private if each.encode() in content], path
         assert re.search(rb"/(home|Users)/" + getpass.getuser().encode(), content) is None
     assert list(absolute_paths(tomli.loads((exported / "recipe.toml").read_text("utf-8")))) == []
+
+
+def test_the_list_of_pretraining_clips_is_taken_along(toy, tmp_path):
+    named = Path(shutil.copytree(toy, tmp_path / "run"))
+    RecordingHashes.of(["a", "b", "b"]).write(named / "pretraining_clips.txt")
+    folder = codaar_core.export(named, tmp_path / "named")
+    assert RecordingHashes.read(folder / "pretraining_clips.txt").seen(["b", "c", "a"]) == {0, 2}
+    assert read_manifest(folder).recordings == 2
+    (named / "pretraining_clips.txt").unlink()
+    folder = codaar_core.export(named, tmp_path / "unnamed")
+    assert RecordingHashes.read(folder / "pretraining_clips.txt").unknown
+    assert read_manifest(folder).recordings is None
 
 
 def test_results_are_those_of_the_run(toy, exported):
