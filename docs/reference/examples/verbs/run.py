@@ -1,4 +1,4 @@
-"""run, open_model, adopt_model, read_lock, list_runs, write_report
+"""run, evaluate, open_model, adopt_model, read_lock, list_runs, write_report
 
 A run that takes a second, and what can be done with its directory:
 """
@@ -14,6 +14,10 @@ directory = codaar_core.run("recipes/av.toml", overrides=SMALL)
 assert [run.path for run in codaar_core.list_runs("runs")] == [directory]
 assert codaar_core.write_report(directory) == directory / "report.html"
 assert codaar_core.read_lock(directory)["components"]["quantizer"]["name"] == "vqvae:codebooks"
+
+retrieval = ["evaluate.on=['retrieval']", "evaluate.seeds=[1]", "bench.retrieval.epochs=1", "data.retrieval=10"]
+evaluated = codaar_core.evaluate(directory, overrides=retrieval)
+assert evaluated.parent == directory / "evaluations" and (evaluated / "results.json").is_file()
 
 model = codaar_core.open_model(directory)
 inputs = {"audio": torch.randn(2, 10, 128)}
