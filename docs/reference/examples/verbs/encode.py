@@ -1,6 +1,7 @@
-"""encode
+"""encode, search
 
-Codes of the clips of a run, as one HDF5 file ([codes](../codes.md)):
+Codes of the clips of a run, as one HDF5 file ([codes](../codes.md)), and the clips of another modality whose codes
+resemble those of a clip ([search](../search.md)):
 """
 
 import h5py
@@ -16,3 +17,6 @@ model = codaar_core.open_model(directory)
 with h5py.File(encoded.path) as file:
     indices, vectors = file["audio/indices"][:], file["audio/vectors"][:]
 assert (model.lookup("audio", indices).numpy() == vectors).all()
+
+found = codaar_core.search(directory, encoded.path, "7", source="audio", top=3)
+assert [(hit.rank, hit.modality) for hit in found.hits] == [(1, "video"), (2, "video"), (3, "video")]
