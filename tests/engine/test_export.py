@@ -180,6 +180,17 @@ def test_the_best_checkpoint_has_no_scores_because_the_newest_was_evaluated(toy,
     assert not torch.equal(given, newest.encode(features)["east"].own)
 
 
+def test_packed_data_have_the_terms_of_what_was_packed(toy, tmp_path):
+    packed = codaar_core.pack_data(toy / "resolved.toml", tmp_path / "packed", dtype="float32").path.parent
+    plan = toy_plan(tmp_path, "run.epochs=1", "evaluate.on=[]", "data.use='packed'", f"data.folder='{packed}'")
+    folder = codaar_core.export(run(plan), tmp_path / "model")
+    data = read_manifest(folder).data
+    assert (data.title, data.licence, data.how_to_get) == ("toy features", "CC0-1.0", "")
+    assert data.origin.startswith("toy features; packed: 40 clips, sha256")
+    shutil.rmtree(packed)
+    codaar_core.open_model(folder, plugins=components(folder))
+
+
 # Opening it
 
 

@@ -9,6 +9,7 @@ import attrs
 
 from codaar_core.api import Card, CodaarError, DataSource
 from codaar_core.engine.exported.private_paths import PathRemover, absolute_paths
+from codaar_core.features.packed.source import PRETRAIN, PackedFeatures
 from codaar_core.recipe.plan import Plan
 
 KEPT = {
@@ -51,7 +52,10 @@ def _stated(plan: Plan, data: DataSource, paths: PathRemover) -> dict[str, Any]:
 
 
 def card_of(data: DataSource) -> Card:
-    """The card of a data source; an empty one if it has none."""
+    """The card of a data source; of packed clips, that of the data that were packed; empty if it has none."""
+    if isinstance(data, PackedFeatures):
+        header = data.split(PRETRAIN).layout.header
+        return Card(header.origin, header.licence, "")
     return getattr(data, "card", None) or Card("", "", "")
 
 
