@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -305,6 +306,23 @@ def test_wrong_arguments_are_refused(toy, given, message):
     assert caught.value.help
 
 
+def test_a_run_that_does_not_exist_is_named_and_nothing_is_made(tmp_path):
+    with pytest.raises(CodaarError, match="nowhere"):
+        codaar_core.atlas(tmp_path / "nowhere")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_clips_that_cannot_be_read_leave_nothing_and_codes_are_suggested(toy, tmp_path, monkeypatch):
+    def unreadable(*arguments, **named):
+        raise DataError("the clips are gone", "get them again")
+
+    monkeypatch.setattr(building, "encode", unreadable)
+    with pytest.raises(DataError, match="the clips are gone") as caught:
+        codaar_core.atlas(toy, to=tmp_path / "page.html")
+    assert caught.value.help == "get them again; or give files of `codaar encode` with --codes"
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_verb_writes_the_page_and_leaves_nothing_else(toy, tmp_path):
     before = sorted(toy.iterdir())
     result = CliRunner().invoke(codaar, ["atlas", str(toy), "--to", str(tmp_path / "page.html"), "--clips", "2"])
@@ -379,3 +397,45 @@ def test_the_page_of_fifty_thousand_clips_is_small():
     page = render(atlas)
     assert 7_000_000 < len(page) < 16_000_000  # predictions may add four million
     assert values(atlas)["modalities"][1]["idsOf"] == "north"
+
+
+# Colours, and a browser where there is one
+
+STYLE = (Path(building.__file__).parent / "templates" / "atlas.css").read_text("utf-8")
+SCHEMES = dict(zip(("light", "dark"), re.findall(r":root \{(.*?)\}", STYLE, re.DOTALL), strict=False))
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance of #rrggbb, by WCAG 2."""
+    parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return float(np.dot(linear, (0.2126, 0.7152, 0.0722)))
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_letters_have_a_contrast_of_at_least_4_5(scheme):
+    colours = dict(re.findall(r"--([\w]+): (#[0-9a-f]{6});", SCHEMES[scheme]))
+    for name in ("ink", "soft", "accent", "bad", "good", *(f"m{number}" for number in range(6))):
+        for background in ("paper", "wash"):
+            pair = sorted(luminance(colours[each]) for each in (name, background))
+            assert (pair[1] + 0.05) / (pair[0] + 0.05) >= 4.5, f"{scheme}: {name} on {background}"
+
+
+def test_the_page_prints_in_the_colours_of_the_light_scheme():
+    printed = re.search(r"@media print \{\s*:root \{(.*?)\}", STYLE, re.DOTALL)[1]
+    assert set(re.findall(r"--\w+: [^;]+;", SCHEMES["light"])) == set(re.findall(r"--\w+: [^;]+;", printed))
+    assert "print-color-adjust: exact" in STYLE
+
+
+@pytest.mark.slow
+def test_a_browser_draws_the_page(toy, page, tmp_path):
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("there is no chromium")
+    options = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
+    shown = (toy / "atlas.html").as_uri()
+    call = [chromium, *options, f"--user-data-dir={tmp_path}", "--virtual-time-budget=3000", "--dump-dom", shown]
+    drawn = subprocess.run(call, capture_output=True, text=True, timeout=120, check=True).stdout
+    assert drawn.count('<article class="code"') == len(page["order"])
+    sections = re.findall(r'<section id="(\w+)"', drawn)
+    assert sections == ["codewords", "usage", "map", "agreement", "confusion"]

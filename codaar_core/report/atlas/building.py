@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from itertools import combinations
 from pathlib import Path
@@ -12,7 +12,7 @@ from pathlib import Path
 import attrs
 import numpy as np
 
-from codaar_core.api import Benchmark, CodaarError, Split
+from codaar_core.api import Benchmark, CodaarError, DataError, Split
 from codaar_core.engine import encode
 from codaar_core.engine.assembly.benchmark_splits import modalities_of, open_split
 from codaar_core.engine.assembly.build import build_benchmark, build_data
@@ -75,14 +75,14 @@ def atlas(
         CodaarError: The model, its clips or codes cannot be read, codes are of another model, or the page cannot be
             written.
     """
-    page = Path(model) / "atlas.html" if to is None else Path(to)
-    _refuse_arguments(page, split, codes, clips)
+    _refuse_arguments(to, split, codes, clips)
     loaded = _Loaded.of(Path(model), best, overrides)
+    page = Path(model) / "atlas.html" if to is None else Path(to)
     if codes:
         write_whole(page, render(loaded.atlas([Path(file) for file in codes], clips)))
         return page
     name = loaded.default_split() if split is None else split
-    with _unfinished(page, [loaded.weights, name, *overrides]) as file:
+    with _unfinished(page, [loaded.weights, name, *overrides]) as file, _codes_instead(split is None):
         if not file.exists():
             encode(
                 model,
@@ -98,11 +98,28 @@ def atlas(
     return page
 
 
-def _refuse_arguments(page: Path, split: str | None, codes: Sequence[Path | str], clips: int) -> None:
+@contextmanager
+def _codes_instead(suggested: bool) -> Iterator[None]:
+    """Let errors of clips that nobody has named say that codes can be given instead."""
+    try:
+        yield
+    except DataError as error:
+        if not suggested:
+            raise
+        help = "; ".join(filter(None, [error.help, "or give files of `codaar encode` with --codes"]))
+        raise DataError(error.message, help) from error
+
+
+def _refuse_arguments(to: Path | str | None, split: str | None, codes: Sequence[Path | str], clips: int) -> None:
     if split is not None and codes:
         raise CodaarError("clips are named twice: by a split and by a codes file", "leave out one of them")
     if not 1 <= clips <= MOST_CLIPS:
         raise CodaarError(f"clips = {clips}: it must be from 1 to {MOST_CLIPS}", "choose another number")
+    if to is not None:
+        _refuse_name(Path(to))
+
+
+def _refuse_name(page: Path) -> None:
     if page.suffix.lower() not in (".html", ".htm"):
         raise CodaarError(f"{page} is not the name of a page", "give a name that ends in .html")
     if not page.parent.is_dir():
@@ -118,7 +135,12 @@ def _unfinished(page: Path, determined_by: Sequence[str]) -> Iterator[Path]:
         folder.mkdir(exist_ok=True)
     except OSError as error:
         raise CodaarError(f"cannot make {folder}: {error.strerror}", "write the page to another folder") from error
-    yield folder / f"codes-{key}.h5"
+    try:
+        yield folder / f"codes-{key}.h5"
+    except CodaarError:
+        with suppress(OSError):
+            folder.rmdir()  # nothing was encoded
+        raise
     shutil.rmtree(folder, ignore_errors=True)
 
 
