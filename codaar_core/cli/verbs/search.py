@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -34,6 +34,11 @@ class Ranks(click.ParamType):
             self.fail(f"{value!r} should be whole numbers separated by commas, e.g. 1,5,10", param, context)
 
 
+def _number(flag: str, least: int, default: int, help: str) -> Callable[[Any], Any]:
+    """An option that takes a whole number."""
+    return click.option(flag, type=click.IntRange(least), default=default, show_default=True, help=help)
+
+
 @click.command("search", cls=options.Verb)
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("index", nargs=-1, required=True, type=click.Path(path_type=Path))
@@ -47,7 +52,7 @@ class Ranks(click.ParamType):
     show_default=True,
     help="Compare averaged codewords, or find where the codewords occur.",
 )
-@click.option("--top", type=click.IntRange(1), default=10, show_default=True, help="Hits for each query and modality.")
+@_number("--top", 1, 10, "Hits for each query and modality.")
 @click.option("--recall", type=Ranks(), metavar="K,K,...", default=(), help="Recall@K instead of hits, e.g. 1,5,10.")
 @click.option(
     "--match",
@@ -56,13 +61,7 @@ class Ranks(click.ParamType):
     show_default=True,
     help="What makes a clip right, for --recall; auto: targets where both sides have them.",
 )
-@click.option(
-    "--gap",
-    type=click.IntRange(0),
-    default=0,
-    show_default=True,
-    help="By codes: other steps that do not end a part.",
-)
+@_number("--gap", 0, 0, "By codes: other steps that do not end a part.")
 @click.option(
     "--method",
     type=click.Choice(["auto", "exact", "faiss"]),
@@ -70,9 +69,7 @@ class Ranks(click.ParamType):
     show_default=True,
     help="By vectors: auto takes faiss for large searches if it is installed.",
 )
-@click.option(
-    "--probes", type=click.IntRange(0), default=0, show_default=True, help="By faiss: lists searched; 0: all clips."
-)
+@_number("--probes", 0, 0, "By faiss: lists searched; 0: all clips.")
 @click.option("--best", is_flag=True, help="Use the checkpoint best-STEP instead of the newest.")
 @click.option("--json", "form", flag_value="json", help="Print JSON.")
 @click.option("--csv", "form", flag_value="csv", help="Print CSV.")
