@@ -292,3 +292,13 @@ def test_the_extractor_gives_real_pieces_only(weights):
     assert extractor.output.shape == (WIDTH,)
     assert extractor.extract(TEXTS[1]).shape == (3, WIDTH)
     np.testing.assert_allclose(extractor.extract(TEXTS[2]).numpy(), alone(weights, TEXTS[2])[:4], atol=1e-6)
+
+
+def test_an_extractor_gives_each_sentence_and_keeps_no_vectors(weights):
+    config = BertExtractor.Config(weights=str(weights), tokens=3)
+    extractor = BertExtractor(config, ExtractorContext(torch.device("cpu")))
+    sentences = [*TEXTS, TEXTS[0]]
+    together = list(extractor.extract_each(sentences))
+    assert "_store" not in vars(extractor.words)
+    for sentence, found in zip(sentences, together, strict=True):
+        assert len(found) <= 3 and torch.equal(found, extractor.extract(sentence))
