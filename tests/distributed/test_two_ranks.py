@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 import torch.multiprocessing as multiprocessing
-from distributed_steps import one_of, take_steps
+from distributed_steps import assert_close, one_of, take_steps
 
 from codaar_core.engine.devices.runtime import SingleProcess
 
@@ -43,7 +43,7 @@ def test_two_ranks_train_as_one(two, tmp_path, job):
     assert int(weights["quantizer.idle"].max()) >= 0
     for ranks_weights, ranks_logged in two[job]:
         for name, expected in weights.items():
-            close(ranks_weights[name], expected, name)
+            assert_close(ranks_weights[name], expected, name)
         for ours, theirs in zip(ranks_logged, logged, strict=True):
             assert ours == {name: pytest.approx(value, rel=1e-10, abs=1e-13) for name, value in theirs.items()}
 
@@ -52,12 +52,3 @@ def test_two_ranks_train_as_one(two, tmp_path, job):
 def test_all_ranks_hold_the_same_bits(two, job):
     (first, _), (second, _) = two[job]
     assert all(torch.equal(value, second[name]) for name, value in first.items())
-
-
-def close(ours: torch.Tensor, theirs: torch.Tensor, name: str) -> None:
-    """Equal relative to the largest number of the tensor.
-
-    The floor is for biases of attention keys: their true gradient is zero, and Adam steps by its rounding error.
-    """
-    difference, largest = float((ours.double() - theirs.double()).abs().max()), float(theirs.double().abs().max())
-    assert difference <= 1e-10 * largest + 1e-11, f"{name}: {difference:.1e} of {largest:.1e}"

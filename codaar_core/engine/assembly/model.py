@@ -66,7 +66,7 @@ class Model(nn.Module):
                 if isinstance(module, RankAware):
                     module.join(ranks)
         for optimizer in self.loss_optimizers():
-            optimizer.register_step_pre_hook(lambda optimizer, *_: _average_gradients(optimizer, ranks))
+            average_gradients_over(ranks, optimizer)
 
     def encode(self, inputs: Mapping[str, Features]) -> dict[str, Encoded]:
         """Encode each given modality independently of the others."""
@@ -113,6 +113,11 @@ class Model(nn.Module):
         for loss in self.named_losses().values():
             own = estimator_parameters(loss)
             yield [each for each in trainable_parameters(loss) if each not in own]
+
+
+def average_gradients_over(ranks: Ranks, optimizer: Optimizer) -> None:
+    """Make the optimizer step by the mean of all ranks' gradients from now on."""
+    optimizer.register_step_pre_hook(lambda optimizer, *_: _average_gradients(optimizer, ranks))
 
 
 def _average_gradients(optimizer: Optimizer, ranks: Ranks) -> None:

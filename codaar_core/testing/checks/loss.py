@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import cast
 
 import attrs
 import torch
 from torch import Tensor
 
-from codaar_core.api import ComponentError, Loss, Ranks
+from codaar_core.api import ComponentError, Loss, Ranks, StepView
+from codaar_core.engine.assembly.model import average_gradients_over
+from codaar_core.engine.devices.batch_ranks import BatchRanks
 from codaar_core.testing.check import Violation, check, expect, expect_help
 from codaar_core.testing.checks.module import close
 from codaar_core.testing.environment import toys
-from codaar_core.testing.environment.ranks import on_ranks
+from codaar_core.testing.environment.ranks import UNEVEN, Shares, on_ranks
 from codaar_core.testing.subjects import LossSubject, loss_context
 
 
@@ -24,11 +27,6 @@ def has_own_optimizer(subject: LossSubject) -> bool:
 def has_inner_step(subject: LossSubject) -> bool:
     """Whether it keeps state that changes with every step."""
     return subject.component.inner_step is not Loss.inner_step
-
-
-def keeps_a_record(subject: LossSubject) -> bool:
-    """Whether it changes its state without an optimizer, whose gradients the training loop would average."""
-    return has_inner_step(subject) and not has_own_optimizer(subject)
 
 
 @check("loss")
@@ -142,22 +140,36 @@ def inner_step_detached(subject: LossSubject) -> None:
     )
 
 
-@check("loss", applies=keeps_a_record)
+@check("loss", applies=has_inner_step)
 def inner_step_on_ranks(subject: LossSubject) -> None:
-    """After inner_step, two ranks with half of the clips each have the state of one process with all."""
-    view, loss = toys.transform(subject.inputs(clips=8), Tensor.detach), subject.build()
+    """After inner_step, two and three ranks with parts of the clips have the state of one process with all."""
+    view = toys.as_type(toys.transform(subject.inputs(clips=8, masked=True), Tensor.detach), torch.float64)
+    loss = _double(subject)
     loss.inner_step(attrs.evolve(view, generator=toys.generator_of(0)))
-    halves = [(subject.build(), toys.part(view, each)) for each in (slice(4), slice(4, None))]
+    for shares in UNEVEN:
+        _inner_step_on(shares, subject, view, loss.state_dict())
+
+
+def _inner_step_on(shares: Shares, subject: LossSubject, view: StepView, expected: Mapping[str, Tensor]) -> None:
+    copies, parts = [_double(subject) for _ in shares.clips], shares.divide(view)
 
     def kept(ranks: Ranks) -> Mapping[str, Tensor]:
-        other, half = halves[ranks.rank]
-        other.inner_step(attrs.evolve(half, ranks=ranks, generator=toys.generator_of(0)))
-        return other.state_dict()
+        loss, part = copies[ranks.rank], parts[ranks.rank]
+        if loss.optimizer is not None:
+            average_gradients_over(ranks, loss.optimizer)
+        with torch.enable_grad():
+            loss.inner_step(attrs.evolve(part, ranks=BatchRanks(ranks, shares.clips), generator=toys.generator_of(0)))
+        return loss.state_dict()
 
-    for state in on_ranks(kept):
-        for name, tensor in loss.state_dict().items():
+    for state in on_ranks(kept, len(shares.clips)):
+        for name, tensor in expected.items():
             expect(
-                close(state[name], tensor, 1e-4),
-                f"{subject.title}: with the clips on two ranks, {name} differs after inner_step",
+                close(state[name], tensor),
+                f"{subject.title}: with the clips on {shares.title}, {name} differs after inner_step",
                 "view.ranks.gather(...) the entries of a queue; take averages over all ranks",
             )
+
+
+def _double(subject: LossSubject) -> Loss:
+    """In float64, so that an optimizer makes no step of a gradient that is rounding alone."""
+    return cast(Loss, subject.converted(torch.float64))

@@ -12,9 +12,10 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from codaar_core.api import DataError, RankAware, Ranks
+from codaar_core.engine.devices.batch_ranks import BatchRanks
 from codaar_core.testing.check import Violation, check, expect
 from codaar_core.testing.environment import toys
-from codaar_core.testing.environment.ranks import on_ranks
+from codaar_core.testing.environment.ranks import UNEVEN, Shares, on_ranks
 from codaar_core.testing.subjects import MODULES, ModuleSubject, Outputs
 
 CLIPWISE = tuple(kind for kind in MODULES if kind != "loss")
@@ -282,36 +283,50 @@ def other_device(subject: ModuleSubject) -> None:
 
 @check("encoder", "decoder", "quantizer", "loss")
 def training_on_ranks(subject: ModuleSubject) -> None:
-    """In training, two ranks with half of the clips each give the outputs and gradients of one process with all."""
-    module, copies = subject.build(), [subject.build() for _ in range(2)]
-    training = not _draws_in_training(subject)  # ranks draw other numbers than one process does
-    for each in (module, *copies):
-        _set_mode(each, training)
+    """In training, two and three ranks with parts of the clips give the outputs and gradients of one process with all.
+
+    The parts are uneven, steps are masked, and one rank has no clip.
+    """
+    training = not _draws_in_training(subject)  # torch's generator gives ranks other numbers than one process
+    module = subject.build()
+    _set_mode(module, training)
     inputs = _leaves(subject.inputs(clips=8, masked=True))
     whole = subject.differentiable(module, inputs)
-    halved = _leaves(inputs)
-    halves = [toys.part(halved, each) for each in (slice(4), slice(4, None))]
-
-    def half(ranks: Ranks) -> Outputs:
-        _join(copies[ranks.rank], ranks)
-        return subject.differentiable(copies[ranks.rank], halves[ranks.rank], ranks)
-
-    parts = subject.joined(on_ranks(half, gradients=True))
-    _compare_ranks(subject, "", whole, parts)
     expected = _all_gradients(subject, whole, inputs, [module])
-    _compare_ranks(subject, "the gradient of ", expected, _all_gradients(subject, parts, halved, copies))
-    for copy in copies:
-        _compare_ranks(subject, "the buffer ", dict(module.named_buffers()), dict(copy.named_buffers()))
+    for shares in UNEVEN:
+        divided = _leaves(inputs)
+        copies = [subject.build() for _ in shares.clips]
+        parts = _on_ranks(subject, shares, copies, divided, training)
+        _compare_ranks(subject, shares, "", whole, parts)
+        gradients = _all_gradients(subject, parts, divided, copies)
+        _compare_ranks(subject, shares, "the gradient of ", expected, gradients)
+        for copy in copies:
+            _compare_ranks(subject, shares, "the buffer ", dict(module.named_buffers()), dict(copy.named_buffers()))
 
 
-def _compare_ranks(subject: ModuleSubject, what: str, expected: Outputs, given: Outputs) -> None:
+def _on_ranks(
+    subject: ModuleSubject, shares: Shares, copies: Sequence[nn.Module], inputs: Any, training: bool
+) -> Outputs:
+    """The outputs for all clips, each part of them computed by one of the copies."""
+    parts = shares.divide(inputs)
+
+    def outputs(ranks: Ranks) -> Outputs:
+        copy = copies[ranks.rank]
+        _set_mode(copy, training)
+        _join(copy, ranks)
+        return subject.differentiable(copy, parts[ranks.rank], BatchRanks(ranks, shares.clips))
+
+    return subject.joined(on_ranks(outputs, len(shares.clips), gradients=True), shares.clips)
+
+
+def _compare_ranks(subject: ModuleSubject, shares: Shares, what: str, expected: Outputs, given: Outputs) -> None:
     changed = [name for name, value in expected.items() if name not in given or not close(given[name], value, 1e-4)]
     expect(
         not changed,
-        f"{subject.title}: with the clips on two ranks, {what}{', '.join(changed)} differs from a single process",
+        f"{subject.title}: with the clips on {shares.title}, {what}{', '.join(changed)} differs from a single process",
         "take statistics over the clips of all ranks: ranks.sum(...) and ranks.gather(...), with view.ranks in a loss, "
         "with the ranks given to join(ranks) in any other module (codaar_core.api.RankAware); divide by "
-        "ranks.sum(count) / ranks.size",
+        "ranks.sum(count) / ranks.size; draw for the clips of all ranks (codaar_core.api.uniform_by_clip)",
     )
 
 

@@ -12,7 +12,7 @@ from codaar_core.api import Encoded, Quantized, Quantizer, Ranks
 from codaar_core.testing.check import check, expect
 from codaar_core.testing.checks.module import close
 from codaar_core.testing.environment import toys
-from codaar_core.testing.environment.ranks import SingleProcess, on_ranks
+from codaar_core.testing.environment.ranks import UNEVEN, Shares, SingleProcess, on_ranks
 from codaar_core.testing.subjects import QuantizerSubject
 
 MUTATED = "quantize only reads; move codewords in update(), revive them in reset()"
@@ -364,18 +364,25 @@ def masked_updates(subject: QuantizerSubject) -> None:
 
 @check("quantizer", applies=is_updated)
 def update_on_ranks(subject: QuantizerSubject) -> None:
-    """After update and reset, two ranks with half of the clips each have the codebooks of one process with all."""
+    """After update and reset, two and three ranks with parts of the clips have the codebooks of one process."""
     encoded = toys.transform(subject.inputs(clips=8, masked=True), Tensor.detach)
     alone = trained(subject)
-    copies = [trained(subject) for _ in range(2)]
-    halves = [toys.part(encoded, slice(3)), toys.part(encoded, slice(3, None))]
     step(alone, encoded, SingleProcess())
-    on_ranks(lambda ranks: step(copies[ranks.rank], halves[ranks.rank], ranks))
-    for name, tensor in state(alone).items():
+    for shares in UNEVEN:
+        _update_on(shares, subject, encoded, state(alone))
+
+
+def _update_on(
+    shares: Shares, subject: QuantizerSubject, encoded: Mapping[str, Encoded], expected: Mapping[str, Tensor]
+) -> None:
+    copies, parts = [trained(subject) for _ in shares.clips], shares.divide(encoded)
+    on_ranks(lambda ranks: step(copies[ranks.rank], parts[ranks.rank], ranks), len(shares.clips))
+    for name, tensor in expected.items():
         for rank, copy in enumerate(copies):
+            on = f"with the clips on {shares.title}"
             expect(
                 close(state(copy)[name], tensor, 1e-4),
-                f"{subject.title}: with the clips on two ranks, {name} of rank {rank} differs from a single process",
+                f"{subject.title}: {on}, {name} of rank {rank} differs from a single process",
                 "sum what you count over ranks before you use it: ranks.sum(counts), ranks.sum(sums)",
             )
 

@@ -4,17 +4,48 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import accumulate
 from threading import Barrier, BrokenBarrierError
-from typing import TypeVar
+from typing import Any, TypeVar
 
+import attrs
 import torch
 from torch import Tensor
 
 from codaar_core.engine.devices.runtime import SingleProcess
+from codaar_core.testing.environment import toys
 
-__all__ = ["SingleProcess", "OneOfSeveral", "on_ranks"]
+__all__ = ["UNEVEN", "OneOfSeveral", "Shares", "SingleProcess", "on_ranks"]
 
 T = TypeVar("T")
+
+
+@attrs.frozen
+class Shares:
+    """How the clips of a batch are divided among ranks.
+
+    Attributes:
+        title: In words, for messages.
+        clips: Clips of each rank.
+    """
+
+    title: str
+    clips: tuple[int, ...]
+
+    @property
+    def total(self) -> int:
+        """Clips of the batch."""
+        return sum(self.clips)
+
+    def divide(self, inputs: Any) -> list[Any]:
+        """Return the inputs of each rank; a rank without a clip gets the first one, all of whose steps are masked."""
+        placeholder = toys.without_real_steps(toys.part(inputs, slice(1)))
+        parts = zip(self.clips, accumulate(self.clips), strict=True)
+        return [toys.part(inputs, slice(end - clips, end)) if clips else placeholder for clips, end in parts]
+
+
+UNEVEN = (Shares("two ranks", (5, 3)), Shares("three ranks, one of them without a clip,", (3, 0, 5)))
+"""Divisions of eight clips."""
 
 
 class Meeting:

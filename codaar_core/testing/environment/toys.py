@@ -149,6 +149,20 @@ def transform(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
     return value
 
 
+def without_real_steps(value: Any) -> Any:
+    """The same records, but the mask of each of them has no real step."""
+    if isinstance(value, Mapping):
+        return {key: without_real_steps(item) for key, item in value.items()}
+    if isinstance(value, Features | Encoded | Quantized):
+        return value if value.mask is None else value._replace(mask=torch.zeros_like(value.mask))
+    if isinstance(value, tuple):
+        return tuple(without_real_steps(item) for item in value)
+    if isinstance(value, StepView):
+        names = ("inputs", "encoded", "quantized")
+        return attrs.evolve(value, **{name: without_real_steps(getattr(value, name)) for name in names})
+    return value
+
+
 def tensors(value: Any) -> list[Tensor]:
     """Every tensor of a record."""
     found: list[Tensor] = []

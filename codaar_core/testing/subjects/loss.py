@@ -78,17 +78,9 @@ class LossSubject(ModuleSubject):
         """The sum of the terms."""
         return sum(outputs.values(), torch.zeros(()))
 
-    def joined(self, parts: Sequence[Outputs]) -> Outputs:
+    def joined(self, parts: Sequence[Outputs], clips: Sequence[int]) -> Outputs:
         """The mean over ranks, as the training loop averages gradients."""
         return {name: torch.stack([part[name] for part in parts]).mean(0) for name in parts[0]}
-
-    def draws(self, module: nn.Module, inputs: StepView) -> bool:
-        """Whether it draws random numbers, from torch's or the view's generator."""
-        generator = generator_of(self.seed)
-        before = generator.get_state()
-        with torch.random.fork_rng(devices=[]), torch.no_grad():
-            module(attrs.evolve(inputs, generator=generator))
-        return not torch.equal(before, generator.get_state()) or super().draws(module, inputs)
 
     def trained(self, module: nn.Module) -> dict[str, nn.Parameter]:
         """The parameters that its own optimizer does not hold."""

@@ -53,12 +53,13 @@ class ModuleSubject(Subject, ABC):
         """The outputs, and further tensors that training differentiates."""
         return self.outputs(module, inputs)
 
-    def joined(self, parts: Sequence[Outputs]) -> Outputs:
-        """The outputs of one process, combined from those of several ranks."""
-        return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+    def joined(self, parts: Sequence[Outputs], clips: Sequence[int]) -> Outputs:
+        """The outputs of one process, combined from those of several ranks with so many clips each."""
+        filled = [part for part, own in zip(parts, clips, strict=True) if own]
+        return {name: torch.cat([part[name] for part in filled]) for name in filled[0]}
 
     def draws(self, module: nn.Module, inputs: Any) -> bool:
-        """Whether random numbers are drawn on the way from the inputs to the outputs."""
+        """Whether numbers of torch's global generator are drawn on the way from the inputs to the outputs."""
         with torch.random.fork_rng(devices=[]), torch.no_grad():
             before = torch.get_rng_state()
             self.outputs(module, inputs)

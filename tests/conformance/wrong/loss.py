@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import attrs
 import torch
 from good_components import GoodLoss, GoodOwnLoss, GoodRecordingLoss
 
 from codaar_core import api
+from codaar_core.testing.environment.ranks import SingleProcess
 from wrong.register import alters, breaks, replaces
 
 
@@ -65,3 +67,11 @@ def trains_the_model(self, view):
 def remembers_its_own(self, view):
     """A queue of this rank's clips."""
     self.recent.copy_(view.encoded["north"].mean().detach()[-2:])
+
+
+@breaks("inner-step-on-ranks", "estimator.weight differs after inner_step")
+class EstimatesForOwnClips(GoodOwnLoss):
+    """Its estimator weighs the clips of a rank by their share of that rank."""
+
+    def inner_step(self, view):
+        super().inner_step(attrs.evolve(view, ranks=SingleProcess()))

@@ -200,6 +200,28 @@ class CountsOwnSteps(GoodLoss):
         return super().term(item, SingleProcess())
 
 
+@breaks("training-on-ranks", "draw for the clips of all ranks")
+class DrawsForOwnClips(GoodLoss):
+    """Ranks give their first clips the same draws."""
+
+    def forward(self, view):
+        return {name: self.drawn(view, name) for name in view.encoded}
+
+    def drawn(self, view, name):
+        item = view.encoded[name]
+        weights = torch.rand(item.semantic.shape[:2], generator=view.generator).to(item.semantic.dtype)
+        return self.term(item._replace(semantic=item.semantic * weights[..., None]), view.ranks)
+
+
+@breaks("training-on-ranks", "with the clips on three ranks, one of them without a clip,")
+class CountsRanks(GoodLoss):
+    """Its mean over ranks counts a rank without a clip as one with a clip."""
+
+    def forward(self, view):
+        present = {name: item.real().any().to(item.semantic.dtype) for name, item in view.encoded.items()}
+        return {name: term * (2 - present[name]) + 1 - present[name] for name, term in super().forward(view).items()}
+
+
 @breaks("autocast", "are the same under autocast to bfloat16")
 class CoarseDistances(GoodQuantizer):
     """Distances as differences of large numbers."""

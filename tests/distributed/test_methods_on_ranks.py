@@ -1,0 +1,33 @@
+"""Every compared method trains on two and three processes as on one, with masks and with ranks without a clip."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.multiprocessing as multiprocessing
+from distributed_steps import METHODS, assert_close, one_of, take_steps
+
+from codaar_core.engine.devices.runtime import SingleProcess
+
+CLIPS, BATCH = 11, 5  # the last batch has a single clip
+JOBS = {recipe: (CLIPS, BATCH, True, (), recipe) for recipe in METHODS}
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory):
+    """What one process got, by recipe."""
+    return {recipe: take_steps(SingleProcess(), tmp_path_factory.mktemp("alone"), *job) for recipe, job in JOBS.items()}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [2, 3])
+def test_every_method_trains_on_ranks_as_on_one(tmp_path, alone, size):
+    multiprocessing.spawn(one_of, (size, tmp_path, list(JOBS.values())), nprocs=size)
+    ranks = [torch.load(tmp_path / f"rank-{rank}.pt") for rank in range(size)]
+    for recipe, *results in zip(JOBS, *ranks, strict=True):
+        weights, logged = alone[recipe]
+        for ranks_weights, ranks_logged in results:
+            for name, expected in weights.items():
+                assert_close(ranks_weights[name], expected, f"{recipe}: {name}")
+            for ours, theirs in zip(ranks_logged, logged, strict=True):
+                assert ours == {name: pytest.approx(value, rel=1e-9, abs=1e-12) for name, value in theirs.items()}
