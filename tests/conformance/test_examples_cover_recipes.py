@@ -25,7 +25,7 @@ def way(field: attrs.Attribute, value: Any) -> Hashable:
     """The way of working that a value selects: other numbers of one way differ in amount only.
 
     Every choice of a Literal is a way. Zero usually switches something off and one leaves something single, so both
-    are ways; so are an empty tuple, one of a single element, and longer ones. Text, such as a path, selects none.
+    are ways; so are an empty tuple or table, one of a single element, and longer ones. Text, such as a path, selects none.
     """
     if "Literal" in str(field.type):
         return value
@@ -33,7 +33,7 @@ def way(field: attrs.Attribute, value: Any) -> Hashable:
         return "text"
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return value if value == 0 or (value == 1 and isinstance(value, int)) else "number"
-    return min(len(value), 2) if isinstance(value, tuple) else value
+    return min(len(value), 2) if isinstance(value, (tuple, dict)) else value
 
 
 def fields_of(component: type[Component]) -> tuple[attrs.Attribute, ...]:
