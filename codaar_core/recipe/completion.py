@@ -67,7 +67,8 @@ def _refuse_pretraining(overrides: Sequence[str]) -> None:
     for override in overrides:
         path = override.partition("=")[0].strip()
         table, _, setting = path.partition(".")
-        if table in PRETRAINING and setting not in OWN_RUN:
+        own = table in PRETRAINING and setting not in OWN_RUN
+        if own or (table == "model" and setting in BEGINNING):
             raise CodaarError(
                 f"-o {override}: {path} is a setting of the pretraining, which an evaluation does not repeat",
                 "leave it out, or train a model with it: codaar run",

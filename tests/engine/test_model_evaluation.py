@@ -126,6 +126,7 @@ def test_an_evaluation_with_the_seeds_of_the_run_has_its_scores(model):
     [
         (["quantizer.use='local:toy-quantizer'", "model.losses=[]"], r"model.losses was \['reconstruction'\], is \[\]"),
         (["run.epochs=9"], "run.epochs is a setting of the pretraining"),
+        (["model.from='x'"], "model.from is a setting of the pretraining"),
         (["optimizer.lr=1.0"], "optimizer.lr is a setting of the pretraining"),
         (["evaluate.on=[]"], "nothing to evaluate"),
     ],

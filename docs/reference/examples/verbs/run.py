@@ -15,7 +15,7 @@ assert [run.path for run in codaar_core.list_runs("runs")] == [directory]
 assert codaar_core.write_report(directory) == directory / "report.html"
 assert codaar_core.read_lock(directory)["components"]["quantizer"]["name"] == "vqvae:codebooks"
 
-retrieval = ["evaluate.on=['retrieval']", "evaluate.seeds=[1]", "bench.retrieval.epochs=1", "data.retrieval=10"]
+retrieval = ["evaluate.on=['digits-retrieval']", "evaluate.seeds=[1]", "data.retrieval=10"]
 evaluated = codaar_core.evaluate(directory, overrides=retrieval)
 assert evaluated.parent == directory / "evaluations" and (evaluated / "results.json").is_file()
 
