@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from types import NoneType, SimpleNamespace, UnionType
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin
+from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin
 
 import attrs
 import cattrs
@@ -184,7 +184,7 @@ def convert(
     values = {}
     for field, node in _given(settings, table, elsewhere):
         try:
-            values[field.name] = _converter.structure(plain(node), field.type)
+            values[field.name] = _converter.structure(plain(node), cast(type, field.type))
         except Exception as error:
             problems += _mismatched(error, node, f"{path}.{setting_name(field.name)}")
     problems += _refused(settings, values, table, path)
