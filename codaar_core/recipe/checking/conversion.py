@@ -181,7 +181,7 @@ def convert(
     """
     before = len(problems)
     problems += _wrong_keys(settings, table, path, elsewhere)
-    values = {}
+    values: dict[str, Any] = {}
     for field, node in _given(settings, table, elsewhere):
         try:
             values[field.name] = _converter.structure(plain(node), cast(type, field.type))
