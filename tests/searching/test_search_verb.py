@@ -117,5 +117,6 @@ def test_recall_without_common_ids(toy, write_codes):
 
 
 def test_ranks_are_numbers(toy, codes):
-    result = CliRunner().invoke(codaar, ["search", str(toy), str(codes), str(codes), "--recall", "1;5"])
-    assert result.exit_code == 2 and "1,5,10" in result.output
+    for ranks in (["1;5"], ["1", "5", "10"]):
+        result = CliRunner().invoke(codaar, ["search", str(toy), str(codes), str(codes), "--recall", *ranks])
+        assert result.exit_code == 2 and "1,5,10" in result.output

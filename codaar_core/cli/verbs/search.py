@@ -105,6 +105,7 @@ def verb(
     """
     import codaar_core
 
+    _refuse_ranks_among_files(recall, index)
     found = codaar_core.search(
         model, index, query, source, searched, by, top, recall, match, gap, method, probes, best, plugins
     )
@@ -116,6 +117,12 @@ def verb(
         click.echo("nothing was found: no clip has a codeword of the query")
     else:
         print_columns(_table(found))
+
+
+def _refuse_ranks_among_files(recall: Sequence[int], index: Sequence[Path]) -> None:
+    """Refuse "--recall 1 5 10", whose last numbers would be files."""
+    if recall and any(str(each).isdigit() and not each.exists() for each in index):
+        raise click.UsageError("the ranks of --recall are separated by commas, without spaces: --recall 1,5,10")
 
 
 def _plain(instance: Any, attribute: Any, value: Any) -> Any:
