@@ -35,10 +35,12 @@ class Extractor(Component):
 
     Attributes:
         suffixes: Suffixes of the files that it reads, in lower case with the dot; empty if it reads sentences.
+        column: Column of a table with the sentences, beside ``id``, where it reads sentences.
     """
 
     kind: ClassVar[str] = "extractor"
     suffixes: ClassVar[tuple[str, ...]] = ()
+    column: ClassVar[str] = "sentence"
 
     def __init__(self, config: Any, context: ExtractorContext) -> None:
         super().__init__(config, context)

@@ -63,6 +63,7 @@ class Sentences(Extractor):
 
     output = Space((1,))
     made_by = "lengths"
+    column = "text"
 
     def extract(self, source):
         if "?" in source:

@@ -40,8 +40,8 @@ def extract(
     \b
     codaar data extract NAME recordings --to features -o weights=weights.pth
 
-    Extractors of sentences read a table with the columns id and text. Several sentences of one
-    id become ID#0.npy, ID#1.npy, ...
+    Extractors of sentences read a table with a column id and one of sentences. Several
+    sentences of one id become ID#0.npy, ID#1.npy, ...
 
     \b
     codaar data extract NAME captions.csv --to features

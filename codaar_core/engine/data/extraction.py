@@ -60,9 +60,10 @@ def extract_features(
     the length of its steps and the SHA-256 of its weights. A folder holds features of one extractor with one
     configuration only.
 
-    For an extractor of sentences, ``recordings`` is a table with the columns ``id`` and ``text``. Features of an id
-    with one sentence are ``to/ID.npy``, those of an id with several ``to/ID#0.npy``, ``to/ID#1.npy``, ... in the order
-    of the table. ``sentences.csv`` in the same folder has the sentences: those that changed are extracted again.
+    For an extractor of sentences, ``recordings`` is a table with the columns ``id`` and ``Extractor.column``. Features
+    of an id with one sentence are ``to/ID.npy``, those of an id with several ``to/ID#0.npy``, ``to/ID#1.npy``, ... in
+    the order of the table. ``sentences.csv`` in the same folder has the sentences: those that changed are extracted
+    again.
 
     Args:
         name: ``[provider:]name`` of an extractor.

@@ -61,7 +61,9 @@ class FeatureFolder:
             self.path.mkdir(parents=True, exist_ok=True)
         write_whole(self.path / NOTE, tomli_w.dumps(record), ROOM)
         if self.sentences is not None:  # forget changed sentences before their features are replaced
-            self._noted = {stem: text for stem, text in self._noted.items() if self.sentences.get(stem, text) == text}
+            self._noted = {
+                stem: noted for stem, noted in self._noted.items() if self.sentences.get(stem, noted) == noted
+            }
             self._write_sentences()
 
     def note_sentences(self, stems: Sequence[str]) -> None:
@@ -78,7 +80,7 @@ class FeatureFolder:
     def _write_sentences(self) -> None:
         content = io.StringIO()
         writer = csv.writer(content, lineterminator="\n")
-        writer.writerows([("id", "text"), *self._noted.items()])
+        writer.writerows([("id", "sentence"), *self._noted.items()])
         write_whole(self.path / SENTENCES, content.getvalue(), ROOM)
 
 
@@ -86,7 +88,7 @@ def _read_sentences(path: Path) -> dict[str, str]:
     """Sentence of each stem; empty where there is no table, so that all are extracted again."""
     try:
         with path.open(encoding="utf-8", newline="") as file:
-            return {row["id"]: row["text"] for row in csv.DictReader(file)}
+            return {row["id"]: row["sentence"] for row in csv.DictReader(file)}
     except (OSError, KeyError, ValueError, csv.Error):
         return {}
 

@@ -11,7 +11,6 @@ import attrs
 from codaar_core.api import CodaarError, DataError, Extractor
 from codaar_core.features import read_table
 
-COLUMNS = ("id", "text")
 BANNED = ("/", "\\", "\0")  # in names of files
 
 
@@ -56,9 +55,9 @@ def find_sources(given: Path, name: str, extractor: Extractor) -> Sources:
         return Sources(_by_stem(_recordings(given, name, extractor.suffixes)))
     if given.is_dir():
         raise CodaarError(
-            f"{name} reads sentences, not recordings", f"name a table with the columns {' and '.join(COLUMNS)}"
+            f"{name} reads sentences, not recordings", f"name a table with the columns id and {extractor.column}"
         )
-    return _sentences(given)
+    return _sentences(given, extractor.column)
 
 
 # Recordings
@@ -91,8 +90,8 @@ def _by_stem(recordings: Sequence[Path]) -> dict[str, Path | str]:
 # Sentences
 
 
-def _sentences(path: Path) -> Sources:
-    table = read_table(path, COLUMNS)
+def _sentences(path: Path, column: str) -> Sources:
+    table = read_table(path, ("id", column))
     defects = {defect.where: str(defect) for defect in table.defects}
     several = {id_ for id_, rows in Counter(table.column("id")).items() if rows > 1}
     numbers: Counter[str] = Counter()
@@ -107,7 +106,7 @@ def _sentences(path: Path) -> Sources:
         numbers[id_] += 1
         if stem in found:
             raise DataError(f"{path}:{row.line}: another row becomes {stem}.npy too", "rename one of the ids")
-        found[stem] = row["text"]
+        found[stem] = row[column]
     if not found:
-        raise DataError(f"{path} has no sentence", f"write a table with the columns {' and '.join(COLUMNS)}")
+        raise DataError(f"{path} has no sentence", f"write a table with the columns id and {column}")
     return Sources(found, found, defects)

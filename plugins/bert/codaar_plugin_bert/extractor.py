@@ -24,6 +24,8 @@ class BertExtractor(Extractor):
         DataError: On first use, if the files of BERT are not on this machine; nothing is downloaded.
     """
 
+    column = "text"
+
     @attrs.frozen(kw_only=True)
     class Config:
         """Settings of the bert extractor."""

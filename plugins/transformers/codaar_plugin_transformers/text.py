@@ -34,6 +34,7 @@ class TextExtractor(ModelExtractor):
         DataError: On first use: files are missing, or the model has no such layer or pool; nothing is downloaded.
     """
 
+    column = "text"
     example = {"model": "sentence-transformers/all-MiniLM-L6-v2"}
     examples = ({"pool": "tokens", "layer": 1}, {"pool": "cls"})
     prepares = "AutoTokenizer"
