@@ -31,9 +31,12 @@ def _sum_to_one(_: object, attribute: attrs.Attribute[Any], value: Mapping[str, 
 
 def _only_one(config: Any, attribute: attrs.Attribute[Any], value: object) -> None:
     """Validate that the clips are divided in one way."""
-    given = [name for name in ("splits", "lists", "shares") if getattr(config, name) is not None]
-    if value is not None and len(given) > 1:
-        raise ValueError(f"'{attribute.name}' cannot stand beside {given[0]!r}: clips are divided in one way")
+    given = [name for name in ("shares", "splits", "lists") if getattr(config, name) is not None]
+    if value is not None and given and given[0] != attribute.name:
+        raise ValueError(
+            f"'{attribute.name}' cannot stand beside {given[0]!r}, because clips are divided in one way; "
+            f'an inherited one is removed by unset = ["data.{given[0]}"]'
+        )
 
 
 def _known(config: Any, attribute: attrs.Attribute[Any], value: Mapping[str, object]) -> None:
