@@ -123,9 +123,8 @@ class Transport(Loss):
             latents = {m: encoded[m].semantic[:, :shared] for m in self.modalities}
         gathered, *of_all = gather_clips(view.ranks, real, *latents.values())
         real = gathered.flatten()
-        return {
-            m: Items(F.normalize(each.flatten(0, 1), dim=-1), real) for m, each in zip(latents, of_all, strict=True)
-        }
+        directions = [F.normalize(each.flatten(0, 1), dim=-1).masked_fill(~real[:, None], 0) for each in of_all]
+        return {m: Items(each, real) for m, each in zip(latents, directions, strict=True)}
 
     def _with_queue(self, modality: str, items: Items) -> Items:
         """The batch, then the earlier part of the queue, which begins with the batch itself."""
@@ -151,7 +150,7 @@ class Transport(Loss):
 
 
 class Items(NamedTuple):
-    """Clips or steps: unit vectors (N, D), and which of them are real, (N,)."""
+    """Clips or steps: unit vectors (N, D), zero where not real, and which of them are real, (N,)."""
 
     directions: Tensor
     real: Tensor

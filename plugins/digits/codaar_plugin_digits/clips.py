@@ -45,6 +45,20 @@ class Pictures(NamedTuple):
         return Features(self.patch_map(self.pictures[clips]))
 
 
+class Lacking(NamedTuple):
+    """A modality that some clips lack: their features are zero, and no time step is real."""
+
+    track: Track
+    present: Tensor  # (clips,) bool
+
+    def read(self, clips: Tensor) -> Features:
+        """Read the features and leave out those of clips that lack them."""
+        features, present = self.track.read(clips), self.present[clips]
+        values = features.values.masked_fill(~present.view(-1, *[1] * (features.values.dim() - 1)), 0)
+        mask = present[:, None].expand(values.shape[:2])
+        return Features(values, mask.clone() if features.mask is None else mask & features.mask)
+
+
 class Clips(Split):
     """Clips of several modalities.
 

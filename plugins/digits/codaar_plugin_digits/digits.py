@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from codaar_core.api import Card, ComponentError, DataContext, DataError, DataSource, Space, setting
 from codaar_plugin_digits import timelines
-from codaar_plugin_digits.clips import Clips, Rows
+from codaar_plugin_digits.clips import Clips, Lacking, Rows
 from codaar_plugin_digits.images import CELLS, TEST, TRAIN, VALIDATION
 from codaar_plugin_digits.spectrum import COEFFICIENTS
 from codaar_plugin_digits.speech import OneVoice, Speech, SpokenDigitDataset
@@ -73,6 +73,12 @@ class Digits(DataSource):
         patches: int = setting(64, "channels of video: entries of the patch dictionary", and_(ge(2), le(1024)))
         words: int = setting(64, "width of a word vector", ge(1))
         pretrain: int = setting(2000, "number of clips for pretraining", ge(1))
+        paired: float = setting(
+            1.0, "share of the clips for pretraining that have all modalities", and_(ge(0.0), le(1.0))
+        )
+        lacks: Literal["text", "audio", "video"] = setting(
+            "text", "modality that all other clips for pretraining lack; paired < 1 only"
+        )
         classification: tuple[int, ...] = setting((800, 600), "number of training clips and of test clips", _pair)
         localization: tuple[int, ...] = setting((500, 300), "number of training clips and of test clips", _pair)
         retrieval: int = setting(
@@ -83,6 +89,11 @@ class Digits(DataSource):
         super().__init__(config, context)
         if config.speech == "fsdd" and config.root is None:
             raise ComponentError('speech = "fsdd" needs `root`, the folder of its recordings', f"set root to {_FSDD}")
+        if config.paired < 1 and config.lacks not in context.modalities:
+            raise ComponentError(
+                f"clips cannot lack {config.lacks}: the model has no such modality",
+                f"set lacks to one of {', '.join(context.modalities)}",
+            )
         self.modalities = context.modalities
         self._opened: dict[str, Clips] = {}
 
@@ -103,7 +114,9 @@ class Digits(DataSource):
             images = f"load_digits {10 * (TRAIN - VALIDATION)} train / {10 * VALIDATION} validation images"
         else:
             images = f"load_digits {10 * TRAIN} train / {10 * TEST} test images"
-        return f"AVT-Digits: speech {speech}, {images}, data seed {self.config.seed}"
+        lacking = f", {1 - self.config.paired:.0%} of pretraining without {self.config.lacks}"
+        whole = self.config.paired == 1
+        return f"AVT-Digits: speech {speech}, {images}, data seed {self.config.seed}{'' if whole else lacking}"
 
     def split(self, name: str) -> Clips:
         """Open a split; later calls return the same object."""
@@ -156,7 +169,14 @@ class Digits(DataSource):
         made = {m: self._studio.makers[m](name, part.pool, events[m]) for m in shown}
         targets = {m: part.label(torch.from_numpy(events[m])) for m in shown} if part.label else {}
         tracks, previews = ({m: each[place] for m, each in made.items()} for place in (0, 1))
+        if name == "pretrain" and self.config.paired < 1 and self.config.lacks in tracks:
+            tracks[self.config.lacks] = Lacking(tracks[self.config.lacks], self._present(part.clips))
         return Clips(tracks, targets, part.clips, previews)
+
+    def _present(self, clips: int) -> Tensor:
+        """Which clips (clips,) have the modality that the others lack."""
+        order = stream(self.config.seed, "pretrain", "paired").permutation(clips)
+        return torch.from_numpy(order < round(self.config.paired * clips))
 
     def _captions(self) -> Clips:
         texts, previews = self._studio.captions(self._events("retrieval/test").heard)

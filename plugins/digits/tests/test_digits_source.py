@@ -227,3 +227,26 @@ def test_each_modality_shows_the_digit_after_mean_pooling(make_digits, modality,
         pooled[role] = values.flatten(1, -2).mean(1).numpy(), batch.targets[modality].numpy()
     classifier = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=1000)).fit(*pooled["train"])
     assert np.mean(classifier.predict(pooled["test"][0]) == pooled["test"][1]) > least
+
+
+def test_some_clips_for_pretraining_lack_a_modality(make_digits, digits):
+    """Exactly the stated share; they are the same in every batch, and nothing else changes."""
+    partly = make_digits(paired=0.25, lacks="video")
+    batch, expected = whole(partly.split("pretrain")), whole(digits.split("pretrain"))
+    video, mask = batch.inputs["video"]
+    present = mask.all(1)
+    assert torch.equal(mask, present[:, None].expand(mask.shape)) and int(present.sum()) == 60 // 4
+    assert not video[~present].any() and torch.equal(video[present], expected.inputs["video"].values[present])
+    for modality in ("audio", "text"):
+        assert torch.equal(batch.inputs[modality].values, expected.inputs[modality].values)
+        assert batch.inputs[modality].mask is None
+    again = partly.split("pretrain")[[3, 50]].inputs["video"]
+    assert torch.equal(again.mask, mask[[3, 50]]) and torch.equal(again.values, video[[3, 50]])
+    test = "classification/test"
+    assert whole(partly.split(test)).inputs["video"].mask is None
+    assert "75% of pretraining without video" in partly.origin and "without" not in digits.origin
+
+
+def test_clips_cannot_lack_a_modality_that_the_model_has_not(make_digits):
+    with pytest.raises(ComponentError, match="cannot lack text"):
+        make_digits(("audio", "video"), paired=0.5)
