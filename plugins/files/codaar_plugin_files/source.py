@@ -41,7 +41,6 @@ class Files(DataSource):
             "rate": {"north": 2.0, "east": 1.0},
             "resample": "mean",
             "absent": "leave-out",
-            "group": "speaker",
         },
     )
 
