@@ -8,6 +8,7 @@ from .clips.clip_shape import refuse_unusable as refuse_unusable
 from .clips.clip_split import ClipSplit as ClipSplit
 from .clips.clip_split import Inventory as Inventory
 from .clips.random_split import RandomSplit as RandomSplit
+from .clips.split_subset import SplitSubset as SplitSubset
 from .clips.tracks import FileTrack as FileTrack
 from .clips.tracks import RowTrack as RowTrack
 from .clips.tracks import Track as Track

@@ -17,10 +17,10 @@ from codaar_core.engine.record.pretraining_clips import PRETRAINING_CLIPS, Recor
 
 NAMES = st.lists(st.text(), max_size=20)
 NAMED = """
-from codaar_core.engine.evaluation.seen_clips import FilteredSplit
+from codaar_core.features import SplitSubset
 
 
-class NamedSplit(FilteredSplit):
+class NamedSplit(SplitSubset):
     first = 0
 
     @property

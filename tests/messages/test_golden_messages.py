@@ -488,3 +488,16 @@ def test_notes_look_like_problems():
         "   |          ^^^^\n"
         "   = help: model.losses switches blocks on"
     )
+
+
+def test_a_component_replaced_on_the_command_line_drops_the_settings_of_the_recipe():
+    Path("toys.toml").write_text(RECIPE.replace('"toy-head"', '"toy:toy-head"'))
+    (note,) = load("toys.toml", ["encoders.north.use=toy:toy-encoder", "encoders.north.width=2"]).notes
+    assert str(note) == (
+        "note[dropped-settings]: [encoders.north] has another component, so the recipe's settings of it are dropped: "
+        "dropout, norm, limit\n"
+        "  --> command line\n"
+        "   |  -o encoders.north.use=toy:toy-encoder\n"
+        "   |                        ^^^^^^^^^^^^^^^\n"
+        "   = help: set them anew, e.g. -o encoders.north.dropout=..."
+    )

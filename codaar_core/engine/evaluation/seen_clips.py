@@ -2,43 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-from torch import Tensor
-
-from codaar_core.api import Batch, CodaarError, Split
+from codaar_core.api import CodaarError, Split
 from codaar_core.engine.record.pretraining_clips import RecordingHashes
-
-
-class FilteredSplit(Split):
-    """A subset of a split.
-
-    Args:
-        split: The split.
-        kept: Indices of the clips that remain.
-    """
-
-    def __init__(self, split: Split, kept: Sequence[int]) -> None:
-        self.split = split
-        self.kept = kept
-
-    def __len__(self) -> int:
-        return len(self.kept)
-
-    def __getitem__(self, indices: Sequence[int]) -> Batch:
-        """Read remaining clips; ``indices`` count the remaining clips only."""
-        return self.split[[self.kept[index] for index in indices]]
-
-    @property
-    def ids(self) -> Sequence[str] | None:
-        """Names of the remaining clips."""
-        names = self.split.ids
-        return None if names is None else [names[index] for index in self.kept]
-
-    def given(self, indices: Sequence[int]) -> Tensor | None:
-        """Additional input of heads for the remaining clips; see ``Split.given``."""
-        return self.split.given([self.kept[index] for index in indices])
+from codaar_core.features.clips.split_subset import SplitSubset
 
 
 class Seen(NamedTuple):
@@ -138,7 +107,7 @@ class SeenClips:
                     f'use other clips for {recordings.used_in}, or set {recordings.setting} = "keep"',
                 )
         kept = [index for index in range(len(split)) if index not in dropped]
-        return FilteredSplit(split, kept) if dropped else split
+        return SplitSubset(split, kept) if dropped else split
 
     def record(self) -> list[dict[str, Any]]:
         """Return the counts as entries of results.json."""

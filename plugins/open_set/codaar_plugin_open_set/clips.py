@@ -7,12 +7,13 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from codaar_core.api import Batch, DataError, Preview, Split
+from codaar_core.api import Batch, DataError, Split
+from codaar_core.features import SplitSubset
 
 CHUNK = 100  # clips read at once to learn their labels
 
 
-class OpenSetClips(Split):
+class OpenSetClips(SplitSubset):
     """Some clips of a split; the label of every unknown class is the number of known classes.
 
     Args:
@@ -22,36 +23,13 @@ class OpenSetClips(Split):
     """
 
     def __init__(self, split: Split, kept: Sequence[int], known: int) -> None:
-        self.split = split
-        self.kept = kept
+        super().__init__(split, kept)
         self.known = known
-
-    def __len__(self) -> int:
-        return len(self.kept)
 
     def __getitem__(self, indices: Sequence[int]) -> Batch:
         """Read the clips at ``indices``, in that order."""
-        batch = self.split[[self.kept[index] for index in indices]]
+        batch = super().__getitem__(indices)
         return batch._replace(targets={m: target.clamp(max=self.known) for m, target in batch.targets.items()})
-
-    @property
-    def ids(self) -> Sequence[str] | None:
-        """Names of the recordings."""
-        names = self.split.ids
-        return None if names is None else [names[index] for index in self.kept]
-
-    @property
-    def notes(self) -> Sequence[str]:
-        """Tolerated file defects of the whole split."""
-        return self.split.notes
-
-    def given(self, indices: Sequence[int]) -> Tensor | None:
-        """Additional input of heads."""
-        return self.split.given([self.kept[index] for index in indices])
-
-    def preview(self, index: int, modality: str, step: int) -> Preview | None:
-        """What a clip is like."""
-        return self.split.preview(self.kept[index], modality, step)
 
 
 def labels_of(split: Split, modality: str) -> Tensor:
