@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from codaar_core.api import Ranks
+from codaar_core.api import Ranks, sum_all
 from codaar_core.api.ranks import SingleProcess
 
 
@@ -46,9 +46,9 @@ class MaskedBatchNorm(_BatchNorm):
         x = x.to(self.running_mean.dtype)
         real = mask.to(x.dtype).view(-1, *[1] * (x.dim() - 1))
         axes = [axis for axis in range(x.dim()) if axis != 1]
-        cells = self.ranks.sum(real.sum() * x[0, 0].numel())
+        cells, sums = sum_all(self.ranks, real.sum() * x[0, 0].numel(), (x * real).sum(axes))
         divisor = cells.clamp(min=1)
-        mean = self.ranks.sum((x * real).sum(axes)) / divisor
+        mean = sums / divisor
         variance = self.ranks.sum(((x - _per_channel(mean, x)).square() * real).sum(axes)) / divisor
         self._track(mean, variance * divisor / (divisor - 1).clamp(min=1), cells > 0)
         return mean, variance

@@ -82,7 +82,7 @@ class Model(nn.Module):
 
     def decode(self, encoded: Mapping[str, Encoded], quantized: Mapping[str, Quantized]) -> dict[str, Tensor]:
         """Reconstruct every modality that has a decoder; tensors (B, T, *shape)."""
-        codes = self.quantizer.decodable(quantized)
+        codes = self.quantizer.decoder_codes(encoded, quantized)
         return {m: decoder(encoded[m], codes[m]) for m, decoder in self.decoders.items()}
 
     def loss_optimizers(self) -> list[Optimizer]:
@@ -117,7 +117,8 @@ class Model(nn.Module):
 
 def average_gradients_over(ranks: Ranks, optimizer: Optimizer) -> None:
     """Make the optimizer step by the mean of all ranks' gradients from now on."""
-    optimizer.register_step_pre_hook(lambda optimizer, *_: _average_gradients(optimizer, ranks))
+    if ranks.size > 1:
+        optimizer.register_step_pre_hook(lambda optimizer, *_: _average_gradients(optimizer, ranks))
 
 
 def _average_gradients(optimizer: Optimizer, ranks: Ranks) -> None:

@@ -15,29 +15,38 @@ EPOCH = "epoch_"  # prefix of measures over all batches of an epoch
 
 
 class EpochMeans:
-    """Sums scalars on the device; checkpoints keep the sums, so a resumed epoch has the means of an uninterrupted one.
-
-    Attributes:
-        state: Sums by name, and the number of steps under ``COUNT``.
-    """
+    """Sums scalars on the device; checkpoints keep the sums, so that a resumed epoch has the same means."""
 
     def __init__(self) -> None:
-        self.state: dict[str, Tensor] = {}
+        self._names: tuple[str, ...] = ()
+        self._sums: Tensor | None = None  # in the order of the names: one addition a step for all of them
+
+    @property
+    def state(self) -> dict[str, Tensor]:
+        """Sums by name, and the number of steps under ``COUNT``; copies, so that a checkpoint can hold each."""
+        sums = () if self._sums is None else self._sums.unbind()
+        return {name: each.clone() for name, each in zip(self._names, sums, strict=True)}
 
     def add(self, values: Mapping[str, Tensor], failed: Tensor) -> None:
         """Add the scalars of one step, unless ``failed`` is 1."""
-        added = {**values, COUNT: torch.ones_like(failed)}
-        self.state = {  # in the order of values, which a checkpoint does not keep
-            name: self.state.get(name, 0) + value.detach().where(failed == 0, 0) for name, value in added.items()
-        }
+        added = torch.stack([*(value.detach() for value in values.values()), torch.ones_like(failed)])
+        added = added.where(failed == 0, 0)
+        names = (*values, COUNT)
+        if self._names != names and self._sums is not None:  # a checkpoint does not keep the order of the names
+            state = self.state
+            self._sums = torch.stack([state.get(name, torch.zeros_like(failed)) for name in names])
+        self._names = names
+        self._sums = added if self._sums is None else self._sums + added
 
     def load(self, state: Mapping[str, Tensor], device: torch.device) -> None:
         """Restore the sums saved in a checkpoint."""
-        self.state = {name: value.to(device) for name, value in state.items()}
+        self._names = tuple(state)
+        self._sums = torch.stack([value.to(device) for value in state.values()]) if state else None
 
     def finish_epoch(self) -> dict[str, float]:
         """Return the means by name and reset the sums; synchronises with the device."""
-        numbers, self.state = to_numbers(self.state), {}
+        numbers = to_numbers(self.state)
+        self.load({}, torch.device("cpu"))
         count = numbers.pop(COUNT)
         return {name: value / count for name, value in numbers.items()}
 

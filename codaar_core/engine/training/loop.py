@@ -65,10 +65,10 @@ def pretrain(session: Session, split: Split, optimizer: torch.optim.Optimizer, d
             view = attrs.evolve(view, decoded={})
             del decoded  # frees the reconstructions before the gradient is computed
             session.loss_scale.scale(total).backward()
-            runtime.average_gradients(model.parameters())
+            values = runtime.average_gradients(model.parameters(), {**terms, "total": total})
             session.loss_scale.unscale(model.parameters())
             norm, skipped = session.loss_scale.update(clip_gradients(model, plan.optimizer.clip))
-            values = runtime.mean_over_ranks({**terms, "total": total, "grad_norm": norm})
+            values["grad_norm"] = norm  # equal on all ranks: it is that of the averaged gradients
             guard.check(epoch, step, values, skipped)
             optimizer.step()
             optimizer.zero_grad()

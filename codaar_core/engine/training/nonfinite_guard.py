@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -35,16 +35,21 @@ class NonfiniteGuard:
         loss_optimizers: Iterable[torch.optim.Optimizer] = (),
     ) -> None:
         optimized = {parameter for group in optimizer.param_groups for parameter in group["params"]}
-        self.restored = [*model.buffers(), *(each for each in model.parameters() if each not in optimized)]
+        restored = [*model.buffers(), *(each for each in model.parameters() if each not in optimized)]
+        self.restored = [each.detach() for each in restored]
+        self.saved = SavedTensors(self.restored)
         self.loss_optimizers = list(loss_optimizers)
         self.optimizer = optimizer
         self.failed = torch.zeros((), device=next(iter(optimized)).device)
-        self.first: dict[str, Tensor] = {}
+        self.names: tuple[str, ...] = ()
+        self.first: tuple[Tensor, Tensor] | None = None
 
     def begin_step(self) -> None:
         """Save the state that the step may change before ``check``."""
-        self.saved = [tensor.detach().clone() for tensor in self.restored]
-        self.saved_moments = {moment: moment.clone() for moment in self._moments()}
+        state = [*self.restored, *self._moments()]
+        if len(state) != len(self.saved.tensors):
+            self.saved = SavedTensors(state)
+        self.saved.save()
 
     def check(self, epoch: int, step: int, values: Mapping[str, Tensor], skipped: Tensor) -> None:
         """Check the step's scalars; call this before the optimizer steps.
@@ -55,13 +60,14 @@ class NonfiniteGuard:
             values: Loss terms and gradient norm.
             skipped: Bool scalar; whether the loss scale skips this step.
         """
-        finite = torch.stack(list(values.values())).isfinite().all()
-        position = {"epoch": epoch, "step": step}
+        numbers = torch.stack(list(values.values()))
+        finite = numbers.isfinite().all()
         wide = widest_float(finite.device)
-        current = {name: finite.new_full((), at, dtype=wide) for name, at in position.items()} | dict(values)
-        self.first = {
-            name: self.first.get(name, value).where(self.failed > 0, value) for name, value in current.items()
-        }
+        position = torch.stack([finite.new_full((), each, dtype=wide) for each in (epoch, step)])
+        first_position, first_numbers = self.first or (position, numbers)
+        failed = self.failed > 0
+        self.names = tuple(values)
+        self.first = (first_position.where(failed, position), first_numbers.where(failed, numbers))
         self.failed = self.failed.where(finite, 1.0)
         self.reverted = self.failed.where(~skipped, 1.0)
         self.optimizer.found_inf = self.reverted  # type: ignore[attr-defined]  # read by fused optimizers only
@@ -69,11 +75,10 @@ class NonfiniteGuard:
     @torch.no_grad()
     def end_step(self) -> None:
         """Restore the saved state if this step was skipped, or if this or an earlier step failed."""
-        for tensor, saved in zip(self.restored, self.saved, strict=True):
-            tensor.copy_(saved.where(self.reverted > 0, tensor))
-        for moment in self._moments():
-            saved = self.saved_moments.get(moment, torch.zeros_like(moment))  # optimizers start from zeros
-            moment.copy_(saved.where(self.reverted > 0, moment))
+        reverted = self.reverted > 0
+        self.saved.restore(reverted)
+        for moment in self._moments()[len(self.saved.tensors) - len(self.restored) :]:
+            moment.masked_fill_(reverted, 0)  # made in this step: optimizers start from zeros
 
     def _moments(self) -> list[Tensor]:
         """State tensors of the losses' optimizers; their step counts, on the host, need no restoring."""
@@ -82,7 +87,49 @@ class NonfiniteGuard:
 
     def failure(self) -> dict[str, float] | None:
         """Return epoch, step and values of the failed step, or None; synchronises with the device."""
-        if not self.first:
+        if self.first is None:
             return None
-        numbers = to_numbers({"failed": self.failed, **self.first})
+        position, values = self.first
+        named = zip(("epoch", "step", *self.names), (*position.unbind(), *values.unbind()), strict=True)
+        numbers = to_numbers({"failed": self.failed, **dict(named)})
         return numbers if numbers.pop("failed") else None
+
+
+class SavedTensors:
+    """Copies of many tensors, made and taken back with a few operations for each type of number.
+
+    Args:
+        tensors: What is saved; each keeps its memory.
+    """
+
+    def __init__(self, tensors: Sequence[Tensor]) -> None:
+        self.tensors = list(tensors)
+        kinds = dict.fromkeys((each.dtype, each.device) for each in self.tensors)
+        self._groups = [_Group([each for each in self.tensors if (each.dtype, each.device) == kind]) for kind in kinds]
+
+    @torch.no_grad()
+    def save(self) -> None:
+        """Copy all tensors."""
+        for group in self._groups:
+            torch._foreach_copy_(group.saved_parts, group.tensors)
+
+    @torch.no_grad()
+    def restore(self, where: Tensor) -> None:
+        """Take all copies back if ``where``, a bool scalar on the device, is True; else keep the tensors' numbers."""
+        for group in self._groups:
+            torch._foreach_copy_(group.current_parts, group.tensors)
+            torch.where(where, group.saved, group.current, out=group.current)
+            torch._foreach_copy_(group.tensors, group.current_parts)
+
+
+class _Group:
+    """Tensors of one type, and buffers for all of their numbers."""
+
+    def __init__(self, tensors: list[Tensor]) -> None:
+        self.tensors = tensors
+        sizes = [each.numel() for each in tensors]
+        self.saved, self.current = (tensors[0].new_zeros(sum(sizes)) for _ in range(2))
+        self.saved_parts, self.current_parts = (
+            [part.view(each.shape) for part, each in zip(flat.split(sizes), tensors, strict=True)]
+            for flat in (self.saved, self.current)
+        )

@@ -8,7 +8,7 @@ import attrs
 from torch import Tensor
 
 from codaar_core.api import ComponentError, Loss, LossContext, Quantized, StepView, setting
-from codaar_plugin_vqvae.squared_error import REDUCTION, Reduction, squared_error
+from codaar_plugin_vqvae.squared_error import REDUCTION, Compared, Reduction, squared_errors
 
 
 class CodebookLoss(Loss):
@@ -37,9 +37,9 @@ class CodebookLoss(Loss):
 
     def forward(self, view: StepView) -> dict[str, Tensor]:
         """Give one scalar for each modality."""
-        return {modality: self._error(view, modality, codes) for modality, codes in view.quantized.items()}
+        compared = [self._compared(view, modality, codes) for modality, codes in view.quantized.items()]
+        return dict(zip(view.quantized, squared_errors(compared, self.config.reduction, view.ranks), strict=True))
 
-    def _error(self, view: StepView, modality: str, codes: Quantized) -> Tensor:
+    def _compared(self, view: StepView, modality: str, codes: Quantized) -> Compared:
         codewords = self.context.quantizer.lookup(modality, codes.indices).own
-        latents = view.encoded[modality].semantic.detach()
-        return squared_error(codewords, latents, codes.mask, self.config.reduction, view.ranks)
+        return Compared(codewords, view.encoded[modality].semantic.detach(), codes.mask)

@@ -20,6 +20,7 @@ from codaar_core.api import (
     Ranks,
     Space,
     setting,
+    sum_all,
 )
 
 EPSILON = 1e-5  # of the counts: arXiv 2605.12145, Eq. 5
@@ -170,21 +171,28 @@ class Codebooks(Quantizer):
     def update(self, targets: Mapping[str, Tensor], assigned: Mapping[str, Quantized], ranks: Ranks) -> None:
         """Move codewords towards the targets (B, T, D) assigned to them: arXiv 2605.12145, Eqs. 4 and 5."""
         in_turn = self.config.books == "shared-in-turn"
-        for together in [{m: target} for m, target in targets.items()] if in_turn else [targets]:
-            self._move(together, assigned, ranks)
+        turns = [{m: target} for m, target in targets.items()] if in_turn else [targets]
+        own = [each for together in turns for each in self._assigned(together, assigned)]
+        total = iter(sum_all(ranks, *own))
+        for _ in turns:
+            self._move(next(total), next(total))
         self.codewords.copy_(self._centroids())
 
-    def _move(self, targets: Mapping[str, Tensor], assigned: Mapping[str, Quantized], ranks: Ranks) -> None:
-        """Update moving sums and counts with the targets of some modalities."""
+    def _assigned(self, targets: Mapping[str, Tensor], assigned: Mapping[str, Quantized]) -> tuple[Tensor, Tensor]:
+        """Sums (K, books, D) and counts (K, books) of this rank's targets, of some modalities."""
         sums, counts = torch.zeros_like(self.sums), torch.zeros_like(self.counts)
         for modality, target in targets.items():
             book, indices, real = self.book[modality], *_steps(assigned[modality])
             target = target.flatten(0, 1).masked_fill(~real[:, None], 0)
             sums[:, book].index_add_(0, indices, target.to(sums.dtype))
             counts[:, book].index_add_(0, indices, real.to(counts.dtype))
+        return sums, counts
+
+    def _move(self, sums: Tensor, counts: Tensor) -> None:
+        """Update moving sums and counts."""
         decay = self.config.decay
-        self.sums.mul_(decay).add_(ranks.sum(sums), alpha=1 - decay)
-        self.counts.mul_(decay).add_(ranks.sum(counts), alpha=1 - decay)
+        self.sums.mul_(decay).add_(sums, alpha=1 - decay)
+        self.counts.mul_(decay).add_(counts, alpha=1 - decay)
         if self.config.counts == "smoothed":
             total = self.counts.sum(dim=0)
             self.counts.copy_((self.counts + EPSILON) / (total + self.size * EPSILON) * total)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar, Literal
 
 import attrs
@@ -9,8 +10,8 @@ import torch
 from attrs.validators import ge
 from torch import Tensor
 
-from codaar_core.api import ComponentError, Loss, LossContext, Quantized, Ranks, StepView, setting
-from codaar_plugin_vqvae.squared_error import REDUCTION, Reduction, squared_error
+from codaar_core.api import ComponentError, Loss, LossContext, Quantized, StepView, setting
+from codaar_plugin_vqvae.squared_error import REDUCTION, Compared, Reduction, squared_errors
 
 
 class Commitment(Loss):
@@ -50,28 +51,34 @@ class Commitment(Loss):
 
     def forward(self, view: StepView) -> dict[str, Tensor]:
         """Give one scalar for each modality."""
-        return {modality: self._commitment(view, modality) for modality in view.quantized}
+        compared = {modality: self._compared(view, modality) for modality in view.quantized}
+        every = [each for of_modality in compared.values() for each in of_modality]
+        errors = iter(squared_errors(every, self.config.reduction, view.ranks))
+        return {m: self._weighted([next(errors) for _ in of_modality]) for m, of_modality in compared.items()}
 
-    def _commitment(self, view: StepView, modality: str) -> Tensor:
+    def _weighted(self, errors: Sequence[Tensor]) -> Tensor:
+        """The commitment of a modality, of the errors to its own codeword and to those of the others."""
+        own, *cross = errors
+        loss = self.config.own * own
+        return loss + self.config.cross * sum(cross) if self.config.cross else loss
+
+    def _compared(self, view: StepView, modality: str) -> list[Compared]:
+        """Latents with their own codewords, then with those of each other modality."""
         latents, codes = view.encoded[modality].semantic, view.quantized[modality]
-        loss = self.config.own * self._error(latents, codes.own, codes.mask, view.ranks)
+        own = Compared(latents, codes.own.detach(), codes.mask)
         if not self.config.cross:
-            return loss
+            return [own]
         others = [other for other in view.quantized if other != modality]
         if self.config.cross_at == "own-index":
-            errors = [self._error_at_own_index(latents, codes.mask, view.quantized[m], view.ranks) for m in others]
-        else:
-            rows = codes.full.unflatten(-1, (-1, self.width))
-            books = [self.modalities.index(other) % rows.shape[-2] for other in others]
-            errors = [self._error(latents, rows[..., book, :], codes.mask, view.ranks) for book in books]
-        return loss + self.config.cross * sum(errors)
+            return [own, *(_at_own_index(latents, codes.mask, view.quantized[other]) for other in others)]
+        rows = codes.full.detach().unflatten(-1, (-1, self.width))
+        books = [self.modalities.index(other) % rows.shape[-2] for other in others]
+        return [own, *(Compared(latents, rows[..., book, :], codes.mask) for book in books)]
 
-    def _error_at_own_index(self, latents: Tensor, mask: Tensor | None, other: Quantized, ranks: Ranks) -> Tensor:
-        """Error to the codewords that the other modality has at the same steps, where both are real."""
-        steps = min(latents.shape[1], other.own.shape[1])
-        masks = [each[:, :steps] for each in (mask, other.mask) if each is not None]
-        both = torch.stack(masks).all(dim=0) if masks else None
-        return self._error(latents[:, :steps], other.own[:, :steps], both, ranks)
 
-    def _error(self, latents: Tensor, codewords: Tensor, mask: Tensor | None, ranks: Ranks) -> Tensor:
-        return squared_error(latents, codewords.detach(), mask, self.config.reduction, ranks)
+def _at_own_index(latents: Tensor, mask: Tensor | None, other: Quantized) -> Compared:
+    """Latents with the codewords that another modality has at the same steps, where both are real."""
+    steps = min(latents.shape[1], other.own.shape[1])
+    masks = [each[:, :steps] for each in (mask, other.mask) if each is not None]
+    both = torch.stack(masks).all(dim=0) if masks else None
+    return Compared(latents[:, :steps], other.own[:, :steps].detach(), both)

@@ -8,7 +8,7 @@ import attrs
 from torch import Tensor
 
 from codaar_core.api import Loss, StepView, setting
-from codaar_plugin_vqvae.squared_error import REDUCTION, Reduction, squared_error
+from codaar_plugin_vqvae.squared_error import REDUCTION, Compared, Reduction, squared_errors
 
 
 class Reconstruction(Loss):
@@ -27,9 +27,10 @@ class Reconstruction(Loss):
 
     def forward(self, view: StepView) -> dict[str, Tensor]:
         """Give one scalar for each decoded modality."""
-        return {modality: self._error(view, modality) for modality in view.decoded}
+        compared = [self._compared(view, modality) for modality in view.decoded]
+        return dict(zip(view.decoded, squared_errors(compared, self.config.reduction, view.ranks), strict=True))
 
-    def _error(self, view: StepView, modality: str) -> Tensor:
+    def _compared(self, view: StepView, modality: str) -> Compared:
         encoded = view.encoded[modality]
         target = view.inputs[modality].values if encoded.target is None else encoded.target
-        return squared_error(view.decoded[modality], target, encoded.mask, self.config.reduction, view.ranks)
+        return Compared(view.decoded[modality], target, encoded.mask)

@@ -32,6 +32,8 @@ class OneRank:
 class Recorder(OneRank):
     """Keeps what this rank would send."""
 
+    size = 2
+
     def __init__(self) -> None:
         self.sent: list[Tensor] = []
 
@@ -42,6 +44,8 @@ class Recorder(OneRank):
 
 class SecondOfTwo(OneRank):
     """Adds what the first rank has sent, in the same order."""
+
+    rank, size = 1, 2
 
     def __init__(self, first: Recorder) -> None:
         self.received = iter(first.sent)
