@@ -71,6 +71,7 @@ class DeviceSettings:
     autocast: Literal["off", "bf16", "fp16"] = setting(
         "off", "autocast type of private features and decoders; latents, codebooks and weights keep dtype"
     )
+    tf32: bool = setting(False, "multiply float32 in TF32 on an NVIDIA GPU: faster, but codes may change")
     compile: bool = setting(False, "compile encoders and decoders (torch.compile)")
     processes: int = setting(
         1, "processes started on this machine, one per GPU; torchrun starts its own", and_(ge(1), le(1024))

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 
 from codaar_core.api import CodaarError
-from codaar_core.engine.devices.runtime import choose_device, make_runtime
+from codaar_core.engine.devices.choice import choose_device, require_devices
+from codaar_core.engine.devices.processes import connect_ranks
+from codaar_core.engine.devices.runtime import make_runtime
 from codaar_core.recipe.settings import DeviceSettings
 
 
@@ -16,6 +20,7 @@ def machine(monkeypatch):
 
     def has(*accelerators: str) -> None:
         monkeypatch.setattr(torch.cuda, "is_available", lambda: "cuda" in accelerators)
+        monkeypatch.setattr(torch.cuda, "device_count", lambda: accelerators.count("cuda"))
         monkeypatch.setattr(torch.backends.mps, "is_available", lambda: "mps" in accelerators)
 
     return has
@@ -42,3 +47,66 @@ def test_bfloat16_on_a_cpu_without_instructions_for_it_warns(monkeypatch, recwar
         make_runtime(bf16)
     (warning,) = recwarn
     assert 'device.autocast = "off" is faster here' in str(warning.message)
+
+
+@pytest.mark.parametrize(
+    ("here", "settings", "message"),
+    [
+        (["cuda"], {"on": "cuda:7"}, r"device.on = 'cuda:7': this machine has 1 GPU, numbered from 0"),
+        (
+            ["cuda"] * 2,
+            {"on": "cuda", "processes": 4},
+            "device.processes = 4: this machine has 2 GPUs, and each",
+        ),
+        (["cuda"], {"on": "auto", "processes": 2}, "device.processes = 2: this machine has 1 GPU, and each process"),
+        (["cuda"] * 2, {"on": "cuda:0", "processes": 2}, "all processes would share one GPU"),
+        (["mps"], {"on": "auto", "dtype": "float64"}, r"Apple GPUs \(mps\) have no float64"),
+        (["mps"], {"on": "mps", "processes": 2}, r"processes cannot exchange tensors of Apple GPUs \(mps\)"),
+    ],
+)
+def test_what_this_machine_cannot_give_is_refused_before_anything_is_built(machine, here, settings, message):
+    machine(*here)
+    with pytest.raises(CodaarError, match=message) as error:
+        require_devices(DeviceSettings(**settings))
+    assert error.value.help
+
+
+@pytest.mark.parametrize(
+    ("here", "settings"),
+    [
+        ([], {"on": "auto", "processes": 4}),
+        (["cuda"] * 2, {"on": "cuda", "processes": 2}),
+        (["cuda"] * 2, {"on": "cuda:1"}),
+        (["cuda"], {"on": "cpu", "processes": 4}),
+        (["mps"], {"on": "mps"}),
+    ],
+)
+def test_what_this_machine_has_is_accepted(machine, here, settings):
+    machine(*here)
+    require_devices(DeviceSettings(**settings))
+
+
+def test_processes_of_torchrun_are_counted(machine, monkeypatch):
+    machine("cuda")
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
+    with pytest.raises(CodaarError, match="torchrun --nproc-per-node=2: this machine has 1 GPU"):
+        require_devices(DeviceSettings(on="cuda"))
+
+
+def test_no_process_is_started_without_a_device_for_each(machine):
+    machine("cuda")
+    plan = SimpleNamespace(device=DeviceSettings(on="cuda", processes=2))
+    with pytest.raises(CodaarError, match="each process needs one"), connect_ranks(plan, None):
+        pytest.fail("connected")
+
+
+@pytest.mark.parametrize("tf32", [False, True])
+def test_tf32_is_a_setting(tf32):
+    backends = (torch.backends.cuda.matmul, torch.backends.cudnn)
+    for backend in backends:
+        backend.allow_tf32 = not tf32
+    try:
+        make_runtime(DeviceSettings(on="cpu", tf32=tf32))
+        assert [backend.allow_tf32 for backend in backends] == [tf32, tf32]
+    finally:
+        make_runtime(DeviceSettings(on="cpu"))

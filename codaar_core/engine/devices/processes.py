@@ -21,6 +21,7 @@ from torch import Tensor
 
 from codaar_core.api import CodaarError
 from codaar_core.api.ranks import SingleProcess
+from codaar_core.engine.devices.choice import require_devices
 from codaar_core.recipe import Plan, load
 
 HOST = "127.0.0.1"
@@ -129,8 +130,10 @@ def connect_ranks(plan: Plan, run_worker_rank: Callable[..., Any], *arguments: A
         arguments: Must be picklable.
 
     Raises:
-        CodaarError: Another process failed; the message is that of the other process.
+        CodaarError: This machine lacks a device for each process; or another process failed, and the message is that of
+            the other process.
     """
+    require_devices(plan.device)
     backend = _backend(plan.device.on)
     if dist.is_torchelastic_launched():
         with _process_group(backend):

@@ -14,8 +14,9 @@ import attrs
 import torch
 from torch import Tensor
 
-from codaar_core.api import Batch, CodaarError, Features
+from codaar_core.api import Batch, Features
 from codaar_core.api.ranks import SingleProcess
+from codaar_core.engine.devices.choice import choose_device
 from codaar_core.engine.devices.cpu_memory import return_large_blocks, use_large_pages
 from codaar_core.engine.devices.prefetch import read_ahead
 from codaar_core.engine.devices.processes import DistributedRanks, RunRanks
@@ -193,6 +194,8 @@ def make_runtime(settings: DeviceSettings, ranks: RunRanks | None = None) -> Run
     if settings.deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # deterministic cuBLAS requires it
     torch.use_deterministic_algorithms(settings.deterministic)
+    torch.backends.cuda.matmul.allow_tf32 = settings.tf32
+    torch.backends.cudnn.allow_tf32 = settings.tf32  # torch's own default is on for convolutions and LSTMs
     autocast_dtype = AUTOCAST_DTYPES[settings.autocast]
     if autocast_dtype == torch.bfloat16 and device.type == "cpu":
         _warn_if_bfloat16_is_slow()
@@ -210,25 +213,6 @@ def _threads_per_process(ranks: RunRanks) -> int:
     local_size = int(os.environ.get("LOCAL_WORLD_SIZE", ranks.size))
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return 0 if local_size == 1 else max(1, cores // local_size)
-
-
-def choose_device(on: str, setting: str = "device.on") -> torch.device:
-    """Turn the recipe's ``device.on`` into a device; "auto" takes a GPU if the machine has one.
-
-    Args:
-        on: A device name of torch, or "auto".
-        setting: Name of the setting or option that gave ``on``, for the error message.
-
-    Raises:
-        CodaarError: This machine has no such device.
-    """
-    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    if on == "auto":
-        return torch.device(next(name for name, here in available.items() if here))
-    device = torch.device(on)
-    if not available.get(device.type, False):
-        raise CodaarError(f"{setting} = {on!r}: this machine has no such device", f'write {setting} = "auto" or "cpu"')
-    return device
 
 
 def widest_float(device: torch.device) -> torch.dtype:
