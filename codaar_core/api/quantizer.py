@@ -69,6 +69,12 @@ class Quantizer(Component, nn.Module):
         """Return the codes that decoders read: by default each modality's own; may combine those of all modalities."""
         return quantized
 
+    def decoder_codes(
+        self, encoded: Mapping[str, Encoded], quantized: Mapping[str, Quantized]
+    ) -> Mapping[str, Quantized]:
+        """Return the codes that decoders read: ``decodable(quantized)``; override it where decoders read latents."""
+        return self.decodable(quantized)
+
     @abstractmethod
     def lookup(self, modality: str, indices: Tensor) -> Quantized:
         """Return the codes of given indices (B, T), as ``quantize`` does, without distances.

@@ -38,7 +38,7 @@ def run_synthetic_step(plan: Plan) -> None:
     encoded = {m: _encode(plan, model, m, batch.inputs[m]) for m in model.modalities}
     with errors_at(plan, plan.quantizer):
         quantized = model.quantizer.quantize(encoded)
-        codes = model.quantizer.decodable(quantized)
+        codes = model.quantizer.decoder_codes(encoded, quantized)
     decoded = {m: _decode(plan, model, m, batch.inputs[m], encoded[m], codes[m]) for m in model.decoders}
     generator = generator_of(plan.run.seed, "trial")
     _run_losses(plan, model, StepView(batch.inputs, encoded, quantized, decoded, 0, 0, generator))

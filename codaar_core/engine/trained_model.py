@@ -108,7 +108,7 @@ class TrainedModel:
         encoded = self._encoded(features)
         codes = {m: self._codes(m, item, indices.get(m)) for m, item in encoded.items()}
         try:
-            read = self.model.quantizer.decodable(codes)
+            read = self.model.quantizer.decoder_codes(encoded, codes)
         except KeyError as error:
             raise CodaarError(
                 f"this model decodes all modalities together; there are no features of {error}",
