@@ -19,19 +19,15 @@ import torch.distributed as dist
 import torch.multiprocessing as multiprocessing
 from torch import Tensor
 
-from codaar_core.api import CodaarError
 from codaar_core.api.ranks import SingleProcess
 from codaar_core.engine.devices.choice import require_devices
+from codaar_core.engine.devices.lost_processes import HELP, RankLost, watch_parent, watch_processes
 from codaar_core.recipe import Plan, load
 
 HOST = "127.0.0.1"
 RANK_TIMEOUT = timedelta(hours=2)  # longest time that one rank may lag behind another, e.g. while it reads data
 SHUTDOWN_TIMEOUT = 10.0  # seconds that worker processes have to exit before they are killed
 UNKNOWN_FAILURE = "another process of the run has ended"
-
-
-class RankLost(CodaarError):
-    """This process can no longer reach the other ranks of the run."""
 
 
 class DistributedRanks:
@@ -96,8 +92,7 @@ class DistributedRanks:
         try:
             yield
         except RuntimeError as error:  # raised by a collective when a rank is gone
-            help = "`--resume auto` continues from the last checkpoint"
-            raise RankLost(self.describe_failure(), help) from error
+            raise RankLost(self.describe_failure(), HELP) from error
 
 
 RunRanks: TypeAlias = SingleProcess | DistributedRanks
@@ -191,7 +186,9 @@ def _worker_processes(
             worker.start()
         try:
             _wait_until_started(workers, store)
-            yield store, partial(_describe_failure, workers, failures)
+            describe = partial(_describe_failure, workers, failures)
+            with watch_processes(workers, describe):
+                yield store, describe
         finally:
             _stop(workers)
 
@@ -244,7 +241,10 @@ def _worker_main(
         plan = load(recipe)
         store = dist.TCPStore(HOST, port, plan.device.processes, is_master=False)
         store.set(f"here/{rank}", "yes")
-        with _process_group(_backend(plan.device.on), store=store, rank=rank, world_size=plan.device.processes):
+        with (
+            watch_parent(),
+            _process_group(_backend(plan.device.on), store=store, rank=rank, world_size=plan.device.processes),
+        ):
             run_worker_rank(plan, DistributedRanks(rank), *arguments)
     except (RankLost, KeyboardInterrupt):  # the process that caused this reports it
         raise SystemExit(1) from None
