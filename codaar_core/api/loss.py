@@ -48,8 +48,8 @@ class Loss(Component, nn.Module):
     """Computes one or several named terms; the recipe's ``weight`` multiplies all of them.
 
     Parameters of a loss are trained with the model, except those in its ``optimizer``, which are trained in
-    ``inner_step`` only. Random numbers must be drawn from ``view.generator``: they are then equal on all ranks and
-    after a resume.
+    ``inner_step`` only. Random numbers must be drawn from ``view.device_generator`` or ``view.generator``: they are
+    then equal on all ranks and after a resume. Draws for each clip are made by ``uniform_by_clip``.
 
     Attributes:
         needs_distances: Whether it reads ``Quantized.distances``; quantizers compute them only if a loss needs them.

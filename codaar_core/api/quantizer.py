@@ -102,4 +102,11 @@ class Quantizer(Component, nn.Module):
         """Set the codebooks (K, D) to those adjusted by the alignment steps."""
 
     def reset(self, assigned: Mapping[str, Quantized], generator: torch.Generator, ranks: Ranks) -> None:
-        """Count the use of codewords and reset dead ones; ``generator`` has the same state on all ranks."""
+        """Count the use of codewords and reset dead ones.
+
+        Args:
+            assigned: Codes of this rank's clips, by modality.
+            generator: Generator on the device of the codewords; has the same state on all ranks. Pass
+                ``device=generator.device`` to functions that draw.
+            ranks: The ranks over which uses are summed.
+        """
