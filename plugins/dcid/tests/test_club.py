@@ -114,3 +114,14 @@ def test_a_model_without_private_features_is_refused_and_a_modality_without_is_l
     with pytest.raises(ComponentError, match="no encoder has any"):
         club(None, None)
     assert list(club(Space((PRIVATE,)), None).estimators) == ["a"]
+
+
+def test_a_clip_in_which_the_modality_is_missing_does_not_change_the_bound():
+    """Where all private features are equal, those of another clip are as likely as the own ones: the bound is zero."""
+    mask = torch.ones(6, 3, dtype=torch.bool)
+    mask[:2] = False
+    loss = club(Space((PRIVATE,)))
+    step = view(torch.ones(6, 3, PRIVATE, dtype=torch.float64), mask=mask)
+    same = torch.ones(6, 3, WIDTH, dtype=torch.float64)
+    step.quantized["a"] = step.quantized["a"]._replace(own=same)
+    assert float(loss(step)["a"]) == pytest.approx(0, abs=1e-12)

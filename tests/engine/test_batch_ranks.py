@@ -1,0 +1,89 @@
+"""Ranks with a known number of clips, some with none: what they gather and draw is what one process has."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from codaar_core.api import gather_clips, sum_all, uniform_by_clip
+from codaar_core.engine.devices.batch_ranks import BatchRanks, clips_by_rank
+from codaar_core.testing.environment.ranks import SingleProcess, on_ranks
+
+CLIPS, STEPS = 5, 4
+SIZES = [2, 3, 7]  # of seven ranks two have no clip
+
+
+def parts(size: int, values: torch.Tensor) -> list[torch.Tensor]:
+    """The rows of each rank; a rank without clips has a placeholder of NaN."""
+    shares = values.split(clips_by_rank(CLIPS, size))
+    return [part if len(part) else torch.full_like(values[:1], torch.nan) for part in shares]
+
+
+def test_every_clip_has_one_rank():
+    for size in range(1, 9):
+        clips = clips_by_rank(CLIPS, size)
+        assert (len(clips), sum(clips)) == (size, CLIPS)
+        assert max(clips) - min(clips) <= 1
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_clips_of_all_ranks_are_gathered_without_placeholders(size):
+    values, clips = torch.randn(CLIPS, STEPS, 3, dtype=torch.double), clips_by_rank(CLIPS, size)
+    rows = parts(size, values)
+
+    def gather(ranks):
+        own = rows[ranks.rank]
+        return gather_clips(BatchRanks(ranks, clips), own, own[:, :, 0] > 0, own[:, 0, 0])
+
+    for latents, positive, first in on_ranks(gather, size):
+        assert torch.equal(latents, values)
+        assert torch.equal(positive, values[:, :, 0] > 0)
+        assert torch.equal(first, values[:, 0, 0])
+    general = on_ranks(lambda ranks: BatchRanks(ranks, clips).gather(rows[ranks.rank]), size)
+    assert all(torch.equal(each, values) for each in general)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_the_gradient_of_gathered_clips_is_that_of_one_process(size):
+    """Where all ranks have the same loss, the mean over ranks is that loss."""
+    values = torch.randn(CLIPS, 3, dtype=torch.double)
+    whole = values.clone().requires_grad_()
+    loss = (whole @ whole.T).logsumexp(-1).sum()
+    loss.backward()
+    rows = [part.nan_to_num().clone().requires_grad_() for part in parts(size, values)]
+    clips = clips_by_rank(CLIPS, size)
+
+    def contrast(ranks):
+        (latents,) = gather_clips(BatchRanks(ranks, clips), rows[ranks.rank])
+        return (latents @ latents.T).logsumexp(-1).sum()
+
+    torch.stack(on_ranks(contrast, size, gradients=True)).mean().backward()
+    gradients = [part.grad for part, own in zip(rows, clips, strict=True) if own]
+    torch.testing.assert_close(torch.cat(gradients), whole.grad)
+    assert all(not part.grad.any() for part, own in zip(rows, clips, strict=True) if not own)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_ranks_draw_for_each_clip_what_one_process_draws(size):
+    def draws(ranks, clips):
+        generator = torch.Generator().manual_seed(3)
+        drawn = uniform_by_clip(ranks, clips, STEPS, generator)
+        return drawn, torch.rand(1, generator=generator)
+
+    alone, after = draws(SingleProcess(), CLIPS)
+    clips = clips_by_rank(CLIPS, size)
+    found = on_ranks(lambda ranks: draws(BatchRanks(ranks, clips), max(1, clips[ranks.rank])), size)
+    own = [drawn for (drawn, _), number in zip(found, clips, strict=True) if number]
+    assert torch.equal(torch.cat(own), alone)
+    assert all(torch.equal(later, after) for _, later in found)
+
+
+def test_sums_of_several_tensors_keep_shapes_and_types():
+    def total(ranks):
+        return sum_all(ranks, torch.ones(2, 3), torch.tensor(ranks.rank), torch.tensor([2.0], dtype=torch.double))
+
+    for ones, number, wide in on_ranks(total, 3):
+        assert torch.equal(ones, torch.full((2, 3), 3.0))
+        assert (number.dtype, int(number)) == (torch.int64, 3)
+        assert torch.equal(wide, torch.tensor([6.0], dtype=torch.double))
+    assert sum_all(SingleProcess()) == []
