@@ -60,16 +60,16 @@ def slow_bound(loss: Club, step: StepView, x: Tensor, y: Tensor, mask: Tensor | 
     for b in range(clips):
         own_steps = [t for t in range(steps) if real(b, t)]
         both = [t for t in own_steps if real(other[b], t)]
-        if not own_steps:
+        if not both:
             continue
         bound = 0.0
         for d in range(y.shape[-1]):
             variance = sum(float(estimator(x[b, t])[1][d]) for t in own_steps) / len(own_steps)
             own = sum(float(estimator(x[b, t])[0][d] - y[b, t, d]) ** 2 for t in own_steps) / len(own_steps)
-            wrong = sum(float(estimator(x[b, t])[0][d] - y[other[b], t, d]) ** 2 for t in both) / max(len(both), 1)
+            wrong = sum(float(estimator(x[b, t])[0][d] - y[other[b], t, d]) ** 2 for t in both) / len(both)
             bound += (wrong - own) / math.exp(variance) / 2
         bounds.append(bound)
-    return sum(bounds) / len(bounds)
+    return sum(bounds) / max(len(bounds), 1)
 
 
 @laws
