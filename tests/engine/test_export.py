@@ -321,6 +321,19 @@ def test_encode_takes_the_folder(toy, exported, tmp_path):
         codaar_core.encode(exported, tmp_path / "none.h5", plugins=components(exported), device="cpu")
 
 
+def test_atlas_takes_the_folder(toy, exported, tmp_path):
+    pytest.importorskip("h5py")
+    codes = codaar_core.encode(toy, tmp_path / "codes.h5", "test of toy", extra=("latents",), device="cpu").path
+    page = tmp_path / "atlas.html"
+    assert codaar_core.atlas(exported, codes=[codes], to=page, plugins=components(exported)) == page
+    assert '"north"' in page.read_text("utf-8")
+    with pytest.raises(CodaarError, match="Python files that would be executed"):
+        codaar_core.atlas(exported, codes=[codes], to=page)
+    with pytest.raises(DataError, match="no clips of 'pretrain'") as refused:
+        codaar_core.atlas(exported, to=tmp_path / "none.html", plugins=components(exported))
+    assert "--codes" in refused.value.help and not [*tmp_path.glob("none*")]
+
+
 # Paths
 
 

@@ -39,6 +39,7 @@ from codaar_core.cli.verbs.data_packing import progress_of
 @options.device("--device")
 @click.option("--best", is_flag=True, help="Use the checkpoint best-STEP instead of the newest.")
 @options.overrides
+@options.plugins
 def verb(
     model: Path,
     split: str | None,
@@ -48,10 +49,12 @@ def verb(
     device: Literal["auto", "cpu", "cuda", "mps"],
     best: bool,
     overrides: tuple[str, ...],
+    plugins: tuple[Path, ...],
 ) -> None:
     """Write a page that shows what each codeword stands for.
 
-    MODEL is a run directory. The page is one file, which opens in any browser without a network.
+    MODEL is a run directory, or a folder that `codaar export` wrote; for the latter, give files of its codes with
+    --codes. The page is one file, which opens in any browser without a network.
     docs/atlas.md describes it.
 
     Repeated after an interruption, the command continues.
@@ -64,5 +67,5 @@ def verb(
     import codaar_core
 
     with progress_of("encode") as progress:
-        page = codaar_core.atlas(model, split, codes, to, clips, device, best, overrides, progress)
+        page = codaar_core.atlas(model, split, codes, to, clips, device, best, overrides, progress, plugins)
     click.echo(f"atlas: {page}")

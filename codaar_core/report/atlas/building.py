@@ -17,7 +17,7 @@ from codaar_core.engine import encode
 from codaar_core.engine.assembly.benchmark_splits import modalities_of, open_split
 from codaar_core.engine.assembly.build import build_benchmark, build_data
 from codaar_core.engine.evaluation.code_labels import labels_are_of_clips, step_labels
-from codaar_core.engine.model_folder import Device, build_untrained, read_run
+from codaar_core.engine.model_folder import Device, Plugins, build_untrained, read_run
 from codaar_core.engine.record.checkpoint import load_model
 from codaar_core.features.files import sha256_of, write_whole
 from codaar_core.features.packed.source import PRETRAIN
@@ -36,6 +36,7 @@ CLIPS = 6  # nearest clips of a codeword in each modality
 MOST_CLIPS = 50
 FEW = 8  # clips read to see which labels a benchmark has
 LETTERS = 7_000_000  # of the previews of codewords
+NO_PREVIEWS = "none, because the data source gives features only, as packed files always do"
 Progress = Callable[[int, int], None]
 
 
@@ -49,24 +50,26 @@ def atlas(
     best: bool = False,
     overrides: Sequence[str] = (),
     progress: Progress = lambda done, clips: None,
+    plugins: Plugins = (),
 ) -> Path:
     """Write a self-contained page that shows what each codeword of a model stands for.
 
     Without ``codes``, the clips of a split are encoded first; if the call is interrupted, the same call continues.
 
     Args:
-        model: A run directory.
+        model: A run directory, or a folder that ``export`` wrote.
         split: Clips to encode, as for ``encode``. By default the test clips of a benchmark of the recipe: the first
             one with a class for each time step, else with a class for each clip, else the first one; the clips of
             pretraining if there is no benchmark.
         codes: Files of ``encode`` with the codes of these clips, instead of ``split``. Distances to codewords are
             known only for files with latents.
-        to: The page, ``*.html``, replaced if it exists; by default ``atlas.html`` in the run directory.
+        to: The page, ``*.html``, replaced if it exists; by default ``atlas.html`` in the folder of the model.
         clips: Number of clips shown for each codeword and modality.
         device: Device of the model for encoding; "auto" selects a GPU if there is one.
         best: Use the checkpoint with the lowest metric ``run.best`` instead of the newest.
         overrides: ``path=value`` for the recipe of the run, e.g. where its data are on this machine.
         progress: Called with the number of clips encoded and the total.
+        plugins: Python files of local components, as for ``open_model``.
 
     Returns:
         The path of the page.
@@ -76,7 +79,7 @@ def atlas(
             written.
     """
     _refuse_arguments(to, split, codes, clips)
-    loaded = _Loaded.of(Path(model), best, overrides)
+    loaded = _Loaded.of(Path(model), best, overrides, plugins)
     page = Path(model) / "atlas.html" if to is None else Path(to)
     if codes:
         write_whole(page, render(loaded.atlas([Path(file) for file in codes], clips)))
@@ -93,6 +96,7 @@ def atlas(
                 best=best,
                 overrides=overrides,
                 progress=progress,
+                plugins=plugins,
             )
         write_whole(page, render(loaded.atlas([file], clips)))
     return page
@@ -149,7 +153,7 @@ class _Loaded:
     """A model and what its run can open.
 
     Attributes:
-        folder: The run directory.
+        folder: The run directory or exported folder.
         checkpoint: Name of the checkpoint.
         weights: SHA-256 of its weights.
         codebooks: Codewords (K, D) by modality.
@@ -165,9 +169,9 @@ class _Loaded:
     problems: dict[str, None]
 
     @classmethod
-    def of(cls, folder: Path, best: bool, overrides: Sequence[str]) -> _Loaded:
-        """Read a run directory."""
-        plan, checkpoint = read_run(folder, best, overrides)
+    def of(cls, folder: Path, best: bool, overrides: Sequence[str], plugins: Plugins) -> _Loaded:
+        """Read a run directory or an exported folder."""
+        plan, checkpoint = read_run(folder, best, overrides, plugins)
         model = build_untrained(plan)
         load_model(checkpoint, model)
         books = {m: book.detach().float().cpu().numpy() for m, book in model.quantizer.codebooks().items()}
@@ -286,6 +290,10 @@ class _Loaded:
                         number = previews.of(source.split, int(source.rows[step.clip]), modality, step.step)
                         if number is not None:
                             found[modality, step.clip, step.step] = number
+        opened = [m for m, source in sources.items() if source.split is not None]
+        without = [m for m in opened if m not in {modality for modality, _, _ in found}]
+        if without and not previews.problems:
+            self.problems[f"previews of {', '.join(without)}: {NO_PREVIEWS}"] = None
         return found
 
     def _agreement(
