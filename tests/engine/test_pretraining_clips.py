@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -79,10 +80,28 @@ def unnamed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return run(plan, write_report=report.write)
 
 
-def test_a_run_on_clips_without_names_says_that_seen_clips_cannot_be_counted(unnamed):
-    said = "unknown, seen clips cannot be counted"
-    assert said in json.loads((unnamed / "results.json").read_text())["notes"][0]
-    assert said in (unnamed / "report.html").read_text()
+SAID = "unknown, seen clips cannot be counted"
+
+
+def test_a_run_whose_clips_have_no_names_anywhere_has_no_note(unnamed):
+    assert not json.loads((unnamed / "results.json").read_text())["notes"]
+    assert SAID not in (unnamed / "report.html").read_text()
+
+
+def test_benchmark_clips_with_names_get_one_note_where_those_of_pretraining_have_none(tmp_path):
+    task = ["bench.toy.use='local:named-task'", "bench.toy.head.use='local:toy-head'"]
+    plan = toy_plan(tmp_path, *task, "run.epochs=1", "evaluate.seeds=[1]", components=NAMED)
+    directory = run(plan, write_report=report.write)
+    (note,) = json.loads((directory / "results.json").read_text())["notes"]
+    assert SAID in note and SAID in (directory / "report.html").read_text()
+
+
+def test_a_missing_list_is_noted_for_clips_without_names_too(unnamed, tmp_path):
+    model = shutil.copytree(unnamed, tmp_path / "earlier version", ignore=shutil.ignore_patterns("evaluations"))
+    (model / PRETRAINING_CLIPS).unlink()
+    again = evaluate(model, overrides=["evaluate.seeds=[2]"])
+    (note,) = json.loads((again / "results.json").read_text())["notes"]
+    assert SAID in note and f"no {PRETRAINING_CLIPS}" in note
 
 
 def test_clips_of_unknown_recordings_cannot_be_dropped(unnamed):

@@ -6,8 +6,10 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from codaar_core.api import CodaarError, Split
-from codaar_core.engine.record.pretraining_clips import RecordingHashes
+from codaar_core.engine.record.pretraining_clips import WITHOUT_NAMES, RecordingHashes
 from codaar_core.features.clips.split_subset import SplitSubset
+
+UNKNOWN = "pretraining clips: unknown, seen clips cannot be counted ("
 
 
 class Seen(NamedTuple):
@@ -62,22 +64,22 @@ class SeenClips:
         self.training[benchmark, modality] = Recordings(recordings, drop, "training", "evaluate.repeated")
 
     def note_unknown(self) -> None:
-        """Add a note if the pretraining clips are unknown, for every report of the overlap.
+        """Add a note if the list of pretraining clips is missing, as of imported weights.
+
+        Clips without names, in pretraining and in all benchmarks, get no note: there is nothing to compare.
 
         Raises:
-            CodaarError: They are unknown, and clips seen in pretraining are to be dropped.
+            CodaarError: The pretraining clips are unknown, and clips seen in pretraining are to be dropped.
         """
         reason = self.pretraining.hashes.unknown
-        if not reason:
-            return
-        note = f"pretraining clips: unknown, seen clips cannot be counted ({reason})"
-        if self.pretraining.drop:
+        if reason and self.pretraining.drop:
             raise CodaarError(
-                f'evaluate.seen = "drop": {note}',
+                f'evaluate.seen = "drop": {UNKNOWN}{reason})',
                 'set evaluate.seen = "keep", or record the pretraining clips: name the clips of the data source '
                 "(Split.ids), or import the model with the recipe of its data",
             )
-        self.notes.append(note)
+        if reason != WITHOUT_NAMES:
+            self._add_note()
 
     def record_warnings(self, split: Split, benchmark: str, role: str, modality: str) -> None:
         """Add the tolerated file defects of a split to ``notes``."""
@@ -92,10 +94,11 @@ class SeenClips:
         Raises:
             CodaarError: All clips would be dropped.
         """
-        before = [each for each in self._used_before(benchmark, role, modality) if each.hashes.hashes]
-        ids = split.ids if before else None
+        ids = split.ids
         if ids is None:
             return split
+        self._add_note()
+        before = [each for each in self._used_before(benchmark, role, modality) if each.hashes.hashes]
         dropped: set[int] = set()
         for recordings in before:
             seen = recordings.hashes.seen(ids)
@@ -112,6 +115,13 @@ class SeenClips:
     def record(self) -> list[dict[str, Any]]:
         """Return the counts as entries of results.json."""
         return [seen._asdict() for seen in self.found]
+
+    def _add_note(self) -> None:
+        """Add one note if the pretraining clips are unknown, for every report of the overlap."""
+        reason = self.pretraining.hashes.unknown
+        note = f"{UNKNOWN}{reason})"
+        if reason and note not in self.notes:
+            self.notes.append(note)
 
     def _used_before(self, benchmark: str, role: str, modality: str) -> Iterator[Recordings]:
         yield self.pretraining
