@@ -39,6 +39,7 @@ MODES = {
     "strict": "official test splits, models in evaluation mode, nothing selected on test data",
     "as-published": "repeats what the released code does, including its deviations; not comparable with strict numbers",
 }
+ATLAS = "atlas.html"
 
 
 @attrs.frozen
@@ -61,7 +62,8 @@ def write(run_directory: Path, control: Path | None = None) -> Path:
         CodaarError: A run has no readable results, or the report cannot be written.
     """
     run = Path(run_directory)
-    page = render(read(run), read(control) if control is not None else None, list_evaluations(run))
+    other = read(control) if control is not None else None
+    page = render(read(run), other, list_evaluations(run), (run / ATLAS).is_file())
     path = run / "report.html"
     aside = path.with_name(".report.html.partial")
     try:
@@ -88,13 +90,16 @@ def update_list(run: Path) -> None:
         warnings.warn(f"the report of {run} does not list the new evaluation: {error.message}", stacklevel=2)
 
 
-def render(results: Results, control: Results | None = None, evaluations: Sequence[Run] = ()) -> str:
+def render(
+    results: Results, control: Results | None = None, evaluations: Sequence[Run] = (), has_atlas: bool = False
+) -> str:
     """Make the whole page; every string of ``results`` is escaped, HTML of hooks is put into sandboxed frames.
 
     Args:
         results: The results of the run.
         control: Those of a control.
         evaluations: Later evaluations of the model, newest first; each links to its own report.
+        has_atlas: Whether the page of `codaar atlas` is beside the report, which then links to it.
     """
     return (
         _environment()
@@ -103,6 +108,7 @@ def render(results: Results, control: Results | None = None, evaluations: Sequen
             results=results,
             control=control,
             different=differences(results, control) if control else [],
+            atlas=ATLAS if has_atlas else "",
             meaning=MODES.get(results.mode, ""),
             facts=[(name, value) for name, value in _facts(results) if value],
             benchmarks=by_benchmark(results, control),

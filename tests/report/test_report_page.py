@@ -191,3 +191,16 @@ def test_a_report_that_cannot_be_written_leaves_nothing_behind(results, run_dire
     with pytest.raises(CodaarError, match="cannot write"):
         write(run)
     assert {path.name for path in run.iterdir()} == {"results.json", "report.html"}
+
+
+def test_the_page_names_the_command_of_the_atlas_and_links_to_an_atlas_beside_it(results, run_directory):
+    run = run_directory(results)
+    command = f"codaar atlas {results.directory}"
+    without = Page(write(run).read_text("utf-8"))
+    assert command in without and "atlas.html" not in without.values("href")
+    (run / "atlas.html").touch()
+    beside = Page(write(run).read_text("utf-8"))
+    assert command not in beside and "atlas.html" in beside.values("href")
+    (run / "atlas.html").unlink()
+    later = Page(write(run_directory(attrs.evolve(results, model="runs/a/b, step-1"), "later")).read_text("utf-8"))
+    assert "codaar atlas" not in later
