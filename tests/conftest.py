@@ -17,8 +17,8 @@ from codaar_core.cli.commands import codaar
 from codaar_core.cli.errors import run_command
 
 ROOT = Path(__file__).resolve().parents[1]
-hypothesis.settings.register_profile("repeatable", derandomize=True)  # the same draws every time
-hypothesis.settings.register_profile("exploring")  # new ones: pytest --hypothesis-profile exploring
+hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)  # the same draws every time
+hypothesis.settings.register_profile("exploring", deadline=None)  # new ones: pytest --hypothesis-profile exploring
 hypothesis.settings.load_profile("repeatable")
 
 

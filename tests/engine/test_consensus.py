@@ -119,6 +119,24 @@ def test_consensus_and_shared_indices_are_those_of_a_loop(codes):
     assert code_measures.consensus(joints[0], joints[0]) in (1.0, None)
 
 
+@given(labelled_codes(), labelled_codes())
+def test_table_accuracy_is_that_of_a_loop(training, testing):
+    ((indices, labels, real),), table = testing, joint(*training[0])
+    pairs = counted(*training[0])
+    classes, every = majorities(pairs), majorities([(0, label) for _, label in pairs])
+    hits, clips = [], []
+    for n in range(len(indices)):
+        steps = [(k, c) for k, c in counted(indices[n : n + 1], labels[n : n + 1], real[n : n + 1])]
+        guesses = [classes.get(k, every.get(0)) for k, _ in steps]
+        hits += [guess == c for guess, (_, c) in zip(guesses, steps, strict=True)]
+        if steps:
+            most = majorities([(0, guess) for guess in guesses])[0] if pairs else None
+            clips.append(most == int(labels[n].max()))
+    for whole_clips, found in ((False, hits), (True, clips)):
+        accuracy = code_measures.table_accuracy(table, indices, labels, real, whole_clips)
+        assert accuracy == (pytest.approx(sum(found) / len(found)) if found and pairs else None)
+
+
 @given(labelled_codes(modalities=2))
 def test_information_across_modalities_is_that_of_all_steps_together(codes):
     joints = {name: joint(*each) for name, each in zip("mn", codes, strict=True)}
@@ -306,6 +324,15 @@ def finished(tmp_path_factory) -> Path:
     return run(toy_plan(tmp_path_factory.mktemp("toy"), "run.epochs=1"))
 
 
+def test_tables_of_training_clips_predict_test_clips():
+    parts = {"m": encoded("m", INDICES, LABELS), "n": encoded("n", (INDICES + 1) % 3, LABELS)}
+    benchmark = SimpleNamespace(classes=(0, 1, 2), summarised=())
+    found = measure_codes("judge", benchmark, parts, SIZE, parts.__getitem__).tables
+    accuracies = {(each.train, each.test): each.accuracy for each in found}
+    assert accuracies == {("m", "m"): 1, ("m", "n"): 0, ("n", "m"): 0, ("n", "n"): 1}
+    assert measured(*parts.values()).tables == ()
+
+
 def test_a_run_records_the_codes_of_its_test_splits(finished):
     values = json.loads((finished / "results.json").read_text("utf-8"))
     (codes,) = values["codes"]
@@ -320,6 +347,8 @@ def test_a_run_records_the_codes_of_its_test_splits(finished):
         labels = batch.targets[entry["modality"]].unsqueeze(1).expand_as(indices).flatten()
         expected = normalized_mutual_info_score(labels.tolist(), indices.flatten().tolist())
         assert entry["information"] == pytest.approx(expected)
+    assert len(codes["tables"]) == len(codes["modalities"]) ** 2
+    assert all(0 <= table["accuracy"] <= 1 for table in codes["tables"])
     books = opened.model.quantizer.codebooks()
     (distance,) = values["codewords"]
     assert distance["same_index"] == pytest.approx(float((books["north"] - books["east"]).norm(dim=1).mean()), rel=1e-4)

@@ -5,7 +5,14 @@ from pathlib import Path
 import pytest
 from sample_results import MODALITIES, sample_results, write_results
 
-from codaar_core.engine.results import BenchmarkCodes, CodewordDistance, ModalityCodes, PairCodes, Results
+from codaar_core.engine.results import (
+    BenchmarkCodes,
+    CodewordDistance,
+    IndexTable,
+    ModalityCodes,
+    PairCodes,
+    Results,
+)
 
 
 @pytest.fixture
@@ -47,6 +54,12 @@ def codes() -> BenchmarkCodes:
                 information_chance=0.072,
             ),
             PairCodes(one="text", other="video", shared=377, consensus=0.7, consensus_chance=0.099),
+        ),
+        tables=(
+            IndexTable(train="text", test="text", accuracy=0.991),
+            IndexTable(train="text", test="audio", accuracy=0.612),
+            IndexTable(train="audio", test="text"),
+            IndexTable(train="audio", test="audio", accuracy=0.943),
         ),
     )
 

@@ -90,6 +90,34 @@ def normalised_information(joint: Tensor) -> float | None:
     return min(1.0, max(0.0, index + label - both) / mean) if mean > 0 else None
 
 
+def table_accuracy(table: Tensor, indices: Tensor, labels: Tensor, real: Tensor, whole_clips: bool) -> float | None:
+    """Return the accuracy of the prediction that reads the class of each index from a table: its majority label.
+
+    An index without a label in the table gets the class that is most frequent in it. Of a whole clip, the class
+    predicted at most of its steps counts; of equally frequent ones the first.
+
+    Args:
+        table: Joint counts (K, classes) of index and label, e.g. of training clips.
+        indices: Indices (N, T) of the clips to predict.
+        labels: Their classes (N, T), ``UNLABELLED`` where there is none.
+        real: True where a time step is real (N, T).
+        whole_clips: Whether all steps of a clip have its label, and clips are counted instead of steps.
+
+    Returns:
+        A number from 0 to 1; None if there is nothing labelled in the table, or nothing to predict.
+    """
+    counted = real & (labels != UNLABELLED)
+    if table.sum() == 0 or not bool(counted.any()):
+        return None
+    classes = table.argmax(1).where(table.sum(1) > 0, table.sum(0).argmax())
+    predicted = classes[indices]
+    if not whole_clips:
+        return float((predicted == labels)[counted].double().mean())
+    votes = (F.one_hot(predicted, table.shape[1]) * counted[..., None]).sum(1)
+    clips = counted.any(1)
+    return float((votes.argmax(1) == labels.amax(1))[clips].double().mean())
+
+
 def label_measures(joints: Mapping[str, Tensor]) -> Measures:
     """Compute consensus and normalised information of every modality and pair from joint counts (K, classes)."""
     measures: Measures = {("information", m): normalised_information(joint) for m, joint in joints.items()}

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cached_property
-from itertools import combinations
+from itertools import combinations, product
 
 import attrs
 import torch
@@ -23,15 +23,26 @@ from codaar_core.engine.evaluation.code_measures import (
     label_measures,
     perplexity,
     shared_indices,
+    table_accuracy,
     usage,
 )
 from codaar_core.engine.evaluation.encode_split import EncodedSplit
-from codaar_core.engine.results import BenchmarkCodes, CodewordDistance, ModalityCodes, PairCodes
+from codaar_core.engine.results import BenchmarkCodes, CodewordDistance, IndexTable, ModalityCodes, PairCodes
 
 SHUFFLES = 20  # random assignments of labels to clips, averaged for the chance level
 
 
-def measure_codes(name: str, benchmark: Benchmark, encoded: Mapping[str, EncodedSplit], size: int) -> BenchmarkCodes:
+TrainingClips = Callable[[str], EncodedSplit]
+"""Encodes the training clips of a benchmark in one modality."""
+
+
+def measure_codes(
+    name: str,
+    benchmark: Benchmark,
+    encoded: Mapping[str, EncodedSplit],
+    size: int,
+    training: TrainingClips | None = None,
+) -> BenchmarkCodes:
     """Measure the codes of the test splits of a benchmark, on the CPU.
 
     Args:
@@ -39,9 +50,10 @@ def measure_codes(name: str, benchmark: Benchmark, encoded: Mapping[str, Encoded
         benchmark: The benchmark.
         encoded: Encoded test clips by modality.
         size: Number of codewords K.
+        training: Encodes training clips; None if the benchmark has none.
     """
     codes = {m: _on_cpu(each) for m, each in encoded.items()}
-    return MeasuredCodes(codes, len(benchmark.classes), benchmark.summarised, size).record(name)
+    return MeasuredCodes(codes, len(benchmark.classes), benchmark.summarised, size, training).record(name)
 
 
 def codeword_distances(codebooks: Mapping[str, Tensor]) -> tuple[CodewordDistance, ...]:
@@ -67,12 +79,14 @@ class MeasuredCodes:
         classes: Number of classes of the benchmark.
         summarised: Modalities in which a whole clip is one code.
         size: Number of codewords K.
+        training: Encodes training clips; None if the benchmark has none.
     """
 
     codes: Mapping[str, EncodedSplit]
     classes: int
     summarised: Collection[str]
     size: int
+    training: TrainingClips | None = None
 
     def record(self, name: str) -> BenchmarkCodes:
         """Return the entry of the benchmark called ``name``."""
@@ -81,6 +95,7 @@ class MeasuredCodes:
             labels=self.label_kind,
             modalities=tuple(map(self.modality_record, self.codes)),
             pairs=tuple(self.pair_record(*pair) for pair in combinations(self.codes, 2)),
+            tables=tuple(self.table_records()),
         )
 
     @cached_property
@@ -121,6 +136,24 @@ class MeasuredCodes:
         """Return the labels of each clip exchanged with those of another one; the same for equal ``draw``."""
         generator = generator_of(draw, "shuffled labels")
         return {m: each[torch.randperm(len(each), generator=generator)] for m, each in self.labels.items()}
+
+    def table_records(self) -> list[IndexTable]:
+        """Return the entries of tables of training clips; none where clips or steps have no single class."""
+        if self.training is None or not self.labels:
+            return []
+        clips = {m: _on_cpu(self.training(m)) for m in self.labels}
+        trained = MeasuredCodes(clips, self.classes, self.summarised, self.size)
+        whole_clips = self.label_kind == "clip"
+        return [
+            IndexTable(
+                train=m,
+                test=n,
+                accuracy=table_accuracy(
+                    trained.joints[m], self.codes[n].indices, self.labels[n], self.real(n), whole_clips
+                ),
+            )
+            for m, n in product(trained.labels, self.labels)
+        ]
 
     def real(self, modality: str) -> Tensor:
         """Return True where a time step is real (N, T)."""

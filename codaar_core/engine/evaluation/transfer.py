@@ -207,14 +207,16 @@ class BenchmarkRun:
         open_seeds = self.session.runtime.from_first([seed for seed in self.seeds if seed not in finished])
         hook = self.session.hook
         hook.codaar_benchmark_start(benchmark=self.bench.name, heads=len(open_seeds) * len(tested))
-        for seed, heads in self.trained(open_seeds, test):
+        encoded = EncodedOnce(self.encode)
+        for seed, heads in self.trained(open_seeds, test, encoded):
             if self.session.runtime.is_first:
                 finished[seed] = self.write(folders[seed], seed, heads)
         if not self.session.runtime.is_first:
             return Evaluation()
         scores = [score_transfers(self.benchmark, finished[seed]) for seed in self.seeds]
         entries = transfer_entries(self.bench.name, self.benchmark, scores, targets)
-        codes = measure_codes(self.bench.name, self.benchmark, test, self.session.model.quantizer.size)
+        training = partial(encoded, "train") if self.trainable else None
+        codes = measure_codes(self.bench.name, self.benchmark, test, self.session.model.quantizer.size, training)
         hook.codaar_benchmark_end(benchmark=self.bench.name, results=[as_json(entry) for entry in entries])
         return Evaluation(tuple(entries), (codes,))
 
@@ -231,14 +233,13 @@ class BenchmarkRun:
         return encode_split(self.session.model, self.session.runtime, split, modality, summarised)
 
     def trained(
-        self, seeds: Sequence[int], test: Mapping[str, EncodedSplit]
+        self, seeds: Sequence[int], test: Mapping[str, EncodedSplit], encoded: EncodedOnce
     ) -> Iterator[tuple[int, dict[str, TrainedHead]]]:
         """Yield the heads of each seed by the modality that they are trained on, tested on the clips ``test``.
 
         Raises:
             Interrupted: A signal was received.
         """
-        encoded = EncodedOnce(self.encode)
         for seed in seeds:
             yield (
                 seed,

@@ -150,6 +150,15 @@ class PairCodes:
 
 
 @attrs.frozen(kw_only=True)
+class IndexTable:
+    """How well a table from index to majority label, made of the training clips of one modality, predicts another's."""
+
+    train: str = _entry("modality whose training clips make the table")
+    test: str = _entry("modality whose test clips are predicted")
+    accuracy: float | None = _entry("share of the labelled clips, or time steps, whose class is predicted", None)
+
+
+@attrs.frozen(kw_only=True)
 class BenchmarkCodes:
     """Measures on the codes of the test splits of one benchmark."""
 
@@ -157,6 +166,7 @@ class BenchmarkCodes:
     labels: str = _entry("clip or step: what has one class; empty where neither has, or where the steps differ", "")
     modalities: tuple[ModalityCodes, ...] = _entry("one entry for each modality", ())
     pairs: tuple[PairCodes, ...] = _entry("one entry for each pair of modalities", ())
+    tables: tuple[IndexTable, ...] = _entry("one entry for each pair of training and test modality", ())
 
 
 @attrs.frozen(kw_only=True)
