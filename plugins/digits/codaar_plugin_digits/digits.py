@@ -55,7 +55,10 @@ class Digits(DataSource):
     )
 
     example: ClassVar = {"pretrain": 40, "classification": (40, 40), "localization": (20, 20), "retrieval": 20}
-    examples: ClassVar = ({"speech": "fsdd", "root": "free-spoken-digit-dataset"},)
+    examples: ClassVar = (
+        {"validation": True, "paired": 0.5},
+        {"speech": "fsdd", "root": "free-spoken-digit-dataset"},
+    )
 
     @attrs.frozen(kw_only=True)
     class Config:
@@ -89,7 +92,7 @@ class Digits(DataSource):
         super().__init__(config, context)
         if config.speech == "fsdd" and config.root is None:
             raise ComponentError('speech = "fsdd" needs `root`, the folder of its recordings', f"set root to {_FSDD}")
-        if config.paired < 1 and config.lacks not in context.modalities:
+        if config.paired < 1 and context.modalities and config.lacks not in context.modalities:
             raise ComponentError(
                 f"clips cannot lack {config.lacks}: the model has no such modality",
                 f"set lacks to one of {', '.join(context.modalities)}",

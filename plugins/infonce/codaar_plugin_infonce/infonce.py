@@ -30,7 +30,7 @@ class InfoNce(Loss):
     """
 
     examples: ClassVar = (
-        {"steps": 1.0},
+        {"clips": 0.0, "steps": 1.0},
         {"steps": 1.0, "keep": 0.7, "within": True, "reduction": "sum"},
     )
     expected_failures: ClassVar = {"settings-matter": "negatives has an effect with several processes only"}
