@@ -2,8 +2,8 @@
 
 A pretended tensor says that it lies on an accelerator while its numbers lie on the CPU. Every operation is examined:
 its tensors must lie on one device, except scalars of the host; nothing may be copied to the host; and what comes from
-the host must come from pinned memory without waiting. To PyTorch the device is its PrivateUse1 backend, of which a process
-has one: run this module in a process of its own, as a script that prints its findings in JSON.
+the host must come from pinned memory without waiting. To PyTorch the device is its PrivateUse1 backend, of which a
+process has one: run this module in a process of its own, as a script that prints its findings in JSON.
 """
 
 from __future__ import annotations
