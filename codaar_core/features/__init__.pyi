@@ -4,6 +4,7 @@ from .clips.bad_clips import BadClips as BadClips
 from .clips.clip_shape import channels_last as channels_last
 from .clips.clip_shape import fit_length as fit_length
 from .clips.clip_shape import looks_quantised as looks_quantised
+from .clips.clip_shape import refuse_other_values as refuse_other_values
 from .clips.clip_shape import refuse_unusable as refuse_unusable
 from .clips.clip_split import ClipSplit as ClipSplit
 from .clips.clip_split import Inventory as Inventory
@@ -29,6 +30,7 @@ from .reading.annotation_table import read_text as read_text
 from .reading.array_file import open_regular as open_regular
 from .reading.array_file import read_array as read_array
 from .reading.array_file import read_h5 as read_h5
+from .reading.extraction_note import agreed_extractor as agreed_extractor
 from .reading.recording import FILMS as FILMS
 from .reading.recording import PICTURES as PICTURES
 from .reading.recording import SOUNDS as SOUNDS

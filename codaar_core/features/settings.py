@@ -14,6 +14,7 @@ from attrs.validators import and_, ge, le
 
 from codaar_core.api import Card, DataError, setting
 from codaar_core.features.clips.bad_clips import BadClips
+from codaar_core.features.reading.extraction_note import agreed_extractor
 
 
 @attrs.frozen(kw_only=True)
@@ -31,6 +32,21 @@ class RootSettings:
         if self.root is None:
             raise DataError(f"{card.title}: needs `root`, the folder of its files", card.how_to_get)
         return Path(self.root).expanduser() / path
+
+    def agreed_extractor(self, path: str, stated: str, setting: str) -> str:
+        """Tag of the extractor of features, compared with ``extraction.toml`` beside them where ``root`` is set.
+
+        Args:
+            path: Their folder or file, relative to ``root``.
+            stated: Tag that the recipe states.
+            setting: Name of that setting, for messages.
+
+        Raises:
+            DataError: ``extraction.toml`` says another extractor, or cannot be read.
+        """
+        if self.root is not None:
+            agreed_extractor(Path(self.root).expanduser() / path, stated, setting)
+        return stated
 
 
 @attrs.frozen(kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, Protocol
@@ -11,7 +12,7 @@ import attrs
 import numpy as np
 
 from codaar_core.api import DataError, Space
-from codaar_core.features.clips.clip_shape import channels_last, fit_length, looks_quantised, refuse_unusable
+from codaar_core.features.clips.clip_shape import channels_last, fit_length, refuse_other_values, refuse_unusable
 from codaar_core.features.reading.array_file import read_array
 
 CLIPS = 50  # a file may be this many times longer than a clip, because longer clips are cut off
@@ -52,6 +53,7 @@ class FileTrack:
     suffix: str = ".zip"  # that is looked for first
     channels: Literal["last", "first"] = "last"  # position of the channel axis in the files
     quantised: bool = False  # whether features rounded to eight bits are accepted
+    made_by: str | None = None  # tag of the extractor; after one that ends in "-relu" no value is negative
 
     @property
     def lengths_vary(self) -> bool:
@@ -75,11 +77,7 @@ class FileTrack:
         if self.channels == "first" and values.ndim > 2:
             values = channels_last(values)
         refuse_unusable(values, self.space.shape, path)
-        if not self.quantised and looks_quantised(values):
-            raise DataError(
-                f"{path}: these features look rounded to eight bits (whole numbers up to {values.max():g})",
-                "extract them without rounding, or set quantised = true if all features are rounded",
-            )
+        refuse_other_values(values, self.made_by, self.quantised, path)
         values = fit_length(values, self.space.length or len(values))
         return np.ascontiguousarray(values, values.dtype if values.dtype in (np.float16, np.float32) else np.float32)
 
@@ -112,10 +110,17 @@ def feature_file(folder: Path, name: str, suffix: str = ".zip") -> Path:
 
 
 def absent_files(folder: Path, names: Sequence[str], suffix: str = ".zip") -> list[Path]:
-    """Files of clips that do not exist with any suffix, found by one listing of the folder."""
-    there = {each.name for each in folder.iterdir()} if folder.is_dir() else set()
+    """Files of clips that do not exist with any suffix, found by one listing of each folder: names may have ``/``."""
     suffixes = dict.fromkeys((suffix, *SUFFIXES))
-    return [folder / f"{name}{suffix}" for name in names if not any(f"{name}{each}" in there for each in suffixes)]
+    listings: dict[str, set[str]] = {}
+    absent = []
+    for name in names:
+        place, _, stem = name.rpartition("/")
+        if place not in listings:
+            listings[place] = set(os.listdir(folder / place)) if (folder / place).is_dir() else set()
+        if not any(f"{stem}{each}" in listings[place] for each in suffixes):
+            absent.append(folder / f"{name}{suffix}")
+    return absent
 
 
 @attrs.frozen

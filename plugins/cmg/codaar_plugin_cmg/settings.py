@@ -17,7 +17,7 @@ from codaar_core.features import ClipFileSettings, FileTrack
 
 @attrs.frozen(kw_only=True)
 class AudioVideoSettings(ClipFileSettings):
-    """Base of a ``Config`` with the extractors of audio and video features."""
+    """Base of a ``Config`` with the extractors of audio and video features, whose paths are settings of these names."""
 
     audio_made_by: str = setting("vggish-relu", "tag of the extractor of the audio features; must match pretraining")
     video_made_by: str = setting(
@@ -26,8 +26,21 @@ class AudioVideoSettings(ClipFileSettings):
     quantised: bool = setting(False, "whether the audio features are rounded to eight bits")
 
     def extraction(self) -> dict[str, str]:
-        """Tags of the extractors by modality; released feature files do not state them."""
-        return {"audio": self.audio_made_by, "video": self.video_made_by}
+        """Tags of the extractors by modality; released feature files do not state them.
+
+        Raises:
+            DataError: ``extraction.toml`` beside features says another extractor, or cannot be read.
+        """
+        return {modality: self.made_by(modality) for modality in ("audio", "video")}
+
+    def made_by(self, modality: str) -> str:
+        """Tag of the extractor of "audio" or "video".
+
+        Raises:
+            DataError: As ``extraction``.
+        """
+        setting = f"{modality}_made_by"
+        return self.agreed_extractor(getattr(self, modality), getattr(self, setting), setting)
 
 
 @attrs.frozen(kw_only=True)
@@ -44,11 +57,12 @@ class AudioVideoFolders(AudioVideoSettings):
         Only audio features are checked for rounding to eight bits: released video features contain whole numbers.
 
         Raises:
-            DataError: ``root`` is not set.
+            DataError: ``root`` is not set, or ``extraction.toml`` beside the features says another extractor.
         """
+        folder, made_by = self.at(getattr(self, modality), card), self.made_by(modality)
         if modality == "audio":
-            return FileTrack(self.at(self.audio, card), ids, space, quantised=self.quantised)
-        return FileTrack(self.at(self.video, card), ids, space, channels=self.channels, quantised=True)
+            return FileTrack(folder, ids, space, quantised=self.quantised, made_by=made_by)
+        return FileTrack(folder, ids, space, channels=self.channels, quantised=True, made_by=made_by)
 
 
 @attrs.frozen(kw_only=True, slots=False)  # without slots it can stand beside another base

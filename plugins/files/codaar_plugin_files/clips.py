@@ -6,18 +6,14 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
-import tomli
-
 from codaar_core.api import Card, DataError, Space
-from codaar_core.features import ClipArrays, FileDefect, FileDefects, open_clip_arrays, read_text
+from codaar_core.features import ClipArrays, FileDefect, FileDefects, agreed_extractor, open_clip_arrays
 from codaar_plugin_files.clock import ratio_of
 from codaar_plugin_files.division import PRETRAIN, TRAIN, Division, by_lists, by_table, divided, hashed, read_groups
 from codaar_plugin_files.names import by_clip
 from codaar_plugin_files.settings import FilesSettings
 from codaar_plugin_files.tables import read_captions
 from codaar_plugin_files.tracks import ClockTrack
-
-NOTE = "extraction.toml"
 
 
 class FileClips:
@@ -109,20 +105,11 @@ class FileClips:
         stated = self.settings.made_by or {}
         found = dict(stated)
         for modality in self.modalities if self.settings.root is not None else ():
-            path = self._note(modality)
-            noted = _made_by(path) if path.is_file() else None
-            if noted is not None and stated.get(modality, noted) != noted:
-                raise DataError(
-                    f"made_by says {stated[modality]!r} for {modality!r}, and {path} says {noted!r}",
-                    "correct one of them",
-                )
-            if noted is not None:
-                found[modality] = noted
+            path = self.at(self.settings.features[modality])
+            agreed = agreed_extractor(path, stated.get(modality), f"made_by.{modality}")
+            if agreed is not None:
+                found[modality] = agreed
         return found
-
-    def _note(self, modality: str) -> Path:
-        path = self.at(self.settings.features[modality])
-        return (path if path.is_dir() else path.parent) / NOTE
 
     # Splits
 
@@ -181,14 +168,3 @@ class FileClips:
         )
         compared = FileDefects() if captions is None else read_captions(self.at(captions), self.known)
         return self.division.defects + FileDefects(tuple(lacking)) + compared
-
-
-def _made_by(path: Path) -> str | None:
-    """The tag of the extractor that made the features of a folder; None where the file states none."""
-    try:
-        tag = tomli.loads(read_text(path)).get("made_by")
-    except tomli.TOMLDecodeError as error:
-        raise DataError(f"{path} is no TOML file: {error}", "extract the features again, or remove it") from None
-    if tag is not None and not isinstance(tag, str):
-        raise DataError(f"{path}: made_by is no string", "extract the features again, or remove it")
-    return tag

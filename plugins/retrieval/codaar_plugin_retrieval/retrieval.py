@@ -99,8 +99,12 @@ class Retrieval(Benchmark):
 
     @property
     def extraction(self) -> Mapping[str, str]:
-        """As the settings state; for text, the tag of BERT's weights."""
-        return {self.config.modality: self.config.made_by, self.config.text: made_by(self.config.bert)}
+        """As the settings state; for text, the tag of BERT's weights.
+
+        Raises:
+            DataError: ``extraction.toml`` beside the features says another extractor, or cannot be read.
+        """
+        return {self.config.modality: self._made_by, self.config.text: made_by(self.config.bert)}
 
     @property
     def summarised(self) -> tuple[str, ...]:
@@ -128,8 +132,7 @@ class Retrieval(Benchmark):
             captions = CaptionSplit(modality, self.items, self.words)
             self.words.compute(captions.captions)
             return captions
-        folder, notes = self.at(self.config.features), self._readable.notes
-        items = ItemSplit(modality, folder, self.items, self.shape, notes)
+        items = self._files(self.items, self._readable.notes)
         items.refuse_absent()
         return items
 
@@ -158,9 +161,18 @@ class Retrieval(Benchmark):
     @cached_property
     def _readable(self) -> ClipSplit:
         """All pictures or recordings that can be read, by the rule for those that cannot."""
-        modality = self.config.modality
-        files = ItemSplit(modality, self.at(self.config.features), self._all_items, self.shape)
-        return ClipSplit(files.ids, {modality: files}, bad_clips=self.config.bad_clip_rule())
+        files = self._files(self._all_items)
+        return ClipSplit(files.ids, {files.modality: files}, bad_clips=self.config.bad_clip_rule())
+
+    def _files(self, items: Sequence[Item], notes: Sequence[str] = ()) -> ItemSplit:
+        config = self.config
+        return ItemSplit(config.modality, self.at(config.features), items, self.shape, notes, self._made_by)
+
+    @property
+    def _made_by(self) -> str:
+        """Tag of the extractor of the items, compared with ``extraction.toml``."""
+        tag: str = self.config.agreed_extractor(self.config.features, self.config.made_by, "made_by")
+        return tag
 
     @cached_property
     def _all_items(self) -> list[Item]:

@@ -10,7 +10,7 @@ import torch
 from codaar_plugin_bert.word_pieces import WordPieces
 
 from codaar_core.api import Batch, DataError, Features, Split
-from codaar_core.features import absent_files, feature_file, looks_quantised, read_array, refuse_unusable
+from codaar_core.features import absent_files, feature_file, read_array, refuse_other_values, refuse_unusable
 from codaar_plugin_retrieval.captions import Item
 
 
@@ -23,15 +23,23 @@ class ItemSplit(Split):
         items: Items in the order of their numbers.
         shape: Shape of a step; a file may also contain one step without a time axis.
         notes: Tolerated file defects.
+        made_by: Tag of the extractor of the features.
     """
 
     def __init__(
-        self, modality: str, folder: Path, items: Sequence[Item], shape: tuple[int, ...], notes: Sequence[str] = ()
+        self,
+        modality: str,
+        folder: Path,
+        items: Sequence[Item],
+        shape: tuple[int, ...],
+        notes: Sequence[str] = (),
+        made_by: str | None = None,
     ) -> None:
         self.modality = modality
         self.folder = folder
         self.names = [item.id for item in items]
         self.shape = shape
+        self.made_by = made_by
         self._notes = tuple(notes)
 
     def __len__(self) -> int:
@@ -57,7 +65,7 @@ class ItemSplit(Split):
 
     def read(self, clip: int) -> np.ndarray:
         """Read one item (T, *shape) float32, without padding."""
-        return read_steps(self.path(clip), self.shape)
+        return read_steps(self.path(clip), self.shape, self.made_by)
 
     def path(self, clip: int) -> Path:
         """The file of an item."""
@@ -78,17 +86,17 @@ class ItemSplit(Split):
             raise DataError(f"{len(absent):,} of {len(self):,} items have no features, e.g. {absent[0]}")
 
 
-def read_steps(path: Path, shape: tuple[int, ...]) -> np.ndarray:
+def read_steps(path: Path, shape: tuple[int, ...], made_by: str | None = None) -> np.ndarray:
     """Read (T, *shape) float32.
 
     Raises:
-        DataError: The file is missing, damaged, has another shape, or was rounded to eight bits.
+        DataError: The file is missing, damaged, has another shape, was rounded to eight bits, or has values that the
+            extractor ``made_by`` does not give.
     """
     values = read_array(path)
     values = values[None] if values.shape == shape else values
     refuse_unusable(values, shape, path)
-    if looks_quantised(values):
-        raise DataError(f"{path}: these features look rounded to eight bits", "extract them without that step")
+    refuse_other_values(values, made_by, False, path)
     return np.ascontiguousarray(values, np.float32)
 
 

@@ -73,6 +73,27 @@ def test_other_formats_give_the_same_items(copy, suffix):
     assert not found.absent() and torch.equal(found[[0, 2]].inputs[copy[1]].values, released.values)
 
 
+def test_extraction_notes_are_compared_with_the_settings(copy):
+    modality = copy[1]
+    note = Path(copy[2]["root"]) / "feature" / modality / "zip" / "extraction.toml"
+    note.write_text('made_by = "mine"\n')
+    told = f"made_by is '.*', and {note} says that these features were made by 'mine'"
+    with pytest.raises(DataError, match=told):
+        built(copy).extraction  # noqa: B018
+    with pytest.raises(DataError, match=told):
+        built(copy).split("test", modality)
+    assert built(copy, made_by="mine").extraction[modality] == "mine"
+
+
+def test_negative_values_after_a_rectifier_are_refused(bert, clotho):
+    np.save(clotho / "feature/audio/zip/cat.npy", np.full((3, 128), -0.5))
+    (clotho / "feature/audio/zip/cat.zip").unlink()
+    copy = (ClothoRetrieval, "audio", {"root": str(clotho), "bert": str(bert)})
+    with pytest.raises(DataError, match="cat.npy: made_by is 'vggish-relu', which gives no negative values"):
+        built(copy).split("test", "audio")[range(3)]
+    assert built(copy, made_by="vggish-linear").split("test", "audio")[range(3)].inputs["audio"].values.min() == -0.5
+
+
 def test_a_picture_is_a_video_of_one_step(bert, coco):
     benchmark = built((CocoRetrieval, "video", {"root": str(coco), "bert": str(bert)}))
     values, mask = benchmark.split("test", "video")[[2, 0]].inputs["video"]

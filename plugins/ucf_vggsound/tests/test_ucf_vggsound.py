@@ -41,6 +41,18 @@ def test_numpy_files_give_the_same_clips(make, small, tmp_path):
     )
 
 
+def test_extraction_notes_are_compared_with_the_settings(make, small, tmp_path):
+    folder = small.write_both(tmp_path)
+    (folder / "UCF101/feature/video/zip/extraction.toml").write_text('made_by = "torchvision-vgg19-pool5"\n')
+    told = "video_made_by is 'keras-vgg19-pool5', and .*extraction.toml says .* made by 'torchvision-vgg19-pool5'"
+    with pytest.raises(DataError, match=told):
+        make(root=str(folder)).extraction  # noqa: B018
+    with pytest.raises(DataError, match=told):
+        make(root=str(folder)).split("test", "video")
+    agreed = make(root=str(folder), video_made_by="torchvision-vgg19-pool5")
+    assert agreed.extraction["video"] == "torchvision-vgg19-pool5"
+
+
 def test_short_and_long_clips_have_ten_seconds(make):
     split = make().split("test", "video")
     long, short = split[[0, 1]].inputs["video"].values

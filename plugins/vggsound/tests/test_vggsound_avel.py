@@ -196,6 +196,19 @@ def test_what_is_recorded(source):
     assert source(video_made_by="torchvision-vgg19").extraction["video"] == "torchvision-vgg19"
 
 
+@pytest.mark.parametrize("modality", ["audio", "video"])
+def test_extraction_notes_are_compared_with_the_settings(source, root, modality):
+    note = root / "feature" / modality / "zip" / "extraction.toml"
+    note.write_text('made_by = "mine"\n')
+    told = f"{modality}_made_by is '.*', and {note} says that these features were made by 'mine'"
+    with pytest.raises(DataError, match=told):
+        source().extraction  # noqa: B018
+    with pytest.raises(DataError, match=told):
+        source().split("pretrain")
+    agreed = source(**{f"{modality}_made_by": "mine"})
+    assert agreed.extraction[modality] == "mine" and len(agreed.split("pretrain")) == len(LIST)
+
+
 def test_another_bert_makes_other_features(source, tmp_path):
     for name, weights in {"one": b"1", "copy": b"1", "two": b"2"}.items():
         (tmp_path / name).mkdir()
@@ -234,6 +247,10 @@ def spoil(root, how):
         write_zip(audio, name, np.full((10, 128), np.nan))
     elif how == "quantised":
         write_zip(audio, name, np.full((10, 128), 255.0))
+    elif how == "eight bits":
+        write_zip(audio, name, np.ones((10, 128), np.uint8))
+    elif how == "negative":
+        write_zip(audio, name, np.full((10, 128), -0.5))
     else:
         path.unlink()
 
@@ -244,6 +261,8 @@ DAMAGE = {
     "shape": r"expected the shape \(steps, 128\), it has \(10, 64\)",
     "nan": "1,280 of 1,280 values are NaN",
     "quantised": "look rounded to eight bits",
+    "eight bits": r"look rounded to eight bits \(values of type uint8 up to 1\)",
+    "negative": "made_by is 'vggish-relu', which gives no negative values, and the smallest is -0.5",
     "missing": "1 of 6 clips have no file of 'audio'",
 }
 
