@@ -11,7 +11,7 @@ import attrs
 import numpy as np
 
 from codaar_core.api import DataError, Space
-from codaar_core.features import looks_quantised, refuse_unusable
+from codaar_core.features import refuse_other_values, refuse_unusable
 
 KEY = "avadataset"
 
@@ -24,6 +24,7 @@ class FeatureRows:
     rows: np.ndarray = attrs.field(eq=False, repr=False)  # (clips,) int64
     space: Space
     quantised: bool = False  # whether features rounded to eight bits are accepted
+    made_by: str | None = None  # tag of the extractor
 
     def read(self, clip: int) -> np.ndarray:
         """Read and check one clip: (T, *shape) float32."""
@@ -32,11 +33,7 @@ class FeatureRows:
         with self._opened() as dataset:
             values = dataset[row]
         refuse_unusable(values, self.space.shape, where)
-        if not self.quantised and looks_quantised(values):
-            raise DataError(
-                f"{where}: these features look rounded to eight bits (whole numbers up to {values.max():g})",
-                "extract them without rounding, or set quantised = true if all features are rounded",
-            )
+        refuse_other_values(values, self.made_by, self.quantised, where)
         return values.astype(np.float32)
 
     def absent(self) -> list[Path]:

@@ -18,6 +18,7 @@ from codaar_plugin_ave.feature_rows import KEY, FeatureRows
 SPLITS = ("train", "val", "test")
 MODALITIES = ("audio", "video")
 LABELS = ("labels.h5", "right_labels.h5")
+MOST_DIFFERING = 0.1  # fraction of clips whose label may differ from the annotation
 
 CARD = Card(
     title="AVE, audio-visual events",
@@ -96,12 +97,16 @@ class AveFiles:
 
     @cached_property
     def defects(self) -> FileDefects:
-        """Defects of the annotations, and labels that differ from them."""
+        """Defects of the annotations, and labels that differ from them.
+
+        Raises:
+            DataError: So many labels differ that they are those of other clips.
+        """
         known = self.annotations
+        if self.labels_file is None:
+            return known.defects
         differing = np.flatnonzero((self.classes != known.classes) & (known.start < known.end))
-        where = str(self.labels_file)
-        found = (FileDefect("label that differs from the annotation", f"{where}, row {row}") for row in differing)
-        return known.defects + FileDefects(tuple(found))
+        return known.defects + differing_labels(self.labels_file, differing, len(known), known)
 
     def order(self, name: str) -> np.ndarray:
         """Rows of a split (clips,) int64, in the released order, which is not sorted.
@@ -143,13 +148,35 @@ class AveFiles:
             DataError: The file is missing or damaged, or has another shape than ``spaces`` and the annotations.
         """
         quantised = self.settings.quantised or modality == "video"
-        path = self.path(getattr(self.settings, modality))
+        path, made_by = self.path(getattr(self.settings, modality)), self.settings.made_by(modality)
         if path.is_dir():
             recordings = [self.annotations.ids[row] for row in rows]
-            return FileTrack(path, recordings, self.spaces[modality], quantised=quantised)
-        track = FeatureRows(path, rows, self.spaces[modality], quantised)
+            return FileTrack(path, recordings, self.spaces[modality], quantised=quantised, made_by=made_by)
+        track = FeatureRows(path, rows, self.spaces[modality], quantised, made_by)
         track.refuse_other_shape(len(self.annotations))
         return track
+
+
+def differing_labels(path: Path, rows: np.ndarray, clips: int, annotations: Annotations) -> FileDefects:
+    """One defect for each row of a file of labels that differs from the annotations.
+
+    Args:
+        path: The file of labels.
+        rows: The rows that differ.
+        clips: Number of rows that were compared.
+        annotations: Annotations of all clips.
+
+    Raises:
+        DataError: More than ``MOST_DIFFERING`` differ: the labels are those of other clips or in another order.
+    """
+    if len(rows) > MOST_DIFFERING * clips:
+        raise DataError(
+            f"{path}: {len(rows):,} of {clips:,} labels differ from {annotations.path}, the first in row {rows[0]}",
+            "take both from the same release, or remove these labels: they follow from the annotations",
+        )
+    return FileDefects(
+        tuple(FileDefect("label that differs from the annotation", f"{path}, row {row}") for row in rows)
+    )
 
 
 def clip_classes(labels: np.ndarray) -> np.ndarray:

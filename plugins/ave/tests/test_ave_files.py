@@ -70,6 +70,39 @@ def test_a_file_of_labels_is_read_where_there_is_one(folder, make_data, name):
     assert "Annotations.txt alone" not in make_data(folder).origin
 
 
+def test_labels_of_other_clips_are_refused(folder, make_data):
+    labels = read_annotations(folder / "Annotations.txt").labels()
+    with h5py.File(folder / "labels.h5", "w") as file:
+        file[KEY] = np.roll(labels, 1, 0)
+    with pytest.raises(
+        DataError, match=r"labels.h5: 20 of 20 labels differ from .*Annotations.txt, the first in row 0"
+    ):
+        make_data(folder).origin  # noqa: B018
+
+
+def test_extraction_notes_are_compared_with_the_settings(written, tmp_path, make_data, make_benchmark):
+    (tmp_path / "extraction.toml").write_text('made_by = "wav2vec"\n')
+    told = "audio_made_by is 'vggish-relu', and .*extraction.toml says that these features were made by 'wav2vec'"
+    for asked in (
+        lambda: make_benchmark(written, audio=str(tmp_path)).extraction,
+        lambda: make_data(written, audio=str(tmp_path)).split("train"),
+    ):
+        with pytest.raises(DataError, match=told):
+            asked()
+    stated = make_benchmark(written, audio=str(tmp_path), audio_made_by="wav2vec").extraction
+    assert stated == {"audio": "wav2vec", "video": "keras-vgg19-pool5"}
+
+
+def test_negative_values_after_a_rectifier_are_refused(folder, make_benchmark):
+    rewrite(folder / "audio_feature.h5", lambda values: values - 1)
+    with pytest.raises(
+        DataError, match="audio_feature.h5/.*: made_by is 'vggish-relu', which gives no negative values"
+    ):
+        make_benchmark(folder).split("test", "audio")[[0]]
+    other = make_benchmark(folder, audio_made_by="vggish-linear").split("test", "audio")
+    assert other[[0]].inputs["audio"].values.min() < 0
+
+
 def test_without_a_file_labels_follow_from_the_annotations(written, make_data):
     data = make_data(written)
     assert data.files.classes.tolist() == data.files.annotations.classes.tolist()

@@ -8,9 +8,10 @@ from pathlib import Path
 import attrs
 import numpy as np
 from codaar_plugin_ave.annotations import CLASSES, Annotations
+from codaar_plugin_ave.files import differing_labels
 
 from codaar_core.api import DataError
-from codaar_core.features import read_h5
+from codaar_core.features import FileDefects, read_h5
 from codaar_plugin_avvp.classes import IN_AVE
 from codaar_plugin_avvp.events import SECONDS
 
@@ -26,11 +27,12 @@ class AveClips:
     rows: np.ndarray = attrs.field(eq=False)  # (clips,) int64, rows of AVE's feature files
     ids: tuple[str, ...]  # of the recordings; several clips may have the same one
     labels: np.ndarray = attrs.field(eq=False)  # (clips, 10, 13) float32
+    defects: FileDefects = FileDefects()  # labels that differ from the annotations
 
     def of(self, recordings: Collection[str]) -> AveClips:
         """The clips of some recordings."""
         chosen = [clip for clip, id in enumerate(self.ids) if id in recordings]
-        return AveClips(self.rows[chosen], tuple(self.ids[clip] for clip in chosen), self.labels[chosen])
+        return AveClips(self.rows[chosen], tuple(self.ids[clip] for clip in chosen), self.labels[chosen], self.defects)
 
 
 def shared_clips(annotations: Annotations, tables: Path) -> AveClips:
@@ -46,9 +48,10 @@ def shared_clips(annotations: Annotations, tables: Path) -> AveClips:
     Raises:
         DataError: A label file is damaged or does not match the annotations.
     """
+    annotated = annotations.labels()[..., [*COLUMNS, -1]]
     known = np.flatnonzero(np.isin(annotations.classes, COLUMNS))
     if not (tables / ORDER).is_file() or not (tables / LABELS).is_file():
-        rows, labels = known, annotations.labels()[..., [*COLUMNS, -1]]
+        rows, labels = known, annotated
     else:
         rows, labels = read_h5(tables / ORDER, "order"), read_h5(tables / LABELS, "avadataset").astype(np.float32)
         if not np.isin(rows, known).all():
@@ -58,4 +61,6 @@ def shared_clips(annotations: Annotations, tables: Path) -> AveClips:
         raise DataError(
             f"{tables / LABELS}: expected the shape {expected}, found {labels.shape}", "fetch this file again"
         )
-    return AveClips(rows, tuple(annotations.ids[row] for row in rows), labels[rows])
+    differing = rows[(labels[rows] != annotated[rows]).any((1, 2))]
+    defects = differing_labels(tables / LABELS, differing, len(rows), annotations)
+    return AveClips(rows, tuple(annotations.ids[row] for row in rows), labels[rows], defects)

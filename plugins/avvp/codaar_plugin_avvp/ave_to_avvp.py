@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 
 import attrs
@@ -55,6 +56,21 @@ class AveAvvp(EventParsing):
             return self._clips(clips, modality)
         return self._clips(clips.of(set(part(clips.ids, FIFTH_HELD_OUT[role]))), modality)
 
+    @property
+    def extraction(self) -> Mapping[str, str]:
+        """As the settings state, compared with ``extraction.toml`` beside the features of both data sets."""
+        return {**self._ave_settings.extraction(), **super().extraction}
+
+    @property
+    def _ave_settings(self) -> FileSettings:
+        config = self.config
+        return FileSettings(
+            root=config.ave,
+            quantised=config.quantised,
+            audio_made_by=config.audio_made_by,
+            video_made_by=config.video_made_by,
+        )
+
     @cached_property
     def ave_clips(self) -> AveClips:
         """The clips of AVE, with their labels."""
@@ -69,7 +85,7 @@ class AveAvvp(EventParsing):
         """
         if self.config.ave is None:
             raise DataError(f"{self.card.title}: needs `ave`, the folder of AVE's files", self.card.how_to_get)
-        return AveFiles(FileSettings(root=self.config.ave, quantised=self.config.quantised), self.spaces)
+        return AveFiles(self._ave_settings, self.spaces)
 
     def _test(self, modality: str) -> ClipSplit:
         if self.as_published:
@@ -80,5 +96,5 @@ class AveAvvp(EventParsing):
     def _clips(self, clips: AveClips, modality: str) -> ClipSplit:
         labels = RowTrack(clips.labels, np.arange(len(clips.ids)))
         tracks = {modality: self.ave.features(modality, clips.rows)}
-        defects = self.ave.annotations.defects
+        defects = self.ave.annotations.defects + clips.defects
         return ClipSplit(clips.ids, tracks, {modality: labels}, self.config.bad_clip_rule(), defects)

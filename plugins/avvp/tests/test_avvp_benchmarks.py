@@ -15,8 +15,8 @@ from codaar_plugin_avvp.parts import FIFTH_HELD_OUT, HALVES, part
 from codaar_plugin_cmg.metrics import llp_event_f1, llp_segment_f1, parsing_scores
 
 from codaar_core.api import ComponentError, DataError, Predicted, Transfer
-from codaar_core.features import read_names
-from codaar_core.testing.data_plugins import rewrite_zips
+from codaar_core.features import read_h5, read_names
+from codaar_core.testing.data_plugins import rewrite_zips, write_h5
 
 NAMES = ("avvp-localization", "ave-avvp")
 ROLES = ("train", "validation", "test")
@@ -243,6 +243,41 @@ def test_numpy_files_give_the_same_clips(make, own_llp):
     assert rewrite_zips(own_llp, ".npy")
     found = make(root=str(own_llp)).split("test", "audio")[[0, 1]]
     assert torch.equal(found.inputs["audio"].values, released.inputs["audio"].values)
+
+
+def test_extraction_notes_are_compared_with_the_settings(make, own_llp):
+    (own_llp / "feature/audio/zip/extraction.toml").write_text('made_by = "mine"\n')
+    told = "audio_made_by is 'vggish-relu', and .*extraction.toml says that these features were made by 'mine'"
+    with pytest.raises(DataError, match=told):
+        make(root=str(own_llp)).extraction  # noqa: B018
+    with pytest.raises(DataError, match=told):
+        make(root=str(own_llp)).split("test", "audio")
+    assert make(root=str(own_llp), audio_made_by="mine").extraction["audio"] == "mine"
+
+
+def test_extraction_notes_of_ave_are_compared_as_well(make_ave_avvp, small_llp, tmp_path):
+    ave = small_llp.write_ave(tmp_path / "AVE", tmp_path)
+    (ave / "extraction.toml").write_text('made_by = "mine"\n')
+    with pytest.raises(DataError, match="audio_made_by is 'vggish-relu', and .*AVE/extraction.toml says"):
+        make_ave_avvp(ave=str(ave)).extraction  # noqa: B018
+    assert make_ave_avvp(ave=str(ave), audio_made_by="mine", video_made_by="mine").extraction["video"] == "mine"
+
+
+@pytest.mark.parametrize("rows", [1, 20])
+def test_labels_that_differ_from_aves_annotations_are_counted_or_refused(make_ave_avvp, small_llp, tmp_path, rows):
+    ave = small_llp.write_ave(tmp_path / "AVE", tmp_path)
+    small_llp.write_llp(tmp_path, "AVE_AVVP", ("Dog", "Car", "Cat"))
+    order = read_h5(tmp_path / "ave_avvp_order.h5", "order")[:rows]
+    labels = read_h5(tmp_path / "ave_avvp_labels.h5", "avadataset")
+    labels[order] = 1 - labels[order]
+    (tmp_path / "ave_avvp_labels.h5").unlink()
+    write_h5(tmp_path / "ave_avvp_labels.h5", avadataset=labels)
+    benchmark = make_ave_avvp(root=str(tmp_path), ave=str(ave))
+    if rows == 20:
+        with pytest.raises(DataError, match=r"ave_avvp_labels.h5: 20 of \d+ labels differ from .*Annotations.txt"):
+            benchmark.split("train", "audio")
+    else:
+        assert "1 x label that differs from the annotation" in benchmark.split("train", "audio").defects.summary
 
 
 def test_another_class_file_is_refused(make, own_llp):
