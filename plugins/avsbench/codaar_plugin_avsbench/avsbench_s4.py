@@ -16,7 +16,7 @@ from codaar_plugin_cmg.settings import PRETRAINING_EXAMPLES, PublishedSettings
 from torch import Tensor
 
 from codaar_core.api import BenchmarkContext, Card, DataError, Metric, Space, setting
-from codaar_core.features import FileTrack, RootSettings, RowTrack, Track, read_table
+from codaar_core.features import FileTrack, RootSettings, RowTrack, Track, agreed_extractor, read_table
 from codaar_plugin_avsbench.mask_metrics import LEVELS, batch_mean, f_score, mean_iou
 from codaar_plugin_avsbench.random_steps import STEPS, random_steps
 from codaar_plugin_avsbench.s4_clips import S4Clips
@@ -103,8 +103,20 @@ class AvsbenchS4(TwoModes):
 
     @property
     def extraction(self) -> Mapping[str, str]:
-        """As the settings state; for text, the tag of BERT's weights."""
-        return {"audio": self.config.audio_made_by, "text": made_by(self.config.bert)}
+        """As the settings state; for text, the tag of BERT's weights.
+
+        Raises:
+            DataError: ``extraction.toml`` beside audio features says another extractor, or cannot be read.
+        """
+        return {"audio": self._sounds_made_by, "text": made_by(self.config.bert)}
+
+    @property
+    def _sounds_made_by(self) -> str:
+        """Tag of the extractor of the audio features, compared with the ``extraction.toml`` of every folder of them."""
+        config = self.config
+        for folder in self.folder.sound_folders() if config.root is not None else ():
+            agreed_extractor(folder, config.audio_made_by, "audio_made_by")
+        return config.audio_made_by
 
     @property
     def metrics(self) -> Mapping[str, Metric]:
@@ -137,7 +149,13 @@ class AvsbenchS4(TwoModes):
     def _sounds(self, clips: Sequence[Clip]) -> FileTrack:
         names = [f"{clip.category}/{clip.name}" for clip in clips]
         space = Space(self.shapes["audio"], FRAMES)
-        track = FileTrack(self.folder.sounds_of(clips[0].split), names, space, quantised=self.config.quantised)
+        track = FileTrack(
+            self.folder.sounds_of(clips[0].split),
+            names,
+            space,
+            quantised=self.config.quantised,
+            made_by=self._sounds_made_by,
+        )
         absent = [path for clip in range(len(clips)) if not (path := track.path(clip)).exists()]
         if absent:
             raise DataError(

@@ -89,6 +89,13 @@ class S4Folder:
         """Folder of the audio features CATEGORY/NAME.zip of a split."""
         return self.sounds / split / "zip"
 
+    def sound_folders(self) -> list[Path]:
+        """Folders of audio features: that of all, of each split and of each category; only those that exist."""
+        found = [self.sounds]
+        for split in MASKS:
+            found += [self.sounds / split, self.sounds_of(split), *sorted(self.sounds_of(split).glob("*/"))]
+        return [folder for folder in found if folder.is_dir()]
+
     def refuse_incomplete(self, clips: list[Clip]) -> None:
         """Refuse clips with missing or additional pictures, because scores would not be comparable.
 

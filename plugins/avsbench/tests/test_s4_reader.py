@@ -18,6 +18,7 @@ from PIL import Image
 
 from codaar_core.api import BenchmarkContext, ComponentError, DataError, Space, Transfer
 from codaar_core.features import read_table
+from codaar_core.testing.data_plugins import rewrite_zips
 
 
 def test_a_training_clip_has_five_frames_and_one_mask(make_benchmark):
@@ -78,6 +79,37 @@ def test_released_prompts_name_the_23_categories(shared):
 def test_the_name_of_a_clip_is_in_the_first_column_whatever_it_is_called(tmp_path):
     (tmp_path / "s4_meta_data.csv").write_text("whatever,start,category,split\n-abc,3,dog_barking,test\nx,1,dog,val\n")
     assert S4Folder(tmp_path, tmp_path).clips("test") == [Clip("-abc", "dog_barking", "test")]
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".npz", ".h5", ".safetensors"])
+def test_features_in_other_formats_give_the_same_clips(make_benchmark, own_s4, suffix):
+    released = make_benchmark(root=str(own_s4), side=32).split("test", "audio")[[0, 1]].inputs["audio"].values
+    assert rewrite_zips(own_s4 / "feature", suffix) == 6
+    found = make_benchmark(root=str(own_s4), side=32).split("test", "audio")
+    assert torch.equal(found[[0, 1]].inputs["audio"].values, released)
+    assert not found.inventory().absent["audio"]
+
+
+@pytest.mark.parametrize("place", ["", "test", "test/zip", "test/zip/dog_barking"])
+def test_extraction_notes_are_compared_with_the_settings(make_benchmark, own_s4, place):
+    (own_s4 / "feature/audio" / place / "extraction.toml").write_text('made_by = "mine"\n')
+    told = "audio_made_by is 'vggish-relu', and .*extraction.toml says that these features were made by 'mine'"
+    with pytest.raises(DataError, match=told):
+        make_benchmark(root=str(own_s4), side=32).extraction  # noqa: B018
+    with pytest.raises(DataError, match=told):
+        make_benchmark(root=str(own_s4), side=32).split("train", "audio")
+    assert make_benchmark(root=str(own_s4), side=32, audio_made_by="mine").extraction["audio"] == "mine"
+
+
+@pytest.mark.parametrize(
+    ("values", "told"), [(-0.5, "which gives no negative values"), (200.0, "rounded to eight bits")]
+)
+def test_values_that_contradict_the_settings_are_refused(make_benchmark, own_s4, values, told):
+    [path] = (own_s4 / "feature/audio/test/zip/dog_barking").glob("*.zip")
+    np.save(path.with_suffix(".npy"), np.full((5, 128), values))
+    path.unlink()
+    with pytest.raises(DataError, match=f"{path.stem}.npy.*{told}"):
+        make_benchmark(root=str(own_s4), side=32).split("test", "audio")[[0, 1]]
 
 
 # The modes
@@ -227,13 +259,6 @@ def test_damage_gives_one_clear_message(make_benchmark, own_s4, kind):
 def test_other_files_beside_the_pictures_do_not_matter(make_benchmark, own_s4):
     (first(own_s4, "visual_frames").parent / "Thumbs.db").touch()
     assert len(make_benchmark(root=str(own_s4), side=32).split("train", "audio")) == 2
-
-
-def test_a_gray_mask_is_read_as_black_and_white(make_benchmark, own_s4):
-    mask = first(own_s4, "gt_masks")
-    Image.fromarray(np.repeat(np.uint8([[0, 100, 200, 255]]), 32, 0).repeat(8, 1)).save(mask)
-    read = make_benchmark(root=str(own_s4), side=32).split("train", "audio")[[0]].targets["audio"][0, 0]
-    assert torch.equal(read[:, ::8], torch.tensor([[0, 0, 255, 255]], dtype=torch.uint8).expand(32, 4))
 
 
 def test_another_bert_than_that_of_pretraining_is_refused(make_benchmark):
