@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
@@ -14,6 +13,7 @@ import attrs
 from codaar_core.api.errors import CodaarError
 from codaar_core.engine.record.run_directory import EVALUATIONS
 from codaar_core.engine.results import Results
+from codaar_core.features.files import write_whole
 from codaar_core.report.benchmark_scores import BESIDE, by_benchmark, metric_label
 from codaar_core.report.codes import collapses, distance_ratio, is_collapsed, is_no_better_than_constant
 from codaar_core.report.curves import HEIGHT, LEFT, RIGHT, WIDTH, codebook_panels, loss_panels
@@ -39,7 +39,7 @@ MODES = {
     "strict": "official test splits, models in evaluation mode, nothing selected on test data",
     "as-published": "repeats what the released code does, including its deviations; not comparable with strict numbers",
 }
-ATLAS = "atlas.html"
+REPORT, ATLAS = "report.html", "atlas.html"
 
 
 @attrs.frozen
@@ -64,14 +64,8 @@ def write(run_directory: Path, control: Path | None = None) -> Path:
     run = Path(run_directory)
     other = read(control) if control is not None else None
     page = render(read(run), other, list_evaluations(run), (run / ATLAS).is_file())
-    path = run / "report.html"
-    aside = path.with_name(".report.html.partial")
-    try:
-        aside.write_text(page, "utf-8")
-        os.replace(aside, path)
-    except OSError as error:
-        aside.unlink(missing_ok=True)
-        raise CodaarError(f"cannot write {path}: {error.strerror}", "make room, or make the folder writable") from error
+    path = run / REPORT
+    write_whole(path, page, "make room, or make the folder writable")
     if run.parent.name == EVALUATIONS:
         update_list(run.parent.parent)
     return path
@@ -82,7 +76,7 @@ def update_list(run: Path) -> None:
 
     A report that cannot be written stays as it is, which is warned of: the evaluation does not depend on it.
     """
-    if not (run / "results.json").is_file():
+    if not (run / REPORT).is_file():
         return
     try:
         write(run)

@@ -220,7 +220,7 @@ def test_report_and_list_show_every_evaluation(tmp_path, capsys):
     (damaged / "results.json").write_text("{")
     report.write(model)
     page = (model / "report.html").read_text()
-    assert page.index(damaged.name) < page.index(finished.name), "the newest is first"
+    assert page.index(f">{damaged.name}<") < page.index(f">{finished.name}<"), "the newest is first"
     assert f'href="evaluations/{finished.name}/report.html"' in page and "failed: clips.h5 is missing" in page
     assert "results.json cannot be read" in page and "unreadable" in page
     [listed] = report.list_runs(tmp_path / "runs")

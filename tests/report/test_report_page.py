@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import errno
 import re
+from pathlib import Path
 
 import attrs
 import pytest
@@ -9,7 +11,7 @@ from written_report import Page
 
 from codaar_core.api.errors import CodaarError
 from codaar_core.engine.results import Curves, Results, Section, as_json, parse
-from codaar_core.report import write
+from codaar_core.report import update_list, write
 from codaar_core.report.numerals import percent, signed
 
 MINIMAL = Results(name="n", mode="strict", modalities=("x", "y"), transfers=())
@@ -204,3 +206,17 @@ def test_the_page_names_the_command_of_the_atlas_and_links_to_an_atlas_beside_it
     (run / "atlas.html").unlink()
     later = Page(write(run_directory(attrs.evolve(results, model="runs/a/b, step-1"), "later")).read_text("utf-8"))
     assert "codaar atlas" not in later
+
+
+def test_a_read_only_folder_is_told_and_a_failed_evaluation_adds_no_report(results, run_directory, monkeypatch):
+    run = run_directory(results)
+    update_list(run)
+    assert {path.name for path in run.iterdir()} == {"results.json"}, "an exported model has no report"
+
+    def read_only(path, *_, **__):
+        raise OSError(errno.EROFS, "Read-only file system", str(path))
+
+    for name in ("write_bytes", "write_text", "unlink", "replace"):
+        monkeypatch.setattr(Path, name, read_only)
+    with pytest.raises(CodaarError, match="cannot write .*report.html: Read-only file system"):
+        write(run)
