@@ -25,7 +25,7 @@ def way(field: attrs.Attribute, value: Any) -> Hashable:
     """The way of working that a value selects: other numbers of one way differ in amount only.
 
     Every choice of a Literal is a way. Zero usually switches something off and one leaves something single, so both
-    are ways; so are an empty tuple or table, one of a single element, and longer ones. Text, such as a path, selects none.
+    are ways; so are an empty tuple or table, one of a single element, and longer ones. A path selects none.
     """
     if "Literal" in str(field.type):
         return value

@@ -48,6 +48,13 @@ def test_the_pages_run_as_they_stand(tmp_path, monkeypatch):
     assert len((tmp_path / "test.jsonl").read_text("utf-8").splitlines()) == 3 * 20
 
 
+def test_the_commands_of_the_readme_are_on_pages_that_are_run():
+    (block,) = (block for block in blocks(ROOT / "README.md") if block.language == "sh")
+    pages = [*PAGES, ROOT / "docs" / "atlas.md"]
+    run = {line for page in pages for each in blocks(page) for line in each.content.splitlines()}
+    assert set(block.content.splitlines()) <= run
+
+
 def placed(text: str, folder) -> str:
     """The text with the name of the run directory, as soon as there is one."""
     runs = list(folder.glob("runs/avt/*"))

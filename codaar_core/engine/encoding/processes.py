@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
 from typing import Any
 
-
 from codaar_core.api import CodaarError, DataError
 
 POLL = 0.1  # seconds between two looks at the workers

@@ -158,7 +158,7 @@ def settings_schema(subject: Subject) -> None:
     expect(
         not inexpressible,
         f"{subject.title}.Config: the JSON schema of recipes cannot express the type of {', '.join(inexpressible)}",
-        "annotate it with int, float, bool, str, Literal[...], tuple[..., ...], Mapping[str, ...] or one of these | None",
+        "annotate it with int, float, bool, str, Literal[...], tuple[..., ...], Mapping[str, ...], or these | None",
     )
 
 

@@ -14,7 +14,6 @@ from torch.nn import functional as F
 from codaar_core.api import HeadContext, Quantized, TaskHead, setting
 from codaar_plugin_cmg.channel_choice import head_channels
 
-
 HOST = ("cpu",)  # devices whose tensors the host reads without waiting
 
 
