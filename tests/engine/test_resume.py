@@ -19,7 +19,7 @@ from codaar_core.api import CodaarError, hook
 from codaar_core.cli.commands import load_verb
 from codaar_core.cli.errors import run_command
 from codaar_core.engine import run
-from codaar_core.engine.record.resume import finished_run, unfinished_run
+from codaar_core.engine.record.resume import finished_run, refuse_changes, unfinished_run
 from codaar_core.engine.record.run_directory import RunDirectory
 from codaar_core.recipe import Plan, load
 
@@ -370,3 +370,20 @@ def test_two_ranks_resume_from_the_same_checkpoint_and_complete_a_report(tmp_pat
     assert run(plan, "auto", [again], write_report=report.write) == directory
     assert again.finished == [1, 2, 3] and not again.epochs
     assert RunDirectory(directory).status()["status"] == "finished"
+
+
+@pytest.mark.parametrize(
+    ("setting", "line"), [("device.deterministic", "deterministic = false"), ("quantizer.learned", "learned = ")]
+)
+def test_a_setting_that_the_version_of_the_run_lacked_has_its_default(recipe, copied, setting, line):
+    directory = copied()
+    resolved = directory / "resolved.toml"
+    lines = resolved.read_text("utf-8").splitlines(keepends=True)
+    kept = [each for each in lines if not each.startswith(line)]
+    assert len(kept) == len(lines) - 1
+    resolved.write_text("".join(kept), "utf-8")
+    refuse_changes(recipe, RunDirectory(directory))
+    other = load(recipe.source, [*SETTINGS, f"{setting}=true"])
+    with pytest.raises(CodaarError, match=f"{setting} was False, is True") as refused:
+        refuse_changes(other, RunDirectory(directory))
+    assert refused.value.message.count(" was ") == 1

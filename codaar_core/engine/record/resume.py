@@ -18,6 +18,7 @@ from codaar_core.engine.record.lock_comparison import compare, read_lock
 from codaar_core.engine.record.run_directory import ORIGIN, REPORT, RunDirectory
 from codaar_core.engine.record.settings_paths import flattened
 from codaar_core.engine.results import parse
+from codaar_core.recipe import load
 from codaar_core.recipe.plan import Plan
 
 CHANGEABLE = (
@@ -206,11 +207,25 @@ def refuse_changes(plan: Plan, directory: RunDirectory, ignored: tuple[str, ...]
 
 def changes(plan: Plan, directory: RunDirectory, ignored: tuple[str, ...] = CHANGEABLE) -> Iterator[str]:
     """Yield the settings that differ between a plan and a run directory, except ``ignored`` paths and prefixes."""
-    before = dict(flattened(_read_resolved(directory.path / "resolved.toml")))
+    file = directory.path / "resolved.toml"
+    before = dict(flattened(_read_resolved(file)))
     now = dict(flattened(plan.resolved))
+    if now.keys() - before.keys():
+        before = _defaults_of_new_settings(file) | before
     for path in sorted(before.keys() | now.keys()):
         if before.get(path) != now.get(path) and not path.startswith(ignored):
             yield f"{path} was {before.get(path, 'not given')!r}, is {now.get(path, 'not given')!r}"
+
+
+def _defaults_of_new_settings(file: Path) -> dict[str, Any]:
+    """Return all settings of a run as this version completes them; those that the run's version lacked have defaults.
+
+    The default of a new setting is the old behaviour (docs/versioning.md), so that it is no change.
+    """
+    try:
+        return dict(flattened(load(file).resolved))
+    except CodaarError:  # e.g. a plug-in of the run is not installed any more: every difference counts
+        return {}
 
 
 def _read_resolved(file: Path) -> dict[str, Any]:
