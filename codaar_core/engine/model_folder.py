@@ -40,6 +40,7 @@ from codaar_core.recipe import Plan, load
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Plugins = Sequence[Path | str]
+A_MODEL = "give a folder like runs/NAME/STAMP, or one that `codaar export` wrote"
 NOT_NAMED = "the data that the imported weights were pretrained on are not named"
 
 
@@ -82,10 +83,12 @@ def read_run(
     path = Path(folder)
     if is_exported(path):
         return _read_exported(path, best, overrides, plugins)
+    if not path.exists():
+        raise CodaarError(f"there is no folder {path}", A_MODEL)
     if not (path / "status.json").exists():
         raise CodaarError(
             f"{path} is not a model: it has neither status.json (a run) nor codaar.json (an exported model)",
-            "give a folder like runs/NAME/STAMP, or one that `codaar export` wrote",
+            A_MODEL,
         )
     directory = RunDirectory(path)
     directory.status()

@@ -68,9 +68,8 @@ def _help(values: Any, run: Path) -> str:
 
 def _no_results(run: Path) -> CodaarError:
     if not (run / "status.json").exists():
-        return CodaarError(
-            f"{run} is not a run directory: it has no results.json", "give a folder like runs/NAME/STAMP"
-        )
+        why = f"{run} is not a run directory: it has no results.json" if run.exists() else f"there is no folder {run}"
+        return CodaarError(why, "give a folder like runs/NAME/STAMP")
     try:
         return _unfinished(run, RunDirectory(run).status())
     except CodaarError as error:

@@ -21,6 +21,7 @@ from smallest import SMALLEST
 from toy_run import toy_plan
 
 import codaar_core
+from codaar_core import report
 from codaar_core.api import CodaarError, DataError
 from codaar_core.engine import run
 from codaar_core.engine.assembly.build import build_data, build_model
@@ -299,6 +300,12 @@ def test_missing_plug_ins_are_named_with_one_command(copy):
     with pytest.raises(CodaarError, match="not installed: codaar-plugin-b, codaar-plugin-a; rm x") as refused:
         codaar_core.open_model(copy)
     assert refused.value.help == "pip install codaar-plugin-b 'codaar-plugin-a; rm x'"
+
+
+def test_a_missing_folder_is_named(tmp_path):
+    for opened in (codaar_core.open_model, report.read):
+        with pytest.raises(CodaarError, match="there is no folder .*nowhere"):
+            opened(tmp_path / "nowhere")
 
 
 def test_an_exported_model_has_no_best_checkpoint(exported):

@@ -152,8 +152,8 @@ def test_runs_without_results_are_named_and_others_shown(two, tmp_path):
     comparison = codaar_core.compare([tmp_path / "none", *two])
     assert len(comparison.runs) == 2
     for text in (shown(comparison), comparison.as_html()):
-        assert "is not a run directory" in text
-    with pytest.raises(CodaarError, match="no run has results: .*none is not a run directory"):
+        assert "there is no folder" in text
+    with pytest.raises(CodaarError, match="no run has results: there is no folder .*none"):
         codaar_core.compare([tmp_path / "none"])
 
 

@@ -82,6 +82,8 @@ def test_without_results_the_state_of_the_run_is_told(tmp_path, status, advice):
 
 def test_a_folder_that_is_not_a_run(tmp_path):
     with pytest.raises(CodaarError, match="is not a run directory"):
+        read(tmp_path)
+    with pytest.raises(CodaarError, match="there is no folder"):
         read(tmp_path / "nowhere")
 
 
