@@ -20,7 +20,7 @@ import pytest
 import torch
 from safetensors.numpy import save_file
 
-from codaar_core.api import Benchmark, Card, DataSource, Space
+from codaar_core.api import Benchmark, Card, DataError, DataSource, Space
 from codaar_core.features import RandomSplit, read_array
 from codaar_core.testing.catalogue import checks_of
 from codaar_core.testing.check import Check
@@ -96,6 +96,23 @@ def rewrite_zips(folder: Path, suffix: str) -> int:
             write_h5(other, features=values)
         path.unlink()
     return len(paths)
+
+
+def check_other_extractor(folder: Path, setting: str, *reads: Callable[[], object]) -> None:
+    """Write ``extraction.toml`` that says another extractor, and check that every read is refused.
+
+    Args:
+        folder: Folder of the features; its note then says "mine".
+        setting: Name of the setting that says something else.
+        reads: What is refused because of it.
+    """
+    note = folder / "extraction.toml"
+    note.write_text('made_by = "mine"\n', "utf-8")
+    for read in reads:
+        with pytest.raises(DataError) as caught:
+            read()
+        assert caught.value.message.startswith(f"{setting} is '"), caught.value.message
+        assert caught.value.message.endswith(f"and {note} says that these features were made by 'mine'")
 
 
 def module_beside(file: str, name: str) -> ModuleType:

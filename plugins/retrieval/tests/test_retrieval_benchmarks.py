@@ -15,7 +15,7 @@ from codaar_plugin_retrieval.splits import read_steps
 
 from codaar_core.api import BenchmarkContext, ComponentError, DataError, Predicted, Transfer
 from codaar_core.testing.catalogue import checks_of
-from codaar_core.testing.data_plugins import rewrite_zips
+from codaar_core.testing.data_plugins import check_other_extractor, rewrite_zips
 from codaar_core.testing.subjects import BenchmarkSubject
 
 MODALITIES = ("audio", "video", "text")
@@ -75,13 +75,8 @@ def test_other_formats_give_the_same_items(copy, suffix):
 
 def test_extraction_notes_are_compared_with_the_settings(copy):
     modality = copy[1]
-    note = Path(copy[2]["root"]) / "feature" / modality / "zip" / "extraction.toml"
-    note.write_text('made_by = "mine"\n')
-    told = f"made_by is '.*', and {note} says that these features were made by 'mine'"
-    with pytest.raises(DataError, match=told):
-        built(copy).extraction  # noqa: B018
-    with pytest.raises(DataError, match=told):
-        built(copy).split("test", modality)
+    folder, benchmark = Path(copy[2]["root"]) / "feature" / modality / "zip", built(copy)
+    check_other_extractor(folder, "made_by", lambda: benchmark.extraction, lambda: benchmark.split("test", modality))
     assert built(copy, made_by="mine").extraction[modality] == "mine"
 
 

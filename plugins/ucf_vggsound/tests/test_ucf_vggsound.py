@@ -13,7 +13,7 @@ from codaar_plugin_ucf_vggsound.ucf_vggsound import held_out
 
 from codaar_core.api import ComponentError, DataError, Predicted, Transfer
 from codaar_core.features import read_names
-from codaar_core.testing.data_plugins import rewrite_zips
+from codaar_core.testing.data_plugins import check_other_extractor, rewrite_zips
 
 SEEN, HEARD = tuple(PAIRS), tuple(PAIRS.values())
 
@@ -43,14 +43,10 @@ def test_numpy_files_give_the_same_clips(make, small, tmp_path):
 
 def test_extraction_notes_are_compared_with_the_settings(make, small, tmp_path):
     folder = small.write_both(tmp_path)
-    (folder / "UCF101/feature/video/zip/extraction.toml").write_text('made_by = "torchvision-vgg19-pool5"\n')
-    told = "video_made_by is 'keras-vgg19-pool5', and .*extraction.toml says .* made by 'torchvision-vgg19-pool5'"
-    with pytest.raises(DataError, match=told):
-        make(root=str(folder)).extraction  # noqa: B018
-    with pytest.raises(DataError, match=told):
-        make(root=str(folder)).split("test", "video")
-    agreed = make(root=str(folder), video_made_by="torchvision-vgg19-pool5")
-    assert agreed.extraction["video"] == "torchvision-vgg19-pool5"
+    both = make(root=str(folder))
+    videos = folder / "UCF101/feature/video/zip"
+    check_other_extractor(videos, "video_made_by", lambda: both.extraction, lambda: both.split("test", "video"))
+    assert make(root=str(folder), video_made_by="mine").extraction["video"] == "mine"
 
 
 def test_short_and_long_clips_have_ten_seconds(make):
