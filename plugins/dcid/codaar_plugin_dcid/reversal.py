@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import Any
 
 import attrs
 import torch
@@ -10,11 +10,11 @@ from attrs.validators import ge
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from codaar_core.api import ComponentError, Loss, LossContext, StepView, gather_clips, setting
-from codaar_plugin_dcid.club import SideHead
+from codaar_core.api import LossContext, StepView, gather_clips, setting
+from codaar_plugin_dcid.separation import SeparationLoss
 
 
-class Reversal(Loss):
+class Reversal(SeparationLoss):
     """Separates codes x and private features y by gradient reversal (arXiv 1409.7495), a substitute of CLUB.
 
     For each modality a discriminator tells pairs (x, y) of one step from pairs with the y of another clip at the same
@@ -27,40 +27,24 @@ class Reversal(Loss):
         ComponentError: No encoder has private features.
     """
 
-    examples: ClassVar = ({"of": "latents"},)
-    expected_failures: ClassVar = {"settings-matter": "side has an effect on private maps only; the kit gives vectors"}
-
     @attrs.frozen(kw_only=True)
-    class Config:
+    class Config(SeparationLoss.Config):
         """Settings of the gradient reversal."""
 
-        of: Literal["codes", "latents"] = setting("codes", "x: straight-through codes, or latents")
-        side: int = setting(512, "width of the vector made of a private map", ge(1))
-        hidden: int = setting(128, "width of the discriminators' hidden layers", ge(1))
         strength: float = setting(1.0, "factor of the reversed gradient that reaches the model", ge(0.0))
 
     def __init__(self, config: Config, context: LossContext) -> None:
         super().__init__(config, context)
-        privates = {m: encoder.private for m, encoder in context.encoders.items() if encoder.private is not None}
-        if not privates:
-            raise ComponentError(
-                "reversal needs private features, and no encoder has any", "leave reversal out of losses"
-            )
-        self.sides = nn.ModuleDict({m: SideHead(s, config.side) for m, s in privates.items() if len(s.shape) > 1})
-        widths = {m: config.side if m in self.sides else space.width for m, space in privates.items()}
         self.discriminators = nn.ModuleDict(
-            {m: Discriminator(context.latent.width, width, config.hidden) for m, width in widths.items()}
+            {m: Discriminator(*widths, config.hidden) for m, widths in self.widths.items()}
         )
 
     def forward(self, view: StepView) -> dict[str, Tensor]:
         """Give the cross-entropy of each modality with private features; zero where no other clip has the same step."""
-        return {modality: self._cross_entropy(view, modality) for modality in self.discriminators}
+        return {modality: self._cross_entropy(view, modality, *pair) for modality, *pair in self.pairs(view)}
 
-    def _cross_entropy(self, view: StepView, modality: str) -> Tensor:
-        encoded = view.encoded[modality]
-        x = view.quantized[modality].own if self.config.of == "codes" else encoded.semantic
-        y = self.sides[modality](encoded.private) if modality in self.sides else encoded.private
-        x, y, real = gather_clips(view.ranks, x, y, encoded.real())
+    def _cross_entropy(self, view: StepView, modality: str, x: Tensor, y: Tensor, real: Tensor) -> Tensor:
+        x, y, real = gather_clips(view.ranks, x, y, real)
         x, y = (reverse(each, self.config.strength) for each in (x, y))
         shift = _shift(len(y), view.generator)
         other, compared = y.roll(shift, 0), real & real.roll(shift, 0) & (len(y) > 1)
