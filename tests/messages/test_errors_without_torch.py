@@ -99,7 +99,7 @@ def test_outlines_have_the_settings_of_the_components(entry):
 
 def fields(config: type) -> list[tuple]:
     found = attrs.fields(attrs.resolve_types(config))
-    return [(each.name, each.default, each.type, each.metadata, each.validator is None) for each in found]
+    return [(each.name, each.default, str(each.type), each.metadata, each.validator is None) for each in found]
 
 
 # What an outline cannot tell is None, so that the component is imported
