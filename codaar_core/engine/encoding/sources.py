@@ -8,15 +8,13 @@ from pathlib import Path
 
 import attrs
 import numpy as np
-import tomli
 import torch
 
 from codaar_core.api import Batch, CodaarError, DataError, DataSource, Features, Space, Split
 from codaar_core.engine.assembly.benchmark_splits import modalities_of, open_split
 from codaar_core.engine.assembly.build import build_benchmark, extractor_difference
 from codaar_core.engine.assembly.model import Model
-from codaar_core.engine.data.extraction import NOTE
-from codaar_core.features import ClipSplit, PackedSplit, read_array, refuse_unusable
+from codaar_core.features import ClipSplit, PackedSplit, agreed_extractor, read_array, refuse_unusable
 from codaar_core.recipe.plan import Plan
 
 
@@ -105,19 +103,8 @@ def _packed_source(path: Path, plan: Plan, data: DataSource, model: Model) -> So
 
 
 def _folder_source(modality: str, folder: Path, about: str, plan: Plan, data: DataSource, model: Model) -> Source:
-    _refuse_other_extractor(folder, modality, _made_by(folder), plan, data)
+    _refuse_other_extractor(folder, modality, agreed_extractor(folder, None, ""), plan, data)
     return Source(FeatureFolder(folder, modality, model.spaces[modality].shape), (modality,), about)
-
-
-def _made_by(folder: Path) -> str | None:
-    """The extractor of a folder that ``codaar data extract`` wrote; None if it did not."""
-    try:
-        found = tomli.loads((folder / NOTE).read_text("utf-8")).get("made_by")
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as error:
-        raise DataError(f"{folder / NOTE} cannot be read: {error}", "extract these features again") from error
-    return None if found is None else str(found)
 
 
 def _refuse_other_extractor(path: Path, modality: str, made_by: str | None, plan: Plan, data: DataSource) -> None:
