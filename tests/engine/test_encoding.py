@@ -168,6 +168,16 @@ def test_damaged_clips_are_refused_or_left_out(toy, tmp_path, small_parts):
         assert np.array_equal(left[name], whole[name][kept])
 
 
+def test_no_file_is_written_if_every_clip_is_left_out(toy, tmp_path):
+    folder = tmp_path / "features"
+    folder.mkdir()
+    np.save(folder / "clip.npy", np.full((4, 8), np.nan, np.float32))
+    call = {"model": toy, "to": tmp_path / "codes.h5", "folders": [("east", folder)], "device": "cpu"}
+    with pytest.raises(DataError, match="none of the 1 clips can be encoded; clip: .*32 of 32 values are NaN"):
+        codaar_core.encode(**call, bad_clips="skip")
+    assert [path.name for path in tmp_path.iterdir() if path != toy] == ["features"]
+
+
 def test_an_interrupted_call_is_continued(toy, tmp_path, small_parts):
     class Stopped(Exception):
         pass

@@ -127,12 +127,21 @@ def encode(
         raise DataError(
             f"an earlier call left out {len(result.bad):,} clips", f"--bad-clips skip, or remove {parts.folder}"
         )
+    _refuse_nothing_left(result, parts)
     groups = [{m: _attributes(source, opened.encoder.model, m) for m in source.modalities} for source in opened.sources]
     if lines is not None:
         write_lines(parts, groups, seconds, lines)
     (write_parquet if file.suffix == SUFFIX else write_hdf5)(parts, groups, facts, seconds, file)
     parts.remove()
     return result
+
+
+def _refuse_nothing_left(result: EncodedClips, parts: Parts) -> None:
+    """Refuse to write a file without clips: all were left out."""
+    if result.bad and not any(result.clips.values()):
+        parts.remove()
+        name, reason = next(iter(result.bad.items()))
+        raise DataError(f"none of the {len(result.bad):,} clips can be encoded; {name}: {reason}", "mend the clips")
 
 
 def _refuse_arguments(
