@@ -8,6 +8,7 @@ from .engine import pack_benchmark as pack_benchmark
 from .engine import pack_data as pack_data
 from .engine import read_lock as read_lock
 from .engine import verify_packed as verify_packed
+from .recipe import copy_recipes as copy_recipes
 from .recipe import diff as diff
 from .recipe import explain as explain
 from .recipe import inspect as inspect

@@ -12,8 +12,8 @@ from codaar_core.registry import did_you_mean
 from codaar_core.registry.installed import plugin_commands
 
 VERBS = (
-    *("run", "sweep", "validate", "explain", "diff", "schema", "list", "inspect", "data", "encode", "search", "export"),
-    *("evaluate", "report", "compare", "atlas", "lock", "doctor", "new-plugin", "check-plugin", "registry"),
+    *("init", "run", "sweep", "validate", "explain", "diff", "schema", "list", "inspect", "data", "encode", "search"),
+    *("export", "evaluate", "report", "compare", "atlas", "lock", "doctor", "new-plugin", "check-plugin", "registry"),
 )
 
 

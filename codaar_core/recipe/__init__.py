@@ -7,6 +7,7 @@ from pathlib import Path
 
 from codaar_core.recipe.checking.check import check
 from codaar_core.recipe.checking.renamed import warn_renamed_settings
+from codaar_core.recipe.copying import copy_recipes
 from codaar_core.recipe.difference import Difference, diff
 from codaar_core.recipe.explain import Explained, explain
 from codaar_core.recipe.inspection import Inspection, inspect
@@ -34,6 +35,7 @@ __all__ = [
     "Sweep",
     "as_github",
     "as_json",
+    "copy_recipes",
     "diff",
     "explain",
     "inspect",

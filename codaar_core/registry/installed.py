@@ -1,4 +1,4 @@
-"""What the installed distributions offer: components and commands."""
+"""What the installed distributions offer: components, commands and recipes."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from codaar_core.registry.kinds import KINDS
 from codaar_core.registry.suggestion import closest, did_you_mean
 
 COMMANDS = "codaar.commands"  # entry-point group
+RECIPES = "codaar.recipes"  # entry-point group: name of the collection -> package whose folder holds the recipes
 
 
 @attrs.frozen
@@ -33,7 +34,7 @@ class UnknownGroup:
 
 def unknown_groups() -> list[UnknownGroup]:
     """The entry-point groups whose names begin with ``codaar`` or nearly equal a known group; nothing is imported."""
-    known = [*(kind.group for kind in KINDS.values()), COMMANDS]
+    known = [*(kind.group for kind in KINDS.values()), COMMANDS, RECIPES]
     points = metadata.entry_points()
     unknown = [name for name in points.groups if name not in known and _is_meant_for_codaar(name, known)]
     packages = {(name, _package(point)) for name in unknown for point in points.select(group=name)}

@@ -29,6 +29,7 @@ PRINTING = {"output": "Python returns the value", "form": "Python returns the pr
 OBSERVED = {"observers": "the verb passes its progress display", "progress": "the verb passes its progress bar"}
 WRITING = dict.fromkeys(("html", "csv", "latex"), "methods of the Comparison that Python returns")
 TWINS = {
+    "init": Twin(("copy_recipes",)),
     "run": Twin(("run",), only_verb={"directory": "short for the override run.directory"}, only_python=OBSERVED),
     "sweep": Twin(
         ("load_sweep", "run_sweep"),

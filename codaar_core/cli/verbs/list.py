@@ -29,7 +29,7 @@ def verb(what: str | None, folder: Path | None) -> None:
     codaar list             every component
     codaar list losses      components of one kind
     codaar list plugins     installed plug-ins, and known plug-ins to install
-    codaar list recipes     recipes in this folder and below recipes/
+    codaar list recipes     recipes in this folder, below recipes/, and of installed packages
     codaar list runs [DIR]  runs in a folder (default: runs), with their scores
     """
     if folder is not None and what != "runs":
@@ -79,13 +79,22 @@ def list_plugins() -> None:
 
 
 def list_recipes(folder: Path) -> None:
-    """Print recipes with the first line of their leading comment."""
+    """Print recipes with the first line of their leading comment, those of installed packages last."""
+    from codaar_core.recipe.toml.shipped import collections
+
     paths = sorted([*folder.glob("*.toml"), *folder.glob("recipes/**/*.toml")])
     found = [(str(path), first_comment(path)) for path in paths if is_recipe(path)]
-    if not found:
+    if found:
+        print_columns(found)
+    else:
         click.echo("no recipe in this folder or below recipes/")
-        return
-    print_columns(found)
+    shipped = collections()
+    if not found and not shipped:
+        click.echo("`pip install codaar` brings recipes, and `codaar init` copies them")
+    for each in shipped:
+        click.secho(f'shipped by {each.package}; `codaar init NAME` copies, extends = ["pkg:NAME"] inherits', bold=True)
+        names = [name for name in each.recipes() if is_recipe(each.folder / name)]
+        print_columns([(name, first_comment(each.folder / name)) for name in names], indent="  ")
 
 
 def print_runs(folder: Path) -> None:

@@ -18,6 +18,7 @@ from codaar_core.engine.devices.runtime import Runtime
 from codaar_core.engine.record.git_commit import commit_of
 from codaar_core.engine.record.lock_comparison import FORMAT
 from codaar_core.recipe.plan import Block, Plan
+from codaar_core.recipe.toml.shipped import shipped_name
 
 LOCATION = "run.directory"  # not locked: it changes only where files are written
 
@@ -38,9 +39,7 @@ def lock(plan: Plan, data: DataSource, runtime: Runtime, origin: str | None = No
         "git": commit_of(plan.source),
         "packages": versions(plan),
         "recipe": {
-            "files": {
-                _relative(file, plan.source): _sha256(content.encode()) for file, content in plan.recipe.files.items()
-            },
+            "files": recipe_files(plan),
             "overrides": _overrides(plan),
         },
         "components": {
@@ -62,6 +61,11 @@ def lock(plan: Plan, data: DataSource, runtime: Runtime, origin: str | None = No
     }
 
 
+def recipe_files(plan: Plan) -> dict[str, str]:
+    """Return the hash of every recipe file that was read, by its path."""
+    return {_relative(file, plan.source): _sha256(content.encode()) for file, content in plan.recipe.files.items()}
+
+
 def source_hash(block: Block) -> str:
     """Return the hash of the source file of a component."""
     return _sha256(Path(inspect.getfile(block.component)).read_bytes())
@@ -69,7 +73,7 @@ def source_hash(block: Block) -> str:
 
 def command(plan: Plan) -> str:
     """Return the shell command that runs this plan."""
-    return shlex.join(["codaar-run", str(plan.source), *override_options(plan)])
+    return shlex.join(["codaar-run", shipped_name(plan.source) or str(plan.source), *override_options(plan)])
 
 
 def override_options(plan: Plan) -> list[str]:
@@ -101,8 +105,8 @@ def _overrides(plan: Plan) -> dict[str, str]:
 
 
 def _relative(path: Path, recipe: Path) -> str:
-    """Return ``path`` relative to the recipe's folder, so that it does not depend on where the checkout is."""
-    return Path(os.path.relpath(path, recipe.parent)).as_posix()
+    """Return ``path`` relative to the recipe's folder, or as ``pkg:NAME``: independent of where either lies."""
+    return shipped_name(path) or Path(os.path.relpath(path, recipe.parent)).as_posix()
 
 
 def _sha256(content: bytes) -> str:

@@ -16,11 +16,13 @@ from codaar_core.recipe.toml.origin import COMMAND_LINE, Origin, Source
 from codaar_core.recipe.toml.positions import is_dotted_key, locate
 from codaar_core.recipe.toml.problem import Problem, RecipeError
 from codaar_core.recipe.toml.scalars import text_faults
+from codaar_core.recipe.toml.shipped import PREFIX, UnknownShipped, find, is_shipped, same_name
 from codaar_core.recipe.toml.tree import UNREADABLE, Table, Value, build_tree, merge, remove, replaced_blocks
 from codaar_core.registry import did_you_mean
 
 DIRECTIVES = ("extends", "unset")
 DEEPEST = 32  # files that extend one another in a chain, and tables inside one another
+LISTS = "`codaar list recipes` lists the recipes here and of installed packages"
 LARGEST = 4_000_000  # bytes of a recipe file
 
 
@@ -41,6 +43,7 @@ def read(path: Path, overrides: Sequence[str] = ()) -> Recipe:
         RecipeError: A file is missing or not valid TOML, ``extends`` is circular, or an override cannot be parsed.
     """
     reader = _RecipeReader()
+    path = reader.located(path)
     tree = reader.file(path, None)
     notes: list[Problem] = []
     for layer in reader.overrides(overrides):
@@ -66,8 +69,7 @@ def read_arm(recipe: Recipe, arm: Table) -> Recipe:
     reader = _RecipeReader()
     tree = recipe.tree
     for name, origin in reader.strings(arm, "extends"):
-        path = Path(origin.source.name).parent / name
-        tree = merge(tree, reader.file(Path(os.path.normpath(path)), origin))
+        tree = merge(tree, reader.extended(Path(origin.source.name), name, origin))
     for name, origin in reader.strings(arm, "unset"):
         tree = reader.unset(tree, name, origin)
     if reader.problems:
@@ -116,6 +118,28 @@ class _RecipeReader:
             self.merged[there] = self._merged(path, named)
         return self.merged[there]
 
+    def located(self, path: Path) -> Path:
+        """The file of a recipe; ``pkg:NAME`` is where its package is installed.
+
+        Raises:
+            RecipeError: No installed package ships it.
+        """
+        if not is_shipped(path):
+            return path
+        try:
+            return find(path.as_posix()).path
+        except UnknownShipped as error:
+            raise RecipeError([Problem(error.code, error.message, None, error.help)]) from error
+
+    def extended(self, path: Path, name: str, origin: Origin) -> Table:
+        """The tree of a file that ``path`` extends: named relative to it, or as ``pkg:NAME``."""
+        if not is_shipped(name):
+            return self.file(Path(os.path.normpath(path.parent / name)), origin)
+        try:
+            return self.file(find(name).path, origin)
+        except UnknownShipped as error:
+            return self._report(error.code, error.message, origin, error.help)
+
     def _circular(self, path: Path, named: Origin | None) -> Table:
         circle = " -> ".join(map(str, [*self.open, path]))
         return self._report("circular-extends", f"extends is circular: {circle}", named, "remove one of these extends")
@@ -126,7 +150,7 @@ class _RecipeReader:
         self.open.append(path)
         tree = own.without(own.items)
         for name, origin in self.strings(own, "extends"):
-            tree = merge(tree, self.file(Path(os.path.normpath(path.parent / name)), origin))
+            tree = merge(tree, self.extended(path, name, origin))
         self.open.pop()
         for name, origin in self.strings(own, "unset"):
             tree = self.unset(tree, name, origin)
@@ -136,7 +160,8 @@ class _RecipeReader:
         try:
             self.files[path] = _read_regular(path).decode("utf-8-sig").replace("\r\n", "\n")
         except FileNotFoundError:
-            self._report("unreadable-file", f"there is no file {str(path)!r}", named, _suggest_file(path))
+            help = _suggest_recipe(path) if named is None else _suggest_beside(path)
+            self._report("unreadable-file", f"there is no file {str(path)!r}", named, help or LISTS)
         except UnicodeDecodeError:
             self._report("unreadable-file", f"{str(path)!r} is not encoded in UTF-8", named, "save it as UTF-8")
         except OSError as error:
@@ -273,9 +298,32 @@ def _most_digits(source: Source) -> Origin:
     return Origin(source, line, match.start() + 1, len(match[0]))
 
 
-def _suggest_file(path: Path) -> str:
+def _suggest_beside(path: Path) -> str:
+    """Suggest a recipe in the folder of a file that does not exist."""
     beside = [str(each) for each in path.parent.glob("*.toml")] if path.parent.is_dir() else []
-    return did_you_mean(str(path), sorted(beside)) or "`codaar list recipes` lists the recipes here"
+    return did_you_mean(str(path), sorted(beside))
+
+
+def _suggest_recipe(path: Path) -> str:
+    """Suggest a recipe here, or a shipped one, for a file that does not exist; empty if none is near."""
+    here = [str(each) for each in _recipes_here(path.parent)]
+    stem = path.name.removesuffix(".toml")
+    written = str(path.with_name(f"{stem}.toml")) if stem else str(path)
+    called = [each for each in here if Path(each).stem == stem]
+    named = f"did you mean {called[0]!r}?" if called else ""
+    near = did_you_mean(written, called) or named or did_you_mean(written, here)
+    return near or _suggest_copying(stem)
+
+
+def _suggest_copying(stem: str) -> str:
+    shipped = same_name(stem)
+    return f"`codaar init {shipped[0].removeprefix(PREFIX)}` copies it from its package" if shipped else ""
+
+
+def _recipes_here(folder: Path) -> list[Path]:
+    """Recipes in a folder, in the working folder and below ``recipes``, the least nested first."""
+    near = [*folder.glob("*.toml"), *Path().glob("*.toml"), *Path("recipes").rglob("*.toml")]
+    return sorted(dict.fromkeys(near), key=lambda path: (len(path.parts), str(path)))
 
 
 def _toml_advice(line: str) -> str:
