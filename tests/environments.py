@@ -73,9 +73,10 @@ def _third_party(folder: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Wheels of core and of every plug-in of this checkout, by distribution."""
+    """Wheels of core, of every plug-in of this checkout and of codaar, by distribution."""
     folder = tmp_path_factory.mktemp("wheels")
-    sources = [ROOT, *sorted(path.parent for path in (ROOT / "plugins").glob("*/pyproject.toml"))]
+    plugins = sorted(path.parent for path in (ROOT / "plugins").glob("*/pyproject.toml"))
+    sources = [ROOT, ROOT / "distribution", *plugins]
     build = (sys.executable, "-m", "pip", "wheel", *OFFLINE, "--no-deps", "--no-build-isolation", "-w", folder)
     succeed(run(*build, *sources))
     return {path.name.split("-")[0].replace("_", "-"): path for path in folder.glob("*.whl")}
@@ -83,7 +84,7 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture(scope="session")
 def environment(wheels: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Environment:
-    """Core and all plug-ins, installed from wheels; a test that changes it puts everything back."""
+    """Core, all plug-ins and codaar, installed from wheels; a test that changes it puts everything back."""
     made = Environment(tmp_path_factory.mktemp("environment") / "venv")
     made.install(*wheels.values())
     return made

@@ -58,6 +58,15 @@ def test_list(environment):
     assert "codebooks" in said and "not installed" not in said
 
 
+def test_recipes_come_with_the_packages(environment, tmp_path):
+    """From nothing to a valid recipe in an empty folder, by a copy and without one."""
+    assert "avt.toml" in succeed(environment.run("codaar", "list", "recipes", cwd=tmp_path)).stdout
+    (tmp_path / "mine.toml").write_text('extends = ["pkg:avt.toml"]\nrun.name = "mine"\n')
+    succeed(environment.run("codaar", "validate", "mine.toml", cwd=tmp_path))
+    succeed(environment.run("codaar", "init", cwd=tmp_path))
+    succeed(environment.run("codaar", "validate", "recipes/avt.toml", cwd=tmp_path))
+
+
 def test_every_recipe_is_good(environment, folder):
     recipes = sorted(path for path in folder.glob("recipes/**/*.toml") if path.parent.name != "methods")
     assert recipes
