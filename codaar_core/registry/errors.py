@@ -21,6 +21,10 @@ class NotInstalled(RegistryError):
 
     code = "not-installed"
 
+    def __init__(self, message: str, help: str = "", packages: tuple[str, ...] = ()) -> None:
+        super().__init__(message, help)
+        self.packages = packages  # distributions that have it, of which one is enough
+
 
 class NameClash(RegistryError):
     """Several installed packages have a component of this name."""

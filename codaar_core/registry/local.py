@@ -15,6 +15,7 @@ from codaar_core.registry.entry import Entry
 from codaar_core.registry.errors import LoadProblem
 from codaar_core.registry.kinds import KINDS
 from codaar_core.registry.loading import cause, check_contract, prints_to_stderr
+from codaar_core.registry.suggestion import did_you_mean
 
 LOCAL = "local"
 
@@ -26,13 +27,23 @@ def load_file(path: Path) -> dict[Entry, type[Component]]:
         LoadProblem: The file is missing, fails while it is imported, or defines no component.
     """
     if not path.is_file():
-        raise LoadProblem(f"there is no plug-in file {str(path)!r}", "write its path relative to the recipe")
+        raise LoadProblem(f"there is no plug-in file {str(path)!r}", _where_files_are(path))
     found = {_entry(path, component): component for component in _components(_import(path))}
     if not found:
         raise LoadProblem(f"{path} defines no component", "define a class that derives from one of codaar_core.api")
     for entry, component in found.items():
         check_contract(entry, component)
     return found
+
+
+def _where_files_are(path: Path) -> str:
+    """The folder in which a file was looked for, with a file of a similar name in it."""
+    folder = path.parent.resolve()
+    if not folder.is_dir():
+        return f"there is no folder {folder}"
+    relative = "paths in run.plugins are relative to the recipe, those of --plugin to the working folder"
+    near = did_you_mean(path.name, sorted(each.name for each in folder.glob("*.py")))
+    return f"looked in {folder}; {near or relative}"
 
 
 def _import(path: Path) -> ModuleType:

@@ -123,7 +123,7 @@ def _not_installed(kind: str, name: str, offering: list[Known], installed: set[s
     packages = [plugin.distribution for plugin in offering]
     which = "which is not installed" if len(packages) == 1 else "none of them installed"
     message = f"{KINDS[kind].title} {name!r} comes from {join_or(packages)}, {which}"
-    return NotInstalled(message, " or ".join(f"pip install {package}" for package in packages))
+    return NotInstalled(message, " or ".join(f"pip install {package}" for package in packages), tuple(packages))
 
 
 def _clash(kind: str, use: str, named: list[Entry]) -> NameClash:

@@ -35,6 +35,12 @@ def list_runs(folder: Path | str = "runs") -> list[Run]:
     return [attrs.evolve(_run(path), evaluations=list_evaluations(path)) for path in paths]
 
 
+def newest_finished(folder: Path) -> Path | None:
+    """The newest finished run in a folder ``runs/NAME``; None if there is none."""
+    runs = sorted((file.parent for file in folder.glob("*/status.json")), reverse=True)
+    return next((run for run in runs if RunDirectory(run).last_known("status") == "finished"), None)
+
+
 def list_evaluations(run: Path) -> tuple[Run, ...]:
     """Find the evaluations of a model in its folder, newest first; damaged and failed ones are among them.
 

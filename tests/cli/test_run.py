@@ -90,6 +90,17 @@ def test_ctrl_c_outside_of_a_run(capsys):
     assert capsys.readouterr().err.strip() == "error: interrupted"
 
 
+def test_report_of_the_newest_finished_run(call, engine):
+    for stamp, status in (("2026-01-01", "finished"), ("2026-01-02", "finished"), ("2026-01-03", "failed")):
+        run = Path("runs/small", stamp)
+        run.mkdir(parents=True)
+        (run / "status.json").write_text(f'{{"status": "{status}"}}')
+    said = "newest finished run of runs/small: 2026-01-02\n"
+    assert call("report", "runs/small")[:2] == (0, f"{said}report: runs/small/2026-01-02/report.html\n")
+    assert call("report", "runs/small/2026-01-01")[1] == "report: runs/small/2026-01-01/report.html\n"
+    assert call("report", "runs/small/2026-01-01", "--control", "runs/small")[1].startswith(said)
+
+
 def test_report(call, engine):
     Path("run").mkdir()
     assert call("report", "run", "--control", "run")[:2] == (0, "report: run/report.html\n")

@@ -256,7 +256,8 @@ LAST = "\n\n1 problem in 1 file; nothing was run."
             "  --> mine.toml:2:16\n"
             "   |  run.plugins = ['mine.py']\n"
             "   |                 ^^^^^^^^^\n"
-            "   = help: write its path relative to the recipe",
+            "   = help: looked in {here}; paths in run.plugins are relative to the recipe, "
+            "those of --plugin to the working folder",
             id="missing local file",
         ),
         pytest.param(
@@ -306,7 +307,7 @@ LAST = "\n\n1 problem in 1 file; nothing was run."
     ],
 )
 def test_one_problem(content, expected):
-    assert message(EXTENDING + content) == expected + LAST
+    assert message(EXTENDING + content) == expected.replace("{here}", str(Path.cwd())) + LAST
 
 
 @pytest.mark.parametrize(

@@ -115,7 +115,9 @@ class Blocks:
         except RegistryError as error:
             if node or not self._misspelt(path, table):
                 suggestion = "" if node else _suggest_sibling(path, siblings)
-                self.problems.append(Problem(error.code, error.message, origin, suggestion or error.help))
+                packages = () if suggestion else getattr(error, "packages", ())
+                help = suggestion or error.help
+                self.problems.append(Problem(error.code, error.message, origin, help, packages=packages))
             return None
 
     def _use(self, path: str, table: Table, default: str) -> str | None:

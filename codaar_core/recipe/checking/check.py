@@ -21,10 +21,11 @@ from codaar_core.recipe.toml.origin import Origin
 from codaar_core.recipe.toml.problem import Problem, RecipeError, place_of
 from codaar_core.recipe.toml.reading import DIRECTIVES, Recipe
 from codaar_core.recipe.toml.tree import UNREADABLE, Table, Value, merge
-from codaar_core.registry import KINDS, Registry, RegistryError, closest, did_you_mean, join_or
+from codaar_core.registry import KINDS, Registry, RegistryError, closest, join_or
 
 FORMAT = 1
 SUGGESTED_FROM = 50  # blocks whose names are compared with a name: checking stays linear in the number of blocks
+ONCE: dict[str, type] = {**SECTIONS, "data": DataSettings}  # settings of the framework in tables that exist once
 SWEEP = "sweep"  # the table of a recipe that stands for several runs: see recipe/sweep.py
 
 
@@ -129,10 +130,14 @@ class _RecipeChecker:
         return attrs.evolve(tree, items={**tree.items, **sections})
 
     def _unknown_table(self, key: str, node: Table | Value, tree: Table) -> str:
-        near = closest(key, ["codaar", *TABLES, *DIRECTIVES, SWEEP])
+        """Report a key that is no table of a recipe; gives the table that was meant, if there is one."""
+        exact = isinstance(node, Value) and _settings_called([key])  # e.g. `-o epochs=3`
+        near = [] if exact else closest(key, ["codaar", *TABLES, *DIRECTIVES, SWEEP])
         what = f"table [{key}]" if isinstance(node, Table) else f"setting {key!r}"
-        help = did_you_mean(key, near) or f"its tables are {', '.join(sorted(TABLES))}"
-        self.problems.append(Problem("unknown-table", f"a recipe has no {what}", node.key, help))
+        meant = near if near or isinstance(node, Table) else _settings_near(key)
+        help = f"did you mean {join_or([repr(each) for each in meant])}?" if meant else ""
+        tables = f"its tables are {', '.join(sorted(TABLES))}"
+        self.problems.append(Problem("unknown-table", f"a recipe has no {what}", node.key, help or tables))
         return next((name for name in near if name not in DIRECTIVES), "")
 
     def _not_a_table(self, path: str, node: Value) -> None:
@@ -325,6 +330,16 @@ class _RecipeChecker:
         if modalities is not None and len(modalities) < 2 and isinstance(steps, Value) and steps.data:
             message = f"model.align needs two modalities, model.modalities has {len(modalities)}"
             self.problems.append(Problem("lone-modality", message, steps.origin, "align = []"))
+
+
+def _settings_near(key: str) -> list[str]:
+    """Paths of the framework's settings with this name, or with the most similar names."""
+    known = [name for settings in ONCE.values() for name in own_keys(settings)]
+    return _settings_called([key]) or _settings_called(closest(key, dict.fromkeys(known)))
+
+
+def _settings_called(names: Sequence[str]) -> list[str]:
+    return [f"{table}.{key}" for table, settings in ONCE.items() for key in own_keys(settings) if key in names]
 
 
 def _is_overridden(block: Table) -> bool:

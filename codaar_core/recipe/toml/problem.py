@@ -55,6 +55,7 @@ class Problem:
     origin: Origin | None
     help: str = ""
     level: str = "error"
+    packages: tuple[str, ...] = ()  # distributions of which one is to be installed
 
     def __str__(self) -> str:
         parts = [f"{self.level}[{self.code}]: {self.message}", *_excerpt(self.origin)]
@@ -101,7 +102,16 @@ class RecipeError(CodaarError):
         super().__init__(first.message, first.help)
 
     def __str__(self) -> str:
-        return "\n\n".join([*map(str, self.problems), f"{count(self.problems)}; nothing was run."])
+        end = "\n".join([f"{count(self.problems)}; nothing was run.", *_install_all(self.problems)])
+        return "\n\n".join([*map(str, self.problems), end])
+
+
+def _install_all(problems: Sequence[Problem]) -> list[str]:
+    """The one command that installs what several problems miss; empty if at most one package is missing."""
+    choices = [problem.packages for problem in problems if problem.packages]
+    needed = {packages[0] for packages in choices if len(packages) == 1}
+    needed |= {packages[0] for packages in choices if needed.isdisjoint(packages)}
+    return [f"   = help: all that is missing: pip install {' '.join(sorted(needed))}"] if len(needed) > 1 else []
 
 
 def count(problems: Sequence[Problem]) -> str:
