@@ -10,6 +10,7 @@ import attrs
 from attrs.validators import and_, deep_iterable, ge, gt, le, lt, min_len
 
 from codaar_core.api.component import setting
+from codaar_core.recipe.duration import duration
 from codaar_core.recipe.names import name_fault
 
 
@@ -111,8 +112,21 @@ class OptimizerSettings:
     )
     weight_decay: float = setting(0.0, "weight decay: L2 for adam, decoupled for adamw", not_negative)
     clip: float = setting(0.5, "largest gradient norm; 0: no clipping", not_negative)
+    schedule: Literal["milestones", "cosine", "linear", "constant"] = setting(
+        "milestones", "course of the learning rate after warm-up; cosine and linear fall to 0 at the last step"
+    )
+    warmup: str | int = setting(
+        0, 'time over which the learning rate rises linearly to lr, as "2 epochs" or "500 steps"; 0: none', duration
+    )
     milestones: tuple[int, ...] = setting((), "epochs at which the learning rate is multiplied by gamma", distinct)
     gamma: float = setting(0.5, "factor of the learning rate at a milestone", factor)
+
+    def __attrs_post_init__(self) -> None:
+        if self.milestones and self.schedule != "milestones":
+            raise ValueError(
+                f"'milestones' have no effect with schedule = \"{self.schedule}\": write milestones = [], "
+                'or schedule = "milestones"'
+            )
 
 
 @attrs.frozen(kw_only=True)

@@ -13,7 +13,7 @@ from codaar_core.engine.training.batches import BatchSchedule, own_clips, ranks_
 from codaar_core.engine.training.codebook_update import codeword_counts, statistics, update_codebooks
 from codaar_core.engine.training.compilation import compile_parts
 from codaar_core.engine.training.nonfinite_guard import NonfiniteGuard
-from codaar_core.engine.training.optimizer import clip_gradients, learning_rate, set_learning_rate
+from codaar_core.engine.training.optimizer import clip_gradients, learning_rate, schedule_learning_rate
 from codaar_core.engine.training.saving import commit_epoch, refuse_failure, save_and_interrupt
 from codaar_core.engine.training.session import Session
 
@@ -43,7 +43,6 @@ def pretrain(session: Session, split: Split, optimizer: torch.optim.Optimizer, d
     read = partial(own_clips, split, ranks)
     for epoch in range(done // schedule.steps, plan.run.epochs):
         session.hook.codaar_epoch_start(epoch=epoch, epochs=plan.run.epochs, steps=schedule.steps)
-        set_learning_rate(optimizer, plan.optimizer, epoch)
         steps = schedule.batches(plan.run.seed, epoch, done)
         for (step, clips), batch in runtime.batches(read, steps, model.modalities):
             if signal := runtime.max_over_ranks(session.interruption.by):
@@ -52,6 +51,7 @@ def pretrain(session: Session, split: Split, optimizer: torch.optim.Optimizer, d
             host, device = runtime.shared_generators(derive_seed(plan.run.seed, "shared", step))
             batch_ranks = ranks_of_batch(ranks, len(clips))
             guard.begin_step()
+            schedule_learning_rate(optimizer, plan.optimizer, step, schedule.steps, plan.run.epochs)
 
             with runtime.autocast():
                 encoded = model.encode(batch.inputs)

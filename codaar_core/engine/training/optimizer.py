@@ -1,4 +1,4 @@
-"""The optimizer of the model: its parameters, learning rate schedule and gradient clipping."""
+"""The optimizer of the model: its parameters, schedule of the learning rate and gradient clipping."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from codaar_core.engine.assembly.model import Model
+from codaar_core.recipe.duration import duration_steps
 from codaar_core.recipe.plan import BenchmarkPlan
 from codaar_core.recipe.settings import OptimizerSettings
 
@@ -20,13 +21,51 @@ def make_optimizer(model: Model, settings: OptimizerSettings) -> torch.optim.Opt
     return kind(parameters, lr=settings.lr, betas=betas, weight_decay=settings.weight_decay, fused=True)
 
 
-def set_learning_rate(
-    optimizer: torch.optim.Optimizer, settings: OptimizerSettings | BenchmarkPlan, epoch: int
-) -> None:
-    """Set the learning rate of an epoch (from 0): ``lr`` times ``gamma`` for each milestone reached."""
-    rate = settings.lr * settings.gamma ** sum(epoch >= milestone for milestone in settings.milestones)
+def set_learning_rate(optimizer: torch.optim.Optimizer, settings: BenchmarkPlan, epoch: int) -> None:
+    """Set the learning rate of a head in an epoch (from 0): ``lr`` times ``gamma`` for each milestone reached."""
     for group in optimizer.param_groups:
-        group["lr"] = rate
+        group["lr"] = settings.lr * _milestone_factor(settings, epoch)
+
+
+def schedule_learning_rate(
+    optimizer: torch.optim.Optimizer, settings: OptimizerSettings, step: int, epoch_steps: int, epochs: int
+) -> None:
+    """Set the learning rate of a pretraining step, which depends on nothing else than the number of the step.
+
+    Args:
+        optimizer: The optimizer.
+        settings: Learning rate, schedule and warm-up.
+        step: Number of the step, from 0.
+        epoch_steps: Steps of an epoch.
+        epochs: Epochs of the whole pretraining.
+    """
+    factor = schedule_factor(settings, step, epoch_steps, epochs)
+    for group in optimizer.param_groups:
+        group["lr"] = settings.lr * factor
+
+
+def schedule_factor(settings: OptimizerSettings, step: int, epoch_steps: int, epochs: int) -> float:
+    """Return the learning rate of a step as a share of ``lr``; the arguments are those of ``schedule_learning_rate``.
+
+    Step i (from 0) of a warm-up over w steps has the share (i + 1) / w. After it, cosine and linear schedules have
+    (1 + cos(pi p)) / 2 and 1 - p, where p rises from 0 at step w to 1 at the end of the last step.
+    """
+    warmup = duration_steps(settings.warmup, epoch_steps)
+    rise = min(1.0, (step + 1) / warmup) if warmup else 1.0
+    progress = max(0.0, (step - warmup) / max(1, epoch_steps * epochs - warmup))
+    match settings.schedule:
+        case "cosine":
+            return rise * (1 + math.cos(math.pi * progress)) / 2
+        case "linear":
+            return rise * (1 - progress)
+        case "constant":
+            return rise
+        case _:
+            return rise * _milestone_factor(settings, step // epoch_steps)
+
+
+def _milestone_factor(settings: OptimizerSettings | BenchmarkPlan, epoch: int) -> float:
+    return settings.gamma ** sum(epoch >= milestone for milestone in settings.milestones)
 
 
 def learning_rate(optimizer: torch.optim.Optimizer) -> dict[str, float]:
