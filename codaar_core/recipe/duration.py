@@ -16,6 +16,12 @@ def duration(_: object, attribute: attrs.Attribute[Any], value: str | int) -> No
         raise ValueError(f'\'{attribute.name}\' must be "2 epochs", "500 steps" or 0, for example: {value!r}')
 
 
+def longer_than_zero(_: object, attribute: attrs.Attribute[Any], value: str | int) -> None:
+    """Validate that a valid duration is not 0."""
+    if not duration_steps(value, 1):
+        raise ValueError(f"'{attribute.name}' must be longer than 0: {value!r}")
+
+
 def duration_steps(value: str | int, epoch_steps: int) -> int:
     """Return a duration in training steps; one that is longer than 0 has at least one step.
 

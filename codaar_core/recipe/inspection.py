@@ -110,6 +110,8 @@ def type_name(kind: Any) -> str:
         return f"table of {type_name(arguments[1])}s"
     if arguments:
         return " or ".join(type_name(each) for each in arguments if each is not NoneType)
+    if attrs.has(kind):
+        return f"table of {', '.join(setting_name(each.name) for each in attrs.fields(kind))}"
     return WORDS.get(kind, getattr(kind, "__name__", str(kind)))
 
 

@@ -9,7 +9,13 @@ from typing import Any
 import attrs
 
 from codaar_core.api.errors import CodaarError
-from codaar_core.recipe.settings import DeviceSettings, EvaluateSettings, OptimizerSettings, RunSettings
+from codaar_core.recipe.settings import (
+    DeviceSettings,
+    EvaluateSettings,
+    OptimizerSettings,
+    RunSettings,
+    WeightSchedule,
+)
 from codaar_core.recipe.toml.origin import Origin
 from codaar_core.recipe.toml.problem import Problem, RecipeError
 from codaar_core.recipe.toml.reading import Recipe
@@ -29,10 +35,19 @@ class Block:
 
 @attrs.frozen
 class LossPlan:
-    """A loss and the weight of its terms."""
+    """A loss and the weight of its terms, which may follow a schedule."""
 
     block: Block
-    weight: float
+    weight: float | WeightSchedule
+
+    def weight_at(self, step: int, epoch_steps: int) -> float:
+        """Return the weight at a step of pretraining.
+
+        Args:
+            step: Number of the step, from 0.
+            epoch_steps: Steps of an epoch.
+        """
+        return self.weight.at(step, epoch_steps) if isinstance(self.weight, WeightSchedule) else self.weight
 
 
 @attrs.frozen

@@ -10,7 +10,7 @@ import attrs
 from attrs.validators import and_, deep_iterable, ge, gt, le, lt, min_len
 
 from codaar_core.api.component import setting
-from codaar_core.recipe.duration import duration
+from codaar_core.recipe.duration import duration, duration_steps, longer_than_zero
 from codaar_core.recipe.names import name_fault
 
 
@@ -163,11 +163,46 @@ class DataSettings:
     batch: int = setting(80, "clips per step", at_least_one)
 
 
+weight_bounds = (ge(-GREATEST), le(GREATEST))
+
+
+@attrs.frozen(kw_only=True)
+class WeightSchedule:
+    """A weight that moves linearly with the number of the step, from the first step on, and then stays."""
+
+    from_: float = setting(help="weight of the first step", check=and_(*weight_bounds))
+    to: float = setting(help="weight after the time `over`", check=and_(*weight_bounds))
+    over: str | int = setting(
+        help='time over which the weight moves, as "2 epochs" or "500 steps"', check=and_(duration, longer_than_zero)
+    )
+
+    def at(self, step: int, epoch_steps: int) -> float:
+        """Return the weight of a step (from 0), with ``epoch_steps`` steps an epoch."""
+        moved = min(1.0, step / duration_steps(self.over, epoch_steps))
+        return self.from_ * (1 - moved) + self.to * moved
+
+
+class NumberOrSchedule:
+    """Validates a weight: bounds of a number; the numbers of a schedule have been validated already."""
+
+    def __init__(self, *bounds: Check) -> None:
+        self._validators = bounds  # under this name, schema() finds the bounds
+
+    def __call__(self, instance: Any, attribute: attrs.Attribute[Any], value: float | WeightSchedule) -> None:
+        """Validate a value."""
+        for check in self._validators if not isinstance(value, WeightSchedule) else ():
+            check(instance, attribute, value)
+
+
 @attrs.frozen(kw_only=True)
 class LossSettings:
     """Settings of the framework in [losses.X]."""
 
-    weight: float = setting(1.0, "weight of all terms of this loss", and_(ge(-GREATEST), le(GREATEST)))
+    weight: float | WeightSchedule = setting(
+        1.0,
+        'weight of all terms of this loss; or its course, as { from = 0, to = 1, over = "2 epochs" }',
+        NumberOrSchedule(*weight_bounds),
+    )
 
 
 @attrs.frozen(kw_only=True)

@@ -1,11 +1,13 @@
-"""The learning rate by step: against torch's schedulers, across interruptions, and what a recipe may not write."""
+"""Learning rates and weights of losses by step: against torch, across interruptions, and what is refused."""
 
 from __future__ import annotations
 
 import signal
 from pathlib import Path
 
+import jsonschema
 import pytest
+import tomli_w
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,7 +22,7 @@ from codaar_core.engine.record.checkpoint import newest_checkpoint
 from codaar_core.engine.run import run
 from codaar_core.engine.training.loop import pretrain
 from codaar_core.engine.training.optimizer import schedule_factor, schedule_learning_rate
-from codaar_core.recipe import RecipeError
+from codaar_core.recipe import RecipeError, explain, load, schema
 from codaar_core.recipe.duration import duration_steps
 from codaar_core.recipe.settings import OptimizerSettings
 
@@ -158,3 +160,63 @@ def test_a_finished_run_whose_rates_end_at_zero_is_not_trained_on(tmp_path) -> N
     finished = run(toy_plan(tmp_path, *COSINE, "run.epochs=1", "evaluate.on=[]"))
     with pytest.raises(CodaarError, match="cannot be trained on: with optimizer.schedule"):
         run(toy_plan(tmp_path, *COSINE, "run.epochs=2", "evaluate.on=[]"), resume=str(finished))
+
+
+WARM_LOSS = "losses.reconstruction.weight={from=0.5, to=2, over='2 epochs'}"
+
+
+def test_the_weight_of_a_loss_moves_with_the_step(tmp_path) -> None:
+    moving, fixed = Rates(), Rates()
+    train(tmp_path / "moving", (WARM_LOSS, f"run.epochs={EPOCHS}"), moving)
+    weights = [values["loss_weight.reconstruction"] for values in moving.values]
+    assert weights == pytest.approx([min(2.0, 0.5 + 1.5 * step / (2 * STEPS)) for step in range(EPOCHS * STEPS)])
+    train(tmp_path / "fixed", ("losses.reconstruction.weight=0.5", "run.epochs=1"), fixed)
+    assert moving.values[0]["total"] == fixed.values[0]["total"]  # the same weight at the first step
+    assert moving.values[4]["total"] != fixed.values[4]["total"]
+    assert "loss_weight.reconstruction" not in fixed.values[0]
+
+
+def test_a_resumed_run_has_the_weights_of_losses_of_an_uninterrupted_one(tmp_path) -> None:
+    whole, first, second = Rates(), Rates(STEPS + 2), Rates()
+    expected = train(tmp_path / "whole", (WARM_LOSS,), whole)
+    with pytest.raises(Interrupted):
+        train(tmp_path / "run", (WARM_LOSS,), first)
+    found = train(tmp_path / "run", (WARM_LOSS,), second)
+    assert all(torch.equal(found[name], value) for name, value in expected.items())
+    assert first.values + second.values == whole.values
+
+
+def test_a_resolved_weight_schedule_resolves_to_itself(tmp_path) -> None:
+    plan = toy_plan(tmp_path, WARM_LOSS)
+    (tmp_path / "resolved.toml").write_text(tomli_w.dumps(plan.resolved), "utf-8")
+    assert load(tmp_path / "resolved.toml").resolved == plan.resolved
+    shown = {each.path: each.value for each in explain(tmp_path / "resolved.toml")}
+    assert shown["losses.reconstruction.weight.over"] == "2 epochs"
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        ("{from=0, to=1}", "[losses.reconstruction.weight] needs 'over'"),
+        ("{frm=0, to=1, over='1 step'}", "[losses.reconstruction.weight] has no setting 'frm'"),
+        ("{from='x', to=1, over='1 step'}", "losses.reconstruction.weight.from: expected a number"),
+        ("{from=0, to=1, over=0}", "losses.reconstruction.weight.over must be longer than 0"),
+        ("{from=0, to=1e31, over='1 step'}", "losses.reconstruction.weight.to must be <= 1e+30"),
+        ("'a'", "weight: expected a number or a table { from = ..., to = ..., over = ... }, got the string"),
+        ("1e31", "losses.reconstruction.weight must be <= 1e+30"),
+    ],
+)
+def test_refused_weights(tmp_path, written: str, message: str) -> None:
+    with pytest.raises(RecipeError) as raised:
+        toy_plan(tmp_path, f"losses.reconstruction.weight={written}")
+    assert message in raised.value.problems[0].message
+
+
+def test_the_schema_accepts_numbers_and_schedules_within_bounds() -> None:
+    weight = next(iter(schema()["definitions"]["loss"]["anyOf"]))["properties"]["weight"]
+    whole = {**weight, "definitions": {"reference": {}}}
+    whole["anyOf"] = [each for each in weight["anyOf"] if "$ref" not in each]
+    validator = jsonschema.Draft4Validator(whole)
+    course = {"from": 0, "to": 1, "over": "2 epochs"}
+    assert validator.is_valid(2) and validator.is_valid(course)
+    assert not validator.is_valid(1e31) and not validator.is_valid({**course, "frm": 1})

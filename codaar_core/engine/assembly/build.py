@@ -100,7 +100,7 @@ def build_model(plan: Plan, spaces: dict[str, Space]) -> Model:
     losses = {name: build_component(plan, loss.block, loss_context) for name, loss in plan.losses.items()}
     _refuse_missing_distances(plan, quantizer, losses)
     quantizer.wants_distances = any(loss.needs_distances for loss in losses.values())
-    weights = {name: loss.weight for name, loss in plan.losses.items()}
+    weights = {name: loss.weight_at(0, epoch_steps=1) for name, loss in plan.losses.items()}
     align = [build_component(plan, block, AlignmentContext(plan.modalities)) for block in plan.align]
     return Model(quantizer, encoders, decoders, losses, weights, align, inputs)
 

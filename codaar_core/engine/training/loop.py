@@ -13,7 +13,7 @@ from codaar_core.engine.training.batches import BatchSchedule, own_clips, ranks_
 from codaar_core.engine.training.codebook_update import codeword_counts, statistics, update_codebooks
 from codaar_core.engine.training.compilation import compile_parts
 from codaar_core.engine.training.nonfinite_guard import NonfiniteGuard
-from codaar_core.engine.training.optimizer import clip_gradients, learning_rate, schedule_learning_rate
+from codaar_core.engine.training.optimizer import clip_gradients, schedule_learning_rate, scheduled_values
 from codaar_core.engine.training.saving import commit_epoch, refuse_failure, save_and_interrupt
 from codaar_core.engine.training.session import Session
 
@@ -59,6 +59,7 @@ def pretrain(session: Session, split: Split, optimizer: torch.optim.Optimizer, d
                 decoded = model.decode(encoded, quantized)
                 view = StepView(batch.inputs, encoded, quantized, decoded, epoch, step, host, batch_ranks, device)
                 model.inner_steps(view)
+                model.weights = {name: loss.weight_at(step, schedule.steps) for name, loss in plan.losses.items()}
                 terms = model.terms(view)
                 total = torch.stack(list(terms.values())).sum()
 
@@ -81,12 +82,14 @@ def pretrain(session: Session, split: Split, optimizer: torch.optim.Optimizer, d
             if (step + 1) % plan.run.log_every == 0:
                 refuse_failure(session, optimizer, guard)
                 numbers = to_numbers(values | statistics(quantized, model.quantizer.size, ranks))
-                session.hook.codaar_step_logged(epoch=epoch, step=step + 1, values=numbers | learning_rate(optimizer))
+                session.hook.codaar_step_logged(
+                    epoch=epoch, step=step + 1, values=numbers | scheduled_values(optimizer, plan, model)
+                )
             del batch, encoded, view, terms, total  # frees memory for the next step
 
         refuse_failure(session, optimizer, guard)
         means = session.epoch_means.finish_epoch() | to_numbers(statistics(quantized, model.quantizer.size, ranks))
-        means |= session.epoch_usage.finish_epoch() | learning_rate(optimizer)
+        means |= session.epoch_usage.finish_epoch() | scheduled_values(optimizer, plan, model)
         commit_epoch(session, optimizer, epoch, step + 1, means)
         session.hook.codaar_epoch_end(epoch=epoch, step=step + 1, values=means)
     return plan.run.epochs * schedule.steps

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from codaar_core.engine.assembly.model import Model
 from codaar_core.recipe.duration import duration_steps
-from codaar_core.recipe.plan import BenchmarkPlan
-from codaar_core.recipe.settings import OptimizerSettings
+from codaar_core.recipe.plan import BenchmarkPlan, Plan
+from codaar_core.recipe.settings import OptimizerSettings, WeightSchedule
 
 
 def make_optimizer(model: Model, settings: OptimizerSettings) -> torch.optim.Optimizer:
@@ -68,9 +68,13 @@ def _milestone_factor(settings: OptimizerSettings | BenchmarkPlan, epoch: int) -
     return settings.gamma ** sum(epoch >= milestone for milestone in settings.milestones)
 
 
-def learning_rate(optimizer: torch.optim.Optimizer) -> dict[str, float]:
-    """Return the current learning rate as a value to log."""
-    return {"lr": float(optimizer.param_groups[0]["lr"])}
+def scheduled_values(optimizer: torch.optim.Optimizer, plan: Plan, model: Model) -> dict[str, float]:
+    """Return the current learning rate, and as ``loss_weight.X`` each weight with a schedule, as values to log."""
+    moving = [name for name, loss in plan.losses.items() if isinstance(loss.weight, WeightSchedule)]
+    return {
+        "lr": float(optimizer.param_groups[0]["lr"]),
+        **{f"loss_weight.{name}": model.weights[name] for name in moving},
+    }
 
 
 def clip_gradients(model: Model, limit: float) -> Tensor:

@@ -141,13 +141,22 @@ def _union(value: Any, kind: Any) -> Any:
     members = [member for member in get_args(kind) if member is not NoneType]
     errors = []
     for member in members:
+        if attrs.has(member) and not isinstance(value, Mapping):
+            continue
         try:
             return _converter.structure(value, member)
         except (Mismatch, Mismatches) as error:
             errors.append(error)
     if len(members) == 1:
         raise errors[0]
-    raise Mismatch(f"expected {join_or([NAMES.get(each, str(each)) for each in members])}, got {describe(value)}")
+    raise Mismatch(f"expected {join_or([_type_name(each) for each in members])}, got {describe(value)}")
+
+
+def _type_name(kind: Any) -> str:
+    """The name of a member of a union, in the terms of TOML."""
+    if attrs.has(kind):
+        return f"a table {{ {', '.join(f'{setting_name(each.name)} = ...' for each in attrs.fields(kind))} }}"
+    return NAMES.get(kind, str(kind))
 
 
 def _strict_converter() -> cattrs.Converter:
@@ -183,13 +192,24 @@ def convert(
     problems += _wrong_keys(settings, table, path, elsewhere)
     values: dict[str, Any] = {}
     for field, node in _given(settings, table, elsewhere):
+        nested = _table_of_union(field.type)
+        if nested is not None and isinstance(node, Table):
+            values[field.name] = convert(nested, node, f"{path}.{setting_name(field.name)}", problems)
+            continue
         try:
             values[field.name] = _converter.structure(plain(node), cast(type, field.type))
         except Exception as error:
             problems += _mismatched(error, node, f"{path}.{setting_name(field.name)}")
+    values = {name: value for name, value in values.items() if value is not None}  # None: it has a problem
     problems += _refused(settings, values, table, path)
     unreadable = any(_is_unreadable(node) for node in table.items.values())
     return None if unreadable or len(problems) > before else _built(settings, values, table, path, problems)
+
+
+def _table_of_union(kind: Any) -> type | None:
+    """The settings class of a setting that is a table or something else, e.g. ``float | WeightSchedule``."""
+    is_union = get_origin(kind) in (Union, UnionType)
+    return next((member for member in get_args(kind) if attrs.has(member)), None) if is_union else None
 
 
 def _wrong_keys(settings: type, table: Table, path: str, elsewhere: Collection[str]) -> Iterator[Problem]:
