@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple
 
 import attrs
-from attrs.validators import and_, deep_iterable, ge, gt, le, lt, min_len
+from attrs.validators import and_, deep_iterable, ge, gt, le, lt, min_len, optional
 
 from codaar_core.api.component import setting
 from codaar_core.recipe.duration import duration, duration_steps, longer_than_zero
@@ -102,6 +102,18 @@ class ModelSettings:
 
 
 @attrs.frozen(kw_only=True)
+class GroupSettings:
+    """A group of parameters with settings of its own; what it does not give is that of [optimizer]."""
+
+    lr: float | None = setting(None, "learning rate before schedule; default: optimizer.lr", optional(positive))
+    weight_decay: float | None = setting(None, "weight decay; default: optimizer.weight_decay", optional(not_negative))
+
+    def __attrs_post_init__(self) -> None:
+        if self.lr is None and self.weight_decay is None:
+            raise ValueError("give 'lr' or 'weight_decay': without them, the group has no effect")
+
+
+@attrs.frozen(kw_only=True)
 class OptimizerSettings:
     """The optimizer of pretraining."""
 
@@ -120,6 +132,9 @@ class OptimizerSettings:
     )
     milestones: tuple[int, ...] = setting((), "epochs at which the learning rate is multiplied by gamma", distinct)
     gamma: float = setting(0.5, "factor of the learning rate at a milestone", factor)
+    groups: Mapping[str, GroupSettings] | None = setting(
+        None, 'parameters with settings of their own, by the beginning of their names, as encoders or "encoders.NAME"'
+    )
 
     def __attrs_post_init__(self) -> None:
         if self.milestones and self.schedule != "milestones":

@@ -3,22 +3,41 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from codaar_core.engine.assembly.model import Model
+from codaar_core.engine.assembly.parameter_groups import REST, parameter_groups
 from codaar_core.recipe.duration import duration_steps
 from codaar_core.recipe.plan import BenchmarkPlan, Plan
-from codaar_core.recipe.settings import OptimizerSettings, WeightSchedule
+from codaar_core.recipe.settings import GroupSettings, OptimizerSettings, WeightSchedule
+
+NAME, FULL_RATE = "codaar_name", "codaar_lr"
+"""Keys of torch's parameter groups: the name of a group, and its learning rate before schedule and warm-up."""
 
 
 def make_optimizer(model: Model, settings: OptimizerSettings) -> torch.optim.Optimizer:
-    """Make the fused optimizer of all trained parameters except those that a loss trains with its own optimizer."""
-    parameters = [parameter for group in model.clip_groups() for parameter in group]
+    """Make the fused optimizer of all trained parameters except those that a loss trains with its own optimizer.
+
+    Its first parameter group has the parameters that are in none of ``settings.groups``, which follow in order.
+    """
+    own = settings.groups or {}
     kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[settings.use]
     betas = (settings.betas[0], settings.betas[1])
-    return kind(parameters, lr=settings.lr, betas=betas, weight_decay=settings.weight_decay, fused=True)
+    groups = [
+        {"params": parameters, NAME: name, **_own_settings(settings, own.get(name))}
+        for name, parameters in parameter_groups(model, own).items()
+    ]
+    return kind(groups, lr=settings.lr, betas=betas, weight_decay=settings.weight_decay, fused=True)
+
+
+def _own_settings(settings: OptimizerSettings, own: GroupSettings | None) -> dict[str, float]:
+    lr = settings.lr if own is None or own.lr is None else own.lr
+    decay = {} if own is None or own.weight_decay is None else {"weight_decay": own.weight_decay}
+    return {FULL_RATE: lr, "lr": lr, **decay}
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, settings: BenchmarkPlan, epoch: int) -> None:
@@ -41,7 +60,7 @@ def schedule_learning_rate(
     """
     factor = schedule_factor(settings, step, epoch_steps, epochs)
     for group in optimizer.param_groups:
-        group["lr"] = settings.lr * factor
+        group["lr"] = group.get(FULL_RATE, settings.lr) * factor
 
 
 def schedule_factor(settings: OptimizerSettings, step: int, epoch_steps: int, epochs: int) -> float:
@@ -69,12 +88,21 @@ def _milestone_factor(settings: OptimizerSettings | BenchmarkPlan, epoch: int) -
 
 
 def scheduled_values(optimizer: torch.optim.Optimizer, plan: Plan, model: Model) -> dict[str, float]:
-    """Return the current learning rate, and as ``loss_weight.X`` each weight with a schedule, as values to log."""
+    """Return the scheduled values of the current step to log.
+
+    These are the learning rate ``lr``, that of each group as ``lr.GROUP``, and each loss weight with a schedule as
+    ``loss_weight.X``.
+    """
     moving = [name for name, loss in plan.losses.items() if isinstance(loss.weight, WeightSchedule)]
     return {
-        "lr": float(optimizer.param_groups[0]["lr"]),
+        **{_rate_name(group): float(group["lr"]) for group in optimizer.param_groups},
         **{f"loss_weight.{name}": model.weights[name] for name in moving},
     }
+
+
+def _rate_name(group: Mapping[str, Any]) -> str:
+    name = group.get(NAME, REST)
+    return "lr" if name == REST else f"lr.{name}"
 
 
 def clip_gradients(model: Model, limit: float) -> Tensor:
