@@ -35,6 +35,7 @@ from codaar_core.engine.record.run_directory import REPORT, RunDirectory
 from codaar_core.engine.results import as_json
 from codaar_core.engine.training.batches import BatchSchedule
 from codaar_core.engine.training.loop import pretrain
+from codaar_core.engine.training.passes.micro_batches import refuse_several_processes
 from codaar_core.engine.training.pretraining_cost import pretraining
 from codaar_core.engine.training.session import Session
 from codaar_core.recipe.plan import Plan
@@ -142,6 +143,7 @@ def run_worker_rank(plan: Plan, ranks: DistributedRanks) -> Path:
     Returns:
         The run directory.
     """
+    refuse_several_processes(plan, ranks)
     runtime = make_runtime(plan.device, ranks)
     data = build_data(plan)
     model = build_model(plan, dict(data.spaces)).to(runtime.device, runtime.dtype)
@@ -169,6 +171,7 @@ def _run_first_rank(
     locked: Path | None,
     write_report: WriteReport | None,
 ) -> Path:
+    refuse_several_processes(plan, ranks)
     runtime = make_runtime(plan.device, ranks)
     data = build_data(plan)
     with download_hint(data.card):

@@ -92,6 +92,7 @@ class Plan:
     notes: tuple[Problem, ...] = ()
     weights_from: str | None = None  # model.from
     weights_parts: tuple[str, ...] | None = None  # model.parts
+    accumulate: int = 1  # data.accumulate
 
     def blocks(self) -> Iterator[Block]:
         """Every block that is switched on."""

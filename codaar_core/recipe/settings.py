@@ -176,6 +176,9 @@ class DataSettings:
     """Settings of the framework in [data]."""
 
     batch: int = setting(80, "clips per step", at_least_one)
+    accumulate: int = setting(
+        1, "passes in which the clips of a step are computed, to save memory; gradients add up", at_least_one
+    )
 
 
 weight_bounds = (ge(-GREATEST), le(GREATEST))
