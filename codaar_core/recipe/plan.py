@@ -93,6 +93,7 @@ class Plan:
     weights_from: str | None = None  # model.from
     weights_parts: tuple[str, ...] | None = None  # model.parts
     accumulate: int = 1  # data.accumulate
+    validation_share: float = 0.0  # data.validation_share
 
     def blocks(self) -> Iterator[Block]:
         """Every block that is switched on."""

@@ -61,6 +61,11 @@ class RunSettings:
     log_every: int = setting(10, "steps between two lines of the log", at_least_one)
     keep: int = setting(2, "number of newest checkpoints to keep; one is written after every epoch", at_least_one)
     best: str = setting("", "epoch metric, e.g. total, whose lowest epoch is also kept, as best-STEP; empty: none")
+    patience: int = setting(0, "epochs without a lower run.best after which training stops; 0: never", count)
+
+    def __attrs_post_init__(self) -> None:
+        if self.patience and not self.best:
+            raise ValueError("'patience' needs 'best', for example best = \"validation.total\"")
 
 
 @attrs.frozen(kw_only=True)
@@ -178,6 +183,9 @@ class DataSettings:
     batch: int = setting(80, "clips per step", at_least_one)
     accumulate: int = setting(
         1, "passes in which the clips of a step are computed, to save memory; gradients add up", at_least_one
+    )
+    validation_share: float = setting(
+        0.0, "share of the pretraining recordings held out of training; losses on them are logged every epoch", fraction
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from functools import partial
 
 import attrs
@@ -14,22 +15,26 @@ from codaar_core.engine.training.codebook_update import codeword_counts, statist
 from codaar_core.engine.training.compilation import compile_parts
 from codaar_core.engine.training.nonfinite_guard import NonfiniteGuard
 from codaar_core.engine.training.optimizer import clip_gradients, schedule_learning_rate, scheduled_values
+from codaar_core.engine.training.passes.held_out import held_out_values, out_of_patience
 from codaar_core.engine.training.passes.micro_batches import StepSum, micro_batches, weighted
 from codaar_core.engine.training.saving import commit_epoch, refuse_failure, save_and_interrupt
 from codaar_core.engine.training.session import Session
 
 
-def pretrain(session: Session, split: Split, optimizer: torch.optim.Optimizer, done: int = 0) -> int:
+def pretrain(
+    session: Session, split: Split, optimizer: torch.optim.Optimizer, done: int = 0, held_out: Split | None = None
+) -> int:
     """Train the model on ``split`` from step ``done`` to the last epoch, with a checkpoint after every epoch.
 
     Args:
         session: The run; its model and training state are changed.
-        split: The pretraining split.
+        split: The clips to train on.
         optimizer: Optimizer of the model, restored if the run is resumed.
         done: Steps already done.
+        held_out: Clips on which losses are computed after every epoch; None: none.
 
     Returns:
-        The number of steps of the whole pretraining.
+        The number of steps of the whole pretraining, which is shorter if ``run.patience`` ends it.
 
     Raises:
         CodaarError: A loss term or gradient is not finite; the state before that step is saved.
@@ -43,6 +48,9 @@ def pretrain(session: Session, split: Split, optimizer: torch.optim.Optimizer, d
     guard = NonfiniteGuard(model, optimizer, model.loss_optimizers())
     read = partial(own_clips, split, ranks)
     for epoch in range(done // schedule.steps, plan.run.epochs):
+        if out_of_patience(session.finished_epochs.rows, plan.run.best, plan.run.patience):
+            warnings.warn(f"pretraining ends after epoch {epoch}: run.patience = {plan.run.patience}", stacklevel=2)
+            return epoch * schedule.steps
         session.hook.codaar_epoch_start(epoch=epoch, epochs=plan.run.epochs, steps=schedule.steps)
         steps = schedule.batches(plan.run.seed, epoch, done)
         for (step, clips), batch in runtime.batches(read, steps, model.modalities):
@@ -98,6 +106,8 @@ def pretrain(session: Session, split: Split, optimizer: torch.optim.Optimizer, d
         refuse_failure(session, optimizer, guard)
         means = session.epoch_means.finish_epoch() | to_numbers(statistics(last_codes, model.quantizer.size, ranks))
         means |= session.epoch_usage.finish_epoch() | scheduled_values(optimizer, plan, model)
+        if held_out is not None:
+            means |= held_out_values(session, held_out, epoch, step)
         commit_epoch(session, optimizer, epoch, step + 1, means)
         session.hook.codaar_epoch_end(epoch=epoch, step=step + 1, values=means)
     return plan.run.epochs * schedule.steps

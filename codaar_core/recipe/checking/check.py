@@ -104,6 +104,7 @@ class _RecipeChecker:
             weights_from=sections["model"].from_,
             weights_parts=sections["model"].parts,
             accumulate=clips.accumulate,
+            validation_share=clips.validation_share,
         )
 
     # Top level
