@@ -35,6 +35,8 @@ from codaar_core.engine.record.run_directory import REPORT, RunDirectory
 from codaar_core.engine.results import as_json
 from codaar_core.engine.training.batches import BatchSchedule
 from codaar_core.engine.training.loop import pretrain
+from codaar_core.engine.training.passes.held_out import divide
+from codaar_core.engine.training.passes.micro_batches import refuse_several_processes
 from codaar_core.engine.training.pretraining_cost import pretraining
 from codaar_core.engine.training.session import Session
 from codaar_core.recipe.plan import Plan
@@ -142,11 +144,12 @@ def run_worker_rank(plan: Plan, ranks: DistributedRanks) -> Path:
     Returns:
         The run directory.
     """
+    refuse_several_processes(plan, ranks)
     runtime = make_runtime(plan.device, ranks)
     data = build_data(plan)
     model = build_model(plan, dict(data.spaces)).to(runtime.device, runtime.dtype)
     benchmarks = build_benchmarks(plan, data, model.quantizer)
-    split = data.split("pretrain")
+    trained, held_out = divide(data.split("pretrain"), plan.validation_share)
     start = Start.received(ranks.broadcast(None))
     if start.only_report:
         return start.directory
@@ -156,7 +159,7 @@ def run_worker_rank(plan: Plan, ranks: DistributedRanks) -> Path:
         session = Session(plan, model, runtime, RunDirectory(start.directory), no_hooks(), interruption)
         benchmark_runs = make_benchmark_runs(session, benchmarks, SeenClips(start.clips, plan.evaluate.seen == "drop"))
         optimizer, done = restored_optimizer(session, start.checkpoint)
-        pretrain(session, split, optimizer, done)
+        pretrain(session, trained, optimizer, done, held_out)
         evaluate(session, benchmark_runs)
     return start.directory
 
@@ -169,6 +172,7 @@ def _run_first_rank(
     locked: Path | None,
     write_report: WriteReport | None,
 ) -> Path:
+    refuse_several_processes(plan, ranks)
     runtime = make_runtime(plan.device, ranks)
     data = build_data(plan)
     with download_hint(data.card):
@@ -236,6 +240,7 @@ def _run_phases(session: Session, start: Start, data: DataSource, benchmarks: Ma
     with download_hint(data.card):
         split = data.split("pretrain")
         check_pretraining_split(session.plan, data, split)
+    trained, held_out = divide(split, session.plan.validation_share)
     start = attrs.evolve(start, clips=recorded_clips(session.directory, split.ids))
     overlap = SeenClips(start.clips, session.plan.evaluate.seen == "drop")
     overlap.notes += [f"pretraining: {note}" for note in split.notes]
@@ -247,13 +252,13 @@ def _run_phases(session: Session, start: Start, data: DataSource, benchmarks: Ma
         directory=session.directory.path,
         resolved=session.plan.resolved,
         parameters=sum(parameter.numel() for parameter in session.model.parameters()),
-        epoch=done // BatchSchedule.of(len(split), session.plan.batch).steps,
+        epoch=done // BatchSchedule.of(len(trained), session.plan.batch).steps,
         step=done,
         finished=tuple(session.finished_epochs.rows),
     )
     if start.only_report:
         return
-    steps = pretrain(session, split, optimizer, done)
+    steps = pretrain(session, trained, optimizer, done, held_out)
     clock.lap("pretrain")
     took = pretraining(session, clock.laps["pretrain"], steps, done)
     evaluation = evaluate(session, benchmark_runs)

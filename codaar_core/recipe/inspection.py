@@ -107,9 +107,12 @@ def type_name(kind: Any) -> str:
         length = "" if ... in arguments else f"{len(arguments)} "
         return f"list of {length}{type_name(arguments[0])}s"
     if get_origin(kind) is Mapping:
-        return f"table of {type_name(arguments[1])}s"
+        inner = type_name(arguments[1])
+        return f"table of {inner.replace('table', 'tables', 1) if attrs.has(arguments[1]) else f'{inner}s'}"
     if arguments:
         return " or ".join(type_name(each) for each in arguments if each is not NoneType)
+    if attrs.has(kind):
+        return f"table of {', '.join(setting_name(each.name) for each in attrs.fields(kind))}"
     return WORDS.get(kind, getattr(kind, "__name__", str(kind)))
 
 

@@ -9,7 +9,13 @@ from typing import Any
 import attrs
 
 from codaar_core.api.errors import CodaarError
-from codaar_core.recipe.settings import DeviceSettings, EvaluateSettings, OptimizerSettings, RunSettings
+from codaar_core.recipe.settings import (
+    DeviceSettings,
+    EvaluateSettings,
+    OptimizerSettings,
+    RunSettings,
+    WeightSchedule,
+)
 from codaar_core.recipe.toml.origin import Origin
 from codaar_core.recipe.toml.problem import Problem, RecipeError
 from codaar_core.recipe.toml.reading import Recipe
@@ -29,10 +35,19 @@ class Block:
 
 @attrs.frozen
 class LossPlan:
-    """A loss and the weight of its terms."""
+    """A loss and the weight of its terms, which may follow a schedule."""
 
     block: Block
-    weight: float
+    weight: float | WeightSchedule
+
+    def weight_at(self, step: int, epoch_steps: int) -> float:
+        """Return the weight at a step of pretraining.
+
+        Args:
+            step: Number of the step, from 0.
+            epoch_steps: Steps of an epoch.
+        """
+        return self.weight.at(step, epoch_steps) if isinstance(self.weight, WeightSchedule) else self.weight
 
 
 @attrs.frozen
@@ -77,6 +92,8 @@ class Plan:
     notes: tuple[Problem, ...] = ()
     weights_from: str | None = None  # model.from
     weights_parts: tuple[str, ...] | None = None  # model.parts
+    accumulate: int = 1  # data.accumulate
+    validation_share: float = 0.0  # data.validation_share
 
     def blocks(self) -> Iterator[Block]:
         """Every block that is switched on."""

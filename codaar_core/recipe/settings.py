@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple
 
 import attrs
-from attrs.validators import and_, deep_iterable, ge, gt, le, lt, min_len
+from attrs.validators import and_, deep_iterable, ge, gt, le, lt, min_len, optional
 
 from codaar_core.api.component import setting
+from codaar_core.recipe.duration import duration, duration_steps, longer_than_zero
 from codaar_core.recipe.names import name_fault
 
 
@@ -60,6 +61,11 @@ class RunSettings:
     log_every: int = setting(10, "steps between two lines of the log", at_least_one)
     keep: int = setting(2, "number of newest checkpoints to keep; one is written after every epoch", at_least_one)
     best: str = setting("", "epoch metric, e.g. total, whose lowest epoch is also kept, as best-STEP; empty: none")
+    patience: int = setting(0, "epochs without a lower run.best after which training stops; 0: never", count)
+
+    def __attrs_post_init__(self) -> None:
+        if self.patience and not self.best:
+            raise ValueError("'patience' needs 'best', for example best = \"validation.total\"")
 
 
 @attrs.frozen(kw_only=True)
@@ -101,6 +107,18 @@ class ModelSettings:
 
 
 @attrs.frozen(kw_only=True)
+class GroupSettings:
+    """A group of parameters with settings of its own; what it does not give is that of [optimizer]."""
+
+    lr: float | None = setting(None, "learning rate before schedule; default: optimizer.lr", optional(positive))
+    weight_decay: float | None = setting(None, "weight decay; default: optimizer.weight_decay", optional(not_negative))
+
+    def __attrs_post_init__(self) -> None:
+        if self.lr is None and self.weight_decay is None:
+            raise ValueError("give 'lr' or 'weight_decay': without them, the group has no effect")
+
+
+@attrs.frozen(kw_only=True)
 class OptimizerSettings:
     """The optimizer of pretraining."""
 
@@ -111,8 +129,24 @@ class OptimizerSettings:
     )
     weight_decay: float = setting(0.0, "weight decay: L2 for adam, decoupled for adamw", not_negative)
     clip: float = setting(0.5, "largest gradient norm; 0: no clipping", not_negative)
+    schedule: Literal["milestones", "cosine", "linear", "constant"] = setting(
+        "milestones", "course of the learning rate after warm-up; cosine and linear fall to 0 at the last step"
+    )
+    warmup: str | int = setting(
+        0, 'time over which the learning rate rises linearly to lr, as "2 epochs" or "500 steps"; 0: none', duration
+    )
     milestones: tuple[int, ...] = setting((), "epochs at which the learning rate is multiplied by gamma", distinct)
     gamma: float = setting(0.5, "factor of the learning rate at a milestone", factor)
+    groups: Mapping[str, GroupSettings] | None = setting(
+        None, 'parameters with settings of their own, by the beginning of their names, as encoders or "encoders.NAME"'
+    )
+
+    def __attrs_post_init__(self) -> None:
+        if self.milestones and self.schedule != "milestones":
+            raise ValueError(
+                f"'milestones' have no effect with schedule = \"{self.schedule}\": write milestones = [], "
+                'or schedule = "milestones"'
+            )
 
 
 @attrs.frozen(kw_only=True)
@@ -147,13 +181,54 @@ class DataSettings:
     """Settings of the framework in [data]."""
 
     batch: int = setting(80, "clips per step", at_least_one)
+    accumulate: int = setting(
+        1, "passes in which the clips of a step are computed, to save memory; gradients add up", at_least_one
+    )
+    validation_share: float = setting(
+        0.0, "share of the pretraining recordings held out of training; losses on them are logged every epoch", fraction
+    )
+
+
+weight_bounds = (ge(-GREATEST), le(GREATEST))
+
+
+@attrs.frozen(kw_only=True)
+class WeightSchedule:
+    """A weight that moves linearly with the number of the step, from the first step on, and then stays."""
+
+    from_: float = setting(help="weight of the first step", check=and_(*weight_bounds))
+    to: float = setting(help="weight after the time `over`", check=and_(*weight_bounds))
+    over: str | int = setting(
+        help='time over which the weight moves, as "2 epochs" or "500 steps"', check=and_(duration, longer_than_zero)
+    )
+
+    def at(self, step: int, epoch_steps: int) -> float:
+        """Return the weight of a step (from 0), with ``epoch_steps`` steps an epoch."""
+        moved = min(1.0, step / duration_steps(self.over, epoch_steps))
+        return self.from_ * (1 - moved) + self.to * moved
+
+
+class NumberOrSchedule:
+    """Validates a weight: bounds of a number; the numbers of a schedule have been validated already."""
+
+    def __init__(self, *bounds: Check) -> None:
+        self._validators = bounds  # under this name, schema() finds the bounds
+
+    def __call__(self, instance: Any, attribute: attrs.Attribute[Any], value: float | WeightSchedule) -> None:
+        """Validate a value."""
+        for check in self._validators if not isinstance(value, WeightSchedule) else ():
+            check(instance, attribute, value)
 
 
 @attrs.frozen(kw_only=True)
 class LossSettings:
     """Settings of the framework in [losses.X]."""
 
-    weight: float = setting(1.0, "weight of all terms of this loss", and_(ge(-GREATEST), le(GREATEST)))
+    weight: float | WeightSchedule = setting(
+        1.0,
+        'weight of all terms of this loss; or its course, as { from = 0, to = 1, over = "2 epochs" }',
+        NumberOrSchedule(*weight_bounds),
+    )
 
 
 @attrs.frozen(kw_only=True)

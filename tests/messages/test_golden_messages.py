@@ -85,7 +85,8 @@ LAST = "\n\n1 problem in 1 file; nothing was run."
             "  --> mine.toml:3:1\n"
             "   |  momentum = 0.9\n"
             "   |  ^^^^^^^^\n"
-            "   = help: its settings are betas, clip, gamma, lr, milestones, use, weight_decay",
+            "   = help: its settings are betas, clip, gamma, groups, lr, milestones, schedule, use, warmup, "
+            "weight_decay",
             id="unknown setting like no other",
         ),
         pytest.param(

@@ -31,6 +31,7 @@ from codaar_core.api import (
 from codaar_core.engine.assembly.benchmark_splits import is_trainable, open_packed, splits_of
 from codaar_core.engine.assembly.component_errors import errors_at
 from codaar_core.engine.assembly.model import Model
+from codaar_core.engine.assembly.parameter_groups import refuse_empty_groups
 from codaar_core.engine.devices.runtime import derive_seed
 from codaar_core.recipe.plan import BenchmarkPlan, Block, Plan
 
@@ -83,7 +84,8 @@ def build_model(plan: Plan, spaces: dict[str, Space]) -> Model:
         spaces: Spaces of the features, by modality.
 
     Raises:
-        RecipeError: A component failed, or a loss needs distances that the quantizer does not compute.
+        RecipeError: A component failed, a loss needs distances that the quantizer does not compute, or a group of
+            the optimizer has no parameters.
     """
     quantizer = build_quantizer(plan)
     encoders = {
@@ -100,9 +102,11 @@ def build_model(plan: Plan, spaces: dict[str, Space]) -> Model:
     losses = {name: build_component(plan, loss.block, loss_context) for name, loss in plan.losses.items()}
     _refuse_missing_distances(plan, quantizer, losses)
     quantizer.wants_distances = any(loss.needs_distances for loss in losses.values())
-    weights = {name: loss.weight for name, loss in plan.losses.items()}
+    weights = {name: loss.weight_at(0, epoch_steps=1) for name, loss in plan.losses.items()}
     align = [build_component(plan, block, AlignmentContext(plan.modalities)) for block in plan.align]
-    return Model(quantizer, encoders, decoders, losses, weights, align, inputs)
+    model = Model(quantizer, encoders, decoders, losses, weights, align, inputs)
+    refuse_empty_groups(plan, model)
+    return model
 
 
 def _refuse_missing_distances(plan: Plan, quantizer: Quantizer, losses: Mapping[str, Loss]) -> None:

@@ -34,7 +34,7 @@ class Model(nn.Module):
         encoders: Encoders by modality.
         decoders: Decoders by modality; a modality without decoder is not reconstructed.
         losses: Losses by their name in the recipe.
-        weights: Factor of each loss.
+        weights: Factor of each loss; the training loop sets those of a schedule at every step.
         align: Alignment steps of the codebook update, in order.
         spaces: Spaces of the features by modality; without them, shapes of features are not checked.
     """

@@ -42,6 +42,7 @@ WITHOUT_EFFECT = tuple(path for path in CHANGEABLE if path not in ("evaluate.", 
 
 UNREADABLE = "unreadable"
 LENGTH = "run.epochs"
+OVER_THE_RUN = ("cosine", "linear")  # schedules that reach 0 at the last step
 
 
 class Continuation(Enum):
@@ -64,9 +65,25 @@ def continuation(plan: Plan, directory: RunDirectory) -> Continuation:
         return Continuation.RESUME
     if _trains_on(plan, directory):
         refuse_changes(plan, directory, (*CHANGEABLE, LENGTH))
+        _refuse_schedule_over_run(plan, directory)
         return Continuation.TRAIN_ON
     refuse_changes(plan, directory)
     return Continuation.EVALUATE if any(changes(plan, directory, WITHOUT_EFFECT)) else Continuation.NOTHING
+
+
+def _refuse_schedule_over_run(plan: Plan, directory: RunDirectory) -> None:
+    """Refuse to train on where the learning rate of every step depends on the number of epochs.
+
+    Raises:
+        CodaarError: The schedule is cosine or linear.
+    """
+    schedule = plan.optimizer.schedule
+    if schedule in OVER_THE_RUN:
+        raise CodaarError(
+            f'{directory.path} cannot be trained on: with optimizer.schedule = "{schedule}" its learning rates are '
+            f"those of a run with fewer epochs",
+            "start a new run, without --resume",
+        )
 
 
 def is_complete(directory: RunDirectory) -> bool:

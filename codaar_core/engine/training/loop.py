@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from functools import partial
 
 import attrs
@@ -13,22 +14,27 @@ from codaar_core.engine.training.batches import BatchSchedule, own_clips, ranks_
 from codaar_core.engine.training.codebook_update import codeword_counts, statistics, update_codebooks
 from codaar_core.engine.training.compilation import compile_parts
 from codaar_core.engine.training.nonfinite_guard import NonfiniteGuard
-from codaar_core.engine.training.optimizer import clip_gradients, learning_rate, set_learning_rate
+from codaar_core.engine.training.optimizer import clip_gradients, schedule_learning_rate, scheduled_values
+from codaar_core.engine.training.passes.held_out import held_out_values, out_of_patience
+from codaar_core.engine.training.passes.micro_batches import StepSum, micro_batches, weighted
 from codaar_core.engine.training.saving import commit_epoch, refuse_failure, save_and_interrupt
 from codaar_core.engine.training.session import Session
 
 
-def pretrain(session: Session, split: Split, optimizer: torch.optim.Optimizer, done: int = 0) -> int:
+def pretrain(
+    session: Session, split: Split, optimizer: torch.optim.Optimizer, done: int = 0, held_out: Split | None = None
+) -> int:
     """Train the model on ``split`` from step ``done`` to the last epoch, with a checkpoint after every epoch.
 
     Args:
         session: The run; its model and training state are changed.
-        split: The pretraining split.
+        split: The clips to train on.
         optimizer: Optimizer of the model, restored if the run is resumed.
         done: Steps already done.
+        held_out: Clips on which losses are computed after every epoch; None: none.
 
     Returns:
-        The number of steps of the whole pretraining.
+        The number of steps of the whole pretraining, which is shorter if ``run.patience`` ends it.
 
     Raises:
         CodaarError: A loss term or gradient is not finite; the state before that step is saved.
@@ -42,8 +48,10 @@ def pretrain(session: Session, split: Split, optimizer: torch.optim.Optimizer, d
     guard = NonfiniteGuard(model, optimizer, model.loss_optimizers())
     read = partial(own_clips, split, ranks)
     for epoch in range(done // schedule.steps, plan.run.epochs):
+        if out_of_patience(session.finished_epochs.rows, plan.run.best, plan.run.patience):
+            warnings.warn(f"pretraining ends after epoch {epoch}: run.patience = {plan.run.patience}", stacklevel=2)
+            return epoch * schedule.steps
         session.hook.codaar_epoch_start(epoch=epoch, epochs=plan.run.epochs, steps=schedule.steps)
-        set_learning_rate(optimizer, plan.optimizer, epoch)
         steps = schedule.batches(plan.run.seed, epoch, done)
         for (step, clips), batch in runtime.batches(read, steps, model.modalities):
             if signal := runtime.max_over_ranks(session.interruption.by):
@@ -52,41 +60,54 @@ def pretrain(session: Session, split: Split, optimizer: torch.optim.Optimizer, d
             host, device = runtime.shared_generators(derive_seed(plan.run.seed, "shared", step))
             batch_ranks = ranks_of_batch(ranks, len(clips))
             guard.begin_step()
+            schedule_learning_rate(optimizer, plan.optimizer, step, schedule.steps, plan.run.epochs)
+            model.weights = {name: loss.weight_at(step, schedule.steps) for name, loss in plan.losses.items()}
 
-            with runtime.autocast():
-                encoded = model.encode(batch.inputs)
-                quantized = model.quantizer.quantize(encoded)
-                decoded = model.decode(encoded, quantized)
-                view = StepView(batch.inputs, encoded, quantized, decoded, epoch, step, host, batch_ranks, device)
-                model.inner_steps(view)
-                terms = model.terms(view)
-                total = torch.stack(list(terms.values())).sum()
+            passes = StepSum()
+            for inputs, share in micro_batches(batch.inputs, plan.accumulate):
+                with runtime.autocast():
+                    encoded = model.encode(inputs)
+                    quantized = model.quantizer.quantize(encoded)
+                    decoded = model.decode(encoded, quantized)
+                    view = StepView(inputs, encoded, quantized, decoded, epoch, step, host, batch_ranks, device)
+                    model.inner_steps(view)
+                    terms = model.terms(view)
+                    total = torch.stack(list(terms.values())).sum()
 
-            view = attrs.evolve(view, decoded={})
-            del decoded  # frees the reconstructions before the gradient is computed
-            session.loss_scale.scale(total).backward()
-            values = runtime.average_gradients(model.parameters(), {**terms, "total": total})
+                view = attrs.evolve(view, decoded={})
+                del decoded  # frees the reconstructions before the gradient is computed
+                session.loss_scale.scale(weighted(total, share)).backward()
+                passes.add(view, {**terms, "total": total}, share)
+                del encoded, quantized, view, terms, total  # frees memory for the next pass
+
+            view = passes.view(batch.inputs)
+            values = runtime.average_gradients(model.parameters(), passes.values)
             session.loss_scale.unscale(model.parameters())
             norm, skipped = session.loss_scale.update(clip_gradients(model, plan.optimizer.clip))
             values["grad_norm"] = norm  # equal on all ranks: it is that of the averaged gradients
             guard.check(epoch, step, values, skipped)
             optimizer.step()
             optimizer.zero_grad()
-            update_codebooks(model.quantizer, model.align, encoded, quantized, device, ranks)
+            update_codebooks(model.quantizer, model.align, view.encoded, view.quantized, device, ranks)
             guard.end_step()
 
             session.epoch_means.add(values, guard.failed)
-            session.epoch_usage.add(codeword_counts(quantized, model.quantizer.size, ranks), guard.failed)
+            session.epoch_usage.add(codeword_counts(view.quantized, model.quantizer.size, ranks), guard.failed)
             session.hook.codaar_step_end(epoch=epoch, step=step, view=view)
             if (step + 1) % plan.run.log_every == 0:
                 refuse_failure(session, optimizer, guard)
-                numbers = to_numbers(values | statistics(quantized, model.quantizer.size, ranks))
-                session.hook.codaar_step_logged(epoch=epoch, step=step + 1, values=numbers | learning_rate(optimizer))
-            del batch, encoded, view, terms, total  # frees memory for the next step
+                numbers = to_numbers(values | statistics(view.quantized, model.quantizer.size, ranks))
+                session.hook.codaar_step_logged(
+                    epoch=epoch, step=step + 1, values=numbers | scheduled_values(optimizer, plan, model)
+                )
+            last_codes = view.quantized
+            del batch, view, passes  # frees memory for the next step
 
         refuse_failure(session, optimizer, guard)
-        means = session.epoch_means.finish_epoch() | to_numbers(statistics(quantized, model.quantizer.size, ranks))
-        means |= session.epoch_usage.finish_epoch() | learning_rate(optimizer)
+        means = session.epoch_means.finish_epoch() | to_numbers(statistics(last_codes, model.quantizer.size, ranks))
+        means |= session.epoch_usage.finish_epoch() | scheduled_values(optimizer, plan, model)
+        if held_out is not None:
+            means |= held_out_values(session, held_out, epoch, step)
         commit_epoch(session, optimizer, epoch, step + 1, means)
         session.hook.codaar_epoch_end(epoch=epoch, step=step + 1, values=means)
     return plan.run.epochs * schedule.steps

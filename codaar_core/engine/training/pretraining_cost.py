@@ -22,7 +22,8 @@ def pretraining(session: Session, seconds: float, steps: int, done: int) -> Pret
         steps: Steps of the whole pretraining.
         done: Steps done by an earlier process; if it did all of them, the minutes are unknown.
     """
-    epochs = session.plan.run.epochs
+    run = session.plan.run
+    epochs = len(session.finished_epochs.rows) if run.patience else run.epochs  # patience may have ended it early
     minutes = seconds / 60 * steps / epochs / (steps - done) if steps > done else None
     held = peak_memory(session.runtime.device)
     return Pretraining(

@@ -67,12 +67,12 @@ class _RecipeChecker:
         files = self._plugins(plugins)
         sections = {name: self._section(name, settings) for name, settings in SECTIONS.items()}
         modalities = self._valid_names("model.modalities", required=True)
-        data, batch = self._data()
+        data, clips = self._data()
         quantizer = self._required("quantizer")
         per_modality = self._per_modality(modalities)
         on = {section: self._switched(section) for section in SWITCHED}
         self._align_needs_two(modalities)
-        if self.problems or data is None or quantizer is None:  # both exist if there is no problem
+        if self.problems or data is None or clips is None or quantizer is None:  # they exist if there is no problem
             raise RecipeError(self.problems)
         sections["run"] = attrs.evolve(sections["run"], plugins=files)
         return Plan(
@@ -83,7 +83,7 @@ class _RecipeChecker:
             evaluate=sections["evaluate"],
             modalities=sections["model"].modalities,
             data=data,
-            batch=batch,
+            batch=clips.batch,
             encoders=per_modality["encoders"],
             decoders=per_modality["decoders"],
             quantizer=quantizer,
@@ -95,7 +95,7 @@ class _RecipeChecker:
             resolved={
                 "codaar": FORMAT,
                 **{name: resolved.settings(settings) for name, settings in sections.items()},
-                "data": {**resolved.block(data), "batch": batch},
+                "data": {**resolved.block(data), **resolved.settings(clips)},
                 "quantizer": resolved.block(quantizer),
                 **{name: resolved.blocks(blocks) for name, blocks in {**per_modality, **on}.items()},
             },
@@ -104,6 +104,8 @@ class _RecipeChecker:
             notes=tuple(sorted(self.notes, key=place_of)),
             weights_from=sections["model"].from_,
             weights_parts=sections["model"].parts,
+            accumulate=clips.accumulate,
+            validation_share=clips.validation_share,
         )
 
     # Top level
@@ -219,10 +221,9 @@ class _RecipeChecker:
 
     # Blocks
 
-    def _data(self) -> tuple[Block | None, int]:
+    def _data(self) -> tuple[Block | None, DataSettings | None]:
         block = self._required("data", own_keys(DataSettings))
-        framework = self.blocks.framework(DataSettings, "data", self._table("data"))
-        return block, framework.batch if framework else 0
+        return block, self.blocks.framework(DataSettings, "data", self._table("data"))
 
     def _required(self, name: str, elsewhere: Sequence[str] = ()) -> Block | None:
         """The block of a section with a single block, whose name is its kind."""

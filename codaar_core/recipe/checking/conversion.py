@@ -141,13 +141,22 @@ def _union(value: Any, kind: Any) -> Any:
     members = [member for member in get_args(kind) if member is not NoneType]
     errors = []
     for member in members:
+        if attrs.has(member) and not isinstance(value, Mapping):
+            continue
         try:
             return _converter.structure(value, member)
         except (Mismatch, Mismatches) as error:
             errors.append(error)
     if len(members) == 1:
         raise errors[0]
-    raise Mismatch(f"expected {join_or([NAMES.get(each, str(each)) for each in members])}, got {describe(value)}")
+    raise Mismatch(f"expected {join_or([_type_name(each) for each in members])}, got {describe(value)}")
+
+
+def _type_name(kind: Any) -> str:
+    """The name of a member of a union, in the terms of TOML."""
+    if attrs.has(kind):
+        return f"a table {_table_form(kind)}"
+    return NAMES.get(kind, str(kind))
 
 
 def _strict_converter() -> cattrs.Converter:
@@ -183,13 +192,55 @@ def convert(
     problems += _wrong_keys(settings, table, path, elsewhere)
     values: dict[str, Any] = {}
     for field, node in _given(settings, table, elsewhere):
+        inside = f"{path}.{setting_name(field.name)}"
+        nested, named = _settings_inside(field.type)
+        if nested is not None and named:
+            values[field.name] = _converted_tables(nested, node, inside, problems)
+            continue
+        if nested is not None and isinstance(node, Table):
+            values[field.name] = convert(nested, node, inside, problems)
+            continue
         try:
             values[field.name] = _converter.structure(plain(node), cast(type, field.type))
         except Exception as error:
-            problems += _mismatched(error, node, f"{path}.{setting_name(field.name)}")
+            problems += _mismatched(error, node, inside)
+    values = {name: value for name, value in values.items() if value is not None}  # None: it has a problem
     problems += _refused(settings, values, table, path)
     unreadable = any(_is_unreadable(node) for node in table.items.values())
     return None if unreadable or len(problems) > before else _built(settings, values, table, path, problems)
+
+
+def _settings_inside(kind: Any) -> tuple[type | None, bool]:
+    """The settings class of a setting such as ``float | X`` or ``Mapping[str, X] | None``, and whether it has names."""
+    if get_origin(kind) not in (Union, UnionType):
+        return None, False
+    tables = [(member, False) for member in get_args(kind) if attrs.has(member)]
+    named = [(get_args(each)[1], True) for each in get_args(kind) if get_origin(each) is Mapping]
+    return next((found for found in [*tables, *named] if attrs.has(found[0])), (None, False))
+
+
+def _converted_tables(
+    settings: type[T], node: Table | Value, path: str, problems: list[Problem]
+) -> dict[str, T] | None:
+    """Turn a table of tables with any names into settings by name; None if there is a problem."""
+    if isinstance(node, Value):
+        message = f"{path}: expected a table of tables, got {describe(node.data)}"
+        problems.append(Problem("wrong-value", message, node.origin, f"write {{ NAME = {_table_form(settings)} }}"))
+        return None
+    before = len(problems)
+    found: dict[str, Any] = {}
+    for name, item in node.items.items():
+        inside = f"{path}.{key_literal(name)}"
+        if isinstance(item, Table):
+            found[name] = convert(settings, item, inside, problems)
+        else:
+            message = f"{inside}: expected a table, got {describe(item.data)}"
+            problems.append(Problem("wrong-value", message, item.origin, f"write {_table_form(settings)}"))
+    return None if len(problems) > before else found
+
+
+def _table_form(settings: type) -> str:
+    return f"{{ {', '.join(f'{setting_name(field.name)} = ...' for field in attrs.fields(settings))} }}"
 
 
 def _wrong_keys(settings: type, table: Table, path: str, elsewhere: Collection[str]) -> Iterator[Problem]:

@@ -1,0 +1,1 @@
+"""Passes of clips through the model: those of a training step, in micro-batches."""
