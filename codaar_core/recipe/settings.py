@@ -10,8 +10,8 @@ import attrs
 from attrs.validators import and_, deep_iterable, ge, gt, le, lt, min_len, optional
 
 from codaar_core.api.component import setting
-from codaar_core.recipe.duration import duration, duration_steps, longer_than_zero
 from codaar_core.recipe.names import name_fault
+from codaar_core.recipe.toml.duration import duration, duration_steps, longer_than_zero
 
 
 def unique(_: object, attribute: attrs.Attribute, value: tuple[Any, ...]) -> None:

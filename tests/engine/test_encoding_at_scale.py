@@ -129,18 +129,6 @@ def test_parquet_has_the_codes_of_hdf5(toy, codes, tmp_path, small_parts):
     assert sorted(each.name for each in tmp_path.iterdir()) == ["codes.parquet", "one.h5"]
 
 
-def test_parquet_of_no_clips(toy, tmp_path):
-    pq = pytest.importorskip("pyarrow.parquet")
-    (tmp_path / "features").mkdir()
-    np.save(tmp_path / "features" / "bad.npy", np.zeros((3, 7), np.float32))
-    call = {"folders": [("east", tmp_path / "features")], "bad_clips": "skip", "device": "cpu"}
-    codaar_core.encode(toy, tmp_path / "codes.parquet", **call)
-    assert pq.read_table(tmp_path / "codes.parquet").num_rows == 0
-    codaar_core.encode(toy, tmp_path / "codes.h5", **call)
-    with CodesFile(tmp_path / "codes.h5") as file:
-        assert (file.modalities["east"].clips, list(file.modalities["east"].chunks())) == (0, [])
-
-
 def test_parquet_without_pyarrow_is_refused_first(toy, tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
     monkeypatch.setitem(__import__("sys").modules, "pyarrow.parquet", None)

@@ -12,8 +12,10 @@ from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
 
 from codaar_core.api import Batch, HeadContext, Quantized, Space, Split, TaskHead
+from codaar_core.engine.devices.runtime import make_runtime
 from codaar_core.engine.evaluation.encode_split import EncodedSplit
 from codaar_core.engine.evaluation.transfer import BenchmarkRun
+from codaar_core.recipe.settings import DeviceSettings
 
 heads = pytest.importorskip("codaar_plugin_cmg.heads")
 
@@ -54,7 +56,8 @@ def training_clips() -> EncodedSplit:
 
 def trained(head: TaskHead, encoded: EncodedSplit) -> TaskHead:
     """By the framework, all clips in one batch, so that their order does not matter."""
-    session = SimpleNamespace(model=SimpleNamespace(quantizer=Codewords()))
+    runtime = make_runtime(DeviceSettings(on="cpu"))
+    session = SimpleNamespace(model=SimpleNamespace(quantizer=Codewords()), runtime=runtime)
     bench = SimpleNamespace(
         name="avvp", lr=4e-4, epochs=EPOCHS, batch=CLIPS, clip=LIMIT, gamma=0.5, milestones=(), weight_decay=0.0
     )

@@ -23,8 +23,8 @@ from codaar_core.engine.run import run
 from codaar_core.engine.training.loop import pretrain
 from codaar_core.engine.training.optimizer import schedule_factor, schedule_learning_rate
 from codaar_core.recipe import RecipeError, explain, load, schema
-from codaar_core.recipe.duration import duration_steps
 from codaar_core.recipe.settings import OptimizerSettings
+from codaar_core.recipe.toml.duration import duration_steps
 
 EPOCHS = 3
 

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from codaar_core.engine.assembly.model import Model
 from codaar_core.engine.assembly.parameter_groups import REST, parameter_groups
-from codaar_core.recipe.duration import duration_steps
 from codaar_core.recipe.plan import BenchmarkPlan, Plan
 from codaar_core.recipe.settings import GroupSettings, OptimizerSettings, WeightSchedule
+from codaar_core.recipe.toml.duration import duration_steps
 
 NAME, FULL_RATE = "codaar_name", "codaar_lr"
 """Keys of torch's parameter groups: the name of a group, and its learning rate before schedule and warm-up."""
