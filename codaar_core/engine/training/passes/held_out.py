@@ -11,39 +11,15 @@ from hashlib import sha256
 import torch
 from torch import Tensor
 
-from codaar_core.api import Batch, CodaarError, Split, StepView
+from codaar_core.api import CodaarError, Split, StepView
 from codaar_core.engine.assembly.model import Model
 from codaar_core.engine.devices.runtime import derive_seed, to_numbers
 from codaar_core.engine.training.batches import own_clips, ranks_of_batch
 from codaar_core.engine.training.codebook_update import codeword_counts, usage
 from codaar_core.engine.training.session import Session
+from codaar_core.features.clips.split_subset import SplitSubset
 
 VALIDATION = "validation."  # prefix of values on held-out clips
-
-
-class ChosenClips(Split):
-    """Some clips of a split, in its order.
-
-    Args:
-        split: The whole split.
-        chosen: Indices of the clips.
-    """
-
-    def __init__(self, split: Split, chosen: Sequence[int]) -> None:
-        self.split = split
-        self.chosen = chosen
-
-    def __len__(self) -> int:
-        return len(self.chosen)
-
-    def __getitem__(self, indices: Sequence[int]) -> Batch:
-        return self.split[[self.chosen[index] for index in indices]]
-
-    @property
-    def ids(self) -> Sequence[str] | None:
-        """Names of the recordings of these clips."""
-        ids = self.split.ids
-        return None if ids is None else [ids[index] for index in self.chosen]
 
 
 def divide(split: Split, share: float) -> tuple[Split, Split | None]:
@@ -74,7 +50,7 @@ def divide(split: Split, share: float) -> tuple[Split, Split | None]:
             f"data.validation_share = {share} holds out {what} of the {clips}",
             f"{'raise' if trained else 'lower'} data.validation_share",
         )
-    return ChosenClips(split, trained), ChosenClips(split, held_out)
+    return SplitSubset(split, trained), SplitSubset(split, held_out)
 
 
 def _uniform(name: str) -> float:
