@@ -62,6 +62,15 @@ class Named(Split):
     def ids(self):
         return self.names
 
+    @property
+    def notes(self):
+        return ("one file is damaged",)
+
+
+def test_both_parts_keep_the_notes_of_the_split():
+    parts = divide(Named([str(number) for number in range(20)]), 0.5)
+    assert [part.notes for part in parts] == [("one file is damaged",)] * 2
+
 
 class Epochs:
     """Keeps the values of each epoch; stops the run in the middle of one."""
