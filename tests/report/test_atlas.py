@@ -439,4 +439,5 @@ def test_a_browser_draws_the_page(toy, page, tmp_path):
     drawn = subprocess.run(call, capture_output=True, text=True, timeout=120, check=True).stdout
     assert drawn.count('<article class="code"') == len(page["order"])
     sections = re.findall(r'<section id="(\w+)"', drawn)
-    assert sections == ["codewords", "usage", "map", "agreement", "confusion"]
+    shown = ["codewords", "usage", "map", "agreement", "confusion"]
+    assert sections == [*shown, "notes"] and page["problems"]  # the notes say that the toy clips have no previews
