@@ -1,4 +1,4 @@
-"""Fast tests first, slow ones last."""
+"""Fast tests first, slow ones last, of these the longest first: then no worker waits long at the end."""
 
 from __future__ import annotations
 
@@ -23,7 +23,12 @@ hypothesis.settings.load_profile("repeatable")
 
 
 def pytest_collection_modifyitems(items):
-    items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
+    items.sort(key=_place)
+
+
+def _place(item) -> tuple[bool, int]:
+    slow = item.get_closest_marker("slow")
+    return slow is not None, -slow.kwargs.get("seconds", 15) if slow else 0
 
 
 @pytest.fixture

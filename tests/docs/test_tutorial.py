@@ -13,7 +13,7 @@ from environments import OFFLINE, Environment, run
 PAGE = ROOT / "docs" / "tutorial.md"
 PLUGIN = "codaar-plugin-anchor"
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow(seconds=100)
 
 
 class Reader:

@@ -69,7 +69,7 @@ TONES = (330.0, 740.0, 1480.0, 2950.0)  # Hz
 FILM_SECONDS, EACH, SIDE = 4, 20, 48
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=40)
 def test_from_films_to_a_report(folder):
     """Four shapes that move, each with its own tone; small random models keep them apart."""
     for library in ("av", "transformers"):

@@ -6,7 +6,7 @@ import pytest
 from main_job import headline, run
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=180)
 def test_aligned_codes_transfer(recipe, tmp_path):
     results = run(recipe, tmp_path)
     assert headline(results, "classification") >= 0.8

@@ -9,6 +9,6 @@ CONTROL = ("model.align=[]", 'model.losses=["reconstruction","commitment"]', 'ev
 CHANCE = 0.1
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=140)
 def test_unaligned_codes_do_not(recipe, tmp_path):
     assert headline(run(recipe, tmp_path, CONTROL), "classification") <= CHANCE + 0.1

@@ -18,7 +18,7 @@ import fuzz  # noqa: E402
 import fuzz_cases  # noqa: E402
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=45)
 def test_a_short_run_finds_nothing():
     command = [sys.executable, str(BENCHMARKS / "fuzz.py"), "--seconds", "20", "--seed", "1"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=900)
