@@ -27,6 +27,7 @@ from .head import HeadContext as HeadContext
 from .head import TaskHead as TaskHead
 from .hooks import RunHooks as RunHooks
 from .hooks import hook as hook
+from .logger import RunLogger as RunLogger
 from .loss import Loss as Loss
 from .loss import LossContext as LossContext
 from .preview import Picture as Picture

@@ -204,9 +204,12 @@ def _announce(session: Session, request: EvaluationRequest) -> Pretrained:
         directory=session.directory.path,
         resolved=session.plan.resolved,
         parameters=sum(parameter.numel() for parameter in session.model.parameters()),
+        codewords=session.model.quantizer.size,
         epoch=session.plan.run.epochs,
         step=pretrained.steps,
         finished=tuple(rows),
+        logged=(),
+        results=(),
     )
     return pretrained
 

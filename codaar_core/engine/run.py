@@ -21,12 +21,12 @@ from codaar_core.engine.evaluation.transfer import evaluate, make_benchmark_runs
 from codaar_core.engine.gathering import Pretrained, gather
 from codaar_core.engine.lifecycle.initial_weights import LOCKED, earlier_initial_weights, initial_weights
 from codaar_core.engine.lifecycle.observing import Clock, make_hooks, no_hooks, recorded
-from codaar_core.engine.lifecycle.pretrained import data_origin, origin_of
+from codaar_core.engine.lifecycle.pretrained import data_origin, origin_of, transfers_of
 from codaar_core.engine.lifecycle.reuse import continue_from, with_earlier_cost
 from codaar_core.engine.lifecycle.start import Start, new_directory, recorded_clips, restored_optimizer, resumed
 from codaar_core.engine.model_evaluation import EvaluationRequest, evaluate_model
 from codaar_core.engine.record.checkpoint import newest_checkpoint
-from codaar_core.engine.record.journal import Journal
+from codaar_core.engine.record.journal import Journal, events_until
 from codaar_core.engine.record.lock import lock, resume_command
 from codaar_core.engine.record.lock_comparison import refuse_mismatch
 from codaar_core.engine.record.pretraining_key import KEY, find_pretraining, pretraining_key
@@ -253,9 +253,12 @@ def _run_phases(session: Session, start: Start, data: DataSource, benchmarks: Ma
         resolved=session.plan.resolved,
         parameters=sum(parameter.numel() for parameter in session.model.parameters()),
         epoch=done // BatchSchedule.of(len(trained), session.plan.batch).steps,
+        codewords=session.model.quantizer.size,
         step=done,
         finished=tuple(session.finished_epochs.rows),
     )
+        logged=events_until(session.directory, done),
+        results=transfers_of(session.directory.path) if start.only_report else (),
     if start.only_report:
         return
     steps = pretrain(session, trained, optimizer, done, held_out)

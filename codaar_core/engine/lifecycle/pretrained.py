@@ -15,7 +15,7 @@ from codaar_core.engine.gathering import Pretrained
 from codaar_core.engine.record.checkpoint_state import FinishedEpochs, read_state
 from codaar_core.engine.record.lock_comparison import read_lock
 from codaar_core.engine.record.run_directory import ORIGIN, ORIGIN_DATA, RunDirectory
-from codaar_core.engine.results import Pretraining, Results, parse
+from codaar_core.engine.results import Pretraining, Results, as_json, parse
 from codaar_core.engine.training.pretraining_cost import last_epoch
 
 UNKNOWN = "unknown"
@@ -54,6 +54,12 @@ def results_of(folder: Path) -> Results | None:
         return parse(json.loads((folder / "results.json").read_text("utf-8")))
     except (OSError, ValueError, RecursionError):
         return None
+
+
+def transfers_of(folder: Path) -> tuple[dict[str, Any], ...]:
+    """Return the scores in results.json of a folder, as entries of that file; none if it cannot be read."""
+    results = results_of(folder)
+    return tuple(as_json(entry) for entry in results.transfers) if results else ()
 
 
 def data_origin(model: Path) -> str:

@@ -24,12 +24,13 @@ class Journal:
     directory: RunDirectory
 
     @hook
-    def codaar_run_start(self, directory: Path, step: int, finished: Sequence[Mapping[str, float]]) -> None:
+    def codaar_run_start(
+        self, directory: Path, finished: Sequence[Mapping[str, float]], logged: Sequence[Mapping[str, Any]]
+    ) -> None:
         """Make both files agree with the checkpoint that the run is resumed from."""
         self.directory = RunDirectory(directory)
         self.path = directory / EVENTS
-        kept = [event for event in read_events(self.directory) if event["step"] <= step]
-        write_whole(self.path, "".join(json.dumps(event) + "\n" for event in kept))
+        write_whole(self.path, "".join(json.dumps(event) + "\n" for event in logged))
         self.rows = list(finished)
         self._write_epochs()
 
@@ -74,6 +75,11 @@ def read_events(directory: RunDirectory) -> list[dict[str, Any]]:
     if damaged:
         warnings.warn(f"{path}: {damaged} damaged lines are left out of the curves", stacklevel=2)
     return [event for event in events if event is not None]
+
+
+def events_until(directory: RunDirectory, step: int) -> tuple[dict[str, Any], ...]:
+    """Return the lines of events.jsonl up to a step: those of the checkpoint that a run is resumed from."""
+    return tuple(event for event in read_events(directory) if event["step"] <= step)
 
 
 def _event(line: bytes) -> dict[str, Any] | None:
