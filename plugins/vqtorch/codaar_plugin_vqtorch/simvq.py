@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import attrs
 from attrs.validators import gt
-from codaar_plugin_vqvae.codebooks import squared_distances
+from codaar_plugin_vqvae.distances import squared_distances
 from torch import Tensor
 
 from codaar_core.api import Encoded, QuantizerContext, setting

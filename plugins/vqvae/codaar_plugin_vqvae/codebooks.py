@@ -22,8 +22,15 @@ from codaar_core.api import (
     setting,
     sum_all,
 )
+from codaar_plugin_vqvae.distances import Metric, distances_to
+from codaar_plugin_vqvae.gradients import GRADIENT, CodeGradients, Gradient, code_gradients
+from codaar_plugin_vqvae.kmeans import Points, gathered_points, joined, kmeans
+from codaar_plugin_vqvae.resets import draw_donors, draw_noise, most_used_donors
 
 EPSILON = 1e-5  # of the counts: arXiv 2605.12145, Eq. 5
+COSINE = "metric=cosine,start=kmeans,start_batches=3,start_iterations=2"  # names of examples
+ROTATION = "gradient=rotation,reset_by=split,reset_noise=0.1"
+SHORTEST = 1e-12  # a mean vector that is shorter has no direction
 
 
 class Codebooks(Quantizer):
@@ -33,6 +40,14 @@ class Codebooks(Quantizer):
     order of the model's modalities, chosen by one modality alone (the released form of arXiv 2605.12145, Eq. 9).
     A shared codebook is a row with one entry: there ``full`` equals ``own``.
 
+    With ``metric = "cosine"`` every codeword has the length of a layer-normalised latent, the square root of D. Latents
+    are assigned to the codeword of the nearest direction. Moving sums add up targets that are given that length, so
+    that a codeword has their mean direction. Losses see codewords of that length, and latents as they are.
+
+    With ``start = "kmeans"`` the first updates cluster the latents of their batches instead of moving codewords:
+    moving sums and counts add up all of them. Codewords that no latent has been assigned to begin anew with latents of
+    the batch. The last of these updates leaves the sums and counts of an average batch.
+
     Raises:
         ComponentError: A shared codebook with nothing to concatenate.
     """
@@ -41,6 +56,7 @@ class Codebooks(Quantizer):
     sums: Tensor  # (K, books, D): moving sum of the targets
     counts: Tensor  # (K, books): moving count of the targets
     idle: Tensor  # (K,) int64: consecutive updates in which no modality selected the row; -1 before the first
+    started: Tensor  # int64: updates that k-means has had; only with start = "kmeans"
 
     example: ClassVar = {"codes": 16, "dim": 8, "reset_after": 5, "active_within": 3}
     examples: ClassVar = (
@@ -54,7 +70,14 @@ class Codebooks(Quantizer):
             "reset_scope": "sums",
             "count_first_update": True,
         },
+        {"metric": "cosine", "start": "kmeans", "start_batches": 3, "start_iterations": 2},
+        {"gradient": "rotation", "reset_by": "split", "reset_noise": 0.1},
     )
+    expected_failures: ClassVar = {
+        f"[{COSINE}]:distances": "distances by cosine are those between unit vectors",
+        f"[{COSINE}]:replace-is-kept": "aligned codewords are given the common length again",
+        f"[{ROTATION}]:straight-through": "the gradient is rotated and rescaled",
+    }
 
     @attrs.frozen(kw_only=True)
     class Config:
@@ -71,6 +94,16 @@ class Codebooks(Quantizer):
             "row",
             "row: decoders read the row at their own index (released); concatenation: the own codewords of all (Eq. 9)",
         )
+        metric: Metric = setting(
+            "euclidean",
+            "nearest by Euclidean distance, or by cosine: then codewords are mean directions of equal length",
+        )
+        gradient: Gradient = setting("straight-through", GRADIENT)
+        start: Literal["random", "kmeans"] = setting(
+            "random", "first codewords: random ones (released), or k-means of the latents of the first batches"
+        )
+        start_batches: int = setting(10, "batches that k-means clusters, one in each of the first updates", gt(0))
+        start_iterations: int = setting(10, "iterations of k-means in each of these updates", gt(0))
         decay: float = setting(0.99, "share of the moving sums and counts that an update keeps", and_(ge(0.0), lt(1.0)))
         counts: Literal["smoothed", "plain"] = setting(
             "smoothed",
@@ -85,10 +118,15 @@ class Codebooks(Quantizer):
         )
         reset_after: int = setting(300, "updates without use after which a row is reset; 0: never", ge(0))
         active_within: int = setting(100, "a reset copies a row used within this many updates", gt(0))
+        reset_by: Literal["copy", "split"] = setting(
+            "copy",
+            "copy: a reset row is a copy of a random row (released); split: it is half of a row that is used most, "
+            "with half of its moving sums and counts",
+        )
         reset_noise: float = setting(0.001, "standard deviation of the noise added to a copied row", ge(0.0))
         reset_scope: Literal["codebook", "sums"] = setting(
             "codebook",
-            "codebook: the next update undoes a reset (released); sums: a reset also sets moving sums and counts",
+            "codebook: the next update undoes a copy (released); sums: a copy also sets moving sums and counts",
         )
         count_first_update: bool = setting(
             False, "whether the very first update counts towards reset_after (released: no)"
@@ -105,10 +143,14 @@ class Codebooks(Quantizer):
         codewords = torch.empty(config.codes, len(self.owners), config.dim).uniform_(
             -1 / config.codes, 1 / config.codes
         )
+        codewords = self._placed(codewords, codewords)
         self.register_buffer("codewords", codewords)
         self.register_buffer("sums", codewords * (config.initial_count or 1.0))  # released: sums of a count of 1
         self.register_buffer("counts", torch.full(codewords.shape[:2], config.initial_count))
         self.register_buffer("idle", torch.full((config.codes,), 0 if config.count_first_update else -1))
+        self.starting = config.start == "kmeans"  # until an update finds that k-means has had its batches
+        if self.starting:
+            self.register_buffer("started", torch.zeros((), dtype=torch.int64))
 
     @property
     def latent(self) -> Space:
@@ -135,27 +177,23 @@ class Codebooks(Quantizer):
         return Quantized(indices, own=rows[..., self.book[modality], :], full=rows.flatten(-2))
 
     def quantize(self, encoded: Mapping[str, Encoded]) -> dict[str, Quantized]:
-        """Assign each latent to its nearest codeword, with straight-through gradients.
+        """Assign each latent to its nearest codeword, with gradients to latents.
 
         ``own`` passes its gradient to the modality's own latents. ``full`` passes it to the latents of all modalities
         at the same clip and step, each its own part; where one is absent or longer than another, to none.
         """
-        paths = {modality: gradient_path(item) for modality, item in encoded.items()}
-        rows = paths if len(self.owners) == 1 else dict.fromkeys(paths, self._row_path(paths))
-        return {m: self._quantize(m, item, paths[m], rows[m]) for m, item in encoded.items()}
+        gradients = self.gradients(encoded)
+        return {modality: self._quantize(modality, item, gradients) for modality, item in encoded.items()}
 
-    def _quantize(self, modality: str, encoded: Encoded, path: Tensor, row_path: Tensor) -> Quantized:
-        distances = squared_distances(encoded, self.codewords[:, self.book[modality]])
+    def gradients(self, encoded: Mapping[str, Encoded]) -> CodeGradients:
+        """Prepare the gradients from codes to latents."""
+        return code_gradients(self.config.gradient, encoded, self.modalities if len(self.owners) > 1 else ())
+
+    def _quantize(self, modality: str, encoded: Encoded, gradients: CodeGradients) -> Quantized:
+        distances = distances_to(self.codewords[:, self.book[modality]], encoded, self.config.metric)
         codes = self.lookup(modality, distances.detach().argmin(dim=-1))
-        given = distances if self.wants_distances else None
-        return Quantized(codes.indices, codes.own + path, codes.full + row_path, given, encoded.mask)
-
-    def _row_path(self, paths: Mapping[str, Tensor]) -> Tensor:
-        """The gradient path of a whole row; zero where the modalities' clips and steps do not correspond."""
-        together = paths.keys() == self.book.keys() and len({path.shape for path in paths.values()}) == 1
-        if not together:
-            return self.codewords.new_zeros(())
-        return torch.cat([paths[modality] for modality in self.modalities], dim=-1)
+        own, full = gradients.own(modality, codes.own), gradients.full(modality, codes.full)
+        return Quantized(codes.indices, own, full, distances if self.wants_distances else None, encoded.mask)
 
     def decodable(self, quantized: Mapping[str, Quantized]) -> Mapping[str, Quantized]:
         """The records as they are or, in the paper's reading of Eq. 9, with one ``full`` code for all decoders."""
@@ -170,6 +208,11 @@ class Codebooks(Quantizer):
 
     def update(self, targets: Mapping[str, Tensor], assigned: Mapping[str, Quantized], ranks: Ranks) -> None:
         """Move codewords towards the targets (B, T, D) assigned to them: arXiv 2605.12145, Eqs. 4 and 5."""
+        if self.starting:
+            self.starting = int(self.started) < self.config.start_batches  # waits for a GPU, in the first updates only
+        if self.starting:
+            self._start(targets, assigned, ranks)
+            return
         in_turn = self.config.books == "shared-in-turn"
         turns = [{m: target} for m, target in targets.items()] if in_turn else [targets]
         own = [each for together in turns for each in self._assigned(together, assigned)]
@@ -178,13 +221,45 @@ class Codebooks(Quantizer):
             self._move(next(total), next(total))
         self.codewords.copy_(self._centroids())
 
+    def _start(self, targets: Mapping[str, Tensor], assigned: Mapping[str, Quantized], ranks: Ranks) -> None:
+        """Cluster the targets of one of the first batches; see ``kmeans``."""
+        earlier = (self.started > 0).to(self.sums.dtype)
+        self.sums.mul_(earlier)
+        self.counts.mul_(earlier)
+        self.started.add_(1)
+        found = gathered_points(targets, assigned, ranks, apart=len(self.owners) > 1)
+        for book in dict.fromkeys(self.book[modality] for modality in targets):
+            self._cluster(book, joined([each for modality, each in found.items() if self.book[modality] == book]))
+        last = self.started == self.config.start_batches
+        alone = last & (self.counts == 0)  # what no latent came to stays where it is, like a codeword of one latent
+        self.sums.copy_(torch.where(alone[..., None], self.codewords, self.sums))
+        self.counts.masked_fill_(alone, 1)
+        batches = torch.where(last, self.config.start_batches, 1)
+        self.sums.div_(batches)
+        self.counts.div_(batches)
+
+    def _cluster(self, book: int, points: Points) -> None:
+        points = attrs.evolve(points, values=self._placed(points.values, points.values).to(self.sums.dtype))
+        given = self.codewords[:, book], self.sums[:, book], self.counts[:, book]
+        config = self.config
+        clustered = kmeans(points, *given, config.start_iterations, config.metric, self._placed)
+        for kept, value in zip(given, clustered, strict=True):
+            kept.copy_(value)
+
+    def _placed(self, vectors: Tensor, otherwise: Tensor) -> Tensor:
+        """Vectors (..., D) as they are or, by cosine, with the common length; ``otherwise`` for those without one."""
+        if self.config.metric == "euclidean":
+            return vectors
+        length = vectors.norm(dim=-1, keepdim=True)
+        return torch.where(length > SHORTEST, vectors / length * self.config.dim**0.5, otherwise)
+
     def _assigned(self, targets: Mapping[str, Tensor], assigned: Mapping[str, Quantized]) -> tuple[Tensor, Tensor]:
         """Sums (K, books, D) and counts (K, books) of this rank's targets, of some modalities."""
         sums, counts = torch.zeros_like(self.sums), torch.zeros_like(self.counts)
         for modality, target in targets.items():
             book, indices, real = self.book[modality], *_steps(assigned[modality])
             target = target.flatten(0, 1).masked_fill(~real[:, None], 0)
-            sums[:, book].index_add_(0, indices, target.to(sums.dtype))
+            sums[:, book].index_add_(0, indices, self._placed(target, target).to(sums.dtype))
             counts[:, book].index_add_(0, indices, real.to(counts.dtype))
         return sums, counts
 
@@ -200,7 +275,8 @@ class Codebooks(Quantizer):
     def _centroids(self) -> Tensor:
         """Moving sums over moving counts; a codebook that has never been assigned anything stays as it is."""
         total = self.counts.sum(dim=0)
-        return torch.where(total[:, None] > 0, self.sums / self._weights()[..., None], self.codewords)
+        means = torch.where(total[:, None] > 0, self.sums / self._weights()[..., None], self.codewords)
+        return self._placed(means, self.codewords)
 
     def _weights(self) -> Tensor:
         """The divisors (K, books) of the moving sums."""
@@ -208,14 +284,15 @@ class Codebooks(Quantizer):
 
     def replace(self, codebooks: Mapping[str, Tensor]) -> None:
         """Take over aligned codebooks; as released, sums stay, so that the next update starts from the centroids."""
-        self.codewords.copy_(torch.stack([codebooks[modality] for modality in self.owners], dim=1))
+        aligned = torch.stack([codebooks[modality] for modality in self.owners], dim=1)
+        self.codewords.copy_(self._placed(aligned, self.codewords))
         if self.config.align_scope == "sums":
-            aligned = self.codewords * self._weights()[..., None]
-            self.sums.copy_(torch.where(self.counts.sum(dim=0)[:, None] > 0, aligned, self.sums))
+            sums = self.codewords * self._weights()[..., None]
+            self.sums.copy_(torch.where(self.counts.sum(dim=0)[:, None] > 0, sums, self.sums))
 
     def reset(self, assigned: Mapping[str, Quantized], generator: torch.Generator, ranks: Ranks) -> None:
-        """Turn rows that no modality has selected for long into noisy copies of rows in use."""
-        if not self.config.reset_after:
+        """Replace rows that no modality has selected for long by noisy copies of rows in use, or halves of them."""
+        if not self.config.reset_after or self.starting:
             return
         self.idle.add_(1).masked_fill_(ranks.sum(self._uses(assigned)) > 0, 0)
         dead = self.idle > self.config.reset_after
@@ -234,62 +311,29 @@ class Codebooks(Quantizer):
 
     def _revive(self, dead: Tensor, active: Tensor, generator: torch.Generator) -> None:
         """Draw for all rows and keep the draws of dead rows: the host need not wait to learn which rows are dead."""
-        donors = draw_donors(active, generator)
+        split = self.config.reset_by == "split"
+        donors = self._split(dead, active) if split else draw_donors(active, generator)
         noise = self.config.reset_noise * draw_noise(self.codewords, generator)
         dead_entries = dead[:, None, None]
-        self.codewords.copy_(torch.where(dead_entries, self.codewords[donors] + noise, self.codewords))
-        if self.config.reset_scope == "sums":
+        copies = self._placed(self.codewords[donors] + noise, self.codewords)
+        self.codewords.copy_(torch.where(dead_entries, copies, self.codewords))
+        if split or self.config.reset_scope == "sums":
             sums = self.sums[donors] + noise * self.counts[donors, :, None]
             self.sums.copy_(torch.where(dead_entries, sums, self.sums))
             self.counts.copy_(torch.where(dead[:, None], self.counts[donors], self.counts))
 
-
-def squared_distances(encoded: Encoded, codewords: Tensor) -> Tensor:
-    """Squared Euclidean distances (B, T, K) of latents to codewords (K, D), with gradient to both.
-
-    Each distance depends on its own latent and the codebook only: other clips of the batch, e.g. with NaN, do not
-    change it. Where latents and their codewords are close together far from the origin, products of large numbers
-    cancel the differences, so products are computed in float64. The result has the type of the codewords.
-    """
-    wide = _widest_float(codewords.device)
-    with torch.autocast(codewords.device.type, enabled=False):
-        points, book = encoded.semantic.to(wide).flatten(0, 1), codewords.to(wide)
-        if wide != torch.float64:  # centring loses less there; with float64, codewords far away would make it lose more
-            centre = book.detach().mean(dim=0)
-            points, book = points - centre, book - centre
-        norms = points.square().sum(dim=-1, keepdim=True) + book.square().sum(dim=-1)
-        distances = torch.addmm(norms, points, book.T, alpha=-2).clamp_min(0)
-    return distances.to(codewords.dtype).unflatten(0, encoded.semantic.shape[:2])
-
-
-def _widest_float(device: torch.device) -> torch.dtype:
-    """Widest floating-point type of a device: Apple GPUs have no float64."""
-    return torch.float32 if device.type == "mps" else torch.float64
-
-
-def draw_donors(active: Tensor, generator: torch.Generator) -> Tensor:
-    """Choose an active row for each row (K,); the generator is that of the device, or else the host waits."""
-    in_use_first = active.to(torch.uint8).argsort(descending=True, stable=True)
-    wide = _widest_float(generator.device)
-    shares = torch.rand(len(active), generator=generator, device=generator.device, dtype=wide)
-    parts = (shares * 2**32).long().to(active.device)
-    return in_use_first[parts * active.sum() >> 32]
-
-
-def draw_noise(like: Tensor, generator: torch.Generator) -> Tensor:
-    """Standard normal noise with the shape, precision and device of ``like``."""
-    return torch.randn(like.shape, generator=generator, device=generator.device, dtype=like.dtype).to(like.device)
+    def _split(self, dead: Tensor, active: Tensor) -> Tensor:
+        """Choose the rows (K,) that dead rows halve, and divide their moving sums and counts among them and copies."""
+        donors, copies = most_used_donors(dead, active, self.counts.sum(dim=1))
+        rows = (1 + copies).to(self.counts.dtype)[:, None]
+        self.counts.div_(rows)
+        self.sums.div_(rows[..., None])
+        return donors
 
 
 def waits(value: Tensor) -> bool:
     """Whether reading the value makes the host wait; on the CPU, reading is cheaper than drawing for all rows."""
     return value.device.type != "cpu"
-
-
-def gradient_path(encoded: Encoded) -> Tensor:
-    """Zero with the latents' gradient at real steps: added to a code, it does not change its value."""
-    zero = encoded.semantic - encoded.semantic.detach()
-    return zero if encoded.mask is None else zero.masked_fill(~encoded.mask[..., None], 0)
 
 
 def _steps(codes: Quantized) -> tuple[Tensor, Tensor]:

@@ -9,10 +9,10 @@ import attrs
 import torch
 from attrs.validators import ge, gt
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from codaar_core.api import ComponentError, Encoded, Quantized, Quantizer, QuantizerContext, Space, setting
-from codaar_plugin_vqvae.codebooks import gradient_path, squared_distances
+from codaar_plugin_vqvae.distances import Metric, distances_to
+from codaar_plugin_vqvae.gradients import GRADIENT, Gradient, code_gradients
 
 
 class LearnedCodebook(Quantizer):
@@ -26,8 +26,11 @@ class LearnedCodebook(Quantizer):
     """
 
     example: ClassVar = {"codes": 16, "dim": 8}
-    examples: ClassVar = ({"metric": "cosine"}, {"parts": 2})
-    expected_failures: ClassVar = {"[metric=cosine]:distances": "distances are those between unit vectors"}
+    examples: ClassVar = ({"metric": "cosine", "gradient": "rotation"}, {"parts": 2})
+    expected_failures: ClassVar = {
+        "[metric=cosine,gradient=rotation]:distances": "distances are those between unit vectors",
+        "[metric=cosine,gradient=rotation]:straight-through": "the gradient is rotated and rescaled",
+    }
 
     @attrs.frozen(kw_only=True)
     class Config:
@@ -41,9 +44,10 @@ class LearnedCodebook(Quantizer):
         initial: Literal["normal", "uniform"] = setting(
             "normal", "initial entries: standard normal (scale of a layer norm's output), or uniform within 1 / codes"
         )
-        metric: Literal["euclidean", "cosine"] = setting(
+        metric: Metric = setting(
             "euclidean", "nearest by Euclidean distance, or by cosine; cosine distances are those between unit vectors"
         )
+        gradient: Gradient = setting("straight-through", GRADIENT)
 
     def __init__(self, config: Config, context: QuantizerContext) -> None:
         super().__init__(config, context)
@@ -94,7 +98,7 @@ class LearnedCodebook(Quantizer):
         return torch.cat([part[digit] for part, digit in zip(self.entries, digits, strict=True)], dim=-1)
 
     def quantize(self, encoded: Mapping[str, Encoded]) -> dict[str, Quantized]:
-        """Assign each piece of a latent to its nearest entry; straight-through, each modality to its own latents."""
+        """Assign each piece of a latent to its nearest entry, with a gradient to the modality's own latents."""
         return {modality: self._quantize(modality, item) for modality, item in encoded.items()}
 
     def _quantize(self, modality: str, encoded: Encoded) -> Quantized:
@@ -102,7 +106,8 @@ class LearnedCodebook(Quantizer):
         indices = torch.zeros_like(encoded.semantic[..., 0], dtype=torch.int64)
         for each in distances:
             indices = indices * self.config.codes + each.detach().argmin(dim=-1)
-        own = self.lookup(modality, indices).own.detach() + gradient_path(encoded)
+        gradients = code_gradients(self.config.gradient, {modality: encoded})
+        own = gradients.own(modality, self.lookup(modality, indices).own.detach())
         given = distances[0] if self.wants_distances and self.gives_distances else None
         return Quantized(indices, own, own.clone(), given, encoded.mask)
 
@@ -110,6 +115,4 @@ class LearnedCodebook(Quantizer):
         """Squared distances (B, T, codes) of each piece to the entries of its part."""
         pieces = encoded.semantic.chunk(self.config.parts, dim=-1)
         for piece, entries in zip(pieces, self.entries, strict=True):
-            if self.config.metric == "cosine":
-                piece, entries = F.normalize(piece, dim=-1), F.normalize(entries, dim=-1)
-            yield squared_distances(encoded._replace(semantic=piece), entries)
+            yield distances_to(entries, encoded._replace(semantic=piece), self.config.metric)

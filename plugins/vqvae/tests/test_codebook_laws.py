@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from codaar_plugin_vqvae import codebooks as module
-from codaar_plugin_vqvae.codebooks import EPSILON, Codebooks, squared_distances
+from codaar_plugin_vqvae import distances as module
+from codaar_plugin_vqvae.codebooks import EPSILON, Codebooks
+from codaar_plugin_vqvae.distances import squared_distances
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
@@ -204,7 +205,7 @@ def test_single_precision_finds_the_nearest_codeword_of_a_collapsed_codebook(unu
 
 
 def test_devices_without_float64_centre_on_the_codebook(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_widest_float", lambda device: torch.float32)
+    monkeypatch.setattr(module, "widest_float", lambda device: torch.float32)
     torch.manual_seed(0)
     place = torch.randn(256, dtype=torch.float64)
     latents, book = (place + 1e-3 * torch.randn(*shape, 256, dtype=torch.float64) for shape in ((20, 10), (60,)))

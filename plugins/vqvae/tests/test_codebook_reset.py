@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 from codaar_plugin_vqvae import codebooks as codebooks_module
-from codaar_plugin_vqvae.codebooks import Codebooks, draw_donors, draw_noise
+from codaar_plugin_vqvae.codebooks import Codebooks
+from codaar_plugin_vqvae.resets import draw_donors, draw_noise
 from torch import Tensor
 
 from codaar_core.api import Quantized, QuantizerContext
