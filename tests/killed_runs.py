@@ -33,7 +33,7 @@ def killable_plan(folder: Path) -> Plan:
 
     It is run once in this process, which imports everything that forks of this process need.
     """
-    plan = toy_plan(folder, "run.directory='runs'", "run.best='total'", "device.ahead=0")
+    plan = toy_plan(folder, "run.directory='runs'", "run.best='total'", "device.ahead=0", "evaluate.every=2")
     before = os.getcwd()
     os.chdir(folder)
     engine.run(plan, write_report=report.write)

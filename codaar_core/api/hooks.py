@@ -84,6 +84,14 @@ class Specification:
         """A checkpoint is complete on disk."""
 
     @_spec
+    def codaar_epoch_evaluated(self, epoch: int, step: int, results: Sequence[Mapping[str, Any]]) -> None:
+        """Benchmarks were evaluated during pretraining (``evaluate.every``), or at its end.
+
+        Here, ``epoch`` is the number of finished epochs. ``results`` are entries of ``learning_curves`` in results.json
+        with this point only. The hooks of benchmarks and heads below are called for the evaluation at the end only.
+        """
+
+    @_spec
     def codaar_benchmark_start(self, benchmark: str, heads: int) -> None:
         """A benchmark begins, in which ``heads`` heads are trained."""
 

@@ -13,8 +13,9 @@ from rich.progress import Progress as Bars
 
 from codaar_core.api.hooks import hook
 from codaar_core.engine.record.run_directory import PRETRAINED_IN, RunDirectory
-from codaar_core.engine.results import TransferScore, headline_means
-from codaar_core.report.numerals import score_and_chance
+from codaar_core.engine.results import LearningCurve, TransferScore, headline_means
+from codaar_core.engine.results.headline import mean
+from codaar_core.report.numerals import amount, score_and_chance
 
 
 class Progress:
@@ -71,11 +72,18 @@ class Progress:
     def codaar_epoch_end(self, epoch: int, values: Mapping[str, float]) -> None:
         """Print the means of the epoch."""
         self._line(f"epoch {epoch + 1}/{self.epochs}  {_epoch_values(values)}  {self._seconds()}")
+        self.since = time.monotonic()
 
     @hook
     def codaar_checkpoint_saved(self, path: Path) -> None:
         """Remember the checkpoint from which a run can be resumed."""
         self.checkpoint = Path(path)
+
+    @hook
+    def codaar_epoch_evaluated(self, epoch: int, results: Sequence[Mapping[str, Any]]) -> None:
+        """Print the headline of each benchmark in the course of pretraining."""
+        if epoch < self.epochs:  # at the end, `codaar_benchmark_end` prints them
+            self._line(f"after epoch {epoch}/{self.epochs}  {_curve_values(results)}  {self._seconds()}")
 
     @hook
     def codaar_benchmark_start(self, benchmark: str, heads: int) -> None:
@@ -119,6 +127,16 @@ def _epoch_values(values: Mapping[str, float]) -> str:
     perplexity = {name.partition(".")[2]: value for name, value in values.items() if name.startswith("perplexity.")}
     codebooks = [f"{name} {value:.1f}" for name, value in perplexity.items()]
     return "  ".join([f"total {values['total']:.4g}", *(["perplexity " + ", ".join(codebooks)] if codebooks else [])])
+
+
+def _curve_values(results: Sequence[Mapping[str, Any]]) -> str:
+    """The mean of the headline metric of each benchmark, over seeds and over the transfers without caveat."""
+    groups: dict[str, list[LearningCurve]] = {}
+    for curve in (LearningCurve(**entry) for entry in results):
+        if curve.counts:
+            groups.setdefault(curve.benchmark, []).append(curve)
+    means = {name: mean(curve.means[-1] for curve in curves) for name, curves in groups.items()}
+    return "  ".join(f"{name} {each[0].metric} {amount(means[name], each[0].unit)}" for name, each in groups.items())
 
 
 def _headline(results: Sequence[Mapping[str, Any]]) -> str:

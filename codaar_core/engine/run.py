@@ -16,6 +16,7 @@ from codaar_core.engine.data.first_batch import check_pretraining_split
 from codaar_core.engine.devices.processes import DistributedRanks, RunRanks, connect_ranks
 from codaar_core.engine.devices.runtime import make_runtime
 from codaar_core.engine.devices.signals import Interruption
+from codaar_core.engine.evaluation.learning_curves import LearningCurves
 from codaar_core.engine.evaluation.seen_clips import SeenClips
 from codaar_core.engine.evaluation.transfer import evaluate, make_benchmark_runs
 from codaar_core.engine.gathering import Pretrained, gather
@@ -159,7 +160,7 @@ def run_worker_rank(plan: Plan, ranks: DistributedRanks) -> Path:
         session = Session(plan, model, runtime, RunDirectory(start.directory), no_hooks(), interruption)
         benchmark_runs = make_benchmark_runs(session, benchmarks, SeenClips(start.clips, plan.evaluate.seen == "drop"))
         optimizer, done = restored_optimizer(session, start.checkpoint)
-        pretrain(session, trained, optimizer, done, held_out)
+        pretrain(session, trained, optimizer, done, held_out, LearningCurves(session, benchmark_runs).evaluate)
         evaluate(session, benchmark_runs)
     return start.directory
 
@@ -225,7 +226,7 @@ def _start(plan: Plan, directory: RunDirectory, beginning: Beginning, current_lo
         return resumed(plan, directory, current_lock)
     if beginning.trained_on is not None:
         return continue_from(beginning.trained_on, directory)
-    earlier = find_pretraining(plan, current_lock[KEY])
+    earlier = None if plan.evaluate.every else find_pretraining(plan, current_lock[KEY])
     if earlier is None:
         return Start(directory.path)
     if not beginning.reuse:
@@ -252,19 +253,23 @@ def _run_phases(session: Session, start: Start, data: DataSource, benchmarks: Ma
         directory=session.directory.path,
         resolved=session.plan.resolved,
         parameters=sum(parameter.numel() for parameter in session.model.parameters()),
-        epoch=done // BatchSchedule.of(len(trained), session.plan.batch).steps,
         codewords=session.model.quantizer.size,
+        epoch=done // BatchSchedule.of(len(trained), session.plan.batch).steps,
         step=done,
         finished=tuple(session.finished_epochs.rows),
-    )
         logged=events_until(session.directory, done),
         results=transfers_of(session.directory.path) if start.only_report else (),
+    )
     if start.only_report:
         return
-    steps = pretrain(session, trained, optimizer, done, held_out)
+    learning_curves = LearningCurves(session, benchmark_runs)
+    learning_curves.resume(done)
+    steps = pretrain(session, trained, optimizer, done, held_out, learning_curves.evaluate)
     clock.lap("pretrain")
+    clock.move("pretrain", "learning curves", learning_curves.laps)
     took = pretraining(session, clock.laps["pretrain"], steps, done)
     evaluation = evaluate(session, benchmark_runs)
+    learning_curves.finish(len(session.finished_epochs.rows), steps, evaluation)
     clock.lap("evaluate")
     pretrained = Pretrained(
         directory=session.directory,
@@ -274,5 +279,6 @@ def _run_phases(session: Session, start: Start, data: DataSource, benchmarks: Ma
         origin=origin_of(session.directory.path),
     )
     gathered = gather(session, pretrained, evaluation, overlap, clock.laps)
+    gathered = attrs.evolve(gathered, learning_curves=learning_curves.records())
     session.directory.write_json("results.json", as_json(gathered))
     session.directory.set_status("running", phase=REPORT)

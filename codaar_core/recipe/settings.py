@@ -151,9 +151,14 @@ class OptimizerSettings:
 
 @attrs.frozen(kw_only=True)
 class EvaluateSettings:
-    """The evaluation after pretraining."""
+    """The evaluation after pretraining, and during it."""
 
     on: tuple[str, ...] = setting((), "blocks [bench.X] that are switched on", unique)
+    every: int = setting(
+        0,
+        "epochs of pretraining after which the benchmarks are evaluated, for learning curves; 0: at the end only",
+        count,
+    )
     seeds: tuple[int, ...] = setting(
         (43, 44, 45), "seeds of the heads; one head is trained for each", and_(min_len(1), distinct)
     )

@@ -5,13 +5,13 @@ This module computes positions in the drawing; templates/panels.html draws them 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import attrs
 
-from codaar_core.engine.results import Curves, Pretraining
+from codaar_core.engine.results import Curves, LearningCurve, Pretraining
 from codaar_core.report.axes import Axis, Tick, linear_axis, log_axis
-from codaar_core.report.numerals import present, significant
+from codaar_core.report.numerals import PERCENT, present, significant
 
 TITLES = {
     "used": "codewords in use",
@@ -85,6 +85,34 @@ def _of_epoch(panel: Panel, took: Pretraining) -> Panel:
     return attrs.evolve(panel, lines=lines, note=NOTE)
 
 
+def transfer_panels(curves: Sequence[LearningCurve]) -> list[Panel]:
+    """Panels of the first metric of each benchmark over the epochs of pretraining, one line for each transfer.
+
+    Lines are means over the head seeds; fractions are shown in %.
+    """
+    groups: dict[str, list[LearningCurve]] = {}
+    for curve in curves:
+        if curve.headline:
+            groups.setdefault(curve.benchmark, []).append(curve)
+    return [_transfer_panel(name, group) for name, group in groups.items()]
+
+
+def _transfer_panel(benchmark: str, curves: Sequence[LearningCurve]) -> Panel:
+    first = curves[0]
+    epochs = sorted({epoch for curve in curves for epoch in curve.epoch})
+    scale = 100 if first.unit == PERCENT else 1
+    lines = {
+        f"{curve.train} → {curve.test}{' †' if curve.caveat else ''}": [
+            None if value is None else scale * value
+            for value in map(dict(zip(curve.epoch, curve.means, strict=True)).get, epochs)
+        ]
+        for curve in curves
+    }
+    unit = f", {first.unit}" if first.unit else ""
+    title = f"{benchmark}: {first.metric}{unit}{'' if first.higher_is_better else ', lower is better'}"
+    return _panel(epochs, title, lines, _hues(lines), log=False, over="epochs")
+
+
 def panels(step: Sequence[int], curves: Lines, order: Sequence[str], log: bool = True) -> list[Panel]:
     """Lay out curves named ``QUANTITY.LINE`` (or ``QUANTITY``), one panel for each quantity.
 
@@ -102,19 +130,21 @@ def panels(step: Sequence[int], curves: Lines, order: Sequence[str], log: bool =
     return [_panel(step, TITLES.get(name, name), lines, hues, log) for name, lines in groups.items()] if step else []
 
 
-def _hues(lines: Sequence[str]) -> dict[str, int]:
+def _hues(lines: Iterable[str]) -> dict[str, int]:
     named = dict.fromkeys(line for line in lines if line)
     return {"": 0} | {line: position % HUES + 1 for position, line in enumerate(named)}
 
 
-def _panel(step: Sequence[int], title: str, lines: Lines, hues: Mapping[str, int], log: bool) -> Panel:
+def _panel(
+    step: Sequence[int], title: str, lines: Lines, hues: Mapping[str, int], log: bool, over: str = "steps"
+) -> Panel:
     numbers = [value for values in lines.values() for value in values if present(value)]
     logarithmic = log and _spans_decades(numbers)
     x = linear_axis(step[0], step[-1], LEFT, RIGHT, whole=True)
     y = (log_axis if logarithmic else linear_axis)(min(numbers, default=0), max(numbers, default=1), BOTTOM, TOP)
     return Panel(
         title=title,
-        description=_describe(step, title, lines),
+        description=_describe(step, title, lines, over),
         logarithmic=logarithmic,
         lines=[_line(name, hues[name], step, values, x, y) for name, values in lines.items()],
         x_ticks=x.ticks,
@@ -155,12 +185,12 @@ def _unbroken(
         yield run
 
 
-def _describe(step: Sequence[int], title: str, lines: Lines) -> str:
+def _describe(step: Sequence[int], title: str, lines: Lines, over: str) -> str:
     courses = (
         f"{line or 'value'} from {significant(_last(values[::-1]))} to {significant(_last(values))}"
         for line, values in lines.items()
     )
-    return f"{title}, steps {step[0]} to {step[-1]}: {'; '.join(courses)}"
+    return f"{title}, {over} {step[0]} to {step[-1]}: {'; '.join(courses)}"
 
 
 def _last(values: Sequence[float | None]) -> float | None:

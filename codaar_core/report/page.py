@@ -16,7 +16,7 @@ from codaar_core.engine.results import Results
 from codaar_core.features.files import write_whole
 from codaar_core.report.benchmark_scores import BESIDE, by_benchmark, metric_label
 from codaar_core.report.codes import collapses, distance_ratio, is_collapsed, is_no_better_than_constant
-from codaar_core.report.curves import HEIGHT, LEFT, RIGHT, WIDTH, codebook_panels, loss_panels
+from codaar_core.report.curves import HEIGHT, LEFT, RIGHT, WIDTH, codebook_panels, loss_panels, transfer_panels
 from codaar_core.report.numerals import (
     PERCENT,
     amount,
@@ -149,6 +149,8 @@ def _sections(results: Results, evaluations: Sequence[Run]) -> Iterator[PageSect
     if results.transfers:
         yield PageSection("Headline", "headline.html")
         yield PageSection("Transfers", "transfers.html")
+    if learning_curves := transfer_panels(results.learning_curves):
+        yield PageSection("Learning curves", "learning_curves.html", learning_curves)
     if results.codes or results.codewords:
         yield PageSection("Codes", "codes.html")
     if any(score.caveat for score in results.transfers) or remarks(results):

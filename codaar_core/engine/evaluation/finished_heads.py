@@ -36,6 +36,8 @@ BESIDE = (
     "optimizer",
 )  # tables of a recipe that heads do not depend on, except their own block
 
+NO_EFFECT = ("on", "seeds", "every")  # settings of [evaluate] that the heads of one benchmark and seed do not depend on
+
 
 def weights_digest(model: nn.Module) -> str:
     """SHA-256 of the names, types, shapes and values of all tensors of a model."""
@@ -60,7 +62,7 @@ def heads_key(
         builds_on: Names of other benchmarks whose clips it uses.
     """
     settings = {name: table for name, table in plan.resolved.items() if name not in BESIDE}
-    evaluate = {name: value for name, value in settings["evaluate"].items() if name not in ("on", "seeds")}
+    evaluate = {name: value for name, value in settings["evaluate"].items() if name not in NO_EFFECT}
     others = [f"bench.{name}" for name in builds_on]
     blocks = [each for each in plan.blocks() if _matters(each.path, bench) or each.path in others]
     parts = {

@@ -129,6 +129,7 @@ class BenchmarkRun:
         benchmark: The benchmark.
         seen_clips: Counts clips seen in pretraining.
         trainable: Whether the head has parameters to train.
+        during_pretraining: Whether it is run between two epochs: it writes nothing and calls no hooks.
     """
 
     session: Session
@@ -136,6 +137,7 @@ class BenchmarkRun:
     benchmark: Benchmark
     seen_clips: SeenClips
     trainable: bool
+    during_pretraining: bool = False
 
     @property
     def modalities(self) -> list[str]:
@@ -220,10 +222,27 @@ class BenchmarkRun:
         hook.codaar_benchmark_end(benchmark=self.bench.name, results=[as_json(entry) for entry in entries])
         return Evaluation(tuple(entries), (codes,))
 
+    def scores(self) -> Iterator[tuple[int, dict[Transfer, dict[str, float]]]]:
+        """Train and test the heads of every seed without writing anything.
+
+        Ranks divide the work as in ``run``: all of them must iterate.
+
+        Yields:
+            Each seed with its scores by transfer and metric; nothing on ranks other than zero.
+        """
+        test = {modality: self.encode("test", modality) for modality in self.modalities}
+        for seed, heads in self.trained(self.seeds, test, EncodedOnce(self.encode)):
+            if self.session.runtime.is_first:
+                yield seed, score_transfers(self.benchmark, _predictions(heads))
+
+    def key(self, weights: str) -> str:
+        """Return a checksum of everything that the heads depend on; with ``weights`` empty, apart from the model."""
+        plan, clips = self.session.plan, self.seen_clips.pretraining.hashes.digest
+        return heads_key(plan, self.bench, self.session.runtime, weights, clips, self.benchmark.builds_on)
+
     def folders(self, weights: str) -> dict[int, SeedFolder]:
         """Return the folder of the heads of each seed."""
-        plan, clips = self.session.plan, self.seen_clips.pretraining.hashes.digest
-        key = heads_key(plan, self.bench, self.session.runtime, weights, clips, self.benchmark.builds_on)
+        key = self.key(weights)
         return {seed: SeedFolder(self.session.directory.bench(self.bench.name, seed), key) for seed in self.seeds}
 
     def encode(self, role: str, modality: str) -> EncodedSplit:
@@ -256,7 +275,10 @@ class BenchmarkRun:
         Raises:
             Interrupted: A signal was received.
         """
-        message = f"while evaluating {self.bench.name}; the trained model and finished heads are kept"
+        kept = "the trained model and finished heads are kept"
+        if self.during_pretraining:
+            kept = "the state after the last epoch is kept"
+        message = f"while evaluating {self.bench.name}; {kept}"
         self.session.interruption.check(message, self.session.resume_command)
         quantizer, runtime = self.session.model.quantizer, self.session.runtime
         head = build_head(self.session.plan, self.bench, self.benchmark, quantizer, seed)
@@ -266,7 +288,8 @@ class BenchmarkRun:
         if self.trainable:
             for _ in self.train(head, encoded("train", modality), seed):
                 selector.end_epoch()
-        self.session.hook.codaar_head_end(benchmark=self.bench.name, train=modality, seed=seed)
+        if not self.during_pretraining:
+            self.session.hook.codaar_head_end(benchmark=self.bench.name, train=modality, seed=seed)
         return TrainedHead.of(selector.finish())
 
     def validation_modalities(self, modality: str) -> list[str]:
@@ -305,13 +328,17 @@ class BenchmarkRun:
 
     def write(self, folder: SeedFolder, seed: int, heads: Mapping[str, TrainedHead]) -> dict[Transfer, Predicted]:
         """Write heads, predictions and scores of one seed to the run directory; gives the predictions."""
-        predictions = {
-            Transfer(trained_on, tested): predicted
-            for trained_on, head in heads.items()
-            for tested, predicted in head.predictions.items()
-        }
+        predictions = _predictions(heads)
         scores = {f"{t.train}->{t.test}": v for t, v in score_transfers(self.benchmark, predictions).items()}
         record = {"mode": self.session.plan.evaluate.mode, "seed": seed, "selection": self.benchmark.selection}
         weights = {modality: head.weights for modality, head in heads.items()}
         folder.write(weights, predictions, {**record, "scores": scores})
         return predictions
+
+
+def _predictions(heads: Mapping[str, TrainedHead]) -> dict[Transfer, Predicted]:
+    return {
+        Transfer(trained_on, tested): predicted
+        for trained_on, head in heads.items()
+        for tested, predicted in head.predictions.items()
+    }

@@ -33,6 +33,12 @@ class Clock:
         now = time.perf_counter()
         self.laps[phase], self._last = now - self._last, now
 
+    def move(self, phase: str, part: str, seconds: Sequence[float]) -> None:
+        """Count ``seconds`` of the time of ``phase`` as another phase ``part``, if there are any."""
+        if seconds:
+            self.laps[part] = sum(seconds)
+            self.laps[phase] -= self.laps[part]
+
 
 def make_hooks(plan: Plan, observers: Sequence[object], *last: object) -> pluggy.PluginManager:
     """Register the observers, the hook components enabled in the recipe, and further implementations.

@@ -10,6 +10,7 @@ from pathlib import Path
 import attrs
 
 from codaar_core.api import CodaarError
+from codaar_core.engine.evaluation.learning_curves import FILE as CURVES
 from codaar_core.engine.lifecycle.pretrained import results_of
 from codaar_core.engine.lifecycle.start import Start
 from codaar_core.engine.record.checkpoint import intact_checkpoint
@@ -22,7 +23,7 @@ from codaar_core.features.files import write_whole, written_aside
 
 
 def continue_from(source: RunDirectory, directory: RunDirectory) -> Start:
-    """Copy the newest intact checkpoint of ``source`` to a new run, with the best one, its events and its clips.
+    """Copy the newest intact checkpoint of ``source`` to a new run, with the best one, its events, curves and clips.
 
     Args:
         source: The earlier run; it is only read.
@@ -38,7 +39,7 @@ def continue_from(source: RunDirectory, directory: RunDirectory) -> Start:
     if checkpoint is None:
         raise CodaarError(f"no intact checkpoint in {source.checkpoints}", "start a new run without it")
     directory.set_status("running", phase="start", **{PRETRAINED_IN: str(source.path)})
-    for name in (EVENTS, PRETRAINING_CLIPS):
+    for name in (EVENTS, CURVES, PRETRAINING_CLIPS):
         if (source.path / name).is_file():
             write_whole(directory.path / name, (source.path / name).read_bytes())
     directory.checkpoints.mkdir(exist_ok=True)

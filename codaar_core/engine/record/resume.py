@@ -31,6 +31,7 @@ CHANGEABLE = (
     "hooks.",
     "device.threads",
     "device.ahead",
+    "evaluate.every",
     "evaluate.",
     "bench.",
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import statistics
 from collections.abc import Mapping
 from typing import Any
 
@@ -81,6 +83,40 @@ class Curves:
         for name, values in {**self.losses, **self.codebooks, **self.agreement}.items():
             if len(values) != len(self.step):
                 raise ValueError(f"{name!r} has {len(values)} values for {len(self.step)} steps")
+
+
+@attrs.frozen(kw_only=True)
+class LearningCurve:
+    """One transfer, measured by one metric, in the course of pretraining; heads are trained anew for each point."""
+
+    benchmark: str = _entry("name of the benchmark in the recipe")
+    train: str = _entry("modality whose codes the heads were trained on")
+    test: str = _entry("modality whose codes the heads were tested on")
+    metric: str = _entry("name of the metric")
+    unit: str = _entry("unit of the metric: % stands for fractions from 0 to 1, an empty string for no unit", "%")
+    higher_is_better: bool = _entry("false for errors", True)
+    headline: bool = _entry("whether this is the first metric of the benchmark", True)
+    caveat: str = _entry("why the transfer is left out of the headline mean; empty where it counts", "")
+    epoch: tuple[int, ...] = _entry("finished epochs of pretraining, one number for each point", ())
+    step: tuple[int, ...] = _entry("finished steps of pretraining, one number for each point", ())
+    seeds: tuple[int, ...] = _entry("seeds of the heads", ())
+    values: tuple[Numbers, ...] = _entry("scores of each point, one for each seed; null where it was not measured", ())
+
+    def __attrs_post_init__(self) -> None:
+        points = len(self.epoch)
+        if len(self.step) != points or [len(row) for row in self.values] != [len(self.seeds)] * points:
+            raise ValueError(f"{self.benchmark!r} must have a step and {len(self.seeds)} values for each epoch")
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is part of the headline mean."""
+        return self.headline and not self.caveat
+
+    @property
+    def means(self) -> Numbers:
+        """Mean over the seeds at each point; None where no score is a number."""
+        known = [[value for value in row if value is not None and math.isfinite(value)] for row in self.values]
+        return tuple(statistics.fmean(row) if row else None for row in known)
 
 
 @attrs.frozen(kw_only=True)
@@ -215,6 +251,9 @@ class Results:
     model: str = _entry("model and checkpoint of an evaluation after the run; empty: the model of this run", "")
     alignment: tuple[Alignment, ...] = _entry("linear alignment steps", ())
     curves: Curves = attrs.field(factory=Curves, metadata={"help": "logged quantities"})
+    learning_curves: tuple[LearningCurve, ...] = _entry(
+        "scores in the course of pretraining (evaluate.every), one entry for each transfer and metric", ()
+    )
     transfers: tuple[TransferScore, ...] = _entry("one entry for each transfer and metric")
     codes: tuple[BenchmarkCodes, ...] = _entry("measures on the codes of the test splits, by benchmark", ())
     codewords: tuple[CodewordDistance, ...] = _entry("distances between codewords of two modalities", ())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from functools import partial
 
 import attrs
@@ -22,7 +23,12 @@ from codaar_core.engine.training.session import Session
 
 
 def pretrain(
-    session: Session, split: Split, optimizer: torch.optim.Optimizer, done: int = 0, held_out: Split | None = None
+    session: Session,
+    split: Split,
+    optimizer: torch.optim.Optimizer,
+    done: int = 0,
+    held_out: Split | None = None,
+    between_epochs: Callable[[int, int], None] = lambda epoch, step: None,
 ) -> int:
     """Train the model on ``split`` from step ``done`` to the last epoch, with a checkpoint after every epoch.
 
@@ -32,6 +38,7 @@ def pretrain(
         optimizer: Optimizer of the model, restored if the run is resumed.
         done: Steps already done.
         held_out: Clips on which losses are computed after every epoch; None: none.
+        between_epochs: Called before each epoch with the numbers of finished epochs and steps, which are saved already.
 
     Returns:
         The number of steps of the whole pretraining, which is shorter if ``run.patience`` ends it.
@@ -51,6 +58,8 @@ def pretrain(
         if out_of_patience(session.finished_epochs.rows, plan.run.best, plan.run.patience):
             warnings.warn(f"pretraining ends after epoch {epoch}: run.patience = {plan.run.patience}", stacklevel=2)
             return epoch * schedule.steps
+        if done <= epoch * schedule.steps:  # otherwise the run is resumed within this epoch
+            between_epochs(epoch, epoch * schedule.steps)
         session.hook.codaar_epoch_start(epoch=epoch, epochs=plan.run.epochs, steps=schedule.steps)
         steps = schedule.batches(plan.run.seed, epoch, done)
         for (step, clips), batch in runtime.batches(read, steps, model.modalities):

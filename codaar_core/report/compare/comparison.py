@@ -11,6 +11,7 @@ from codaar_core.api.errors import CodaarError
 from codaar_core.engine.exported.manifest import RESULTS, is_exported
 from codaar_core.engine.results import Results, TransferScore
 from codaar_core.engine.results.headline import mean
+from codaar_core.report.compare.learning import EpochRow, epoch_rows
 from codaar_core.report.compare.paired import PairedDifference, paired_differences
 from codaar_core.report.compare.settings import SettingRow, different_settings
 from codaar_core.report.numerals import present
@@ -76,6 +77,7 @@ class Comparison:
         runs: The runs with results, in the order in which they were given.
         rows: Their scores, and means over the transfers that count in all of them.
         paired: Differences from the first run over equal head seeds.
+        epochs: Learning curves of the runs that have some: mean scores after the same epochs of pretraining.
         settings: Settings in which the runs differ.
         without_results: Why a run is left out, by path.
         notes: What a reader must know: how the runs were evaluated differently.
@@ -84,6 +86,7 @@ class Comparison:
     runs: tuple[ComparedRun, ...]
     rows: tuple[ComparedRow, ...]
     paired: tuple[PairedDifference, ...]
+    epochs: tuple[EpochRow, ...]
     settings: tuple[SettingRow, ...]
     without_results: Mapping[str, str]
     notes: tuple[str, ...]
@@ -132,6 +135,7 @@ def compare(runs: Sequence[Path | str]) -> Comparison:
         runs=columns,
         rows=tuple(_rows([column.results for column in columns])),
         paired=tuple(paired_differences([(column.label, column.results) for column in columns])),
+        epochs=tuple(epoch_rows([column.results for column in columns])),
         settings=tuple(different_settings([column.path for column in columns])),
         without_results=missing,
         notes=tuple(_notes(columns)),

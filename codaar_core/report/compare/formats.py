@@ -9,6 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from codaar_core.report.compare.comparison import ComparedRow, ComparedScore, Comparison
+from codaar_core.report.compare.learning import EpochRow
 from codaar_core.report.numerals import MINUS, NONE, amount, present, signed, spread
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def _latex_score(score: ComparedScore | None, unit: str) -> str:
     return rf"{shown} $\pm$ {_escaped([amount(score.deviation, unit)])[0]}" if present(score.deviation) else shown
 
 
-def metric_of(row: ComparedRow) -> str:
+def metric_of(row: ComparedRow | EpochRow) -> str:
     """``accuracy, %`` or ``RMSE, N, lower is better``."""
     return ", ".join(
         [row.metric, *([row.unit] if row.unit else []), *([] if row.higher_is_better else ["lower is better"])]

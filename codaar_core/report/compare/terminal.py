@@ -33,6 +33,8 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
         console.print(_scores(comparison, benchmark))
     if comparison.paired:
         console.print(_paired(comparison))
+    for benchmark in dict.fromkeys(row.benchmark for row in comparison.epochs):
+        console.print(_epochs(comparison, benchmark))
     if comparison.settings:
         console.print(_settings(comparison))
     left_out = [f"no results: {path}: {reason}" for path, reason in comparison.without_results.items()]
@@ -89,6 +91,17 @@ def _paired(comparison: Comparison) -> Table:
         shown = f"{signed(each.difference, each.unit)} ± {amount(each.error, each.unit)}"
         texts = (each.benchmark, each.transfer, each.run)
         table.add_row(*map(_text, texts), shown, str(each.seeds))
+    return table
+
+
+def _epochs(comparison: Comparison, benchmark: str) -> Table:
+    rows = [row for row in comparison.epochs if row.benchmark == benchmark]
+    title = f"{benchmark} after epochs of pretraining: {metric_of(rows[0])}, mean of {rows[0].transfers}"
+    table = _table(title, "epoch")
+    for run in comparison.runs:
+        table.add_column(_text(run.label), justify="right", overflow="fold")
+    for row in rows:
+        table.add_row(str(row.epoch), *(amount(value, row.unit) if present(value) else "" for value in row.means))
     return table
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from functools import partial
 from hashlib import sha256
 
@@ -12,10 +11,10 @@ import torch
 from torch import Tensor
 
 from codaar_core.api import CodaarError, Split, StepView
-from codaar_core.engine.assembly.model import Model
 from codaar_core.engine.devices.runtime import derive_seed, to_numbers
 from codaar_core.engine.training.batches import own_clips, ranks_of_batch
 from codaar_core.engine.training.codebook_update import codeword_counts, usage
+from codaar_core.engine.training.passes.unchanged import unchanged
 from codaar_core.engine.training.session import Session
 from codaar_core.features.clips.split_subset import SplitSubset
 
@@ -82,7 +81,7 @@ def held_out_values(session: Session, split: Split, epoch: int, step: int) -> di
     keys = [(start, order[start : start + plan.batch]) for start in range(0, len(split), plan.batch)]
     sums: dict[str, Tensor] = {}
     counts: dict[str, Tensor] = {}
-    with _unchanged(model, runtime.device), torch.no_grad(), runtime.autocast():
+    with unchanged(model, runtime.device), torch.no_grad(), runtime.autocast():
         for (start, clips), batch in runtime.batches(partial(own_clips, split, ranks), keys, model.modalities):
             torch.manual_seed(derive_seed(plan.run.seed, "validation", start, ranks.rank))
             host, device = runtime.shared_generators(derive_seed(plan.run.seed, "shared validation", start))
@@ -109,24 +108,6 @@ def _refuse_nonfinite(values: Mapping[str, float], epoch: int) -> None:
             f"{', '.join(bad)} after epoch {epoch + 1}; the checkpoint before this epoch is kept",
             "check the features of the held-out clips; data.validation_share = 0 trains on all clips",
         )
-
-
-@contextmanager
-def _unchanged(model: Model, device: torch.device) -> Iterator[None]:
-    """Put the model into evaluation mode, and restore its modes, its tensors and torch's random state afterwards."""
-    modes = [(module, module.training) for module in model.modules()]
-    tensors = [(each, each.detach().clone()) for each in model.buffers()]
-    devices = [device] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices):
-        try:
-            model.eval()
-            yield
-        finally:
-            for module, training in modes:
-                module.training = training
-            with torch.no_grad():
-                for each, saved in tensors:
-                    each.copy_(saved)
 
 
 def out_of_patience(rows: Sequence[Mapping[str, float]], metric: str, patience: int) -> bool:
