@@ -32,6 +32,7 @@ class SweepSettings:
     seeds: tuple[int, ...] = setting(
         (), "run.seed of the runs of each arm; empty: the seed of the recipe", deep_iterable(ge(0))
     )
+    plot: str = setting("", "numeric setting over which `codaar sweep --plot` draws the columns, e.g. quantizer.codes")
 
 
 @attrs.frozen
@@ -52,6 +53,10 @@ class Sweep:
     arms: tuple[Arm, ...]
     columns: Mapping[str, str]  # heading -> "benchmark/train->test/metric" or "pretraining/value"
     published: Mapping[str, tuple[float | None, ...]]  # row -> one value per column; None: not published
+    plot: str = ""  # numeric setting over which the columns are drawn; empty: not given
+    source: Path = Path()  # the recipe, with overrides and files of local components as they were given
+    overrides: tuple[str, ...] = ()
+    plugins: tuple[str, ...] = ()
 
 
 def is_sweep(recipe: Recipe) -> bool:
@@ -96,7 +101,18 @@ def load_sweep(path: Path | str, overrides: Sequence[str] = (), plugins: Sequenc
     run = arms[0].plans[0].run
     name = run.name.removesuffix(f"-{arms[0].name}")
     directory = Path(run.directory) / name
-    return Sweep(name, settings.title or name, directory, arms, MappingProxyType(columns), MappingProxyType(published))
+    return Sweep(
+        name=name,
+        title=settings.title or name,
+        directory=directory,
+        arms=arms,
+        columns=MappingProxyType(columns),
+        published=MappingProxyType(published),
+        plot=settings.plot,
+        source=Path(path),
+        overrides=tuple(overrides),
+        plugins=tuple(map(str, plugins)),
+    )
 
 
 def _no_sweep(path: Path | str, recipe: Recipe) -> Problem:

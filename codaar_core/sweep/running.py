@@ -1,23 +1,28 @@
-"""Runs every arm of a sweep, one run after the other; finished runs are not repeated."""
+"""Runs every arm of a sweep, one run after the other or several at once; finished runs are not repeated."""
 
 from __future__ import annotations
 
+import pickle
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import attrs
 
-from codaar_core import engine, report
+from codaar_core import report
 from codaar_core.api import CodaarError
 from codaar_core.engine.devices.signals import Interrupted
-from codaar_core.engine.record.resume import finished_run, unfinished_run
+from codaar_core.engine.record.resume import finished_run
 from codaar_core.engine.results import Results
-from codaar_core.recipe.checking.renamed import warn_renamed_settings
 from codaar_core.recipe.plan import Plan
 from codaar_core.recipe.sweep import Arm, Sweep
 from codaar_core.registry import did_you_mean
 from codaar_core.sweep.building import refuse_unbuildable
+from codaar_core.sweep.job import AGAIN, Job, Observers, failure, no_observers, run_plan
+from codaar_core.sweep.schedule import Launcher, Schedule, Task
+
+LOGS = "logs"  # folder of a sweep for what its runs print, if several run at once
+LAUNCHERS = ("local", "slurm")
 
 
 @attrs.frozen
@@ -38,36 +43,18 @@ class Position:
     arms: int
     seed: int
     seconds_left: float | None  # of this and all later runs, by the mean of those done; None before the first is done
-
-
-class _Remaining:
-    """Counts the runs that remain, and estimates their time.
-
-    Args:
-        runs: Number of runs to do.
-    """
-
-    def __init__(self, runs: int) -> None:
-        self.runs = runs
-        self.done = 0
-        self.seconds = 0.0
-
-    def estimate(self) -> float | None:
-        """Seconds that the remaining runs take; None before one is done."""
-        return self.seconds / self.done * (self.runs - self.done) if self.done else None
-
-    def count(self, seconds: float) -> None:
-        """Count a run that took ``seconds``."""
-        self.done += 1
-        self.seconds += seconds
+    log: Path | None = None  # what the run prints, if it does not print here
 
 
 def run_sweep(
     sweep: Sweep,
     only: Sequence[str] = (),
-    observers: Callable[[Plan], Sequence[object]] = lambda plan: (),
+    observers: Observers = no_observers,
     run: bool = True,
     announce: Callable[[Position], None] = lambda position: None,
+    jobs: int | None = None,
+    launch: str | None = None,
+    slurm: Mapping[str, str] = {},
 ) -> list[Measured]:
     """Run all runs of a sweep that are not finished.
 
@@ -77,16 +64,21 @@ def run_sweep(
     Args:
         sweep: A checked sweep.
         only: Names of the arms to run; empty: all. Of the other arms, only finished runs are read.
-        observers: Returns the observers of a run.
+        observers: Returns the observers of a run. With ``launch``, it is called in the process of the run, and must be
+            picklable.
         run: False: only read the results of finished runs.
         announce: Called before each run.
+        jobs: Number of runs at once; None: one on this machine, all on a cluster.
+        launch: "local": each run in a process of its own, which share out the cores and GPUs of this machine; "slurm":
+            each run as a job of a cluster. None: in this process, or "local" for several at once.
+        slurm: Options of ``sbatch`` by name; ``time``, in minutes, is required.
 
     Returns:
         One entry per arm, in order.
 
     Raises:
         RecipeError: Arms cannot be built; nothing was run.
-        CodaarError: There is no arm of a given name.
+        CodaarError: There is no arm of a given name, or runs cannot be started in the way that ``launch`` names.
         Interrupted: A signal was received; the same call resumes the sweep.
     """
     known = [arm.name for arm in sweep.arms]
@@ -95,51 +87,87 @@ def run_sweep(
         help = did_you_mean(unknown[0], known) or f"its arms are {', '.join(known)}"
         raise CodaarError(f"the sweep has no arm {unknown[0]!r}", help)
     wanted = [arm for arm in sweep.arms if run and (not only or arm.name in only)]
-    to_do = {arm.name: [plan for plan in arm.plans if finished_run(plan) is None] for arm in wanted}
-    refuse_unbuildable(arm for arm in wanted if to_do[arm.name])
-    remaining = _Remaining(sum(map(len, to_do.values())))
+    tasks = [_task(sweep, arm, plan, observers) for arm in wanted for plan in arm.plans if finished_run(plan) is None]
+    launcher, at_once = _launcher(sweep, launch, jobs or (len(tasks) if launch == "slurm" else 1), slurm)
+    if launcher is not None:
+        _refuse_unpicklable(observers)
+    to_do = {task.job.arm for task in tasks}
+    refuse_unbuildable(arm for arm in wanted if arm.name in to_do)
 
-    def run_plan(arm: Arm, plan: Plan) -> Path:
-        number = 1 + known.index(arm.name)
-        announce(Position(arm.name, number, len(known), plan.run.seed, remaining.estimate()))
+    def begins(task: Task, log: Path | None, left: float | None) -> None:
+        number = 1 + known.index(task.job.arm)
+        announce(Position(task.job.arm, number, len(known), task.job.seed, left, log))
+
+    failures = Schedule(tasks, launcher, at_once, begins).run() if launcher else _one_by_one(tasks, begins)
+    return [_measured(sweep, arm, failures) for arm in sweep.arms]
+
+
+def _task(sweep: Sweep, arm: Arm, plan: Plan, observers: Observers) -> Task:
+    return Task(Job(sweep.source, sweep.overrides, sweep.plugins, arm.name, plan.run.seed, observers), plan)
+
+
+def _launcher(sweep: Sweep, launch: str | None, at_once: int, slurm: Mapping[str, str]) -> tuple[Launcher | None, int]:
+    """The launcher, None for runs in this process; and the number of runs at once."""
+    if launch not in (None, *LAUNCHERS):
+        raise CodaarError(f"there is no launcher {launch!r}", f"use {' or '.join(LAUNCHERS)}")
+    if slurm and launch != "slurm":
+        raise CodaarError("options of Slurm are given, but runs are not started by Slurm", "add `--launch slurm`")
+    logs = sweep.directory / LOGS
+    if launch == "slurm":
+        from codaar_core.sweep.slurm import SlurmLauncher
+
+        return SlurmLauncher(sweep.name, logs, slurm), at_once
+    if launch is None and at_once == 1:
+        return None, 1
+    from codaar_core.sweep.local import LocalLauncher
+
+    return LocalLauncher(at_once, logs), at_once
+
+
+def _refuse_unpicklable(observers: Observers) -> None:
+    """Refuse observers that cannot be made in the processes of the runs.
+
+    Raises:
+        CodaarError: The function that returns them cannot be imported by its name.
+    """
+    try:
+        pickle.dumps(observers)
+    except Exception as error:
+        help = "define the function that returns the observers at the top of a module, not as a lambda"
+        raise CodaarError(f"the observers cannot be sent to the processes of the runs: {error}", help) from error
+
+
+def _one_by_one(
+    tasks: Sequence[Task], begins: Callable[[Task, Path | None, float | None], None]
+) -> dict[str, CodaarError]:
+    """Run all tasks in this process; gives the failures by the name of the job."""
+    failures: dict[str, CodaarError] = {}
+    seconds: list[float] = []
+    for task in tasks:
+        left = sum(seconds) / len(seconds) * (len(tasks) - len(seconds)) if seconds else None
+        begins(task, None, left)
         began = time.monotonic()
         try:
-            return _run(plan, observers(plan))
-        finally:
-            remaining.count(time.monotonic() - began)
-
-    return [_measure(arm, run_plan if arm.name in to_do else None) for arm in sweep.arms]
-
-
-def _measure(arm: Arm, run: Callable[[Arm, Plan], Path] | None) -> Measured:
-    """Read the finished runs of an arm, and run the others if ``run`` is given."""
-    results, failures = [], []
-    for plan in arm.plans:
-        try:
-            directory = finished_run(plan) or (run and run(arm, plan))
-            if directory:
-                results.append(report.read(directory))
+            run_plan(task.plan, task.job.observers(task.plan))
         except Interrupted as end:
-            raise Interrupted(end.message, "give the same command again to resume", end.exit_code - 128) from end
+            raise Interrupted(end.message, AGAIN, end.exit_code - 128) from end
         except Exception as error:  # the other runs do not depend on this one
-            failures.append(_failure(plan, error))
-    return Measured(arm.name, tuple(results), tuple(failures))
+            failures[task.job.name] = failure(task.plan, error)
+        seconds.append(time.monotonic() - began)
+    return failures
 
 
-def _failure(plan: Plan, error: Exception) -> CodaarError:
-    """The failure of one run; the error itself is not kept, because its frames hold the memory of the run."""
-    run = f"{plan.run.name}, seed {plan.run.seed}"
-    if isinstance(error, CodaarError):
-        return CodaarError(f"{run}: {error.message}", error.help)
-    cause = " ".join(f"{type(error).__name__}: {error}".split())
-    return CodaarError(
-        f"{run}: unexpected {cause}", "give the same command with `--arm` and `--traceback` to see where"
-    )
-
-
-def _run(plan: Plan, observers: Sequence[object]) -> Path:
-    """Run a plan, or resume its interrupted run; a pretraining with the same weights is taken over."""
-    warn_renamed_settings(plan.notes)
-    begun = unfinished_run(plan)
-    resume = None if begun is None else str(begun)
-    return engine.run(plan, resume, observers, write_report=report.write, reuse=True)
+def _measured(sweep: Sweep, arm: Arm, failures: Mapping[str, CodaarError]) -> Measured:
+    """The results of the finished runs of an arm, and the failures of the others."""
+    results, failed = [], []
+    for plan in arm.plans:
+        name = _task(sweep, arm, plan, no_observers).job.name
+        directory = finished_run(plan)
+        try:
+            if directory is not None:
+                results.append(report.read(directory))
+            elif name in failures:
+                failed.append(failures[name])
+        except CodaarError as error:  # its results are damaged
+            failed.append(failure(plan, error))
+    return Measured(arm.name, tuple(results), tuple(failed))

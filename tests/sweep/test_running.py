@@ -73,7 +73,7 @@ def test_failures_are_reported_with_advice(sweep, measured, monkeypatch, count, 
     monkeypatch.setattr("codaar_core.recipe.sweep.load_sweep", lambda *_: sweep)
     monkeypatch.setattr("codaar_core.sweep.run_sweep", lambda *_, **__: [*measured[:2], broken])
     with pytest.raises(CodaarError, match=f"^{told}") as error:
-        verb.callback(Path("small.toml"), (), (), (), False)
+        verb.callback(Path("small.toml"), (), (), (), False, None, None, ())
     each = f"\n{broken.failures[0].message}\n   = help: {broken.failures[0].help}"
     assert error.value.message == told + each * count and help in error.value.help
 
@@ -133,7 +133,7 @@ def test_runs_are_announced_with_their_arm_and_the_time_left(sweep, monkeypatch)
     def run(plan, observers):
         raise MemoryError("this run only")
 
-    monkeypatch.setattr(module, "_run", run)
+    monkeypatch.setattr(module, "run_plan", run)
     measured = run_sweep(sweep, announce=announced.append)
     assert [len(each.failures) for each in measured] == [1, 1, 1], "an unexpected error ends one run only"
     assert "small-aligned, seed 43: unexpected MemoryError: this run only" in measured[0].failures[0].message

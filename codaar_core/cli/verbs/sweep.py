@@ -11,6 +11,7 @@ from codaar_core.cli import options
 from codaar_core.cli.notes import print_notes_before_run
 
 if TYPE_CHECKING:
+    from codaar_core.recipe import Plan
     from codaar_core.sweep import Position
 
 
@@ -20,8 +21,26 @@ if TYPE_CHECKING:
 @options.plugins
 @click.option("--arm", "arms", multiple=True, metavar="NAME", help="Run only this arm; may be repeated.")
 @click.option("--table", is_flag=True, help="Run nothing; print the table of the finished runs.")
+@click.option(
+    "-j", "--jobs", type=click.IntRange(1), metavar="N", help="Runs at once; default: 1 here, all on a cluster."
+)
+@click.option(
+    "--launch",
+    type=click.Choice(["local", "slurm"]),
+    help="Start each run as a process of this machine or as a job of a Slurm cluster.",
+)
+@click.option(
+    "--slurm", multiple=True, metavar="NAME=VALUE", help="Option of sbatch for every job, e.g. time=600 (minutes)."
+)
 def verb(
-    recipe: Path, overrides: tuple[str, ...], plugins: tuple[Path, ...], arms: tuple[str, ...], table: bool
+    recipe: Path,
+    overrides: tuple[str, ...],
+    plugins: tuple[Path, ...],
+    arms: tuple[str, ...],
+    table: bool,
+    jobs: int | None,
+    launch: str | None,
+    slurm: tuple[str, ...],
 ) -> None:
     """Run every arm of a sweep and print its table.
 
@@ -31,20 +50,19 @@ def verb(
     \b
     codaar sweep recipes/ablations/sweep.toml
     codaar sweep recipes/paper/table1.toml --arm codaar
+    codaar sweep recipes/ablations/sweep.toml -j 4
+    codaar sweep recipes/ablations/sweep.toml --launch slurm --slurm time=600 --slurm partition=gpu
     """
     from codaar_core.recipe.sweep import load_sweep
 
     sweep = load_sweep(recipe, overrides, plugins)
     print_notes_before_run(note for arm in sweep.arms for plan in arm.plans for note in plan.notes)
 
-    from rich.console import Console
-
     from codaar_core.api.errors import CodaarError
-    from codaar_core.cli.progress import Progress
     from codaar_core.sweep import as_markdown, run_sweep
 
-    console = Console()
-    measured = run_sweep(sweep, arms, lambda plan: [Progress(console)], not table, lambda run: click.echo(begun(run)))
+    options_of_sbatch = dict(map(option_of_sbatch, slurm))
+    measured = run_sweep(sweep, arms, progress, not table, announce, jobs, launch, options_of_sbatch)
     written = as_markdown(sweep, measured)
     sweep.directory.mkdir(parents=True, exist_ok=True)
     (sweep.directory / "table.md").write_text(written, "utf-8")
@@ -57,10 +75,33 @@ def verb(
         raise CodaarError(f"{runs} failed:{listed}", "give the same command again to retry")
 
 
+def progress(plan: Plan) -> list[object]:
+    """The display of a run, in the process of the run."""
+    from rich.console import Console
+
+    from codaar_core.cli.progress import Progress
+
+    return [Progress(Console())]
+
+
+def announce(run: Position) -> None:
+    """Print which run begins."""
+    click.echo(begun(run))
+
+
+def option_of_sbatch(given: str) -> tuple[str, str]:
+    """Name and value of ``NAME=VALUE``."""
+    name, equals, value = given.partition("=")
+    if not (name and equals):
+        raise click.UsageError(f"--slurm {given}: write NAME=VALUE, e.g. --slurm partition=gpu")
+    return name.lstrip("-"), value
+
+
 def begun(run: Position) -> str:
-    """``arm 3 of 12: no-alignment, seed 43; about 2 h 10 min left``."""
+    """``arm 3 of 12: no-alignment, seed 43; about 2 h 10 min left; log: FILE``."""
     left = "" if run.seconds_left is None else f"; about {duration(run.seconds_left)} left"
-    return f"arm {run.number} of {run.arms}: {run.arm}, seed {run.seed}{left}"
+    log = "" if run.log is None else f"; log: {run.log}"
+    return f"arm {run.number} of {run.arms}: {run.arm}, seed {run.seed}{left}{log}"
 
 
 def duration(seconds: float) -> str:

@@ -211,8 +211,12 @@ def _warn_if_bfloat16_is_slow() -> None:
 def _threads_per_process(ranks: RunRanks) -> int:
     """Divide the machine's cores among its ranks; 0, torch's default, for a single process."""
     local_size = int(os.environ.get("LOCAL_WORLD_SIZE", ranks.size))
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return 0 if local_size == 1 else max(1, cores // local_size)
+    return 0 if local_size == 1 else max(1, usable_cores() // local_size)
+
+
+def usable_cores() -> int:
+    """Return the number of CPU cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def widest_float(device: torch.device) -> torch.dtype:

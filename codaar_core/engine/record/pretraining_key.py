@@ -37,13 +37,12 @@ def pretraining_key(plan: Plan, lock: Mapping[str, Any], initial_weights: str = 
         lock: The lock of the run.
         initial_weights: Checksum of the weights that it begins from; empty: random ones.
     """
-    settings = {path: value for path, value in flattened(plan.resolved) if not path.startswith(LEFT_OUT)}
     blocks = [block for block in plan.blocks() if not block.path.startswith(LATER)]
     machine = {**lock["machine"], "device": lock["machine"]["device"].partition(":")[0]}
     if machine["device"] != "cpu":
         del machine["threads"]
     parts = {
-        "settings": settings,
+        "settings": pretraining_settings(plan),
         "data": lock["data"]["origin"],
         "components": {block.path: lock["components"][block.path]["source"] for block in blocks},
         "versions": {**framework_versions(), **{each.entry.distribution: each.entry.version for each in blocks}},
@@ -51,6 +50,11 @@ def pretraining_key(plan: Plan, lock: Mapping[str, Any], initial_weights: str = 
         "initial_weights": initial_weights,
     }
     return sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def pretraining_settings(plan: Plan) -> dict[str, Any]:
+    """Return the settings that shape the weights, by path: plans with different ones never have equal keys."""
+    return {path: value for path, value in flattened(plan.resolved) if not path.startswith(LEFT_OUT)}
 
 
 def find_pretraining(plan: Plan, key: str) -> RunDirectory | None:
