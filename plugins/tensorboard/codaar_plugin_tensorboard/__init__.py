@@ -1,0 +1,1 @@
+"""Logs a run to TensorBoard: losses, codebook use, scores and settings."""

@@ -1,0 +1,1 @@
+"""Logs a run to Weights & Biases: losses, codebook use, scores, settings and the report."""
