@@ -42,14 +42,26 @@ def _published(sweep: Sweep, name: str) -> Row:
     return Row(f"{name} (published)", False, cells)
 
 
-def _cell(runs: Sequence[Results], column: str) -> str:
-    """Mean and standard deviation over the runs of an arm, of the mean over head seeds or of a pretraining value."""
+def numbers(runs: Sequence[Results], column: str) -> list[float]:
+    """The numbers of a column, one per run that has one: means over head seeds, fractions in %; or pretraining values.
+
+    Args:
+        runs: The finished runs of an arm.
+        column: ``BENCHMARK/TRAIN->TEST/METRIC`` or ``pretraining/VALUE``.
+    """
     if column.startswith(PRETRAINING):
-        return _spread([_pretraining(results, column.removeprefix(PRETRAINING)) for results in runs])
-    scores = [score for results in runs if (score := _score(results, column))]
-    if any(score.unit != PERCENT for score in scores):
-        return _spread([score.mean for score in scores], significant)
-    return _spread([100 * score.mean if present(score.mean) else None for score in scores])
+        values = [_pretraining(results, column.removeprefix(PRETRAINING)) for results in runs]
+        return [value for value in values if present(value)]
+    scores = [found for results in runs if (found := score(results, column))]
+    factor = 1 if any(each.unit != PERCENT for each in scores) else 100
+    return [factor * each.mean for each in scores if present(each.mean)]
+
+
+def _cell(runs: Sequence[Results], column: str) -> str:
+    """Mean and standard deviation over the runs of an arm."""
+    scores = [] if column.startswith(PRETRAINING) else [found for each in runs if (found := score(each, column))]
+    shown = significant if any(each.unit != PERCENT for each in scores) else _one_decimal
+    return _spread(numbers(runs, column), shown)
 
 
 def _pretraining(results: Results, name: str) -> float | None:
@@ -58,7 +70,7 @@ def _pretraining(results: Results, name: str) -> float | None:
     return costs[name] if name in costs else took.last_epoch.get(name)
 
 
-def _score(results: Results, column: str) -> TransferScore | None:
+def score(results: Results, column: str) -> TransferScore | None:
     """The entry that a column ``BENCHMARK/TRAIN->TEST/METRIC`` means."""
     benchmark, transfer, metric = column.split("/", 2)
     train, _, test = transfer.partition("->")
@@ -69,27 +81,31 @@ def _one_decimal(value: float) -> str:
     return f"{value:.1f}"
 
 
-def _spread(values: Sequence[float | None], shown: Callable[[float], str] = _one_decimal) -> str:
-    numbers = [value for value in values if present(value)]
-    if not numbers:
+def _spread(values: Sequence[float], shown: Callable[[float], str]) -> str:
+    if not values:
         return NONE
-    spread = f" ± {shown(statistics.stdev(numbers))}" if len(numbers) > 1 else ""
-    return shown(statistics.fmean(numbers)) + spread
+    spread = f" ± {shown(statistics.stdev(values))}" if len(values) > 1 else ""
+    return shown(statistics.fmean(values)) + spread
 
 
 def as_markdown(sweep: Sweep, measured: Sequence[Measured]) -> str:
     """The table as Markdown; every row says whether it was measured, and the note below gives mode and units."""
-    modes = sorted({results.mode for each in measured for results in each.results})
     head = ["", *sweep.columns]
     lines = [head, ["---"] * len(head), *([row.name, *row.cells] for row in rows(sweep, measured))]
     body = "\n".join(f"| {' | '.join(map(_cell_content, line))} |" for line in lines)
-    note = f"\n\nmode: {', '.join(modes)}; {_units(sweep, measured)}; mean ± standard deviation over pretraining seeds"
-    warnings = "\n".join(f"- {_on_one_line(line)}" for line in _collapses(measured))
-    parts = [f"## {_on_one_line(sweep.title)}", f"{body}{note if modes else ''}", warnings]
+    warnings = "\n".join(f"- {_on_one_line(line)}" for line in warnings_of(measured))
+    parts = [f"## {_on_one_line(sweep.title)}", body, note_of(sweep, measured), warnings]
     return "\n\n".join(filter(None, parts)) + "\n"
 
 
-def _collapses(measured: Sequence[Measured]) -> list[str]:
+def note_of(sweep: Sweep, measured: Sequence[Measured]) -> str:
+    """The note below the table: mode and units; empty if nothing was measured."""
+    modes = sorted({results.mode for each in measured for results in each.results})
+    note = f"mode: {', '.join(modes)}; {_units(sweep, measured)}; mean ± standard deviation over pretraining seeds"
+    return note if modes else ""
+
+
+def warnings_of(measured: Sequence[Measured]) -> list[str]:
     """Collapsed codebooks and heads of each arm, once each."""
     lines = [f"{each.arm}: {line}" for each in measured for results in each.results for line in collapses(results)]
     return list(dict.fromkeys(lines))
@@ -109,9 +125,9 @@ def _units(sweep: Sweep, measured: Sequence[Measured]) -> str:
     runs = [results for each in measured for results in each.results]
     told = ["transfers in %"]
     for heading, column in sweep.columns.items():
-        score = None if column.startswith(PRETRAINING) else next(filter(None, (_score(r, column) for r in runs)), None)
-        if score and (score.unit != PERCENT or not score.higher_is_better):
-            told.append(f"{heading} {_unit(score)}")
+        found = None if column.startswith(PRETRAINING) else next(filter(None, (score(r, column) for r in runs)), None)
+        if found and (found.unit != PERCENT or not found.higher_is_better):
+            told.append(f"{heading} {_unit(found)}")
     return ", ".join(told)
 
 

@@ -34,6 +34,7 @@ TWINS = {
     "sweep": Twin(
         ("load_sweep", "run_sweep"),
         called={"recipe": "path", "arms": "only", "table": "run"},
+        only_verb={"with_plot": "codaar_core.sweep.plot and codaar_core.sweep.page"},
         only_python={**OBSERVED, "sweep": "what load_sweep returns", "announce": "the verb prints what begins"},
     ),
     "validate": Twin(("validate",), only_verb=PRINTING),

@@ -73,7 +73,7 @@ def test_failures_are_reported_with_advice(sweep, measured, monkeypatch, count, 
     monkeypatch.setattr("codaar_core.recipe.sweep.load_sweep", lambda *_: sweep)
     monkeypatch.setattr("codaar_core.sweep.run_sweep", lambda *_, **__: [*measured[:2], broken])
     with pytest.raises(CodaarError, match=f"^{told}") as error:
-        verb.callback(Path("small.toml"), (), (), (), False, None, None, ())
+        verb.callback(Path("small.toml"), (), (), (), False, False, None, None, ())
     each = f"\n{broken.failures[0].message}\n   = help: {broken.failures[0].help}"
     assert error.value.message == told + each * count and help in error.value.help
 

@@ -11,8 +11,13 @@ from codaar_core.cli import options
 from codaar_core.cli.notes import print_notes_before_run
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from codaar_core.recipe import Plan
+    from codaar_core.recipe.sweep import Sweep
     from codaar_core.sweep import Position
+    from codaar_core.sweep.plot import Plot
+    from codaar_core.sweep.running import Measured
 
 
 @click.command("sweep", cls=options.Verb)
@@ -21,6 +26,7 @@ if TYPE_CHECKING:
 @options.plugins
 @click.option("--arm", "arms", multiple=True, metavar="NAME", help="Run only this arm; may be repeated.")
 @click.option("--table", is_flag=True, help="Run nothing; print the table of the finished runs.")
+@click.option("--plot", "with_plot", is_flag=True, help="Also draw the columns over the setting that sweep.plot names.")
 @click.option(
     "-j", "--jobs", type=click.IntRange(1), metavar="N", help="Runs at once; default: 1 here, all on a cluster."
 )
@@ -38,6 +44,7 @@ def verb(
     plugins: tuple[Path, ...],
     arms: tuple[str, ...],
     table: bool,
+    with_plot: bool,
     jobs: int | None,
     launch: str | None,
     slurm: tuple[str, ...],
@@ -51,6 +58,7 @@ def verb(
     codaar sweep recipes/ablations/sweep.toml
     codaar sweep recipes/paper/table1.toml --arm codaar
     codaar sweep recipes/ablations/sweep.toml -j 4
+    codaar sweep recipes/paper/figure7.toml --table --plot
     codaar sweep recipes/ablations/sweep.toml --launch slurm --slurm time=600 --slurm partition=gpu
     """
     from codaar_core.recipe.sweep import load_sweep
@@ -59,20 +67,40 @@ def verb(
     print_notes_before_run(note for arm in sweep.arms for plan in arm.plans for note in plan.notes)
 
     from codaar_core.api.errors import CodaarError
+    from codaar_core.features.files import write_whole
     from codaar_core.sweep import as_markdown, run_sweep
+    from codaar_core.sweep.plot import plot
 
+    if with_plot:
+        plot(sweep, [])  # raises what is wrong with it before anything is run
     options_of_sbatch = dict(map(option_of_sbatch, slurm))
     measured = run_sweep(sweep, arms, progress, not table, announce, jobs, launch, options_of_sbatch)
     written = as_markdown(sweep, measured)
     sweep.directory.mkdir(parents=True, exist_ok=True)
-    (sweep.directory / "table.md").write_text(written, "utf-8")
+    write_whole(sweep.directory / "table.md", written)
     click.echo(written)
     click.echo(f"table: {sweep.directory / 'table.md'}")
+    if with_plot:
+        draw(sweep, measured, plot(sweep, measured))
     failures = [failure for each in measured for failure in each.failures]
     if failures:
         runs = "1 run" if len(failures) == 1 else f"{len(failures)} runs"
         listed = "".join(f"\n{failure}" for failure in failures)
         raise CodaarError(f"{runs} failed:{listed}", "give the same command again to retry")
+
+
+def draw(sweep: Sweep, measured: Sequence[Measured], drawn: Plot) -> None:
+    """Write the page and the picture of a sweep, and print where they are."""
+    from codaar_core.features.files import write_whole
+    from codaar_core.sweep.page import as_page, as_svg
+
+    page, picture = sweep.directory / "sweep.html", sweep.directory / "plot.svg"
+    if not drawn.panels:
+        click.echo("plot: nothing to draw, no run is finished")
+        return
+    write_whole(page, as_page(sweep, measured, drawn))
+    write_whole(picture, as_svg(sweep, drawn))
+    click.echo(f"plot: {page}, {picture}")
 
 
 def progress(plan: Plan) -> list[object]:
