@@ -41,6 +41,7 @@ class Specification:
         step: int,
         finished: Sequence[Mapping[str, float]],
         logged: Sequence[Mapping[str, float]],
+        curves: Sequence[Mapping[str, Any]],
         results: Sequence[Mapping[str, Any]],
     ) -> None:
         """All components are built and the run directory exists.
@@ -49,8 +50,9 @@ class Specification:
         unless the run is resumed. A logger removes its records after that step. ``finished`` has the values of each
         finished epoch, with ``epoch`` (from 1) and ``step``: a run that was killed may have ended between the
         checkpoint of an epoch and ``codaar_epoch_end``, so a logger replaces its epochs by these. ``logged`` has the
-        values of each logged step up to ``step``, with ``epoch`` (from 1) and ``step``; it is empty where a finished
-        model is evaluated. ``results`` are the entries of results.json if only the report is missing, otherwise empty.
+        values of each logged step up to ``step``, with ``epoch`` (from 1) and ``step``, and ``curves`` the learning
+        curves up to ``step``, as entries of results.json; both are empty where a finished model is evaluated.
+        ``results`` are the entries of results.json if only the report is missing, otherwise empty.
         ``resolved`` is the recipe with every setting, ``parameters`` the number of parameters of the model,
         ``codewords`` that of codewords K of a codebook.
         """

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import warnings
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 import attrs
@@ -23,8 +24,9 @@ class RunLogger(RunHooks):
     """Base class of loggers: a subclass says how its program stores what a run tells.
 
     Names of values begin with ``step/`` (values of a step), ``epoch/`` (means of an epoch, held-out values, codebook
-    use over the epoch, and ``dead.M``: codewords that the epoch did not select) or
-    ``transfer/BENCHMARK/METRIC/TRAIN-TEST`` (scores). Behind that they are as in events.jsonl and metrics.csv.
+    use over the epoch, and ``dead.M``: codewords that the epoch did not select), ``curve/BENCHMARK/METRIC/TRAIN-TEST``
+    (scores in the course of pretraining) or ``transfer/BENCHMARK/METRIC/TRAIN-TEST`` (scores at the end). Behind that
+    they are as in events.jsonl and metrics.csv.
 
     A logger never ends a run: the first exception in one of the functions below is reported as a warning, and then the
     logger records nothing more. A run that is resumed calls ``open`` again, then ``scalars`` for every step and epoch
@@ -84,14 +86,19 @@ class RunLogger(RunHooks):
         step: int,
         finished: Sequence[Mapping[str, float]],
         logged: Sequence[Mapping[str, float]],
+        curves: Sequence[Mapping[str, Any]],
         results: Sequence[Mapping[str, Any]],
     ) -> None:
         """Open the log and give it everything that the run has recorded before."""
         self._step, self._codewords = step, codewords
         self._attempt(self.open, directory, f"{resolved['run']['name']}/{directory.name}", _flat(resolved))
-        earlier = [*((row, self._step_values) for row in logged), *((row, self._epoch_values) for row in finished)]
-        for row, record in sorted(earlier, key=lambda each: each[0]["step"]):
-            record(int(row["step"]), row)
+        earlier = [
+            *((int(row["step"]), self._step_values, row) for row in logged),
+            *((int(row["step"]), self._epoch_values, row) for row in finished),
+            *((at, self._curve_values, values) for at, values in _points(curves)),
+        ]
+        for at, record, values in sorted(earlier, key=lambda each: each[0]):
+            record(at, values)
         for benchmark in dict.fromkeys(entry["benchmark"] for entry in results):
             self._transfers(benchmark, [entry for entry in results if entry["benchmark"] == benchmark])
 
@@ -105,6 +112,12 @@ class RunLogger(RunHooks):
         """Record the values of an epoch."""
         self._step = step
         self._epoch_values(step, values)
+
+    @hook
+    def codaar_epoch_evaluated(self, results: Sequence[Mapping[str, Any]]) -> None:
+        """Record scores in the course of pretraining."""
+        for step, values in _points(results):
+            self._curve_values(step, values)
 
     @hook
     def codaar_benchmark_end(self, benchmark: str, results: Sequence[Mapping[str, Any]]) -> None:
@@ -123,6 +136,14 @@ class RunLogger(RunHooks):
 
     # What they share
 
+    @staticmethod
+    def kept(path: Path, make: Callable[[], str]) -> str:
+        """Return the text of a small file, e.g. the identifier of a log; a missing file is made."""
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(make(), "utf-8")
+        return path.read_text("utf-8")
+
     def _step_values(self, step: int, values: Mapping[str, float]) -> None:
         if step % self.config.every == 0:
             self._attempt(self.scalars, step, _named("step/", values))
@@ -132,12 +153,11 @@ class RunLogger(RunHooks):
         dead = {f"dead.{modality}": self._codewords - value for modality, value in used.items()}
         self._attempt(self.scalars, step, _named("epoch/", {**values, **dead}))
 
+    def _curve_values(self, step: int, values: Mapping[str, float]) -> None:
+        self._attempt(self.scalars, step, _named("curve/", values))
+
     def _transfers(self, benchmark: str, results: Sequence[Mapping[str, Any]]) -> None:
-        scores = {
-            f"transfer/{benchmark}/{entry['metric']}/{entry['train']}-{entry['test']}": entry["mean"]
-            for entry in results
-            if entry["mean"] is not None
-        }
+        scores = {f"transfer/{_transfer(entry)}": entry["mean"] for entry in results if entry["mean"] is not None}
         rows = [[entry[column] for column in COLUMNS] for entry in results]
         self._attempt(self.scores, self._step, scores)
         self._attempt(self.table, self._step, f"transfer/{benchmark}", COLUMNS, rows)
@@ -154,17 +174,20 @@ class RunLogger(RunHooks):
             warnings.warn(f"{type(self).__name__} logs nothing more of this run, which goes on: {reason}", stacklevel=2)
 
 
-def kept(path: Path, make: Callable[[], str]) -> str:
-    """Return the text of a small file, e.g. the identifier of a log; if there is no such file, make and write it."""
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(make(), "utf-8")
-    return path.read_text("utf-8")
-
-
 def _named(prefix: str, values: Mapping[str, float]) -> dict[str, float]:
     """Values with a prefix to their names, without the columns that say when they were recorded."""
     return {prefix + name: value for name, value in values.items() if name not in ("epoch", "step")}
+
+
+def _points(curves: Sequence[Mapping[str, Any]]) -> Iterator[tuple[int, dict[str, float]]]:
+    """Yield the points of learning curves: step, and mean over the seeds."""
+    for curve in curves:
+        for step, values in zip(curve["step"], curve["values"], strict=True):
+            yield step, {_transfer(curve): mean(value for value in values if value is not None)}
+
+
+def _transfer(entry: Mapping[str, Any]) -> str:
+    return f"{entry['benchmark']}/{entry['metric']}/{entry['train']}-{entry['test']}"
 
 
 def _flat(settings: Mapping[str, Any], path: str = "") -> dict[str, str | bool | int | float]:

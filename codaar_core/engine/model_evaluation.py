@@ -213,6 +213,7 @@ def _announce(session: Session, request: EvaluationRequest) -> Pretrained:
     )
     return pretrained
 
+        curves=(),
 
 def _directory(request: EvaluationRequest) -> RunDirectory:
     """Return the folder of the evaluation: a new one, or the newest unfinished one of the same settings.

@@ -260,15 +260,16 @@ def _run_phases(session: Session, start: Start, data: DataSource, benchmarks: Ma
         logged=events_until(session.directory, done),
         results=transfers_of(session.directory.path) if start.only_report else (),
     )
-    if start.only_report:
-        return
     learning_curves = LearningCurves(session, benchmark_runs)
     learning_curves.resume(done)
+    if start.only_report:
+        return
     steps = pretrain(session, trained, optimizer, done, held_out, learning_curves.evaluate)
     clock.lap("pretrain")
     clock.move("pretrain", "learning curves", learning_curves.laps)
     took = pretraining(session, clock.laps["pretrain"], steps, done)
     evaluation = evaluate(session, benchmark_runs)
+        curves=tuple(as_json(curve) for curve in learning_curves.records()),
     learning_curves.finish(len(session.finished_epochs.rows), steps, evaluation)
     clock.lap("evaluate")
     pretrained = Pretrained(

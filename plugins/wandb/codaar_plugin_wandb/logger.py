@@ -63,11 +63,13 @@ class WeightsAndBiases(RunLogger):
 
     def table(self, step: int, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """Add a table."""
-        self._run.log({f"table/{name}": self._wandb.Table(list(columns), [list(row) for row in rows])})
+        table = self._wandb.Table(list(columns), [list(row) for row in rows])
+        self._run.log({f"table/{name}": table}, step=max(step, self._begun))
 
     def artefact(self, step: int, path: Path) -> None:
         """Add a file: an HTML page is shown on the run's page."""
-        self._run.log({path.stem: self._wandb.Html(path.read_text("utf-8"), inject=False)})
+        page = self._wandb.Html(path.read_text("utf-8"), inject=False)
+        self._run.log({path.stem: page}, step=max(step, self._begun))
 
     def close(self, status: str) -> None:
         """End the run; one that did not finish is shown as failed."""

@@ -1,0 +1,128 @@
+"""Loggers of one run that is killed and resumed: what TensorBoard, Weights & Biases and MLflow have of it."""
+
+from __future__ import annotations
+
+import csv
+import json
+import multiprocessing
+import os
+import signal
+from collections import Counter
+from importlib.util import find_spec
+from pathlib import Path
+
+import logs
+import pytest
+from toy_run import STEPS, toy_plan
+
+from codaar_core import engine, report
+from codaar_core.api import hook
+from codaar_core.recipe import Plan
+from codaar_core.testing.environment.toy_model import CODEWORDS
+
+LOGGERS = [
+    pytest.param(name, marks=pytest.mark.skipif(find_spec(name) is None, reason=f"the package {name} is not installed"))
+    for name in ("tensorboard", "wandb", "mlflow")
+]
+INSTALLED = [each.values[0] for each in LOGGERS if not each.marks[0].args[0]]
+
+
+class KilledAfter:
+    """Kills the process after a step whose values are logged, without a checkpoint."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    @hook(trylast=True)
+    def codaar_step_logged(self, step):
+        if step == self.step:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def killed(plan: Plan, step: int) -> None:
+    """Run a plan in another process until a step."""
+    process = multiprocessing.get_context("fork").Process(
+        target=engine.run, args=(plan,), kwargs={"observers": [KilledAfter(step)]}
+    )
+    process.start()
+    process.join(120)
+    assert process.exitcode == -signal.SIGKILL
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory) -> Path:
+    """A run that is killed in its second epoch and resumed, killed before its report and resumed again."""
+    settings = (f"run.hooks={INSTALLED}", "hooks.tensorboard.every=2", "evaluate.every=1")
+    plan = toy_plan(tmp_path_factory.mktemp("logged"), *settings)
+    killed(plan, STEPS + 3)
+
+    def no_report(path):
+        raise OSError("no report")
+
+    with pytest.raises(OSError, match="no report"):
+        engine.run(plan, resume="auto", write_report=no_report)
+    return engine.run(plan, resume="auto", write_report=report.write)
+
+
+def journal(run: Path, every: int) -> dict[tuple[str, int], float]:
+    """Values that the run's own files have, by the name and the step of a log."""
+    steps = [json.loads(line) for line in (run / "events.jsonl").read_text("utf-8").splitlines()]
+    with (run / "metrics.csv").open(encoding="utf-8") as file:
+        epochs = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+    dead = [{f"dead.{m}": CODEWORDS - row[f"epoch_used.{m}"] for m in ("north", "east")} for row in epochs]
+    rows = [
+        *(("step", row) for row in steps if row["step"] % every == 0),
+        *(("epoch", {**row, **more}) for row, more in zip(epochs, dead, strict=True)),
+    ]
+    curves = json.loads((run / "results.json").read_text("utf-8"))["learning_curves"]
+    points = {
+        (f"curve/{each['benchmark']}/{each['metric']}/{each['train']}-{each['test']}", step): sum(values) / len(values)
+        for each in curves
+        for step, values in zip(each["step"], each["values"], strict=True)
+    }
+    assert {step for _, step in points} == {STEPS, 2 * STEPS, 3 * STEPS}
+    return points | {
+        (f"{kind}/{name}", int(row["step"])): value
+        for kind, row in rows
+        for name, value in row.items()
+        if name not in ("step", "epoch")
+    }
+
+
+@pytest.mark.parametrize("logger", LOGGERS)
+def test_a_log_has_every_value_once_although_steps_were_logged_before_a_kill(run, logger):
+    values = getattr(logs, logger)(run).values
+    expected = journal(run, every=2 if logger == "tensorboard" else 1)
+    assert {step for _, step in expected} >= {STEPS, 3 * STEPS}
+    assert Counter((name, step) for name, step, _ in values) == Counter(expected.keys())
+    assert {(name, step): value for name, step, value in values} == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("logger", LOGGERS)
+def test_a_log_has_scores_settings_and_report(run, logger):
+    log = getattr(logs, logger)(run)
+    transfers = json.loads((run / "results.json").read_text("utf-8"))["transfers"]
+    expected = {f"transfer/toy/{each['metric']}/{each['train']}-{each['test']}": each["mean"] for each in transfers}
+    assert len(expected) == 2
+    assert log.scores == pytest.approx(expected)
+    assert float(log.settings["optimizer.lr"]) == 0.01
+    assert log.settings["model.modalities"] == '["north", "east"]'
+    assert all(word in log.table for word in ("chance", "north", "agreement"))
+    assert log.report == (run / "report.html").read_text("utf-8")
+
+
+def test_loggers_without_a_usable_place_leave_the_run_as_it_is(tmp_path):
+    file = tmp_path / "file"
+    file.touch()
+    places = {
+        "tensorboard": f"folder='{file}'",
+        "wandb": f"folder='{file}'",
+        "mlflow": f"tracking_uri='sqlite:///{file}/x'",
+    }
+    settings = [f"hooks.{name}.{places[name]}" for name in INSTALLED]
+    plan = toy_plan(tmp_path, f"run.hooks={INSTALLED}", "run.epochs=1", *settings)
+    with pytest.warns(UserWarning, match="logs nothing more of this run") as warned:
+        finished = engine.run(plan)
+    assert json.loads((finished / "status.json").read_text("utf-8"))["status"] == "finished"
+    reported = [str(each.message) for each in warned if "logs nothing more" in str(each.message)]
+    assert len(reported) == len(set(reported)) == len(INSTALLED)
