@@ -249,6 +249,8 @@ def _run_phases(session: Session, start: Start, data: DataSource, benchmarks: Ma
     clock.lap("data")
     session.runtime.send_to_workers(start.message())
     optimizer, done = restored_optimizer(session, start.checkpoint)
+    learning_curves = LearningCurves(session, benchmark_runs)
+    learning_curves.resume(done)
     session.hook.codaar_run_start(
         directory=session.directory.path,
         resolved=session.plan.resolved,
@@ -258,10 +260,9 @@ def _run_phases(session: Session, start: Start, data: DataSource, benchmarks: Ma
         step=done,
         finished=tuple(session.finished_epochs.rows),
         logged=events_until(session.directory, done),
+        curves=tuple(as_json(curve) for curve in learning_curves.records()),
         results=transfers_of(session.directory.path) if start.only_report else (),
     )
-    learning_curves = LearningCurves(session, benchmark_runs)
-    learning_curves.resume(done)
     if start.only_report:
         return
     steps = pretrain(session, trained, optimizer, done, held_out, learning_curves.evaluate)
@@ -269,7 +270,6 @@ def _run_phases(session: Session, start: Start, data: DataSource, benchmarks: Ma
     clock.move("pretrain", "learning curves", learning_curves.laps)
     took = pretraining(session, clock.laps["pretrain"], steps, done)
     evaluation = evaluate(session, benchmark_runs)
-        curves=tuple(as_json(curve) for curve in learning_curves.records()),
     learning_curves.finish(len(session.finished_epochs.rows), steps, evaluation)
     clock.lap("evaluate")
     pretrained = Pretrained(
