@@ -265,7 +265,7 @@ def distances_unwanted(subject: QuantizerSubject) -> None:
 
 @check("quantizer")
 def own_codeword(subject: QuantizerSubject) -> None:
-    """`own` is the codeword at the index: codebooks()[m][indices]."""
+    """`own` is the codeword at the index: `codebooks()[m][indices]`."""
     quantizer = trained(subject)
     for modality, codes in quantizer.quantize(subject.inputs()).items():
         expect(
