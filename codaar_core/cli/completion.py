@@ -1,4 +1,4 @@
-"""Shell completion of kinds and component names, from package metadata alone."""
+"""Shell completion of kinds, component names and run directories, from package metadata and names of files alone."""
 
 from __future__ import annotations
 
@@ -27,6 +27,13 @@ def components(context: click.Context, parameter: click.Parameter, begun: str) -
     registry = Registry()
     written = [f"{kind}:{entry.name}" for kind in KINDS for entry in registry.entries(kind)]
     return [each for each in dict.fromkeys(written) if each.startswith(begun)]
+
+
+def kinds(context: click.Context, parameter: click.Parameter, begun: str) -> list[str]:
+    """Complete a kind of components."""
+    from codaar_core.registry import KINDS
+
+    return [kind for kind in KINDS if kind.startswith(begun)]
 
 
 def lists(context: click.Context, parameter: click.Parameter, begun: str) -> list[str]:

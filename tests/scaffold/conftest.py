@@ -10,8 +10,7 @@ import pytest
 from environments import OFFLINE, run, succeed
 
 from codaar_core import new_plugin
-
-KINDS = ("encoder", "decoder", "quantizer", "alignment", "loss", "head", "data", "benchmark", "hook")
+from codaar_core.registry import KINDS
 
 
 @pytest.fixture(scope="session")

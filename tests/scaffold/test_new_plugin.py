@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from codaar_core import new_plugin
 from codaar_core.api import CodaarError
 from codaar_core.cli.commands import codaar
+from codaar_core.cli.completion import kinds
 from codaar_core.cli.errors import run_command
-from codaar_core.registry import KINDS
+from codaar_core.registry import KINDS, Kind
 from codaar_core.scaffold.distribution import FILES, render
 from codaar_core.scaffold.names import Names, Refused, names_of
 
@@ -60,8 +61,15 @@ def test_the_test_file_is_one_line_and_its_import(tmp_path):
     assert written.split("\n\n")[1] == 'test_conformance = codaar_checks("codaar-plugin-mine")\n'
 
 
-def test_every_kind_but_extractors_has_a_template(generated):
-    assert set(KINDS) - set(generated) == {"extractor"}
+def test_every_kind_has_a_template(generated):
+    assert set(generated) == set(KINDS)
+
+
+def test_kinds_are_listed_and_completed(capsys):
+    assert run_command(codaar, ["new-plugin", "--help"], "codaar") == 0
+    words = capsys.readouterr().out.replace(",", " ").replace(".", " ").split()
+    assert set(KINDS) <= set(words)
+    assert kinds(None, None, "e") == ["extractor", "encoder"]
 
 
 def test_metadata_offer_the_component(generated):
@@ -150,8 +158,9 @@ def test_an_unknown_kind(tmp_path):
     assert caught.value.help == "did you mean 'loss'?"
 
 
-def test_a_kind_without_template(tmp_path):
-    assert refusal("mine", "extractor", tmp_path).message == "there is no template for the kind 'extractor'"
+def test_a_kind_without_template(tmp_path, monkeypatch):
+    monkeypatch.setitem(KINDS, "dream", Kind("dream", "dreams", "dream", "Loss"))
+    assert refusal("mine", "dream", tmp_path).message == "there is no template for the kind 'dream'"
 
 
 def test_a_folder_that_cannot_be_written(tmp_path):

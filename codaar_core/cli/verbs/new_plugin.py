@@ -7,11 +7,19 @@ from pathlib import Path
 import click
 
 from codaar_core.cli import options
+from codaar_core.cli.completion import kinds
+from codaar_core.registry import KINDS, join_or
 
 
 @click.command("new-plugin", cls=options.Verb)
 @click.argument("name")
-@click.option("--kind", required=True, help="Kind of the component, e.g. alignment, loss or head.")
+@click.option(
+    "--kind",
+    required=True,
+    metavar="KIND",
+    shell_complete=kinds,
+    help=f"Kind of the component: {join_or(list(KINDS))}.",
+)
 @click.option(
     "--into",
     type=click.Path(path_type=Path),
