@@ -6,6 +6,7 @@ import json
 import warnings
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -131,7 +132,10 @@ class RunLogger(RunHooks):
 
     @hook
     def codaar_run_end(self, status: str) -> None:
-        """Close the log."""
+        """Close the log, also after an exception, which is the only one to be reported."""
+        if self._failed:
+            with suppress(Exception):
+                self.close(status)
         self._attempt(self.close, status)
 
     # What they share

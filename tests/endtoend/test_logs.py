@@ -7,7 +7,11 @@ import json
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
+import threading
 from collections import Counter
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -109,6 +113,47 @@ def test_a_log_has_scores_settings_and_report(run, logger):
     assert log.settings["model.modalities"] == '["north", "east"]'
     assert all(word in log.table for word in ("chance", "north", "agreement"))
     assert log.report == (run / "report.html").read_text("utf-8")
+
+
+LOG_A_STEP = """
+import sys, urllib.request
+from importlib.metadata import entry_points
+from pathlib import Path
+
+for name in sys.argv[1:]:
+    [component] = (each.load() for each in entry_points(group="codaar.hooks", name=name))
+    logger = component(component.Config(), None)
+    settings = {"run": {"name": "toy"}}
+    logger.codaar_run_start(Path.cwd(), settings, codewords=4, step=0, finished=[], logged=[], curves=[], results=[])
+    logger.codaar_step_logged(step=1, values={"total": 1.0})
+    logger.codaar_run_end(status="finished")
+try:
+    urllib.request.urlopen("http://codaar.invalid/seen", timeout=5)
+except OSError:
+    pass
+"""
+
+
+def test_loggers_connect_to_nothing_unless_told_to(tmp_path):
+    """Every client of the web uses the proxy; it sees the one request that the program itself makes."""
+    seen = []
+
+    class Proxy(BaseHTTPRequestHandler):
+        def handle(self):
+            seen.append(self.rfile.readline())
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Proxy) as proxy:
+        threading.Thread(target=proxy.serve_forever, daemon=True).start()
+        names = [f"{kind}_proxy" for kind in ("http", "https", "all")]
+        here = {name: f"http://127.0.0.1:{proxy.server_port}" for each in names for name in (each, each.upper())}
+        hidden = ("PYTEST_CURRENT_TEST", "CI", "no_proxy", "NO_PROXY")  # programs report less where they are tested
+        kept = {name: value for name, value in os.environ.items() if name not in hidden}
+        command = [sys.executable, "-W", "error::UserWarning", "-c", LOG_A_STEP, *INSTALLED]
+        done = subprocess.run(command, cwd=tmp_path, env=kept | here, capture_output=True, text=True, timeout=120)
+        proxy.shutdown()
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == done.stderr == ""
+    assert [line.split()[1] for line in seen] == [b"http://codaar.invalid/seen"]
 
 
 def test_loggers_without_a_usable_place_leave_the_run_as_it_is(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -30,6 +31,7 @@ class WeightsAndBiases(RunLogger):
 
     def open(self, directory: Path, name: str, settings: Mapping[str, str | bool | int | float]) -> None:
         """Begin the run, or continue it under its identifier; an offline folder of an earlier start is replaced."""
+        os.environ.setdefault("WANDB_ERROR_REPORTING", "false")  # otherwise it sends statistics of use, also offline
         import wandb
 
         folder = Path(self.config.folder or directory)
