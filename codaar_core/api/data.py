@@ -64,6 +64,14 @@ class Split(ABC):
         """Tolerated file defects, one line each, for the report."""
         return ()
 
+    @property
+    def reads_files(self) -> bool:
+        """Whether reading a clip opens and decodes files; then ``data.workers`` processes read copies of this split.
+
+        False, the default, where clips are in memory or mapped into it: other processes would only copy them.
+        """
+        return False
+
     def given(self, indices: Sequence[int]) -> Tensor | None:
         """Return an additional input of heads (B, *shape), equal for all modalities, e.g. a picture to segment."""
         return None

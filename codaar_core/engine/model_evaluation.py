@@ -12,6 +12,7 @@ import attrs
 from codaar_core.api import CodaarError
 from codaar_core.engine.assembly.build import build_benchmarks, build_data, build_model
 from codaar_core.engine.devices.processes import DistributedRanks, RunRanks, connect_ranks
+from codaar_core.engine.devices.reader_processes import ReaderProcesses
 from codaar_core.engine.devices.runtime import make_runtime
 from codaar_core.engine.devices.signals import Interruption
 from codaar_core.engine.evaluation.seen_clips import SeenClips
@@ -147,7 +148,8 @@ def evaluate_worker_rank(plan: Plan, ranks: DistributedRanks) -> Path:
     start = Start.received(ranks.broadcast(None))
     assert start.checkpoint is not None
     load_model(start.checkpoint, model)
-    with Interruption() as interruption:
+    with Interruption() as interruption, ReaderProcesses(plan.workers, plan.run.plugins) as readers:
+        runtime = attrs.evolve(runtime, readers=readers)
         session = Session(plan, model, runtime, RunDirectory(start.directory), no_hooks(), interruption)
         evaluate(
             session, make_benchmark_runs(session, benchmarks, SeenClips(start.clips, plan.evaluate.seen == "drop"))
@@ -176,7 +178,9 @@ def _evaluate_first_rank(
     clips = RecordingHashes.read(request.model / PRETRAINING_CLIPS)
     directory = _directory(request)
     hook = make_hooks(plan, observers).hook
-    with directory.exclusive(), Interruption() as interruption:
+    readers = ReaderProcesses(plan.workers, plan.run.plugins)
+    with directory.exclusive(), Interruption() as interruption, readers:
+        runtime = attrs.evolve(runtime, readers=readers)
         directory.remove_partial()
         with recorded(directory, hook, "start"):
             commands = {"command": request.command, "resume_command": request.resume_command}

@@ -14,6 +14,7 @@ from codaar_core.engine.assembly.build import build_benchmarks, build_data, buil
 from codaar_core.engine.data.card import download_hint
 from codaar_core.engine.data.first_batch import check_pretraining_split
 from codaar_core.engine.devices.processes import DistributedRanks, RunRanks, connect_ranks
+from codaar_core.engine.devices.reader_processes import ReaderProcesses
 from codaar_core.engine.devices.runtime import make_runtime
 from codaar_core.engine.devices.signals import Interruption
 from codaar_core.engine.evaluation.learning_curves import LearningCurves
@@ -154,7 +155,8 @@ def run_worker_rank(plan: Plan, ranks: DistributedRanks) -> Path:
     start = Start.received(ranks.broadcast(None))
     if start.only_report:
         return start.directory
-    with Interruption() as interruption:
+    with Interruption() as interruption, _readers(plan) as readers:
+        runtime = attrs.evolve(runtime, readers=readers)
         if start.checkpoint is None and (initial := initial_weights(plan)):
             initial.load_into(model)
         session = Session(plan, model, runtime, RunDirectory(start.directory), no_hooks(), interruption)
@@ -190,7 +192,8 @@ def _run_first_rank(
     benchmarks = build_benchmarks(plan, data, model.quantizer)
     directory = beginning.resumed or _new_directory(plan, beginning)
     hook = make_hooks(plan, observers, Journal()).hook  # the journal is called first: others find values on disk
-    with directory.exclusive(), Interruption() as interruption:
+    with directory.exclusive(), Interruption() as interruption, _readers(plan) as readers:
+        runtime = attrs.evolve(runtime, readers=readers)
         directory.remove_partial()
         start = _start(plan, directory, beginning, current_lock)
         with recorded(directory, hook, REPORT if start.only_report else "start"):
@@ -202,6 +205,10 @@ def _run_first_rank(
             if write_report is not None:
                 hook.codaar_report_written(directory=directory.path, path=write_report(directory.path))
     return directory.path
+
+
+def _readers(plan: Plan) -> ReaderProcesses:
+    return ReaderProcesses(plan.workers, plan.run.plugins)
 
 
 def _began_from(beginning: Beginning) -> dict[str, Any]:
@@ -241,6 +248,10 @@ def _run_phases(session: Session, start: Start, data: DataSource, benchmarks: Ma
     with download_hint(data.card):
         split = data.split("pretrain")
         check_pretraining_split(session.plan, data, split)
+    if session.plan.workers and not split.reads_files:
+        warnings.warn(
+            "data.workers has no effect on pretraining: its clips are in memory or mapped into it", stacklevel=2
+        )
     trained, held_out = divide(split, session.plan.validation_share)
     start = attrs.evolve(start, clips=recorded_clips(session.directory, split.ids))
     overlap = SeenClips(start.clips, session.plan.evaluate.seen == "drop")

@@ -94,6 +94,7 @@ class Plan:
     weights_parts: tuple[str, ...] | None = None  # model.parts
     accumulate: int = 1  # data.accumulate
     validation_share: float = 0.0  # data.validation_share
+    workers: int = 0  # data.workers
 
     def blocks(self) -> Iterator[Block]:
         """Every block that is switched on."""

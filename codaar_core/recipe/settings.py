@@ -189,6 +189,9 @@ class DataSettings:
     accumulate: int = setting(
         1, "passes in which the clips of a step are computed, to save memory; gradients add up", at_least_one
     )
+    workers: int = setting(
+        0, "processes that read and decode files of clips ahead; 0: the process of the run", and_(ge(0), le(1024))
+    )
     validation_share: float = setting(
         0.0, "share of the pretraining recordings held out of training; losses on them are logged every epoch", fraction
     )

@@ -17,7 +17,7 @@ from codaar_core.api import AlignmentStep, Batch, CodaarError, Features, Split, 
 from codaar_core.engine.assembly.build import build_data
 from codaar_core.engine.devices.signals import Interrupted
 from codaar_core.engine.record.checkpoint import best_checkpoint, load_training, newest_checkpoint
-from codaar_core.engine.training.batches import BatchSchedule, own_clips
+from codaar_core.engine.training.batches import BatchSchedule, Share, own_clips
 from codaar_core.engine.training.loop import pretrain
 from codaar_core.engine.training.optimizer import clip_gradients, make_optimizer, set_learning_rate
 from codaar_core.engine.training.session import Session
@@ -119,7 +119,7 @@ class Rank:
 @given(clips=st.integers(1, 20), size=st.integers(1, 5))
 def test_ranks_share_a_batch_and_the_one_without_clips_masks_its_steps(clips: int, size: int) -> None:
     indices = list(range(7, 7 + clips))
-    parts = [own_clips(Numbered(), Rank(rank, size), (0, indices)).inputs["a"] for rank in range(size)]
+    parts = [own_clips(Numbered(), Share(rank, size), (0, indices)).inputs["a"] for rank in range(size)]
     counted = [part for part in parts if part.mask is None]
     assert [int(value) for part in counted for value in part.values.flatten()] == indices
     assert all(len(part.values) == 1 and not part.mask.any() for part in parts if part.mask is not None)

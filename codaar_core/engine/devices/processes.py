@@ -178,19 +178,19 @@ def _worker_processes(
         recipe.write_text(tomli_w.dumps(plan.resolved), "utf-8")
         workers = [
             context.Process(
-                target=_worker_main, args=(rank, store.port, recipe, run_worker_rank, arguments, failures), daemon=True
-            )
+                target=_worker_main, args=(rank, store.port, recipe, run_worker_rank, arguments, failures)
+            )  # no daemons: those may not start processes that read clips
             for rank in range(1, plan.device.processes)
         ]
-        for worker in workers:
-            worker.start()
         try:
+            for worker in workers:
+                worker.start()
             _wait_until_started(workers, store)
             describe = partial(_describe_failure, workers, failures)
             with watch_processes(workers, describe):
                 yield store, describe
         finally:
-            _stop(workers)
+            _stop([worker for worker in workers if worker.pid is not None])
 
 
 def _describe_failure(workers: Sequence[Any], failures: Any) -> str:

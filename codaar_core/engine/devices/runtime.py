@@ -8,7 +8,7 @@ import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import attrs
 import torch
@@ -20,6 +20,7 @@ from codaar_core.engine.devices.choice import choose_device
 from codaar_core.engine.devices.cpu_memory import return_large_blocks, use_large_pages
 from codaar_core.engine.devices.prefetch import read_ahead
 from codaar_core.engine.devices.processes import DistributedRanks, RunRanks
+from codaar_core.engine.devices.reader_processes import ReaderProcesses
 from codaar_core.recipe.settings import DeviceSettings
 
 __all__ = [
@@ -50,6 +51,7 @@ class Runtime:
         ranks: The processes of the run.
         autocast_dtype: Type of matrix products under autocast; None where autocast is off.
         ahead: Number of batches read in advance by a background thread.
+        readers: Processes that read clips which must be decoded; None: this process reads them.
     """
 
     device: torch.device
@@ -57,6 +59,7 @@ class Runtime:
     ranks: RunRanks = attrs.field(factory=SingleProcess)
     autocast_dtype: torch.dtype | None = None
     ahead: int = 0
+    readers: ReaderProcesses | None = None
 
     @property
     def is_first(self) -> bool:
@@ -64,7 +67,7 @@ class Runtime:
         return self.ranks.rank == 0
 
     def batches(
-        self, read: Callable[[Key], Batch], keys: Iterable[Key], modalities: Sequence[str]
+        self, read: Callable[[Key], Batch], keys: Iterable[Key], modalities: Sequence[str], decodes: bool = False
     ) -> Iterator[tuple[Key, Batch]]:
         """Yield each key with its batch on the device; the next batches are read while the caller computes.
 
@@ -72,14 +75,21 @@ class Runtime:
             read: Reads the batch of a key.
             keys: Keys in reading order, e.g. indices of clips.
             modalities: Modalities to keep; the other features of a batch are not moved.
+            decodes: Whether reading decodes files, so that reader processes help: ``Split.reads_files``.
         """
-        for key, batch in read_ahead(lambda key: self._staged(read(key), modalities), keys, self.ahead):
+        narrow = NarrowedBatches(read, tuple(modalities), self.dtype)
+        for key, batch in self._staged(narrow, keys, decodes):
             yield key, self.to_device(batch, modalities)
 
-    def _staged(self, batch: Batch, modalities: Sequence[str]) -> Batch:
-        """Prepare the transfer of the features of ``modalities``: cast what is too wide, then pin all of it."""
-        chosen = {m: self._cast_if_wider(batch.inputs[m]) for m in modalities}
-        return _map_tensors(self.pinned, Batch(chosen, batch.targets))
+    def _staged(self, read: Callable[[Key], Batch], keys: Iterable[Key], decodes: bool) -> Iterator[tuple[Key, Batch]]:
+        """Yield each key with its batch on the host, pinned."""
+        if not decodes or self.readers is None or not self.readers.count:
+            yield from read_ahead(lambda key: _map_tensors(self.pinned, read(key)), keys, self.ahead)
+            return
+        readers = self.readers
+        wanted = readers.submit(read, keys)
+        staged = read_ahead(lambda each: _map_tensors(self.pinned, readers.result(each[1])), wanted, self.ahead)
+        yield from ((key, batch) for (key, _), batch in staged)
 
     def pinned(self, tensor: Tensor) -> Tensor:
         """Copy to pinned memory: from there a transfer to a GPU does not wait for the running computation."""
@@ -96,13 +106,8 @@ class Runtime:
 
     def to_device(self, batch: Batch, modalities: Sequence[str]) -> Batch:
         """Move the features of ``modalities``, cast to ``dtype``, and all targets to the device."""
-        chosen = {m: self._cast_if_wider(batch.inputs[m]) for m in modalities}
-        moved = _map_tensors(self.sent, Batch(chosen, batch.targets))
+        moved = _map_tensors(self.sent, narrowed(batch, modalities, self.dtype))
         return moved._replace(inputs={m: self._cast(features) for m, features in moved.inputs.items()})
-
-    def _cast_if_wider(self, features: Features) -> Features:
-        """Cast before the transfer where that makes the transfer smaller; narrower features are cast after it."""
-        return self._cast(features) if features.values.itemsize > self.dtype.itemsize else features
 
     def _cast(self, features: Features) -> Features:
         return features._replace(values=features.values.to(self.dtype))
@@ -165,6 +170,36 @@ class Runtime:
             torch._foreach_copy_(together, [part.view(each.shape) for part, each in zip(rest, together, strict=True)])
             means = first.to(scalars.dtype)
         return means
+
+
+@attrs.frozen
+class NarrowedBatches:
+    """Reads batches and prepares their transfer; can be pickled if ``read`` can.
+
+    Attributes:
+        read: Reads the batch of a key.
+        modalities: Modalities to keep.
+        dtype: Type of features on the device.
+    """
+
+    read: Callable[[Any], Batch]
+    modalities: tuple[str, ...]
+    dtype: torch.dtype
+
+    def __call__(self, key: Any) -> Batch:
+        """Read a batch; see ``narrowed``."""
+        return narrowed(self.read(key), self.modalities, self.dtype)
+
+
+def narrowed(batch: Batch, modalities: Sequence[str], dtype: torch.dtype) -> Batch:
+    """Return a batch with these modalities only, cast where that makes its transfer smaller."""
+    chosen = {m: batch.inputs[m] for m in modalities}
+    return Batch({m: _cast_if_wider(each, dtype) for m, each in chosen.items()}, batch.targets)
+
+
+def _cast_if_wider(features: Features, dtype: torch.dtype) -> Features:
+    wider = features.values.itemsize > dtype.itemsize
+    return features._replace(values=features.values.to(dtype)) if wider else features
 
 
 def _map_tensors(change: Callable[[Tensor], Tensor], batch: Batch) -> Batch:

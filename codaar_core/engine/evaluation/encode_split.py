@@ -74,7 +74,7 @@ def encode_split(model: Model, runtime: Runtime, split: Split, modality: str, su
     """
     codes, targets, ids = [], [], split.ids
     parts = (range(start, min(start + BATCH, len(split))) for start in range(0, len(split), BATCH))
-    for part, batch in runtime.batches(split.__getitem__, parts, (modality,)):
+    for part, batch in runtime.batches(split.__getitem__, parts, (modality,), split.reads_files):
         names = [str(clip) if ids is None else ids[clip] for clip in part]
         features = checked_features(model, modality, batch.inputs[modality], runtime.device, runtime.dtype, names)
         encoded = encode_features(model, modality, features, summarised)

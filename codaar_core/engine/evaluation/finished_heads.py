@@ -36,7 +36,8 @@ BESIDE = (
     "optimizer",
 )  # tables of a recipe that heads do not depend on, except their own block
 
-NO_EFFECT = ("on", "seeds", "every")  # settings of [evaluate] that the heads of one benchmark and seed do not depend on
+NO_EFFECT = {"evaluate": ("on", "seeds", "every"), "data": ("workers",)}
+"""Settings, by table, that the heads of one benchmark and seed do not depend on."""
 
 
 def weights_digest(model: nn.Module) -> str:
@@ -62,12 +63,12 @@ def heads_key(
         builds_on: Names of other benchmarks whose clips it uses.
     """
     settings = {name: table for name, table in plan.resolved.items() if name not in BESIDE}
-    evaluate = {name: value for name, value in settings["evaluate"].items() if name not in NO_EFFECT}
+    for table, names in NO_EFFECT.items():
+        settings[table] = {name: value for name, value in settings[table].items() if name not in names}
     others = [f"bench.{name}" for name in builds_on]
     blocks = [each for each in plan.blocks() if _matters(each.path, bench) or each.path in others]
     parts = {
         **settings,
-        "evaluate": evaluate,
         "device": {"device": runtime.device.type, "dtype": str(runtime.dtype)},
         "bench": plan.resolved["bench"][bench.name],
         **({"others": {name: plan.resolved["bench"][name] for name in sorted(builds_on)}} if builds_on else {}),

@@ -31,6 +31,7 @@ CHANGEABLE = (
     "hooks.",
     "device.threads",
     "device.ahead",
+    "data.workers",
     "evaluate.every",
     "evaluate.",
     "bench.",

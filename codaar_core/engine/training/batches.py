@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import attrs
 import torch
@@ -53,18 +54,25 @@ class BatchSchedule:
                 yield step, order[position * self.batch : (position + 1) * self.batch]
 
 
-def own_clips(split: Split, ranks: Ranks, step: tuple[int, Sequence[int]]) -> Batch:
+class Share(NamedTuple):
+    """Which of how many processes reads; unlike the ranks themselves, it can be pickled."""
+
+    rank: int
+    size: int
+
+
+def own_clips(split: Split, share: Share, step: tuple[int, Sequence[int]]) -> Batch:
     """Read this rank's clips of a batch: a contiguous part of it.
 
     If a batch has fewer clips than there are ranks, a rank without clips reads one and masks all its time steps.
 
     Args:
         split: The pretraining split.
-        ranks: The ranks that share the batch.
+        share: This rank, and the number of ranks that share the batch.
         step: Step number and clip indices, as yielded by ``BatchSchedule.batches``.
     """
     _, indices = step
-    start, end = clip_range(len(indices), ranks.rank, ranks.size)
+    start, end = clip_range(len(indices), share.rank, share.size)
     if start < end:
         return split[indices[start:end]]
     batch = split[indices[:1]]

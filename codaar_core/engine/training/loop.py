@@ -11,7 +11,7 @@ import torch
 
 from codaar_core.api import Split, StepView
 from codaar_core.engine.devices.runtime import derive_seed, to_numbers
-from codaar_core.engine.training.batches import BatchSchedule, own_clips, ranks_of_batch
+from codaar_core.engine.training.batches import BatchSchedule, Share, own_clips, ranks_of_batch
 from codaar_core.engine.training.codebook_update import codeword_counts, statistics, update_codebooks
 from codaar_core.engine.training.compilation import compile_parts
 from codaar_core.engine.training.nonfinite_guard import NonfiniteGuard
@@ -53,7 +53,7 @@ def pretrain(
     if plan.device.compile:
         compile_parts(model, runtime.device)
     guard = NonfiniteGuard(model, optimizer, model.loss_optimizers())
-    read = partial(own_clips, split, ranks)
+    read = partial(own_clips, split, Share(ranks.rank, ranks.size))
     for epoch in range(done // schedule.steps, plan.run.epochs):
         if out_of_patience(session.finished_epochs.rows, plan.run.best, plan.run.patience):
             warnings.warn(f"pretraining ends after epoch {epoch}: run.patience = {plan.run.patience}", stacklevel=2)
@@ -62,7 +62,7 @@ def pretrain(
             between_epochs(epoch, epoch * schedule.steps)
         session.hook.codaar_epoch_start(epoch=epoch, epochs=plan.run.epochs, steps=schedule.steps)
         steps = schedule.batches(plan.run.seed, epoch, done)
-        for (step, clips), batch in runtime.batches(read, steps, model.modalities):
+        for (step, clips), batch in runtime.batches(read, steps, model.modalities, split.reads_files):
             if signal := runtime.max_over_ranks(session.interruption.by):
                 save_and_interrupt(session, optimizer, guard, step, signal)
             torch.manual_seed(derive_seed(plan.run.seed, "step", step, ranks.rank))

@@ -14,7 +14,7 @@ import torch
 from codaar_core.api import Batch, DataError, Features, Split
 from codaar_core.api.deprecation import renamed, warn_renamed
 from codaar_core.features.clips.bad_clips import REFUSE, BadClips, listed
-from codaar_core.features.clips.tracks import Track
+from codaar_core.features.clips.tracks import RowTrack, Track
 from codaar_core.features.file_defects import NOTHING, FileDefects
 
 
@@ -117,6 +117,11 @@ class ClipSplit(Split):
     def lengths_vary(self) -> bool:
         """Whether the number of steps of a clip is known only when it is read."""
         return any(getattr(track, "lengths_vary", False) for track in self.tracks.values())
+
+    @property
+    def reads_files(self) -> bool:
+        """Whether a track is more than rows of a table in memory."""
+        return not all(isinstance(track, RowTrack) for track in (*self.tracks.values(), *self.targets.values()))
 
     def damaged(self, progress: Callable[[int], None] = lambda clip: None) -> dict[int, str]:
         """Read every clip; returns the reason for each unreadable one by its number, because ids may repeat."""

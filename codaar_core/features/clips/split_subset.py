@@ -39,6 +39,11 @@ class SplitSubset(Split):
         """Tolerated file defects of the whole split."""
         return self.split.notes
 
+    @property
+    def reads_files(self) -> bool:
+        """As for the whole split."""
+        return self.split.reads_files
+
     def given(self, indices: Sequence[int]) -> Tensor | None:
         """Additional input of heads for the remaining clips; see ``Split.given``."""
         return self.split.given([self.kept[index] for index in indices])

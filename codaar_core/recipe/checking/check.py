@@ -106,6 +106,7 @@ class _RecipeChecker:
             weights_parts=sections["model"].parts,
             accumulate=clips.accumulate,
             validation_share=clips.validation_share,
+            workers=clips.workers,
         )
 
     # Top level

@@ -55,6 +55,11 @@ class ItemSplit(Split):
         """Tolerated file defects."""
         return self._notes
 
+    @property
+    def reads_files(self) -> bool:
+        """Each item is a file."""
+        return True
+
     def __getitem__(self, indices: Sequence[int]) -> Batch:
         """Read items; shorter ones are padded with masked zeros."""
         values = [self.read(index) for index in indices]

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from codaar_core.api import CodaarError, Split, StepView
 from codaar_core.engine.devices.runtime import derive_seed, to_numbers
-from codaar_core.engine.training.batches import own_clips, ranks_of_batch
+from codaar_core.engine.training.batches import Share, own_clips, ranks_of_batch
 from codaar_core.engine.training.codebook_update import codeword_counts, usage
 from codaar_core.engine.training.passes.unchanged import unchanged
 from codaar_core.engine.training.session import Session
@@ -82,7 +82,8 @@ def held_out_values(session: Session, split: Split, epoch: int, step: int) -> di
     sums: dict[str, Tensor] = {}
     counts: dict[str, Tensor] = {}
     with unchanged(model, runtime.device), torch.no_grad(), runtime.autocast():
-        for (start, clips), batch in runtime.batches(partial(own_clips, split, ranks), keys, model.modalities):
+        read = partial(own_clips, split, Share(ranks.rank, ranks.size))
+        for (start, clips), batch in runtime.batches(read, keys, model.modalities, split.reads_files):
             torch.manual_seed(derive_seed(plan.run.seed, "validation", start, ranks.rank))
             host, device = runtime.shared_generators(derive_seed(plan.run.seed, "shared validation", start))
             encoded = model.encode(batch.inputs)
