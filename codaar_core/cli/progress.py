@@ -1,7 +1,8 @@
-"""Progress of a run: bars on a terminal; one line per epoch and per benchmark, also in a pipe."""
+"""Progress of a run: bars on a terminal; one line per epoch and per benchmark, and in a pipe at least one a minute."""
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,10 +13,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, Tim
 from rich.progress import Progress as Bars
 
 from codaar_core.api.hooks import hook
+from codaar_core.cli.periodic_lines import PeriodicLines
 from codaar_core.engine.record.run_directory import PRETRAINED_IN, RunDirectory
 from codaar_core.engine.results import LearningCurve, TransferScore, headline_means
 from codaar_core.engine.results.headline import mean
 from codaar_core.report.numerals import amount, score_and_chance
+
+HELD_OUT = "validation.total"
 
 
 class Progress:
@@ -31,6 +35,8 @@ class Progress:
         self.epochs = 0
         self.since = time.monotonic()
         self.heads = 0
+        self.codewords = self.step = 0
+        self.periodic = PeriodicLines(self._print)
         self.task: TaskID | None = None
         self.bars = Bars(
             TextColumn("{task.description}"),
@@ -44,23 +50,27 @@ class Progress:
         )
 
     @hook
-    def codaar_run_start(self, directory: Path, parameters: int, step: int) -> None:
+    def codaar_run_start(self, directory: Path, parameters: int, codewords: int, step: int) -> None:
         """Print the run directory, the number of parameters, and the run whose pretraining is taken over."""
         self._line(f"run {directory}, {parameters:,} parameters")
         if earlier := RunDirectory(Path(directory)).last_known(PRETRAINED_IN):
             self._line(f"pretraining of {earlier} is reused up to step {step}")
+        self.codewords, self.step = codewords, step
         self.bars.start()
+        if not self.console.is_terminal:
+            self.periodic.start()
 
     @hook
     def codaar_epoch_start(self, epoch: int, epochs: int, steps: int) -> None:
         """Start the clock, and in the first epoch the bar of pretraining."""
         self.epochs, self.since = epochs, time.monotonic()
         if self.task is None:
-            self.task = self._bar("pretrain", epochs * steps)
+            self.task = self._bar("pretrain", "steps", epochs * steps, self.step)
 
     @hook
     def codaar_step_end(self, step: int) -> None:
         """Advance the bar; this reads no value from the device, which would make it wait."""
+        self.periodic.advance(step + 1)
         self._move(completed=step + 1)
 
     @hook
@@ -71,7 +81,7 @@ class Progress:
     @hook
     def codaar_epoch_end(self, epoch: int, values: Mapping[str, float]) -> None:
         """Print the means of the epoch."""
-        self._line(f"epoch {epoch + 1}/{self.epochs}  {_epoch_values(values)}  {self._seconds()}")
+        self._line(f"epoch {epoch + 1}/{self.epochs}  {_epoch_values(values, self.codewords)}  {self._seconds()}")
         self.since = time.monotonic()
 
     @hook
@@ -91,11 +101,12 @@ class Progress:
         self.since, self.heads = time.monotonic(), heads
         if self.task is not None:
             self.bars.remove_task(self.task)
-        self.task = self._bar(benchmark, heads)
+        self.task = self._bar(benchmark, "heads", heads)
 
     @hook
     def codaar_head_end(self) -> None:
         """Advance the bar by one head."""
+        self.periodic.advance_by_one()
         self._move(advance=1)
 
     @hook
@@ -106,27 +117,44 @@ class Progress:
     @hook
     def codaar_run_end(self) -> None:
         """Remove the bars, also after a failure."""
+        self.periodic.stop()
         self.bars.stop()
 
     def _move(self, **change: Any) -> None:
         if self.task is not None:
             self.bars.update(self.task, **change)
 
-    def _bar(self, name: str, total: int) -> TaskID:
+    def _bar(self, name: str, unit: str, total: int, done: int = 0) -> TaskID:
+        self.periodic.begin(name, unit, total, done)
         return self.bars.add_task(name, total=total, note="")
 
     def _line(self, line: str) -> None:
+        self.periodic.another_line()
+        self._print(line)
+
+    def _print(self, line: str) -> None:
         self.console.print(line, highlight=False, markup=False, soft_wrap=True)
 
     def _seconds(self) -> str:
         return f"{time.monotonic() - self.since:.1f} s"
 
 
-def _epoch_values(values: Mapping[str, float]) -> str:
-    """The total loss and the perplexity of each codebook, on one line."""
-    perplexity = {name.partition(".")[2]: value for name, value in values.items() if name.startswith("perplexity.")}
-    codebooks = [f"{name} {value:.1f}" for name, value in perplexity.items()]
-    return "  ".join([f"total {values['total']:.4g}", *(["perplexity " + ", ".join(codebooks)] if codebooks else [])])
+def _epoch_values(values: Mapping[str, float], codewords: int) -> str:
+    """The total loss, also on held-out clips, and the use of each codebook over the epoch, on one line."""
+    parts = [f"total {values['total']:.4g}"]
+    if HELD_OUT in values:
+        parts.append(f"held-out {values[HELD_OUT]:.4g}")
+    used = [f"{modality} {value:.0f}" for modality, value in _of(values, "epoch_used.")]
+    entropies = [f"{modality} {math.log2(max(value, 1)):.1f}" for modality, value in _of(values, "epoch_perplexity.")]
+    if used:
+        parts.append(f"used {', '.join(used)} of {codewords}")
+        parts.append(f"entropy {', '.join(entropies)} of {math.log2(codewords):.1f} bits")
+    return "  ".join(parts)
+
+
+def _of(values: Mapping[str, float], prefix: str) -> list[tuple[str, float]]:
+    """Values of each modality: those whose names begin with ``prefix``."""
+    return [(name.removeprefix(prefix), value) for name, value in values.items() if name.startswith(prefix)]
 
 
 def _curve_values(results: Sequence[Mapping[str, Any]]) -> str:
