@@ -45,7 +45,10 @@ _origin: dict[str, str] = {}  # page -> its file, from the root of the repositor
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """Fill the sections whose pages are made here."""
     sections = {
-        "Python": ["reference/api.md", *({title: python_page(name)} for name, title in PACKAGES.items())],
+        "Python": [
+            {"Every name with an example": "reference/api.md"},
+            *({title: python_page(name)} for name, title in PACKAGES.items()),
+        ],
         "Plug-ins": [{name: f"plugins/{name}.md"} for name in PLUGINS],
     }
     for entry in config.nav or []:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from importlib.metadata import version
 
 import pytest
 import tomli_w
@@ -32,7 +33,7 @@ def test_what_a_lock_holds(finished, recipe):
     assert lock["command"].startswith(f"codaar-run {recipe} -o run.epochs=2")
     assert lock["recipe"]["files"].keys() == {"avt.toml"}
     assert lock["recipe"]["overrides"]["run.epochs"] == "2" and "run.directory" not in lock["recipe"]["overrides"]
-    assert lock["packages"]["codaar-plugin-csa"] == "0.1.0" and lock["packages"]["torch"]
+    assert lock["packages"]["codaar-plugin-csa"] == version("codaar-plugin-csa") and lock["packages"]["torch"]
     assert lock["components"]["align.csa"]["source"].startswith("sha256:")
     assert lock["data"]["origin"].startswith("AVT-Digits")
     assert not lock["git"] or len(lock["git"]["commit"]) == 40

@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +34,7 @@ def test_a_run_leaves_a_complete_directory(finished):
     assert json.loads((finished / "status.json").read_text())["status"] == "finished"
     assert tomli.loads((finished / "resolved.toml").read_text())["quantizer"]["use"] == "vqvae:codebooks"
     lock = tomli.loads((finished / "lock.toml").read_text())
-    assert lock["packages"]["codaar-plugin-digits"] == "0.1.0"
+    assert lock["packages"]["codaar-plugin-digits"] == version("codaar-plugin-digits")
     assert lock["components"]["losses.cpc"]["source"].startswith("sha256:")
     events = [json.loads(line) for line in (finished / "events.jsonl").read_text().splitlines()]
     assert [event["step"] for event in events] == [1, 2, 3, 4, 5, 6]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -179,7 +180,8 @@ LAST = "\n\n1 problem in 1 file; nothing was run."
         ),
         pytest.param(
             "model.losses = ['old']\n",
-            "error[incompatible-plugin]: codaar-plugin-old 0.3.1 needs codaar-core <0.1, this is 0.1.0; "
+            "error[incompatible-plugin]: codaar-plugin-old 0.3.1 needs codaar-core <0.1, this is "
+            f"{version('codaar-core')}; "
             "it was not imported\n"
             "  --> mine.toml:2:17\n"
             "   |  model.losses = ['old']\n"

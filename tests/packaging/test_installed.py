@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from environments import succeed
 
+from codaar_core import __version__
+
 pytestmark = pytest.mark.slow
 
 VALIDATE = """
@@ -91,7 +93,10 @@ def test_a_broken_plugin_harms_nobody_who_does_not_use_it(environment, folder):
         succeed(environment.run("codaar", "validate", "recipes/ablations/no-cmcm.toml", cwd=folder))
         refused = environment.run("codaar", "validate", "recipes/avt.toml", cwd=folder)
         assert refused.returncode == 2
-        assert "could not be loaded from codaar-plugin-cmcm 0.1.0: RuntimeError: broken on purpose" in refused.stderr
+        assert (
+            f"could not be loaded from codaar-plugin-cmcm {__version__}: RuntimeError: broken on purpose"
+            in refused.stderr
+        )
         named = environment.run("codaar", "doctor", cwd=folder)
         assert named.returncode == 1
         assert "codaar-plugin-cmcm" in named.stdout + named.stderr
@@ -106,7 +111,9 @@ def test_two_of_one_name(environment, folder):
         refused = environment.run("codaar", "validate", "recipes/avt.toml", cwd=folder)
         assert refused.returncode == 2
         assert "provided by 2 installed packages" in refused.stderr
-        assert '"csa:csa" (codaar-plugin-csa 0.1.0) or "other:csa" (codaar-plugin-other 0.1.0)' in refused.stderr
+        assert (
+            f'"csa:csa" (codaar-plugin-csa {__version__}) or "other:csa" (codaar-plugin-other 0.1.0)' in refused.stderr
+        )
         for use in ("csa:csa", "other:csa"):
             chosen = ("validate", "recipes/avt.toml", "-o", f"align.csa.use={use}")
             succeed(environment.run("codaar", *chosen, cwd=folder))

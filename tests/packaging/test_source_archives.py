@@ -5,80 +5,72 @@ from __future__ import annotations
 import subprocess
 import sys
 import tarfile
-import zipfile
-from email import message_from_bytes
 from pathlib import Path
 
+import archives
 import pytest
+import release
 import tomli
+from archives import wheel_of
 from packaging.requirements import Requirement
 
 from codaar_core.recipe import load
 
 ROOT = Path(__file__).resolve().parents[2]
-FOLDERS = [ROOT, ROOT / "distribution", *sorted(path.parent for path in (ROOT / "plugins").glob("*/pyproject.toml"))]
+FOLDERS = archives.folders()
 WRITTEN = {folder: tomli.loads((folder / "pyproject.toml").read_text("utf-8")) for folder in FOLDERS}
 PROJECTS = {written["project"]["name"]: folder for folder, written in WRITTEN.items()}
 WITHOUT_MODULES = "codaar"  # recipes only
-
-BUILD = """
-import sys, tarfile
-from pathlib import Path
-from hatchling.builders.sdist import SdistBuilder
-from hatchling.builders.wheel import WheelBuilder
-
-def wheel(folder, to):
-    list(WheelBuilder(str(folder)).build(directory=str(to), versions=["standard"]))
-
-to, *folders = map(Path, sys.argv[1:])
-for number, folder in enumerate(folders):
-    [archive] = SdistBuilder(str(folder)).build(directory=str(to / "archives"), versions=["standard"])
-    unpacked = to / "unpacked" / str(number)
-    with tarfile.open(archive) as file:
-        file.extractall(unpacked)
-    wheel(next(unpacked.iterdir()), to / "from-archives")
-    wheel(folder, to / "from-checkout")
-"""
 
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory) -> Path:
     """Source archives of all distributions, wheels built from them, and wheels built from the checkout."""
     folder = tmp_path_factory.mktemp("built")
-    command = [sys.executable, "-c", BUILD, folder, *FOLDERS]
+    command = [sys.executable, archives.__file__, folder, *FOLDERS]
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     return folder
 
 
-def contents(wheel: Path) -> dict[str, bytes]:
-    with zipfile.ZipFile(wheel) as file:
-        return {name: file.read(name) for name in file.namelist()}
-
-
-def wheel_of(distribution: str, folder: Path) -> dict[str, bytes]:
-    [wheel] = folder.glob(f"{distribution.replace('-', '_')}-[0-9]*.whl")
-    return contents(wheel)
-
-
 @pytest.mark.parametrize("distribution", PROJECTS)
 def test_a_source_archive_builds_the_wheel_of_the_checkout(built, distribution):
-    from_archive = wheel_of(distribution, built / "from-archives")
-    assert from_archive == wheel_of(distribution, built / "from-checkout")
+    from_archive = wheel_of(distribution, built / archives.FROM_ARCHIVES)
+    assert from_archive == wheel_of(distribution, built / archives.FROM_CHECKOUT)
     assert sum(name.endswith((".py", ".toml")) for name in from_archive) >= 2
 
 
 @pytest.mark.parametrize("distribution", PROJECTS)
-def test_a_wheel_has_its_licence_and_says_that_it_is_typed(built, distribution):
-    inside = wheel_of(distribution, built / "from-archives")
-    [licence] = [content for name, content in inside.items() if name.endswith(".dist-info/licenses/LICENSE")]
-    assert licence == (ROOT / "LICENSE").read_bytes()
-    typed = [name for name in inside if name.count("/") == 1 and name.endswith("/py.typed")]
-    assert len(typed) == (distribution != WITHOUT_MODULES)
-    [metadata] = [content for name, content in inside.items() if name.endswith(".dist-info/METADATA")]
-    fields = message_from_bytes(metadata)
-    assert fields["License-File"] == "LICENSE"
-    assert fields["Author"] == "The CoDAAR contributors"
+def test_a_wheel_has_its_licence_its_types_and_what_an_index_shows(built, distribution):
+    assert list(archives.defects(wheel_of(distribution, built / archives.FROM_ARCHIVES))) == []
+
+
+def test_an_index_accepts_every_archive_and_every_wheel(built):
+    pytest.importorskip("twine")
+    assert list(release.index_problems(built)) == []
+
+
+def test_what_is_missing_in_a_wheel_is_named(tmp_path):
+    """A distribution without licence, types, summary and text, and with a link that leads nowhere on an index."""
+    (tmp_path / "bare").mkdir()
+    (tmp_path / "bare" / "__init__.py").touch()
+    (tmp_path / "README.md").write_text("# bare\n\n[more](../docs/more.md)\n")
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "bare"\nversion = "1.0"\nreadme = "README.md"\n')
+    archives.wheel(tmp_path, tmp_path / "dist")
+    found = list(archives.defects(wheel_of("bare", tmp_path / "dist")))
+    assert found == [
+        "has not the licence of the repository: copy LICENSE into its folder",
+        "has no py.typed in its package: type checkers ignore its types",
+        *(f"does not state {name}: add it to [project] of its pyproject.toml" for name in archives.FIELDS),
+        "has a README of less than 100 characters",
+        "has a README with the link ../docs/more.md, which leads nowhere on an index: name the file, or write https://",
+    ]
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_every_readme_can_be_shown_by_an_index(folder):
+    readme = (folder / WRITTEN[folder]["project"]["readme"]).read_text("utf-8")
+    assert list(archives.description_defects(readme)) == []
 
 
 @pytest.mark.parametrize(
@@ -89,7 +81,7 @@ def test_a_wheel_has_its_licence_and_says_that_it_is_typed(built, distribution):
     ],
 )
 def test_recipes_travel_in_wheels(built, distribution, package, recipes):
-    inside = wheel_of(distribution, built / "from-archives")
+    inside = wheel_of(distribution, built / archives.FROM_ARCHIVES)
     shipped = {
         name.removeprefix(f"{package}/"): text for name, text in inside.items() if name.startswith(package + "/")
     }
@@ -100,10 +92,10 @@ def test_recipes_travel_in_wheels(built, distribution, package, recipes):
 
 
 def test_the_source_archive_of_core_holds_core_alone(built):
-    [archive] = (built / "archives").glob("codaar_core-*.tar.gz")
+    [archive] = (built / archives.ARCHIVES).glob("codaar_core-*.tar.gz")
     with tarfile.open(archive) as file:
         inside = {name.split("/")[1] for name in file.getnames()}
-    assert inside - {"PKG-INFO", ".gitignore"} == {"LICENSE", "README.md", "codaar_core", "pyproject.toml", "registry"}
+    assert inside - {"PKG-INFO", ".gitignore"} == {"LICENSE", "codaar_core", "pyproject.toml", "registry"}
 
 
 @pytest.mark.parametrize("distribution", PROJECTS)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from codaar_core import __version__ as VERSION
+
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -37,13 +39,13 @@ def test_core_carries_the_index(wheels):
 def test_a_wheel_holds_its_package_and_nothing_else(wheels, distribution):
     package = distribution.replace("-", "_")
     tops = {name.split("/")[0] for name in names(wheels[distribution])}
-    assert tops == {"codaar_recipes" if package == "codaar" else package, f"{package}-0.1.0.dist-info"}
+    assert tops == {"codaar_recipes" if package == "codaar" else package, f"{package}-{VERSION}.dist-info"}
 
 
 @pytest.mark.parametrize("distribution", DISTRIBUTIONS)
 def test_metadata_speak_for_themselves(wheels, distribution):
     package = distribution.replace("-", "_")
-    fields = message_from_bytes(zipfile.ZipFile(wheels[distribution]).read(f"{package}-0.1.0.dist-info/METADATA"))
+    fields = message_from_bytes(zipfile.ZipFile(wheels[distribution]).read(f"{package}-{VERSION}.dist-info/METADATA"))
     assert fields["License-Expression"] == "MIT"
     assert fields["Requires-Python"] == ">=3.10"
     assert fields["Summary"]

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -78,7 +79,7 @@ def test_metadata_offer_the_component(generated):
         offered = {f"first-{kind}": f"codaar_plugin_first_{kind}.first_{kind}:First{kind.capitalize()}"}
         assert project["name"] == f"codaar-plugin-first-{kind}"
         assert project["entry-points"] == {KINDS[kind].group: offered}
-        assert "codaar-core>=0.1.0,<1" in project["dependencies"]
+        assert f"codaar-core>={version('codaar-core')},<1" in project["dependencies"]
 
 
 def test_components_are_short(generated):
