@@ -67,5 +67,6 @@ class Loss(Component, nn.Module):
     def inner_step(self, view: StepView) -> None:
         """Update the loss's own state, e.g. an estimator, a moving-average teacher or a queue.
 
-        Called once before each ``forward`` of the training; tensors of ``view`` must be detached before use.
+        Called once in a step, before ``forward``; tensors of ``view`` must be detached before use. With
+        ``run.updates_per_step`` = n above 1 it is called in each of the n - 1 earlier passes of a step instead.
         """

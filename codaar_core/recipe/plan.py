@@ -39,6 +39,7 @@ class LossPlan:
 
     block: Block
     weight: float | WeightSchedule
+    pass_: str = "last"  # of a step: the one that the loss reads
 
     def weight_at(self, step: int, epoch_steps: int) -> float:
         """Return the weight at a step of pretraining.

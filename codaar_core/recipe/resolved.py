@@ -39,7 +39,7 @@ def blocks(named: dict[str, Any]) -> Written:
 def block(plan: Block | LossPlan | BenchmarkPlan) -> Written:
     """A block with all its settings, those of the framework included."""
     if isinstance(plan, LossPlan):
-        return {**block(plan.block), "weight": plain(plan.weight)}
+        return {**block(plan.block), "weight": plain(plan.weight), "pass": plan.pass_}
     if isinstance(plan, BenchmarkPlan):
         training = {field.name: plain(getattr(plan, field.name)) for field in attrs.fields(BenchmarkSettings)}
         return {**block(plan.block), **training, "head": block(plan.head)}

@@ -58,6 +58,11 @@ class RunSettings:
     directory: str = setting("runs", "folder of run directories", min_len(1))
     hooks: tuple[str, ...] = setting((), "blocks [hooks.X] that are switched on", unique)
     plugins: tuple[str, ...] = setting((), "Python files of local components, relative to the recipe", unique)
+    updates_per_step: int = setting(
+        1,
+        "passes of the clips of a step through the model, each with a codebook update; the optimizer makes one step",
+        and_(ge(1), le(1024)),
+    )
     log_every: int = setting(10, "steps between two lines of the log", at_least_one)
     keep: int = setting(2, "number of newest checkpoints to keep; one is written after every epoch", at_least_one)
     best: str = setting("", "epoch metric, e.g. total, whose lowest epoch is also kept, as best-STEP; empty: none")
@@ -236,6 +241,9 @@ class LossSettings:
         1.0,
         'weight of all terms of this loss; or its course, as { from = 0, to = 1, over = "2 epochs" }',
         NumberOrSchedule(*weight_bounds),
+    )
+    pass_: Literal["first", "last"] = setting(
+        "last", "pass of a step that this loss reads; first differs from last if run.updates_per_step is above 1"
     )
 
 

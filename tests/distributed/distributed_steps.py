@@ -49,6 +49,9 @@ METHODS = {  # overrides by recipe
     "avt.toml": DECODING,
     "baselines/dcid.toml": (*DECODING, "losses.club.hidden=8", "losses.club.side=8"),
     "baselines/micu.toml": (*DECODING, "losses.jigsaw.hidden=8"),
+    "baselines/dcid-six-updates.toml": (*DECODING, "losses.club.hidden=8", "losses.club.side=8"),
+    "baselines/micu-two-updates.toml": (*DECODING, "losses.jigsaw.hidden=8"),
+    "baselines/hdcid.toml": (*DECODING, "encoders.video.side=8", "losses.second-level.start_epoch=1"),
     "baselines/codis.toml": ("encoders.video.channels=[]", "losses.transport.queue=24"),
     "baselines/turn.toml": (
         "encoders.video.channels=[]",

@@ -40,7 +40,7 @@ def test_it_is_a_schema_of_the_draft_that_taplo_reads(made):
 
 def test_a_block_has_the_settings_of_its_component_and_of_the_framework(made):
     loss = block(made, "loss")
-    assert list(loss["properties"]) == ["use", "depth", "low", "high", "weight"]
+    assert list(loss["properties"]) == ["use", "depth", "low", "high", "weight", "pass"]
     assert loss["properties"]["use"] == {
         "enum": ["toy-loss", "toy:toy-loss"],
         "description": "loss of codaar-plugin-toy 0.3.0",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import cast
 
@@ -94,11 +94,12 @@ class Model(nn.Module):
         for loss in self.named_losses().values():
             loss.inner_step(view)
 
-    def terms(self, view: StepView) -> dict[str, Tensor]:
-        """Return all weighted loss terms as scalars, named ``LOSS.TERM``."""
+    def terms(self, view: StepView, losses: Collection[str] | None = None) -> dict[str, Tensor]:
+        """Return the weighted terms of the named losses, by default of all, as scalars named ``LOSS.TERM``."""
         return {
             f"{name}.{term}": self.weights[name] * value
             for name, loss in self.named_losses().items()
+            if losses is None or name in losses
             for term, value in loss(view).items()
         }
 

@@ -16,6 +16,7 @@ from codaar_core.engine.training.codebook_update import codeword_counts, statist
 from codaar_core.engine.training.compilation import compile_parts
 from codaar_core.engine.training.nonfinite_guard import NonfiniteGuard
 from codaar_core.engine.training.optimizer import clip_gradients, schedule_learning_rate, scheduled_values
+from codaar_core.engine.training.passes.earlier_passes import earlier_passes, losses_of_passes, with_earlier
 from codaar_core.engine.training.passes.held_out import held_out_values, out_of_patience
 from codaar_core.engine.training.passes.micro_batches import StepSum, micro_batches, weighted
 from codaar_core.engine.training.saving import commit_epoch, refuse_failure, save_and_interrupt
@@ -52,6 +53,7 @@ def pretrain(
     model.join(ranks)
     if plan.device.compile:
         compile_parts(model, runtime.device)
+    losses = losses_of_passes(plan)
     guard = NonfiniteGuard(model, optimizer, model.loss_optimizers())
     read = partial(own_clips, split, Share(ranks.rank, ranks.size))
     for epoch in range(done // schedule.steps, plan.run.epochs):
@@ -72,6 +74,8 @@ def pretrain(
             schedule_learning_rate(optimizer, plan.optimizer, step, schedule.steps, plan.run.epochs)
             model.weights = {name: loss.weight_at(step, schedule.steps) for name, loss in plan.losses.items()}
 
+            step_view = StepView(batch.inputs, {}, {}, {}, epoch, step, host, batch_ranks, device)
+            earlier = earlier_passes(session, step_view, losses.first)
             passes = StepSum()
             for inputs, share in micro_batches(batch.inputs, plan.accumulate):
                 with runtime.autocast():
@@ -79,8 +83,9 @@ def pretrain(
                     quantized = model.quantizer.quantize(encoded)
                     decoded = model.decode(encoded, quantized)
                     view = StepView(inputs, encoded, quantized, decoded, epoch, step, host, batch_ranks, device)
-                    model.inner_steps(view)
-                    terms = model.terms(view)
+                    if plan.run.updates_per_step == 1:  # otherwise earlier passes have made the inner steps
+                        model.inner_steps(view)
+                    terms = model.terms(view, losses.last)
                     total = torch.stack(list(terms.values())).sum()
 
                 view = attrs.evolve(view, decoded={})
@@ -90,7 +95,7 @@ def pretrain(
                 del encoded, quantized, view, terms, total  # frees memory for the next pass
 
             view = passes.view(batch.inputs)
-            values = runtime.average_gradients(model.parameters(), passes.values)
+            values = runtime.average_gradients(model.parameters(), with_earlier(earlier, passes.values))
             session.loss_scale.unscale(model.parameters())
             norm, skipped = session.loss_scale.update(clip_gradients(model, plan.optimizer.clip))
             values["grad_norm"] = norm  # equal on all ranks: it is that of the averaged gradients
@@ -110,7 +115,7 @@ def pretrain(
                     epoch=epoch, step=step + 1, values=numbers | scheduled_values(optimizer, plan, model)
                 )
             last_codes = view.quantized
-            del batch, view, passes  # frees memory for the next step
+            del batch, step_view, view, passes, earlier  # frees memory for the next step
 
         refuse_failure(session, optimizer, guard)
         means = session.epoch_means.finish_epoch() | to_numbers(statistics(last_codes, model.quantizer.size, ranks))

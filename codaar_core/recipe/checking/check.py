@@ -305,7 +305,7 @@ class _RecipeChecker:
         if block is None or framework is None:
             return None
         if section == "losses":
-            return LossPlan(block, framework.weight)
+            return LossPlan(block, framework.weight, framework.pass_)
         if section == "bench":
             return trained and BenchmarkPlan(name, block, trained, **attrs.asdict(framework))
         return block
