@@ -56,7 +56,7 @@ class RunLogger(RunHooks):
         Args:
             directory: The run directory.
             name: ``run.name`` and the name of the run directory, ``NAME/STAMP``.
-            settings: Every setting of the recipe by its path, e.g. ``optimizer.lr``; lists are text.
+            settings: Every setting of the recipe by its path, e.g. ``optimizer.lr``; lists are JSON.
         """
 
     @abstractmethod
@@ -142,7 +142,7 @@ class RunLogger(RunHooks):
 
     @staticmethod
     def kept(path: Path, make: Callable[[], str]) -> str:
-        """Return the text of a small file, e.g. the identifier of a log; a missing file is made."""
+        """Return the content of a small file, e.g. the identifier of a log; a missing file is made."""
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(make(), "utf-8")
