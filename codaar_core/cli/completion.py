@@ -36,6 +36,14 @@ def kinds(context: click.Context, parameter: click.Parameter, begun: str) -> lis
     return [kind for kind in KINDS if kind.startswith(begun)]
 
 
+def runs_to_resume(context: click.Context, parameter: click.Parameter, begun: str) -> list[str]:
+    """Complete the word ``auto`` and the run directories below ``runs``, the newest first."""
+    from pathlib import Path
+
+    found = sorted(Path("runs").glob("*/*/status.json"), key=lambda file: file.parent.name, reverse=True)
+    return [word for word in ("auto", *(str(file.parent) for file in found)) if word.startswith(begun)]
+
+
 def lists(context: click.Context, parameter: click.Parameter, begun: str) -> list[str]:
     """Complete the argument of ``codaar list``."""
     from codaar_core.registry import KINDS

@@ -19,6 +19,34 @@ class Verb(click.Command):
         self.params.append(TRACEBACK)
         self.context_settings.setdefault("help_option_names", ["-h", "--help"])
 
+    def parse_args(self, context: click.Context, arguments: list[str]) -> list[str]:
+        """Parse the arguments; an unknown option that is called like a setting of recipes is answered with ``-o``.
+
+        Raises:
+            UsageError: The arguments are wrong.
+        """
+        given = list(arguments)
+        try:
+            return super().parse_args(context, arguments)
+        except click.NoSuchOption as error:
+            takes_settings = any(parameter.name == "overrides" for parameter in self.params)
+            hint = _as_override(error.option_name, given) if takes_settings else ""
+            if not hint:
+                raise
+            raise click.UsageError(f"No such option {error.option_name!r}: {hint}", context) from error
+
+
+def _as_override(option: str, arguments: list[str]) -> str:
+    """The option ``-o`` that sets what an unknown option was to set; empty if no setting has its name."""
+    from codaar_core.recipe.checking.check import settings_called
+
+    paths = settings_called([option.lstrip("-").replace("-", "_")])
+    place = next((number for number, word in enumerate(arguments) if word.partition("=")[0] == option), None)
+    if not paths or place is None:
+        return ""
+    value = arguments[place].partition("=")[2] or next(iter(arguments[place + 1 :]), "VALUE")
+    return f"settings of the recipe are given by {' or '.join(f'-o {path}={value}' for path in paths)}"
+
 
 recipe = click.argument("recipe", type=click.Path(path_type=Path))
 

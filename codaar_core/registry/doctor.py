@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from importlib import metadata
 from pathlib import Path
 from urllib.parse import urlparse
@@ -24,11 +24,12 @@ from codaar_core.registry.loading import cause, prints_to_stderr
 from codaar_core.registry.registry import Registry
 
 
-def doctor(runs: Path | str = "runs") -> list[Finding]:
+def doctor(runs: Path | str = "runs", built_in: Collection[str] = ()) -> list[Finding]:
     """Check Python, torch, every installed plug-in and the runs folder. This imports all components.
 
     Args:
         runs: Folder of run directories.
+        built_in: Names of the commands of ``codaar`` itself, which hide commands of packages with the same names.
 
     Returns:
         One finding per check, with advice where something is wrong.
@@ -39,7 +40,7 @@ def doctor(runs: Path | str = "runs") -> list[Finding]:
         check_torch(),
         *(finding for plugin in installed_plugins() for finding in check_installed_plugin(registry, plugin)),
         *misspelt_groups(),
-        *check_commands(),
+        *check_commands(built_in),
         *name_clashes(registry),
         check_writable(Path(runs)),
     ]
@@ -80,11 +81,15 @@ def misspelt_groups() -> Iterator[Finding]:
         yield Finding("broken", f"{group.package} has the unknown entry-point group {group.name!r}", group.help)
 
 
-def check_commands() -> Iterator[Finding]:
-    """Whether the commands that packages add to ``codaar`` can be imported."""
+def check_commands(built_in: Collection[str] = ()) -> Iterator[Finding]:
+    """Whether the commands that packages add to ``codaar`` can be called and imported."""
     for name, point in plugin_commands().items():
         distribution = point.dist.name if point.dist else point.value
         package = f"{distribution} {point.dist.version}" if point.dist else distribution
+        if name in built_in:
+            message = f"the command {name!r} of {package} cannot be called: codaar has a command of this name"
+            yield Finding("broken", message, f"rename it in the entry points of {distribution}")
+            continue
         try:
             with prints_to_stderr():
                 point.load()

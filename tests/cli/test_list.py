@@ -65,3 +65,11 @@ def test_list_runs(call):
     (folder / "results.json").write_text(json.dumps(results))
     assert "judge 60.0 (chance 10.0), ! 1 collapse\n" in call("list", "runs")[1]
     assert call("list", "losses", "runs")[0] == 2
+
+
+def test_a_folder_of_runs_that_does_not_exist(call):
+    """Only the folder where runs are by default need not exist yet."""
+    code, _, error = call("list", "runs", "nowhere")
+    assert code == 1 and "there is no folder nowhere" in error and "help: " in error
+    Path("empty").mkdir()
+    assert call("list", "runs", "empty")[:2] == (0, "no run in empty\n")

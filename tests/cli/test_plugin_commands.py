@@ -7,7 +7,7 @@ from importlib import metadata
 import pytest
 
 from codaar_core.cli.commands import VERBS
-from codaar_core.registry import installed
+from codaar_core.registry import doctor, installed
 
 POINTS = {
     "greet": "offered_greeting:greet",
@@ -34,6 +34,14 @@ def test_help_lists_commands_of_plugins_even_broken_ones(call):
     assert code == 0
     assert "Say hello." in listed and "Could not be loaded." in listed
     assert all(verb in listed for verb in VERBS)
+
+
+def test_doctor_names_a_command_that_is_hidden_by_a_verb(call, monkeypatch):
+    (hidden,) = [found for found in doctor.check_commands(VERBS) if "'run'" in found.message]
+    assert hidden.state == "broken" and "codaar has a command of this name" in hidden.message
+    monkeypatch.setattr(doctor, "doctor", lambda runs, built_in: [*doctor.check_commands(built_in)])
+    code, out, _ = call("doctor")
+    assert code == 1 and "codaar has a command of this name" in " ".join(out.split())
 
 
 def test_a_command_of_a_plugin_is_called(call):

@@ -57,7 +57,7 @@ TWINS = {
     "compare": Twin(("compare",), only_verb=WRITING),
     "atlas": Twin(("atlas",), only_python=OBSERVED),
     "lock": Twin(("read_lock",), called={"run": "path"}, only_verb=PRINTING),
-    "doctor": Twin(("doctor",)),
+    "doctor": Twin(("doctor",), only_python={"built_in": "the verb passes the names of all verbs"}),
     "new-plugin": Twin(("new_plugin",)),
     "check-plugin": Twin(
         ("check_plugin",),

@@ -32,6 +32,9 @@ def verb(name: str) -> None:
     test_conformance = codaar_checks("codaar-plugin-NAME")
 
     Exit code 1 if a check fails.
+
+    \b
+    codaar check-plugin mine
     """
     from codaar_core import check_plugin
 

@@ -79,7 +79,11 @@ def _tell(packed: Packed) -> None:
 @click.command("verify", cls=options.Verb)
 @click.argument("file", type=click.Path(path_type=Path))
 def verify(file: Path) -> None:
-    """Compare every clip of a packed file with its checksum."""
+    """Compare every clip of a packed file with its checksum.
+
+    \b
+    codaar data verify packed/avt/pretrain.h5
+    """
     import codaar_core
 
     with progress_of("verify") as progress:

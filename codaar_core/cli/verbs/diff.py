@@ -25,6 +25,10 @@ def verb(before: Path, after: Path, overrides: tuple[str, ...]) -> None:
 
     Overrides apply to AFTER. No component is imported, so settings that a recipe leaves at the default of a component
     are not compared.
+
+    \b
+    codaar diff recipes/av.toml recipes/avt.toml
+    codaar diff runs/avt/STAMP recipes/avt.toml
     """
     from codaar_core.recipe import diff
 

@@ -17,10 +17,15 @@ def verb(context: click.Context, runs: Path) -> None:
     """Check Python, torch, plug-ins and the runs folder.
 
     Imports every component. Exit code 1 if a check fails.
+
+    \b
+    codaar doctor
+    codaar doctor --runs /scratch/runs
     """
+    from codaar_core.cli.commands import VERBS
     from codaar_core.registry.doctor import doctor
 
-    findings = doctor(runs)
+    findings = doctor(runs, VERBS)
     print_findings(findings)
     if any(found.state == "broken" for found in findings):
         context.exit(1)

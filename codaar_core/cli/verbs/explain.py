@@ -17,6 +17,10 @@ def verb(recipe: Path, overrides: tuple[str, ...]) -> None:
     """Print every value with its file and line.
 
     No component is imported, so defaults of components are not listed: `codaar inspect` shows them.
+
+    \b
+    codaar explain recipes/av.toml
+    codaar explain recipes/av.toml -o model.align=[]
     """
     from codaar_core.recipe import explain, literal
 

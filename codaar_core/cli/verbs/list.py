@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from codaar_core.api.errors import CodaarError
 from codaar_core.cli import options
 from codaar_core.cli.columns import print_columns
 from codaar_core.cli.completion import lists
@@ -15,6 +16,8 @@ from codaar_core.cli.completion import lists
 if TYPE_CHECKING:
     from codaar_core.engine.results import HeadlineMean
     from codaar_core.report.runs import Run
+
+RUNS = Path("runs")  # need not exist before the first run
 
 
 @click.command("list", cls=options.Verb)
@@ -39,7 +42,7 @@ def verb(what: str | None, folder: Path | None) -> None:
     elif what == "recipes":
         list_recipes(Path())
     elif what == "runs":
-        print_runs(folder or Path("runs"))
+        print_runs(folder or RUNS)
     else:
         list_kinds(what)
 
@@ -102,6 +105,8 @@ def print_runs(folder: Path) -> None:
     from codaar_core.report import list_runs
 
     found = list_runs(folder)
+    if not found and folder != RUNS and not folder.is_dir():
+        raise CodaarError(f"there is no folder {folder}", "give a folder of runs, e.g. runs, which has runs/NAME/STAMP")
     if not found:
         click.echo(f"no run in {folder}")
         return

@@ -20,7 +20,13 @@ root = click.option(
 
 @click.group("registry", context_settings={"help_option_names": ["-h", "--help"]}, params=[options.TRACEBACK])
 def verb() -> None:
-    """Check and update the index of plug-ins."""
+    """Check and update the index of plug-ins.
+
+    \b
+    codaar registry verify
+    codaar registry sync
+    codaar registry entry mine
+    """
 
 
 @verb.command("verify", cls=options.Verb)
@@ -30,6 +36,9 @@ def verify(context: click.Context, root: Path) -> None:
     """Check the index.
 
     Checks the format, names and licences of registry/plugins.toml, and that it matches the plug-ins of the checkout.
+
+    \b
+    codaar registry verify --root .
     """
     from codaar_core.registry.index.maintenance import verify_index
 
@@ -43,7 +52,11 @@ def verify(context: click.Context, root: Path) -> None:
 @verb.command("sync", cls=options.Verb)
 @root
 def sync(root: Path) -> None:
-    """Update the index from the plug-ins of the checkout."""
+    """Update the index from the plug-ins of the checkout.
+
+    \b
+    codaar registry sync --root .
+    """
     from codaar_core.registry.index.maintenance import sync_index
 
     click.echo(f"wrote {sync_index(root)}")
@@ -52,7 +65,11 @@ def sync(root: Path) -> None:
 @verb.command("entry", cls=options.Verb)
 @click.argument("name")
 def entry(name: str) -> None:
-    """Print the index entry of an installed plug-in."""
+    """Print the index entry of an installed plug-in.
+
+    \b
+    codaar registry entry mine
+    """
     from codaar_core.registry.index.maintenance import index_entry
 
     click.echo(index_entry(name), nl=False)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from codaar_core.cli import options
+from codaar_core.cli.completion import runs_to_resume
 from codaar_core.cli.errors import INTERRUPTED
 from codaar_core.cli.notes import print_notes_before_run
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 @click.option(
     "--resume",
     metavar="RUN|auto",
+    shell_complete=runs_to_resume,
     help="Resume a run directory; auto: the newest unfinished one, or start a new run if there is none.",
 )
 @click.option(

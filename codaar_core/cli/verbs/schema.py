@@ -22,6 +22,10 @@ def verb(output: Path | None, results: bool, plugins: tuple[Path, ...]) -> None:
 
     \b
     #:schema recipe.schema.json
+
+    \b
+    codaar schema -O recipe.schema.json
+    codaar schema --results
     """
     written = json.dumps(_results() if results else _recipes(plugins), indent=1, ensure_ascii=False) + "\n"
     if output is None:

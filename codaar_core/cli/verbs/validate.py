@@ -38,6 +38,10 @@ def verb(
     """Check a recipe without running it.
 
     docs/errors.md explains every message. Exit code 2 if there is an error; notes are not errors.
+
+    \b
+    codaar validate recipes/avt.toml
+    codaar validate recipes/avt.toml -o optimizer.lr=1e-3 --deep
     """
     import codaar_core
     from codaar_core.recipe import as_github, as_json

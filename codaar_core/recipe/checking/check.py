@@ -134,7 +134,7 @@ class _RecipeChecker:
 
     def _unknown_table(self, key: str, node: Table | Value, tree: Table) -> str:
         """Report a key that is no table of a recipe; gives the table that was meant, if there is one."""
-        exact = isinstance(node, Value) and _settings_called([key])  # e.g. `-o epochs=3`
+        exact = isinstance(node, Value) and settings_called([key])  # e.g. `-o epochs=3`
         near = [] if exact else closest(key, ["codaar", *TABLES, *DIRECTIVES, SWEEP])
         what = f"table [{key}]" if isinstance(node, Table) else f"setting {key!r}"
         meant = near if near or isinstance(node, Table) else _settings_near(key)
@@ -337,10 +337,11 @@ class _RecipeChecker:
 def _settings_near(key: str) -> list[str]:
     """Paths of the framework's settings with this name, or with the most similar names."""
     known = [name for settings in ONCE.values() for name in own_keys(settings)]
-    return _settings_called([key]) or _settings_called(closest(key, dict.fromkeys(known)))
+    return settings_called([key]) or settings_called(closest(key, dict.fromkeys(known)))
 
 
-def _settings_called(names: Sequence[str]) -> list[str]:
+def settings_called(names: Sequence[str]) -> list[str]:
+    """Paths of the framework's settings with one of these names, e.g. run.epochs."""
     return [f"{table}.{key}" for table, settings in ONCE.items() for key in own_keys(settings) if key in names]
 
 
