@@ -61,6 +61,11 @@ class Quantizer(Component, nn.Module):
     def size(self) -> int:
         """Number of codewords K of one codebook."""
 
+    @property
+    def collapse_help(self) -> str:
+        """Name the settings that help where few codewords are used, for a warning; empty: none is known."""
+        return ""
+
     @abstractmethod
     def quantize(self, encoded: Mapping[str, Encoded]) -> dict[str, Quantized]:
         """Assign each latent to a codeword, for any non-empty subset of the modalities; must not change state."""

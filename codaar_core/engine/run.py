@@ -21,6 +21,7 @@ from codaar_core.engine.evaluation.learning_curves import LearningCurves
 from codaar_core.engine.evaluation.seen_clips import SeenClips
 from codaar_core.engine.evaluation.transfer import evaluate, make_benchmark_runs
 from codaar_core.engine.gathering import Pretrained, gather
+from codaar_core.engine.lifecycle.collapse_alarm import CollapseAlarm
 from codaar_core.engine.lifecycle.initial_weights import LOCKED, earlier_initial_weights, initial_weights
 from codaar_core.engine.lifecycle.observing import Clock, make_hooks, no_hooks, recorded
 from codaar_core.engine.lifecycle.pretrained import data_origin, origin_of, transfers_of
@@ -191,7 +192,7 @@ def _run_first_rank(
         initial.load_into(model)
     benchmarks = build_benchmarks(plan, data, model.quantizer)
     directory = beginning.resumed or _new_directory(plan, beginning)
-    hook = make_hooks(plan, observers, Journal()).hook  # the journal is called first: others find values on disk
+    hook = make_hooks(plan, observers, CollapseAlarm(model.quantizer), Journal()).hook  # the journal is called first
     with directory.exclusive(), Interruption() as interruption, _readers(plan) as readers:
         runtime = attrs.evolve(runtime, readers=readers)
         directory.remove_partial()

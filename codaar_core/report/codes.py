@@ -57,6 +57,8 @@ def distance_ratio(distance: CodewordDistance) -> float | None:
 
 
 def _collapsed_codebooks(results: Results) -> Iterator[str]:
+    if results.pretraining.collapse:
+        yield f"collapsed codebook: pretraining, {results.pretraining.collapse}"
     for codes in results.codes:
         for each in filter(is_collapsed, codes.modalities):
             yield (

@@ -40,7 +40,8 @@ TINY = (
 
 def steps_and_weights(directory: Path) -> tuple[list[int], set[str]]:
     assert json.loads((directory / "status.json").read_text())["status"] == "finished"
-    events = [json.loads(line)["step"] for line in (directory / "events.jsonl").read_text().splitlines()]
+    lines = [json.loads(line) for line in (directory / "events.jsonl").read_text().splitlines()]
+    events = [line["step"] for line in lines if "warning" not in line]
     return events, set(load_file(directory / "checkpoints" / "step-4" / "model.safetensors"))
 
 

@@ -1,4 +1,4 @@
-"""The journal of a run: events.jsonl (one line per logged step) and metrics.csv (one row per epoch)."""
+"""The journal of a run: events.jsonl (logged steps, and warnings) and metrics.csv (one row per epoch)."""
 
 from __future__ import annotations
 
@@ -29,16 +29,14 @@ class Journal:
     ) -> None:
         """Make both files agree with the checkpoint that the run is resumed from."""
         self.directory = RunDirectory(directory)
-        self.path = directory / EVENTS
-        write_whole(self.path, "".join(json.dumps(event) + "\n" for event in logged))
+        _write_events(directory, logged)
         self.rows = list(finished)
         self._write_epochs()
 
     @hook
     def codaar_step_logged(self, epoch: int, step: int, values: Mapping[str, float]) -> None:
         """Append one line to events.jsonl and update status.json."""
-        with writing(self.path), self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"step": step, "epoch": epoch + 1, **values}) + "\n")
+        append_event(self.directory.path, {"step": step, "epoch": epoch + 1, **values})
         self.directory.set_status("running", phase="pretrain", step=step, epoch=epoch + 1)
 
     @hook
@@ -58,13 +56,31 @@ class Journal:
         write_whole(self.directory.path / EPOCHS, out.getvalue())
 
 
+def append_event(directory: Path, event: Mapping[str, Any]) -> None:
+    """Append a line to events.jsonl of a run directory: a logged step, or a step, an epoch and a ``warning``."""
+    path = directory / EVENTS
+    with writing(path), path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(event) + "\n")
+
+
+def insert_events(directory: Path, events: Sequence[Mapping[str, Any]]) -> None:
+    """Insert warnings into events.jsonl, each after the logged steps up to its own."""
+    if events:
+        logged = read_events(RunDirectory(directory))
+        _write_events(directory, sorted([*logged, *events], key=lambda event: int(event["step"])))
+
+
+def _write_events(directory: Path, events: Sequence[Mapping[str, Any]]) -> None:
+    write_whole(directory / EVENTS, "".join(json.dumps(event) + "\n" for event in events))
+
+
 def epoch_row(epoch: int, step: int, values: Mapping[str, float]) -> dict[str, float]:
     """Return the row of metrics.csv of an epoch, which is counted from 0 here and from 1 there."""
     return {"epoch": epoch + 1, "step": step, **values}
 
 
 def read_events(directory: RunDirectory) -> list[dict[str, Any]]:
-    """Read events.jsonl without damaged lines, and warn of them; only the last line can be cut off by a kill."""
+    """Read the logged steps of events.jsonl; warn of damaged lines, but for the last, which a kill may have cut off."""
     path = directory.path / EVENTS
     try:
         lines = path.read_bytes().splitlines()
@@ -74,11 +90,12 @@ def read_events(directory: RunDirectory) -> list[dict[str, Any]]:
     damaged = events[:-1].count(None)
     if damaged:
         warnings.warn(f"{path}: {damaged} damaged lines are left out of the curves", stacklevel=2)
-    return [event for event in events if event is not None]
+    return [event for event in events if event is not None and "warning" not in event]
+
 
 
 def events_until(directory: RunDirectory, step: int) -> tuple[dict[str, Any], ...]:
-    """Return the lines of events.jsonl up to a step: those of the checkpoint that a run is resumed from."""
+    """Return the logged steps of events.jsonl up to a step: those of the checkpoint that a run is resumed from."""
     return tuple(event for event in read_events(directory) if event["step"] <= step)
 
 

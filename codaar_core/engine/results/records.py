@@ -67,6 +67,7 @@ class Pretraining:
     peak_gb: float | None = _entry("most memory held, in GB: of the GPU, where it computes on one", None)
     last_epoch: Mapping[str, float | None] = _table("last row of metrics.csv, without epoch and step")
     codewords: int | None = _entry("codewords K of each codebook", None)
+    collapse: str = _entry("codebooks that the last epoch shows to have collapsed, and what helps; empty: none", "")
     run: str = _entry("run directory that this pretraining, or its beginning, was taken over from; empty: none", "")
 
 

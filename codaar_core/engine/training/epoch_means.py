@@ -72,6 +72,12 @@ class EpochUsage:
         self.state = {modality: each.to(device) for modality, each in state.items()}
 
     def finish_epoch(self) -> dict[str, float]:
-        """Return ``epoch_used.M`` and ``epoch_perplexity.M`` and reset the counts; synchronises with the device."""
-        values, self.state = usage(self.state), {}
+        """Return measures of use and reset the counts; synchronises with the device.
+
+        Returns:
+            ``epoch_used.M`` and ``epoch_perplexity.M`` as ``usage``, and ``epoch_largest_share.M``, the share of the
+            time steps that have the most frequent codeword.
+        """
+        largest = {f"largest_share.{modality}": each.max() / each.sum() for modality, each in self.state.items()}
+        values, self.state = usage(self.state) | largest, {}
         return {f"{EPOCH}{name}": value for name, value in to_numbers(values).items()}

@@ -8,6 +8,7 @@ import torch
 
 from codaar_core.engine.record.checkpoint_state import FinishedEpochs
 from codaar_core.engine.results import Pretraining
+from codaar_core.engine.results.collapse import collapse_line, collapsed_codebooks
 from codaar_core.engine.training.session import Session
 
 POSITION = ("epoch", "step")  # columns of metrics.csv that are not metrics
@@ -25,12 +26,15 @@ def pretraining(session: Session, seconds: float, steps: int, done: int) -> Pret
     run = session.plan.run
     epochs = len(session.finished_epochs.rows) if run.patience else run.epochs  # patience may have ended it early
     minutes = seconds / 60 * steps / epochs / (steps - done) if steps > done else None
+    quantizer = session.model.quantizer
+    collapsed = collapsed_codebooks(session.finished_epochs.rows, quantizer.size)
     held = peak_memory(session.runtime.device)
     return Pretraining(
         epoch_minutes=None if minutes is None else round(minutes, 3),
         peak_gb=None if held is None else round(held / 1e9, 2),
         last_epoch=last_epoch(session.finished_epochs),
-        codewords=session.model.quantizer.size,
+        codewords=quantizer.size,
+        collapse=collapse_line(collapsed, quantizer),
     )
 
 

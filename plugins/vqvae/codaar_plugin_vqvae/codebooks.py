@@ -167,6 +167,13 @@ class Codebooks(Quantizer):
         """Number of codewords K of one codebook."""
         return self.config.codes
 
+    @property
+    def collapse_help(self) -> str:
+        """The settings against a collapse that are not on yet."""
+        remedies = {"start": "kmeans", "metric": "cosine", "reset_by": "split", "gradient": "rotation"}
+        off = [f'{name} = "{value}"' for name, value in remedies.items() if getattr(self.config, name) != value]
+        return f"what may help in [quantizer]: {', '.join(off) or 'a lower reset_after'}"
+
     def codebooks(self) -> dict[str, Tensor]:
         """The codewords (K, D) by modality."""
         return {modality: self.codewords[:, book] for modality, book in self.book.items()}
