@@ -98,10 +98,9 @@ class Stopped(ToyHead):
 """
 ESTIMATOR = ("model.losses=['reconstruction', 'estimator']", "losses.estimator.use='local:estimator'")
 KINDS = {
-    "batch statistics, dropout and a counter": ("encoders.north.use='local:restless'",),
     "a loss with its own optimizer, draws and a counter": ESTIMATOR,
     "codewords that are parameters": ("quantizer.learned=true",),
-    "a benchmark with dropout": (
+    "batch statistics, dropout and a counter, and a benchmark with dropout": (
         "encoders.east.use='local:restless'",
         "bench.toy.use='local:dropped'",
         "bench.toy.head.use='local:toy-head'",

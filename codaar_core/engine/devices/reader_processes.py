@@ -191,7 +191,7 @@ def _read(file: str, key: Any) -> Any:
     """Read a key.
 
     Raises:
-        Exception: What the reader raised; an exception that cannot be sent is replaced by its text.
+        Exception: What the reader raised; one that cannot be sent is replaced by its message.
     """
     try:
         return _reader(file)(key)
