@@ -93,7 +93,6 @@ def read_events(directory: RunDirectory) -> list[dict[str, Any]]:
     return [event for event in events if event is not None and "warning" not in event]
 
 
-
 def events_until(directory: RunDirectory, step: int) -> tuple[dict[str, Any], ...]:
     """Return the logged steps of events.jsonl up to a step: those of the checkpoint that a run is resumed from."""
     return tuple(event for event in read_events(directory) if event["step"] <= step)
