@@ -20,6 +20,8 @@ Settings = Mapping[str, "str | bool | int | float"]
 COLUMNS = ("train", "test", "metric", "unit", "mean", "std", "chance", "upper_bound", "published", "caveat")
 """Columns of a table of transfers: entries of ``transfers`` in results.json."""
 
+LONGEST = 300  # characters of the reason why a logger failed
+
 
 class RunLogger(RunHooks):
     """Base class of loggers: a subclass says how its program stores what a run tells.
@@ -174,7 +176,7 @@ class RunLogger(RunHooks):
             function(*arguments)
         except Exception as error:
             self._failed = True
-            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            reason = " ".join(f"{type(error).__name__}: {error}".split())[:LONGEST]
             warnings.warn(f"{type(self).__name__} logs nothing more of this run, which goes on: {reason}", stacklevel=2)
 
 

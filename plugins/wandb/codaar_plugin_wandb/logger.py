@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 from collections.abc import Mapping, Sequence
@@ -52,6 +53,7 @@ class WeightsAndBiases(RunLogger):
             config=dict(settings),
             settings=_quiet(wandb),
         )
+        logging.getLogger("wandb").setLevel(logging.CRITICAL)  # with a full disk, each line is a traceback on stderr
         self._begun = self._run.step  # a run continued online has the steps before this one
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
