@@ -60,12 +60,13 @@ SMALL = (
 )
 DECODING = ("decoders.video.hidden=4", "decoders.video.output_hidden=4")
 RESETTING = ("quantizer.reset_after=1", "quantizer.active_within=1")
+REMEDIES = ("quantizer.metric='cosine'", "quantizer.gradient='rotation'", "quantizer.reset_by='split'")
 METHODS = {
     "avt.toml": (*DECODING, *RESETTING),
     "beyond/avt.toml": (*DECODING, *RESETTING),
     "baselines/baseline.toml": (*DECODING, *RESETTING),
     "baselines/baseline-shared.toml": (*DECODING, *RESETTING),
-    "baselines/cmcm.toml": (*DECODING, *RESETTING),
+    "baselines/cmcm.toml": (*DECODING, *RESETTING, *REMEDIES),
     "baselines/dcid.toml": (*DECODING, *RESETTING),
     "baselines/micu.toml": (*DECODING, *RESETTING),
     "baselines/codis.toml": (),

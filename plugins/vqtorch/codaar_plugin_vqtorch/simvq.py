@@ -7,6 +7,7 @@ from typing import ClassVar
 import attrs
 from attrs.validators import gt
 from codaar_plugin_vqvae.distances import squared_distances
+from codaar_plugin_vqvae.gradients import GRADIENT, Gradient, rotate
 from torch import Tensor
 
 from codaar_core.api import Encoded, QuantizerContext, setting
@@ -16,11 +17,13 @@ from codaar_plugin_vqtorch.shared import SharedCodebook
 class SimVq(SharedCodebook):
     """SimVQ (arXiv 2411.02038): codewords are a linear map of frozen random vectors, so that all move together.
 
-    The loss ``codebook`` trains the map; add ``commitment`` as for other codebooks. Gradients pass straight through,
-    without the rotation of the library.
+    The loss ``codebook`` trains the map; add ``commitment`` as for other codebooks. Gradients pass straight through
+    or, as by default in the library, are rotated.
     """
 
     example: ClassVar = {"codes": 16, "dim": 8}
+    examples: ClassVar = ({"gradient": "rotation"},)
+    expected_failures: ClassVar = {"[gradient=rotation]:straight-through": "the gradient is rotated and rescaled"}
 
     @attrs.frozen(kw_only=True)
     class Config:
@@ -31,6 +34,7 @@ class SimVq(SharedCodebook):
         scale: float = setting(
             1.0, "standard deviation of the frozen vectors; 1 suits layer-normalised latents; library: D^-0.5", gt(0.0)
         )
+        gradient: Gradient = setting("straight-through", GRADIENT)
 
     def __init__(self, config: Config, context: QuantizerContext) -> None:
         super().__init__(config, context)
@@ -48,7 +52,11 @@ class SimVq(SharedCodebook):
         return self.module.code_transform(self.module.frozen_codebook[indices])
 
     def assign(self, latents: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Nearest codewords, straight through, and squared distances to all."""
+        """Nearest codewords, with gradient to latents, and squared distances to all."""
         distances = squared_distances(Encoded(latents), self.module.codebook)
         indices = distances.detach().argmin(-1)
-        return indices, self.codewords(indices).detach() + latents - latents.detach(), distances
+        own = self.codewords(indices).detach()
+        if self.config.gradient == "rotation":
+            rotated = rotate(latents, own)
+            return indices, own + (rotated - rotated.detach()), distances
+        return indices, own + latents - latents.detach(), distances

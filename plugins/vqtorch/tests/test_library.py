@@ -26,11 +26,16 @@ def built(kind, **settings):
 
 @pytest.mark.parametrize(
     ("kind", "settings"),
-    [(Fsq, {"levels": (4, 3, 5), "dim": 8}), (Lfq, {"dim": 8}), (SimVq, {"codes": 12, "dim": 8})],
+    [
+        (Fsq, {"levels": (4, 3, 5), "dim": 8}),
+        (Lfq, {"dim": 8}),
+        (SimVq, {"codes": 12, "dim": 8}),
+        (SimVq, {"codes": 12, "dim": 8, "gradient": "rotation"}),
+    ],
 )
 def test_codes_indices_and_gradients_are_those_of_the_library(kind, settings) -> None:
     quantizer, z = built(kind, **settings), latents()
-    quantizer.module.rotation_trick = False
+    quantizer.module.rotation_trick = settings.get("gradient") == "rotation"
     codes = quantizer.quantize({"a": Encoded(z)})["a"]
     expected, indices, *_ = quantizer.module(z)
     assert torch.equal(codes.indices, indices.long())
