@@ -9,10 +9,12 @@ from __future__ import annotations
 import argparse
 import datetime
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import archives
@@ -133,23 +135,36 @@ def generated(root: Path) -> dict[str, bytes]:
     return {path.relative_to(root).as_posix(): path.read_bytes() for path in written}
 
 
-def archive_problems(root: Path) -> Iterator[str]:
-    """What is wrong inside wheels, or refused by twine; all distributions are built for it."""
+def archive_problems(root: Path, keep: Path | None = None) -> Iterator[str]:
+    """What is wrong inside wheels, or refused by twine; all distributions are built for it, and kept in a folder."""
     with tempfile.TemporaryDirectory() as folder:
         built = Path(folder)
         output(root, sys.executable, archives.__file__, folder, *map(str, archives.folders(root)))
-        for wheel in sorted((built / archives.FROM_ARCHIVES).glob("*.whl")):
-            inside = archives.contents(wheel)
-            yield from (f"{wheel.name} {defect}" for defect in archives.defects(inside))
-            if inside != archives.contents(built / archives.FROM_CHECKOUT / wheel.name):
-                yield f"{wheel.name} differs when it is built from its source archive: a file is missing there"
+        yield from wheel_problems(built)
         yield from index_problems(built)
+        if keep is not None:
+            keep.mkdir(parents=True, exist_ok=True)
+            for path in published(built):
+                shutil.copy(path, keep)
+
+
+def wheel_problems(built: Path) -> Iterator[str]:
+    """What is missing in wheels, and in the source archives that they are built from."""
+    for wheel in sorted((built / archives.FROM_ARCHIVES).glob("*.whl")):
+        inside = archives.contents(wheel)
+        yield from (f"{wheel.name} {defect}" for defect in archives.defects(inside))
+        if inside != archives.contents(built / archives.FROM_CHECKOUT / wheel.name):
+            yield f"{wheel.name} differs when it is built from its source archive: a file is missing there"
+
+
+def published(built: Path) -> list[Path]:
+    """Source archives, and wheels built from them."""
+    return sorted([*(built / archives.ARCHIVES).glob("*.tar.gz"), *(built / archives.FROM_ARCHIVES).glob("*.whl")])
 
 
 def index_problems(built: Path) -> Iterator[str]:
     """What ``twine check --strict`` says about archives and wheels."""
-    files = [*(built / archives.ARCHIVES).glob("*.tar.gz"), *(built / archives.FROM_ARCHIVES).glob("*.whl")]
-    command = [sys.executable, "-m", "twine", "--no-color", "check", "--strict", *map(str, sorted(files))]
+    command = [sys.executable, "-m", "twine", "--no-color", "check", "--strict", *map(str, published(built))]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         yield f"twine check --strict: {done.stdout.strip()} {done.stderr.strip()}"
@@ -173,14 +188,14 @@ GATES: dict[str, Callable[[Path], Iterator[str]]] = {
     "nothing uncommitted": tree_problems,
     "index of plug-ins": registry_problems,
     "generated pages": generated_problems,
-    "source archives and wheels": archive_problems,
 }
+ARCHIVED = "source archives and wheels"
 
 
-def check(root: Path) -> int:
-    """Print what each gate finds; gives the number of problems."""
+def check(root: Path, keep: Path | None = None) -> int:
+    """Print what each gate finds; gives the number of problems. What was built is kept in a folder, if one is given."""
     total = 0
-    for name, gate in GATES.items():
+    for name, gate in (GATES | {ARCHIVED: partial(archive_problems, keep=keep)}).items():
         problems = list(gate(root))
         print(f"{'no' if problems else 'ok':3} {name}", *(f"      {each}" for each in problems), sep="\n", flush=True)
         total += len(problems)
@@ -193,9 +208,10 @@ def main(arguments: list[str] | None = None) -> int:
     action = parser.add_mutually_exclusive_group(required=True)
     action.add_argument("--check", action="store_true", help="say what stands in the way of a release")
     action.add_argument("--set", metavar="VERSION", help="write a version everywhere")
+    parser.add_argument("--archives", type=Path, metavar="FOLDER", help="with --check: keep what was built in a folder")
     given = parser.parse_args(arguments)
     if given.check:
-        total = check(ROOT)
+        total = check(ROOT, given.archives)
         print(f"{total} problems" if total else f"{versions(ROOT)['codaar-core']} can be released")
         return 1 if total else 0
     try:

@@ -111,7 +111,7 @@ def _environment(values: Mapping[str, str]) -> Iterator[None]:
 
 def _main(job: Job, log: Path, sender: Connection) -> None:
     """Main function of the process of a run."""
-    with log.open("a") as file:
+    with log.open("a", encoding="utf-8") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
     parent = multiprocessing.parent_process()

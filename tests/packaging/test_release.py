@@ -128,11 +128,14 @@ def test_the_gate_prints_all_problems_and_its_exit_code_says_whether_there_are_a
     gates = {"good": lambda root: iter(()), "bad": lambda root: iter(["one is wrong", "two is wrong"])}
     monkeypatch.setattr(release, "ROOT", checkout)
     monkeypatch.setattr(release, "GATES", gates)
+    monkeypatch.setattr(release, "archive_problems", lambda root, keep: iter(()))
     assert release.main(["--check"]) == 1
-    assert capsys.readouterr().out == "ok  good\nno  bad\n      one is wrong\n      two is wrong\n2 problems\n"
+    last = "ok  source archives and wheels\n"
+    found = "no  bad\n      one is wrong\n      two is wrong\n"
+    assert capsys.readouterr().out == f"ok  good\n{found}{last}2 problems\n"
     monkeypatch.setattr(release, "GATES", {"good": gates["good"]})
     assert release.main(["--check"]) == 0
-    assert capsys.readouterr().out == "ok  good\n0.1.0 can be released\n"
+    assert capsys.readouterr().out == f"ok  good\n{last}0.1.0 can be released\n"
 
 
 def test_what_is_no_version_is_refused(checkout, monkeypatch, capsys):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shlex
@@ -63,14 +62,14 @@ class RunDirectory:
         Raises:
             CodaarError: Another process has locked it.
         """
-        with (self.path / "resolved.toml").open("a") as file:
+        with (self.path / "resolved.toml").open("ab") as file:
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _lock(file.fileno())
             except BlockingIOError:
                 pid = self.last_known("pid") or "?"
                 raise CodaarError(f"process {pid} is using {self.path}", "wait until it ends, or stop it") from None
             except OSError:
-                pass  # some network file systems do not support locks
+                pass  # some network file systems do not support locks, nor does Windows
             yield
 
     def remove_partial(self) -> None:
@@ -134,6 +133,20 @@ class RunDirectory:
         if not isinstance(status, dict) or not isinstance(status.get("status"), str):
             raise CodaarError(f"{file} is damaged: it states no status", self._help_if_damaged)
         return status
+
+
+def _lock(descriptor: int) -> None:
+    """Lock an open file, without waiting.
+
+    Raises:
+        BlockingIOError: Another process has locked it.
+        OSError: The file system or the operating system has no such locks.
+    """
+    try:
+        import fcntl
+    except ImportError as error:  # Windows
+        raise OSError("this operating system has no such locks") from error
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _finite(value: Any) -> Any:
