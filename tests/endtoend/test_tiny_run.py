@@ -61,6 +61,16 @@ def test_what_is_odd_about_the_files_of_pretraining_is_on_record(recipe, tiny, m
     assert f"pretraining: {note}" in (directory / "report.html").read_text("utf-8")
 
 
+def test_a_collapse_in_pretraining_is_in_events_results_and_report(finished):
+    """A few steps leave the codebooks of this run collapsed."""
+    lines = [json.loads(line) for line in (finished / "events.jsonl").read_text().splitlines()]
+    [warning] = [line for line in lines if "warning" in line]
+    found = json.loads((finished / "results.json").read_text())["pretraining"]["collapse"]
+    assert warning == {"step": 6, "epoch": 2, "warning": f"collapsed codebook: epoch 2, {found}"}
+    assert "of 32 codewords in use" in found and 'start = "kmeans"' in found
+    assert "Collapsed codebook: pretraining, " in (finished / "report.html").read_text("utf-8")
+
+
 def test_results_hold_every_transfer_beside_its_references(finished):
     results = json.loads((finished / "results.json").read_text())
     assert results["mode"] == "strict"
