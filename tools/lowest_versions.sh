@@ -11,7 +11,7 @@ for plugin in plugins/*/; do
   plugins+=(--editable "$plugin")
 done
 uv pip install --quiet --python "$environment" --resolution lowest-direct --editable ".[parquet,search]" "${plugins[@]}" \
-  "hypothesis>=6.100" "jsonschema>=4" "pytest>=8" "pytest-xdist>=3.7"
+  "hypothesis>=6.100" "jsonschema>=4" "pytest>=8" "pytest-xdist>=3.8"
 source "$environment/bin/activate"
 python -m pytest -m "not slow" tests/recipe tests/registry tests/cli tests/features tests/nn tests/parity
 cd "$environment"
