@@ -12,9 +12,10 @@ from codaar_plugin_ave.annotations import read_annotations
 from codaar_plugin_avvp.ave import AveClips, shared_clips
 from codaar_plugin_avvp.classes import AVVP, IN_AVE
 from codaar_plugin_avvp.parts import FIFTH_HELD_OUT, HALVES, part
+from codaar_plugin_cmg.event_mlp import EventMlp
 from codaar_plugin_cmg.metrics import llp_event_f1, llp_segment_f1, parsing_scores
 
-from codaar_core.api import ComponentError, DataError, Predicted, Transfer
+from codaar_core.api import ComponentError, DataError, HeadContext, Predicted, Quantized, Space, Transfer
 from codaar_core.features import read_h5, read_names
 from codaar_core.testing.data_plugins import check_other_extractor, rewrite_zips, write_h5
 
@@ -332,3 +333,24 @@ def test_names_of_ave_are_those_of_ave():
 
     assert set(IN_AVE.values()) < set(CLASSES)
     assert set(IN_AVE) < set(AVVP)
+
+
+@pytest.mark.parametrize(("name", "events"), [("avvp-localization", 25), ("ave-avvp", 12)])
+@pytest.mark.parametrize("mode", ["strict", "as-published"])
+@pytest.mark.parametrize("labels", ["seconds", "clips"])
+def test_the_head_of_the_text_has_no_output_for_background_and_every_metric(make, name, events, mode, labels):
+    benchmark = make(name, mode)
+    target = benchmark.split("test", "audio")[range(8)].targets["audio"]
+    code = Space((6,))
+    head = EventMlp(EventMlp.Config(labels=labels), HeadContext(code, code, benchmark.classes))
+    values = torch.randn(8, 10, 6, generator=torch.Generator().manual_seed(0))
+    logits = head(Quantized(torch.arange(80).view(8, 10), values, values))
+    assert logits.shape == (8, 10, events)
+    assert head.loss(logits, target).isfinite()
+    guessed, known = head.predict(logits), head.predict(target[..., :-1] - 0.5)
+    assert torch.equal(known, target)  # whoever knows the events knows the background
+    for predicted in (guessed, known):
+        side = Predicted(predicted, target)
+        scores = benchmark.score(side, side)
+        assert scores.keys() == benchmark.metrics.keys()
+        assert all(np.isfinite(value) for value in scores.values())
