@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -118,4 +118,5 @@ def _main(job: Job, log: Path, sender: Connection) -> None:
     with watch_processes([parent], lambda: "the sweep that started this run has ended"):
         outcome = job()
     sys.stdout.flush()
-    sender.send(outcome)
+    with suppress(BrokenPipeError):  # the sweep has ended
+        sender.send(outcome)

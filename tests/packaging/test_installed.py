@@ -20,6 +20,23 @@ for path in sys.argv[1:]:
     assert not [each for each in problems if each.level == "error"], "\\n".join(map(str, problems))
 """
 
+SMALL = (
+    "run.epochs=1",
+    "device.threads=1",
+    "data.pretrain=16",
+    "data.batch=8",
+    "data.patches=8",
+    "data.words=16",
+    "data.classification=[20,20]",
+    "data.localization=[10,10]",
+    "data.retrieval=10",
+    "quantizer.codes=16",
+    "quantizer.dim=16",
+    "encoders.video.channels=[4,8]",
+    "decoders.video.hidden=4",
+    "evaluate.seeds=[1]",
+)
+
 
 @pytest.fixture
 def folder(tmp_path, root) -> Path:
@@ -119,3 +136,20 @@ def test_two_of_one_name(environment, folder):
             succeed(environment.run("codaar", *chosen, cwd=folder))
     finally:
         environment.uninstall("codaar-plugin-other")
+
+
+def test_the_way_of_the_readme_in_an_empty_folder(environment, tmp_path):
+    """From the recipes that come with the packages to codes, atlas and search; only the sizes are smaller."""
+
+    def codaar(*arguments: object) -> str:
+        return succeed(environment.run("codaar", *arguments, cwd=tmp_path)).stdout
+
+    codaar("init")
+    codaar("run", "recipes/avt.toml", *(word for setting in SMALL for word in ("-o", setting)))
+    (run,) = tmp_path.glob("runs/avt/*")
+    assert "avt" in codaar("list", "runs") and (run / "report.html").is_file()
+    codaar("encode", run, "--to", "clips.h5")
+    codaar("atlas", run)
+    assert (run / "atlas.html").is_file()
+    found = codaar("search", run, "clips.h5", "7", "--from", "audio", "--in", "video", "--top", "3")
+    assert [line.split()[:4] for line in found.splitlines()[1:]] == [["7", "audio", "video", rank] for rank in "123"]

@@ -61,6 +61,8 @@ def verb(
     codaar sweep recipes/paper/figure7.toml --table --plot
     codaar sweep recipes/ablations/sweep.toml --launch slurm --slurm time=600 --slurm partition=gpu
     """
+    options_of_sbatch = dict(map(option_of_sbatch, slurm))
+
     from codaar_core.recipe.sweep import load_sweep
 
     sweep = load_sweep(recipe, overrides, plugins)
@@ -73,7 +75,6 @@ def verb(
 
     if with_plot:
         plot(sweep, [])  # raises what is wrong with it before anything is run
-    options_of_sbatch = dict(map(option_of_sbatch, slurm))
     measured = run_sweep(sweep, arms, progress, not table, announce, jobs, launch, options_of_sbatch)
     written = as_markdown(sweep, measured)
     sweep.directory.mkdir(parents=True, exist_ok=True)
