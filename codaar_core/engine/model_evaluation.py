@@ -213,11 +213,11 @@ def _announce(session: Session, request: EvaluationRequest) -> Pretrained:
         step=pretrained.steps,
         finished=tuple(rows),
         logged=(),
+        curves=(),
         results=(),
     )
     return pretrained
 
-        curves=(),
 
 def _directory(request: EvaluationRequest) -> RunDirectory:
     """Return the folder of the evaluation: a new one, or the newest unfinished one of the same settings.
