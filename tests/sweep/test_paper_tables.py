@@ -105,3 +105,24 @@ def test_the_page_of_the_paper_names_recipes_that_exist(root: Path) -> None:
     recipes = re.findall(r"`[^`]*?(recipes/[\w/.-]+\.toml)", (DOCS / "paper.md").read_text("utf-8"))
     assert recipes
     assert not [recipe for recipe in recipes if not (root / recipe).is_file()]
+
+
+def test_the_page_of_the_paper_gives_every_average() -> None:
+    _, section = (DOCS / "paper.md").read_text("utf-8").split("Averages that the paper prints")
+    header, _, *lines = (cells(line) for line in section.splitlines() if line.startswith("|"))
+    rows = lines[: next(number for number, line in enumerate(lines) if not line[0].isdigit())]
+    given = {int(row[0]): dict(zip(map(str.lower, header[1:]), row[1:], strict=True)) for row in rows}
+    printed = {number: table["averages"] for number, table in TABLES.items() if "averages" in table and number < 9}
+    assert {n: {m: float(value) for m, value in row.items() if value} for n, row in given.items()} == printed
+
+
+def test_the_page_of_the_paper_says_what_names_each_row_without_ticks() -> None:
+    _, section = (DOCS / "paper.md").read_text("utf-8").split("| row | table 5 |")
+    rows = [cells(line) for line in section.splitlines()[2:8]]
+    for number, column in ((5, 2), (6, 4)):
+        assert [row[column] for row in rows] == list(TABLES[number]["basis"].values())
+
+
+def cells(line: str) -> list[str]:
+    """The texts of a row of a table in Markdown."""
+    return [cell.strip() for cell in line.strip().strip("|").split("|")]
