@@ -64,20 +64,21 @@ def slow_means(encoded: list[list[Tensor]], seeds: list[Tensor], iterations: int
 
 
 @laws
-@given(seeds, kinds)
-def test_codewords_and_counts_are_those_of_the_loops(seed: int, books: str) -> None:
-    quantizer, batches = codebooks(books=books), [batch(seed + number) for number in range(2)]
+@given(seeds, kinds, st.booleans())
+def test_codewords_and_counts_are_those_of_the_loops(seed: int, books: str, masked: bool) -> None:
+    quantizer, batches = codebooks(books=books), [batch(seed + number, masked) for number in range(2)]
     for encoded in batches:
         step(quantizer, encoded)
+    both = batches[0]["a"].real() & batches[0]["b"].real()
     groups = [["a"], ["b"]] if books == "each" else [["a", "b"]]
     for book, group in enumerate(groups):
-        latents = [[z for m in group for z in encoded[m].semantic.flatten(0, 1)] for encoded in batches]
-        seeded = [latents[0][k * len(latents[0]) // CODES] for k in range(CODES)]
-        rows, counts = slow_means(latents, seeded, 2)
-        if 0 in counts:
-            continue  # a row without latents begins anew in the second batch, which the loops leave out
-        torch.testing.assert_close(quantizer.codewords[:, book], torch.stack(rows))
-        assert quantizer.counts[:, book].tolist() == counts
+        latents = [[z for m in group for z in encoded[m].semantic[encoded[m].real()]] for encoded in batches]
+        first = list(batches[0][group[0]].semantic[both]) if books == "each" else latents[0]
+        rows, counts = slow_means(latents, [first[k * len(first) // CODES] for k in range(CODES)], 2)
+        assert quantizer.counts[:, book].sum() == sum(map(len, latents))
+        if 0 not in counts:  # else a row without latents begins anew in the second batch, unlike in the loops
+            torch.testing.assert_close(quantizer.codewords[:, book], torch.stack(rows))
+            assert quantizer.counts[:, book].tolist() == counts
 
 
 def test_each_row_begins_with_one_clip_and_step_of_all_modalities() -> None:
