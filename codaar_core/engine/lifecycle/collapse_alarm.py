@@ -41,5 +41,5 @@ class CollapseAlarm:
         self.epochs.append(row)
         found = collapsed_codebooks(self.epochs, self.quantizer.size)
         line = collapse_line({m: numbers for m, numbers in found.items() if m not in before}, self.quantizer)
-        text = f"collapsed codebook: epoch {row['epoch']}, {line}"
-        return {"step": row["step"], "epoch": row["epoch"], "warning": text} if line else None
+        warning = f"collapsed codebook: epoch {row['epoch']}, {line}"
+        return {"step": row["step"], "epoch": row["epoch"], "warning": warning} if line else None
