@@ -28,7 +28,7 @@ from codaar_plugin_vqvae.kmeans import Points, gathered_points, joined, kmeans
 from codaar_plugin_vqvae.resets import draw_donors, draw_noise, most_used_donors
 
 EPSILON = 1e-5  # of the counts: arXiv 2605.12145, Eq. 5
-COSINE = "metric=cosine,start=kmeans,start_batches=3,start_iterations=2"  # names of examples
+COSINE = "metric=cosine,start=kmeans,start_batches=12,start_iterations=2"  # names of examples
 ROTATION = "gradient=rotation,reset_by=split,reset_noise=0.1"
 SHORTEST = 1e-12  # a mean vector that is shorter has no direction
 
@@ -70,7 +70,7 @@ class Codebooks(Quantizer):
             "reset_scope": "sums",
             "count_first_update": True,
         },
-        {"metric": "cosine", "start": "kmeans", "start_batches": 3, "start_iterations": 2},
+        {"metric": "cosine", "start": "kmeans", "start_batches": 12, "start_iterations": 2},
         {"gradient": "rotation", "reset_by": "split", "reset_noise": 0.1},
     )
     expected_failures: ClassVar = {
