@@ -74,7 +74,7 @@ class PeriodicLines:
             left = (self._last_change - self._began) / made * (self._total - self._done) - quiet if made > 0 else 0
             if left > 0:
                 parts.append(f"about {duration(left)} left")
-            if quiet >= INTERVAL:
+            if left <= 0 or quiet >= INTERVAL / 2:
                 parts.append(f"no further one for {duration(quiet)}")
             return "  ".join(parts)
 

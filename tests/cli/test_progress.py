@@ -94,6 +94,14 @@ def test_a_task_without_a_finished_unit_has_no_time_left():
     assert clock.at(180) == ["preparing the next phase, for 65 s so far"]
 
 
+def test_a_step_that_takes_longer_than_the_rest_was_to_take_is_named():
+    clock = Minutes()
+    clock.periodic.begin("pretrain", "steps", 10)
+    clock.now = 36
+    clock.periodic.advance(9)
+    assert clock.at(56) == ["pretrain  9/10 steps  no further one for 20 s"]
+
+
 def test_there_are_lines_before_the_first_task():
     assert Minutes().at(300) == ["preparing the next phase, for 5 min so far"]
 
