@@ -166,7 +166,7 @@ def test_only_splits_of_files_are_read_by_processes(split, tmp_path):
     before = running()
     with ReaderProcesses(2) as pool:
         list(runtime(pool).batches(in_memory.__getitem__, [[0], [1]], ("heard",), in_memory.reads_files))
-        assert running() == before
+        assert running() <= before
 
 
 # Whole runs
@@ -194,14 +194,14 @@ def test_a_run_and_its_resumption_are_those_of_one_process(tmp_path):
     (stopped,) = (path.parent for path in tmp_path.glob("runs/toy/*/status.json") if path.parent != alone)
     run(plan_of_files(tmp_path, *overrides), str(stopped))  # the number of processes may change
     assert files(stopped) == files(alone)
-    assert running() == before
+    assert running() <= before
 
 
 def test_clips_in_memory_are_told(tmp_path):
     before = running()
     with pytest.warns(UserWarning, match=r"data\.workers has no effect on pretraining: its clips are in memory"):
         run(toy_plan(tmp_path, "run.epochs=1", "evaluate.on=[]", "data.workers=2"))
-    assert running() == before
+    assert running() <= before
 
 
 def children(pid: int) -> list[int]:
