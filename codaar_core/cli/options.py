@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from codaar_core.cli.errors import TRACEBACK
+from codaar_core.registry import closest
 
 
 class Verb(click.Command):
@@ -30,20 +31,22 @@ class Verb(click.Command):
             return super().parse_args(context, arguments)
         except click.NoSuchOption as error:
             takes_settings = any(parameter.name == "overrides" for parameter in self.params)
-            hint = _as_override(error.option_name, given) if takes_settings else ""
+            is_slip = bool(closest(error.option_name, error.possibilities or ()))
+            hint = _as_override(error.option_name, given, is_slip) if takes_settings else ""
             if not hint:
                 raise
             raise click.UsageError(f"No such option {error.option_name!r}: {hint}", context) from error
 
 
-def _as_override(option: str, arguments: list[str]) -> str:
-    """The option ``-o`` that sets what an unknown option was to set; empty if no setting has its name."""
+def _as_override(option: str, arguments: list[str], is_slip: bool) -> str:
+    """How to set what an unknown option was to set; empty if it is no setting, but a misspelt option."""
     from codaar_core.recipe.checking.check import settings_called
 
     paths = settings_called([option.lstrip("-").replace("-", "_")])
     place = next((number for number, word in enumerate(arguments) if word.partition("=")[0] == option), None)
     if not paths or place is None:
-        return ""
+        rule = "settings of the recipe are given by -o PATH=VALUE, and `codaar explain RECIPE` lists their paths"
+        return "" if is_slip else rule
     value = arguments[place].partition("=")[2] or next(iter(arguments[place + 1 :]), "VALUE")
     return f"settings of the recipe are given by {' or '.join(f'-o {path}={value}' for path in paths)}"
 

@@ -60,6 +60,7 @@ def test_an_unknown_verb(call):
         (["run", "small.toml", "--epochs", "3"], "'--epochs': settings of the recipe are given by -o run.epochs=3"),
         (["sweep", "small.toml", "--seed=4"], "'--seed': settings of the recipe are given by -o run.seed=4"),
         (["validate", "small.toml", "--log-every"], "by -o run.log_every=VALUE"),
+        (["run", "small.toml", "--codes", "9"], "settings of the recipe are given by -o PATH=VALUE"),
         (["run", "small.toml", "--resum", "auto"], "No such option '--resum'"),
         (["inspect", "loss:toy-loss", "--epochs", "3"], "No such option '--epochs'"),
     ],

@@ -63,6 +63,7 @@ def test_a_recipe_that_is_nowhere():
     ("override", "message", "help"),
     [
         ("epochs=3", "a recipe has no setting 'epochs'", "did you mean 'run.epochs'?"),
+        ("width=3", "a recipe has no setting 'width'", "did you mean 'encoders.north.width'?"),
         ("epoch=3", "a recipe has no setting 'epoch'", "did you mean 'run.epochs'?"),
         ("batch=3", "a recipe has no setting 'batch'", "did you mean 'data.batch'?"),
         ("mode='strict'", "a recipe has no setting 'mode'", "did you mean 'evaluate.mode'?"),

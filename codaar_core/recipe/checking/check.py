@@ -134,10 +134,10 @@ class _RecipeChecker:
 
     def _unknown_table(self, key: str, node: Table | Value, tree: Table) -> str:
         """Report a key that is no table of a recipe; gives the table that was meant, if there is one."""
-        exact = isinstance(node, Value) and settings_called([key])  # e.g. `-o epochs=3`
+        exact = _paths_ending(key, tree) if isinstance(node, Value) else []
         near = [] if exact else closest(key, ["codaar", *TABLES, *DIRECTIVES, SWEEP])
         what = f"table [{key}]" if isinstance(node, Table) else f"setting {key!r}"
-        meant = near if near or isinstance(node, Table) else _settings_near(key)
+        meant = exact or (near if near or isinstance(node, Table) else _settings_near(key))
         help = f"did you mean {join_or([repr(each) for each in meant])}?" if meant else ""
         tables = f"its tables are {', '.join(sorted(TABLES))}"
         self.problems.append(Problem("unknown-table", f"a recipe has no {what}", node.key, help or tables))
@@ -332,6 +332,11 @@ class _RecipeChecker:
         if modalities is not None and len(modalities) < 2 and isinstance(steps, Value) and steps.data:
             message = f"model.align needs two modalities, model.modalities has {len(modalities)}"
             self.problems.append(Problem("lone-modality", message, steps.origin, "align = []"))
+
+
+def _paths_ending(key: str, tree: Table) -> list[str]:
+    """Paths of the settings called ``key``, e.g. of `-o epochs=3`: the framework's, or those that the recipe gives."""
+    return settings_called([key]) or [".".join(path) for path, _ in tree.walk() if path[-1] == key and path[1:]]
 
 
 def _settings_near(key: str) -> list[str]:
