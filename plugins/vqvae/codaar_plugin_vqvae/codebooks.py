@@ -24,7 +24,7 @@ from codaar_core.api import (
 )
 from codaar_plugin_vqvae.distances import Metric, distances_to
 from codaar_plugin_vqvae.gradients import GRADIENT, CodeGradients, Gradient, code_gradients
-from codaar_plugin_vqvae.kmeans import Points, gathered_points, joined, kmeans
+from codaar_plugin_vqvae.kmeans import Points, joined, kmeans, points_of
 from codaar_plugin_vqvae.resets import draw_donors, draw_noise, most_used_donors
 
 EPSILON = 1e-5  # of the counts: arXiv 2605.12145, Eq. 5
@@ -234,9 +234,11 @@ class Codebooks(Quantizer):
         self.sums.mul_(earlier)
         self.counts.mul_(earlier)
         self.started.add_(1)
-        found = gathered_points(targets, assigned, ranks, apart=len(self.owners) > 1)
+        targets = {m: self._placed(target, target).to(self.sums.dtype) for m, target in targets.items()}
+        own, of_all = (points_of(targets, assigned, len(self.owners) > 1, each) for each in (None, ranks))
         for book in dict.fromkeys(self.book[modality] for modality in targets):
-            self._cluster(book, joined([each for modality, each in found.items() if self.book[modality] == book]))
+            members = [modality for modality in targets if self.book[modality] == book]
+            self._cluster(book, *(joined([each[m] for m in members]) for each in (own, of_all)), ranks)
         last = self.started == self.config.start_batches
         alone = last & (self.counts == 0)  # what no latent came to stays where it is, like a codeword of one latent
         self.sums.copy_(torch.where(alone[..., None], self.codewords, self.sums))
@@ -245,11 +247,10 @@ class Codebooks(Quantizer):
         self.sums.div_(batches)
         self.counts.div_(batches)
 
-    def _cluster(self, book: int, points: Points) -> None:
-        points = attrs.evolve(points, values=self._placed(points.values, points.values).to(self.sums.dtype))
+    def _cluster(self, book: int, own: Points, of_all: Points, ranks: Ranks) -> None:
         given = self.codewords[:, book], self.sums[:, book], self.counts[:, book]
-        config = self.config
-        clustered = kmeans(points, *given, config.start_iterations, config.metric, self._placed)
+        config, seeds = self.config, of_all.seeds(self.codewords[:, book])
+        clustered = kmeans(own, seeds, *given, config.start_iterations, config.metric, self._placed, ranks)
         for kept, value in zip(given, clustered, strict=True):
             kept.copy_(value)
 
