@@ -24,7 +24,7 @@ RUN pip install --index-url "${TORCH_INDEX}" "torch==${TORCH}"
 
 FROM development AS wheels
 COPY --chown=codaar . /source
-RUN pip install "hatchling>=1.26" \
+RUN pip install "hatchling>=1.26" tomli \
     && python /source/tools/archives.py /tmp/built /source /source/distribution /source/plugins/*/
 
 FROM development AS codaar
