@@ -118,6 +118,13 @@ def test_an_error_must_be_below_that_of_the_best_constant(coded, mean, failed):
     assert bool(collapses(results)) == failed and (">= constant" in printed(results)) == failed
 
 
+def test_a_collapse_in_pretraining_is_told_like_one_on_test_clips(coded):
+    line = "north: 5 of 800 codewords in use"
+    results = attrs.evolve(coded, pretraining=attrs.evolve(coded.pretraining, collapse=line))
+    assert collapses(results) == [f"collapsed codebook: pretraining, {line}"]
+    assert f"\n collapsed codebook: pretraining, {line}" in printed(results)
+
+
 def test_a_missing_score_is_no_collapse(coded):
     assert collapses(with_scores(coded, mean=None)) == [] == collapses(with_scores(coded, constant=None))
 

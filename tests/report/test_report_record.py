@@ -35,7 +35,7 @@ def test_reads_format_1(results, run_directory):
         del values["batch"]
         for entry in values["transfers"]:
             del entry["unit"], entry["higher_is_better"]
-        del values["pretraining"]["run"], values["pretraining"]["codewords"]
+        del values["pretraining"]["run"], values["pretraining"]["codewords"], values["pretraining"]["collapse"]
         values["pretraining"] |= values["pretraining"].pop("last_epoch")
         values["sections"] = [["Atlas", "<p>x</p>"]]
 
