@@ -209,6 +209,15 @@ LAST = "\n\n1 problem in 1 file; nothing was run."
             id="alignment of one modality",
         ),
         pytest.param(
+            "model.losses = ['toy-loss']\nrun.updates_per_step = 2\nlosses.toy-loss.pass = 'first'\n",
+            "error[idle-pass]: run.updates_per_step = 2, but no loss reads the last pass: losses.toy-loss\n"
+            "  --> mine.toml:3:24\n"
+            "   |  run.updates_per_step = 2\n"
+            "   |                         ^\n"
+            '   = help: pass = "last" for one of them',
+            id="a last pass that no loss reads",
+        ),
+        pytest.param(
             "model.losses = ['toy-loss', 'toy-loss']\n",
             "error[refused-value]: model.losses must not name 'toy-loss' twice\n"
             "  --> mine.toml:2:16\n"

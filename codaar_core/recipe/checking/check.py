@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from codaar_core.recipe.checking.conversion import convert
 from codaar_core.recipe.checking.modalities import mismatches
 from codaar_core.recipe.names import name_fault
 from codaar_core.recipe.plan import BenchmarkPlan, Block, LossPlan, Plan
-from codaar_core.recipe.settings import PER_MODALITY, SECTIONS, SWITCHED, TABLES, DataSettings
+from codaar_core.recipe.settings import PER_MODALITY, SECTIONS, SWITCHED, TABLES, DataSettings, RunSettings
 from codaar_core.recipe.toml.interpolation import interpolate
 from codaar_core.recipe.toml.literal import describe, literal
 from codaar_core.recipe.toml.origin import Origin
@@ -72,6 +72,7 @@ class _RecipeChecker:
         per_modality = self._per_modality(modalities)
         on = {section: self._switched(section) for section in SWITCHED}
         self._align_needs_two(modalities)
+        self._last_pass_needs_a_loss(sections["run"], on["losses"])
         if self.problems or data is None or clips is None or quantizer is None:  # they exist if there is no problem
             raise RecipeError(self.problems)
         sections["run"] = attrs.evolve(sections["run"], plugins=files)
@@ -332,6 +333,15 @@ class _RecipeChecker:
         if modalities is not None and len(modalities) < 2 and isinstance(steps, Value) and steps.data:
             message = f"model.align needs two modalities, model.modalities has {len(modalities)}"
             self.problems.append(Problem("lone-modality", message, steps.origin, "align = []"))
+
+    def _last_pass_needs_a_loss(self, run: RunSettings | None, losses: Mapping[str, LossPlan]) -> None:
+        updates = self.tree.find(("run", "updates_per_step"))
+        if run is None or run.updates_per_step == 1 or not isinstance(updates, Value):
+            return
+        if losses and all(loss.pass_ == "first" for loss in losses.values()):
+            read = ", ".join(f"losses.{name}" for name in losses)
+            message = f"run.updates_per_step = {run.updates_per_step}, but no loss reads the last pass: {read}"
+            self.problems.append(Problem("idle-pass", message, updates.origin, 'pass = "last" for one of them'))
 
 
 def _paths_ending(key: str, tree: Table) -> list[str]:

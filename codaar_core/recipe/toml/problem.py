@@ -16,6 +16,7 @@ CODES = (
     "dropped-settings",
     "environment",
     "failing-component",
+    "idle-pass",
     "incompatible-plugin",
     "invalid-name",
     "lone-modality",

@@ -9,7 +9,7 @@ import attrs
 import torch
 from torch import Tensor
 
-from codaar_core.api import CodaarError, StepView
+from codaar_core.api import StepView
 from codaar_core.engine.training.codebook_update import update_codebooks
 from codaar_core.engine.training.passes.micro_batches import StepSum, micro_batches, weighted
 from codaar_core.engine.training.session import Session
@@ -24,21 +24,10 @@ class LossesOfPasses(NamedTuple):
 
 
 def losses_of_passes(plan: Plan) -> LossesOfPasses:
-    """Divide the losses of a plan; with one pass a step, all read the last.
-
-    Raises:
-        CodaarError: None of them reads the last pass.
-    """
+    """Divide the losses of a plan; with one pass a step, all read the last."""
     several = plan.run.updates_per_step > 1
     first = tuple(name for name, loss in plan.losses.items() if several and loss.pass_ == "first")
-    last = tuple(name for name in plan.losses if name not in first)
-    if not last:
-        raise CodaarError(
-            f"run.updates_per_step = {plan.run.updates_per_step}, and every loss reads the first pass: "
-            f"{', '.join(f'losses.{name}' for name in first)}",
-            'write pass = "last" for at least one of them, or run.updates_per_step = 1',
-        )
-    return LossesOfPasses(first, last)
+    return LossesOfPasses(first, tuple(name for name in plan.losses if name not in first))
 
 
 def earlier_passes(session: Session, step: StepView, first: tuple[str, ...]) -> dict[str, Tensor]:
