@@ -352,3 +352,9 @@ def test_a_run_records_the_codes_of_its_test_splits(finished):
     books = opened.model.quantizer.codebooks()
     (distance,) = values["codewords"]
     assert distance["same_index"] == pytest.approx(float((books["north"] - books["east"]).norm(dim=1).mean()), rel=1e-4)
+
+
+def test_distances_of_very_many_codewords_are_left_out():
+    """Two levels of 400 codewords have 160,000 codes: all pairs of them would take hours."""
+    book = torch.zeros(1, 2).expand(2**16 + 1, 2)
+    assert codeword_distances({"m": book, "n": book}) == ()

@@ -30,6 +30,7 @@ from codaar_core.engine.evaluation.encode_split import EncodedSplit
 from codaar_core.engine.results import BenchmarkCodes, CodewordDistance, IndexTable, ModalityCodes, PairCodes
 
 SHUFFLES = 20  # random assignments of labels to clips, averaged for the chance level
+MOST_COMPARED = 2**16  # codewords whose distances are measured: their pairs take minutes
 
 
 TrainingClips = Callable[[str], EncodedSplit]
@@ -57,9 +58,14 @@ def measure_codes(
 
 
 def codeword_distances(codebooks: Mapping[str, Tensor]) -> tuple[CodewordDistance, ...]:
-    """Return the mean distances between the codewords (K, D) of each pair of modalities."""
+    """Return the mean distances between the codewords (K, D) of each pair of modalities.
+
+    Empty with more than ``MOST_COMPARED`` codewords, e.g. all pairs of codewords of two levels: that would take hours.
+    """
     records = []
     for m, n in combinations(codebooks, 2):
+        if len(codebooks[m]) > MOST_COMPARED:
+            return ()
         same, others = distances(codebooks[m], codebooks[n])
         records.append(CodewordDistance(one=m, other=n, same_index=same, other_indices=others))
     return tuple(records)
