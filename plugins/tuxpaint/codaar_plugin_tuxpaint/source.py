@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import ClassVar
 
 import attrs
@@ -11,7 +12,7 @@ from codaar_plugin_files.clips import FileClips
 from codaar_plugin_files.settings import FilesSettings
 from codaar_plugin_files.source import Files
 
-from codaar_core.api import Card, DataContext, setting
+from codaar_core.api import Card, DataContext, DataError, setting
 from codaar_core.features import ClipSplit, FileDefects, Track, read_table
 from codaar_plugin_tuxpaint.folder import CAPTIONS, FEATURES, PICTURE, SPEECH, TEXT, stamp_of
 from codaar_plugin_tuxpaint.previews import StampSplit
@@ -69,6 +70,17 @@ class Tuxpaint(Files):
 
 class StampClips(FileClips):
     """Clips of the table of clips; all languages of a stamp share its picture and its caption."""
+
+    def at(self, path: str) -> Path:
+        """A path relative to ``root``.
+
+        Raises:
+            DataError: ``root`` is not set, or there is no such folder; the help makes it.
+        """
+        found, root = super().at(path), super().at("")
+        if not root.is_dir():
+            raise DataError(f"there is no folder {root}", self.card.how_to_get)
+        return found
 
     @cached_property
     def names(self) -> Mapping[str, Mapping[str, tuple[str, ...]]]:
