@@ -53,6 +53,12 @@ extends = ["recipe.toml"]
 name = "several"
 epochs = 1
 
+[hooks.kill]
+use = "local:toy-kill"
+
+[hooks.wait]
+use = "local:toy-wait"
+
 [sweep.columns]
 "north to east" = "toy/north->east/correct"
 loss = "pretraining/total"
@@ -60,24 +66,10 @@ loss = "pretraining/total"
 [sweep.arms]
 plain = {evaluate.seeds = [1]}
 more-heads = {evaluate.seeds = [1, 2]}
-broken = {optimizer.lr = 1e30, optimizer.clip = 0, evaluate.seeds = [1]}
+killed = {run.hooks = ["kill"], run.epochs = 2, evaluate.seeds = [1]}
 """
-KILLED = """
-extends = ["recipe.toml"]
-
-[run]
-name = "killed"
-epochs = 2
-
-[hooks.kill]
-use = "local:toy-kill"
-
-[sweep.columns]
-loss = "pretraining/total"
-
-[sweep.arms]
-arm = {run.hooks = ["kill"]}
-"""
+WAITING = ARMS[: ARMS.index("plain =")] + "waits = {run.hooks = ['wait']}"
+BROKEN = ARMS[: ARMS.index("plain =")] + "broken = {optimizer.lr = 1e30, optimizer.clip = 0}"
 
 
 def sweep_of(folder: Path, arms: str, *overrides: str) -> Sweep:
@@ -88,57 +80,55 @@ def sweep_of(folder: Path, arms: str, *overrides: str) -> Sweep:
 
 @pytest.fixture(scope="module")
 def parallel(tmp_path_factory):
-    """The sweep, what it measured with two runs at once, and what it announced."""
-    announced = []
-    sweep = sweep_of(tmp_path_factory.mktemp("parallel"), ARMS)
-    return sweep, run_sweep(sweep, announce=announced.append, jobs=2), announced
+    """The sweep, what it measured with two runs at once, of which one was killed, and what it announced."""
+    folder, announced = tmp_path_factory.mktemp("parallel"), []
+    sweep = sweep_of(folder, ARMS)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        (folder / "KILL").touch()
+        yield sweep, run_sweep(sweep, announce=announced.append, jobs=2), announced
 
 
-def test_the_table_is_that_of_the_serial_sweep(parallel, tmp_path):
-    sweep, measured, _ = parallel
-    serial = sweep_of(tmp_path, ARMS)
-    one_by_one = run_sweep(serial)
-    scores = [[each.transfers for each in arm.results] for arm in measured]
-    assert scores == [[each.transfers for each in arm.results] for arm in one_by_one]
-    assert scores[0] and scores[1]
-    assert rows(sweep, measured) == rows(serial, one_by_one)
-
-
-def test_a_failed_arm_does_not_stop_the_others(parallel):
+def test_a_killed_run_does_not_stop_the_others(parallel):
     sweep, measured, _ = parallel
     assert [len(arm.results) for arm in measured] == [1, 1, 0]
-    message = measured[2].failures[0].message
-    assert message.startswith("several-broken, seed 43: ")
-    assert message in (sweep.directory / "logs" / "broken-seed43.log").read_text("utf-8")
+    (failure,) = measured[2].failures
+    log = sweep.directory / "logs" / "killed-seed43.log"
+    assert failure.message == "killed, seed 43: its process ended by SIGKILL"
+    assert failure.help == f"{log}; give the same command again to resume"
 
 
 def test_a_shared_pretraining_is_done_once(parallel):
     """The arm that shares it waits, while one that does not is started before."""
     _, measured, announced = parallel
-    assert [each.arm for each in announced] == ["plain", "broken", "more-heads"]
+    assert [each.arm for each in announced] == ["plain", "killed", "more-heads"]
     assert all(each.log.is_file() for each in announced)
     assert measured[1].results[0].pretraining.run == measured[0].results[0].directory
 
 
-def test_a_killed_run_is_resumed_by_the_next_launch(tmp_path, monkeypatch):
-    sweep = sweep_of(tmp_path, KILLED)
-    monkeypatch.chdir(tmp_path)
-    Path("KILL").touch()
-    (killed,) = run_sweep(sweep, launch="local")
-    log = sweep.directory / "logs" / "arm-seed43.log"
-    assert killed.failures[0].message == "arm, seed 43: its process ended by SIGKILL"
-    assert killed.failures[0].help == f"{log}; give the same command again to resume"
-    (resumed,) = run_sweep(sweep)
-    assert resumed.results[0].epochs == 2
-    assert len(list(sweep.directory.parent.glob("killed-arm/*"))) == 1, "the run directory goes on"
+def test_the_killed_run_is_resumed_and_the_table_is_that_of_the_serial_sweep(parallel, tmp_path):
+    sweep, *_ = parallel
+    again = run_sweep(sweep)
+    assert len(list(sweep.directory.parent.glob("several-killed/*"))) == 1, "the run directory goes on"
+    serial = sweep_of(tmp_path, ARMS)
+    one_by_one = run_sweep(serial)
+    scores = [[each.transfers for each in arm.results] for arm in again]
+    assert scores == [[each.transfers for each in arm.results] for arm in one_by_one] and all(scores)
+    assert rows(sweep, again) == rows(serial, one_by_one)
+
+
+def test_a_failure_is_returned_and_stands_in_the_log(tmp_path, capsys):
+    sweep = sweep_of(tmp_path, BROKEN)
+    outcome = Job(sweep.source, (), (), "broken", 43)()
+    assert outcome.message.startswith("several-broken, seed 43: ") and not outcome.interrupted
+    assert f"error: {outcome.message}" in capsys.readouterr().err
 
 
 def test_ctrl_c_stops_the_processes_with_a_checkpoint(tmp_path):
-    waiting = KILLED.replace("kill]", "wait]").replace("toy-kill", "toy-wait").replace('"kill"', '"wait"')
-    sweep = sweep_of(tmp_path, waiting)
+    sweep = sweep_of(tmp_path, WAITING)
 
     def interrupt():
-        while not list(sweep.directory.parent.glob("killed-arm/*/events.jsonl")):
+        while not list(sweep.directory.parent.glob("several-waits/*/events.jsonl")):
             time.sleep(0.05)
         os.kill(os.getpid(), signal.SIGINT)
 
@@ -146,7 +136,7 @@ def test_ctrl_c_stops_the_processes_with_a_checkpoint(tmp_path):
     with pytest.raises(Interrupted, match="interrupted with unfinished runs") as caught:
         run_sweep(sweep, launch="local")
     assert caught.value.exit_code == 130 and caught.value.help == "give the same command again to resume"
-    assert list(sweep.directory.parent.glob("killed-arm/*/checkpoints/step-*"))
+    assert list(sweep.directory.parent.glob("several-waits/*/checkpoints/step-*"))
 
 
 # The order, without processes
