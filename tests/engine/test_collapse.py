@@ -31,6 +31,8 @@ def row(epoch: int, **modalities: tuple[float, float, float]) -> dict[str, float
         ((8.0, 40.0, 0.5), 800, False),
         ((1.4, 2.0, 0.4), 16, True),  # 1 % of 16 is less than one codeword
         ((1.6, 2.0, 0.4), 16, False),
+        ((200.0, 600.0, 0.1), 160_000, False),  # two entries a code: no model uses 1 % of all pairs
+        ((9.9, 600.0, 0.1), 160_000, True),
     ],
 )
 def test_few_codewords_or_one_frequent_one_are_a_collapse(measures, codewords, collapsed):

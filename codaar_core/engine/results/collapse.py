@@ -9,7 +9,8 @@ if TYPE_CHECKING:
     from codaar_core.api import Quantizer
 
 FEWEST = 1.5  # perplexity, as for test clips; with two codewords: one has more than 86 %
-FEW = 0.01  # perplexity, as a share of the codewords
+FEW = 0.01  # perplexity, as a share of the codewords, but of no more than LARGE
+LARGE = 1000  # with several entries a code there are many more codes than any model uses, e.g. 400 x 400
 MOST = 0.5  # share of the time steps with one codeword
 JUDGED = 2  # epochs from which codebooks are judged: in the first one, they leave their random start
 PERPLEXITY, USED, LARGEST = "epoch_perplexity.", "epoch_used.", "epoch_largest_share."
@@ -34,7 +35,7 @@ def _collapsed(values: Mapping[str, float | None], codewords: int) -> Iterator[t
         used, share = values.get(USED + modality), values.get(LARGEST + modality)
         if modality == name or perplexity is None or used is None or share is None:
             continue
-        if perplexity < max(FEWEST, FEW * codewords) or share > MOST:
+        if perplexity < max(FEWEST, FEW * min(codewords, LARGE)) or share > MOST:
             yield (
                 modality,
                 f"{used:.0f} of {codewords} codewords in use, perplexity {perplexity:.3g}, "
