@@ -149,7 +149,7 @@ def public_core(package: Package) -> None:
 
 def _is_public(name: str) -> bool:
     module = any(name == public or name.startswith(f"{public}.") for public in PUBLIC)
-    return module or name.removeprefix("codaar_core.") in codaar_core.__all__  # the Python interface
+    return module or name.removeprefix("codaar_core.") in dir(codaar_core)  # the Python interface
 
 
 @check("package")
