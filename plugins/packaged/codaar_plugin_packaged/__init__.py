@@ -1,0 +1,1 @@
+"""Extractors whose weights Python packages bring along: pictures and films, and sound; nothing else is downloaded."""
