@@ -16,9 +16,9 @@ from torch.nn import functional as F
 from codaar_core.api import Card, ComponentError, DataContext, DataError, DataSource, Space, setting
 from codaar_plugin_digits import timelines
 from codaar_plugin_digits.clips import Clips, Lacking, Rows
+from codaar_plugin_digits.front_ends import FRONT_ENDS
 from codaar_plugin_digits.images import CELLS, TEST, TRAIN, VALIDATION
-from codaar_plugin_digits.spectrum import COEFFICIENTS
-from codaar_plugin_digits.speech import OneVoice, Speech, SpokenDigitDataset
+from codaar_plugin_digits.speech import VARIATIONS, OneVoice, Speech, SpokenDigitDataset
 from codaar_plugin_digits.streams import stream
 from codaar_plugin_digits.studio import Studio
 from codaar_plugin_digits.timelines import BACKGROUND, LISTINGS, SECONDS, Tracks
@@ -68,6 +68,12 @@ class Digits(DataSource):
             "captcha", "captcha: one voice from an installed package; fsdd: six speakers, needs `root`"
         )
         root: str | None = setting(None, 'folder with `recordings/`, for speech = "fsdd"')
+        variations: int = setting(
+            VARIATIONS, 'variations of pitch and rate of each training recording, beside it, for speech = "fsdd"', ge(0)
+        )
+        sound: Literal["log-mel", "embedding"] = setting(
+            "log-mel", "features of sound; embedding: of a speech network, which codaar-plugin-digits[speech] installs"
+        )
         fold: int = setting(0, 'which two speakers are for testing, 0 to 2, for speech = "fsdd"', in_((0, 1, 2)))
         seed: int = setting(2026, "seed of the data, independent of the seed of a run", ge(0))
         validation: bool = setting(
@@ -104,15 +110,19 @@ class Digits(DataSource):
     def spaces(self) -> Mapping[str, Space]:
         """One step per second."""
         return {
-            "audio": Space((COEFFICIENTS,), SECONDS),
+            "audio": Space((FRONT_ENDS[self.config.sound].width,), SECONDS),
             "video": Space((CELLS, CELLS, self.config.patches), SECONDS),
             "text": Space((self.config.words,), SECONDS),
         }
 
     @property
     def origin(self) -> str:
-        """Speech, number of images per pool, and seed."""
+        """Speech, front end of sound, number of images per pool, and seed."""
         speech = f"fsdd fold {self.config.fold}" if self.config.speech == "fsdd" else "captcha"
+        if self.config.speech == "fsdd" and self.config.variations != VARIATIONS:
+            speech += f" with {self.config.variations} variations"
+        if self.config.sound != "log-mel":
+            speech += f", as {self.config.sound}"
         if self.config.validation:
             images = f"load_digits {10 * (TRAIN - VALIDATION)} train / {10 * VALIDATION} validation images"
         else:
@@ -158,8 +168,9 @@ class Digits(DataSource):
         if config.speech == "captcha":
             speech: Speech = OneVoice(config.validation)
         else:
-            speech = SpokenDigitDataset(config.root, config.fold, config.validation)
-        return Studio(speech, config.seed, config.patches, config.words, config.validation)
+            speech = SpokenDigitDataset(config.root, config.fold, config.validation, config.variations)
+        front_end = FRONT_ENDS[config.sound].features
+        return Studio(speech, front_end, config.seed, config.patches, config.words, config.validation)
 
     def _events(self, name: str) -> Tracks:
         part = self._parts[name]

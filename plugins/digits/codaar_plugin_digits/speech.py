@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import wave
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.resources import files
 from pathlib import Path
 from typing import IO, Protocol
@@ -13,11 +13,12 @@ import torch
 from torch import Tensor
 
 from codaar_core.api import DataError
-from codaar_plugin_digits.spectrum import RATE, coefficients
+from codaar_plugin_digits.spectrum import RATE
 
 LOUDNESS = 0.05  # root mean square of speech; full scale is 1
 LEVEL = (-6.0, 6.0)  # dB, of speech to LOUDNESS
 NOISE = (-50.0, -20.0)  # dB, of noise to LOUDNESS
+VARIATIONS = 2  # of each training recording of SpokenDigitDataset, because four speakers are few
 
 
 class Speech(Protocol):
@@ -72,15 +73,16 @@ class SpokenDigitDataset:
         root: Folder with ``recordings/{digit}_{speaker}_{index}.wav``.
         fold: 0, 1 or 2.
         validation: Whether the test pool is the first of the four other speakers; the two test speakers are not used.
+        variations: Of pitch and rate, of each training recording, in addition to it.
     """
 
     speakers = ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")
     takes = 50  # recordings of each digit by each speaker
-    respeaking = 2  # additional variations per training recording, because four speakers are few
     pitch = (0.8, 1.25)  # times the recorded one
     rate = (0.8, 1.25)
 
-    def __init__(self, root: str, fold: int, validation: bool = False) -> None:
+    def __init__(self, root: str, fold: int, validation: bool = False, variations: int = VARIATIONS) -> None:
+        self.variations = variations
         self.recordings = Path(root).expanduser() / "recordings"
         kept = self.speakers[2 * fold : 2 * fold + 2]
         others = tuple(speaker for speaker in self.speakers if speaker not in kept)
@@ -102,8 +104,8 @@ class SpokenDigitDataset:
             yield np.concatenate(spoken + more)
 
     def vary(self, recording: np.ndarray, random: np.random.Generator) -> np.ndarray:
-        """A recording at other pitches and rates: (respeaking, 8000)."""
-        pitch, rate = (between(limits, random.random(self.respeaking)) for limits in (self.pitch, self.rate))
+        """A recording at other pitches and rates: (variations, 8000)."""
+        pitch, rate = (between(limits, random.random(self.variations)) for limits in (self.pitch, self.rate))
         return respoken(recording, pitch, rate)
 
     def cast(self, pool: str) -> list[tuple[str, int]]:
@@ -120,9 +122,11 @@ class SpokenDigitDataset:
             return read_wave(file, str(path))
 
 
-def sound_table(speech: Speech, pool: str, random: np.random.Generator) -> Tensor:
-    """Coefficients of a pool (11, R, 128); the last row has only noise."""
-    return torch.stack([coefficients(waves) for waves in sounds(speech, pool, random)])
+def sound_table(
+    speech: Speech, pool: str, random: np.random.Generator, front_end: Callable[[Tensor], Tensor]
+) -> Tensor:
+    """Features of a pool (11, R, width), of which the last row has only noise; see ``front_ends``."""
+    return torch.stack([front_end(waves) for waves in sounds(speech, pool, random)])
 
 
 def sounds(speech: Speech, pool: str, random: np.random.Generator) -> Iterator[Tensor]:

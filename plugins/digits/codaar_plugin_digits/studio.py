@@ -26,14 +26,24 @@ class Studio:
 
     Args:
         speech: Source of spoken digits.
+        front_end: From sounds of one second (N, 8000) to features (N, width).
         seed: Seed of all random values.
         patches: Channels of video.
         words: Width of a word vector.
         validation: Whether the test pool of images is a held-out part of the training pool.
     """
 
-    def __init__(self, speech: Speech, seed: int, patches: int, words: int, validation: bool = False) -> None:
+    def __init__(
+        self,
+        speech: Speech,
+        front_end: Callable[[Tensor], Tensor],
+        seed: int,
+        patches: int,
+        words: int,
+        validation: bool = False,
+    ) -> None:
         self.speech = speech
+        self.front_end = front_end
         self.seed = seed
         self.patches = patches
         self.validation = validation
@@ -48,7 +58,7 @@ class Studio:
         """Audio of the events, with another recording every second."""
         random = stream(self.seed, split, "audio")
         mean, deviation = self.moments
-        table = (sound_table(self.speech, pool, random) - mean) / deviation
+        table = (sound_table(self.speech, pool, random, self.front_end) - mean) / deviation
         variations = table.shape[1]
         chosen = takes(random, len(events), variations)
         rows = torch.from_numpy(events * variations + chosen)
@@ -87,8 +97,8 @@ class Studio:
 
     @cached_property
     def moments(self) -> tuple[Tensor, Tensor]:
-        """Mean and standard deviation of every audio coefficient over the training pool."""
-        table = sound_table(self.speech, "train", stream(self.seed, "moments"))
+        """Mean and standard deviation of every audio feature over the training pool."""
+        table = sound_table(self.speech, "train", stream(self.seed, "moments"), self.front_end)
         return table.mean((0, 1)), table.std((0, 1))
 
 
