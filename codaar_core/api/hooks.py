@@ -74,7 +74,8 @@ class Specification:
         """``step`` steps are done, a multiple of ``run.log_every``.
 
         ``values`` are the weighted loss terms (``LOSS.TERM``), their sum ``total``, ``grad_norm`` before clipping, the
-        learning rate ``lr`` and the codebook statistics ``used.M``, ``perplexity.M`` and ``agreement.M-N``.
+        learning rate ``lr`` and the codebook statistics ``used.M``, ``perplexity.M`` and ``agreement.M-N``;
+        with several codes a step, one of each level: ``used.M.level-0``.
         """
 
     @_spec

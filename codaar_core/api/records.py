@@ -1,4 +1,7 @@
-"""Records passed between components. B clips, T time steps, D latent width, K codewords, W width of a full code."""
+"""Records passed between components.
+
+B clips, T time steps, D latent width, K codewords, W width of a full code, Q codes a step (``Quantizer.levels``).
+"""
 
 from __future__ import annotations
 
@@ -74,13 +77,15 @@ class Encoded(NamedTuple):
 class Quantized(NamedTuple):
     """Codes of one modality.
 
-    If all modalities are present, ``own`` and ``full`` have a straight-through gradient to the latents.
+    If all modalities are present, ``own`` and ``full`` have a straight-through gradient to the latents. With several
+    codes a step, a step has one codeword of each level, and its code is their sum; only ``indices`` has another shape.
 
     Attributes:
-        indices: Index of the nearest codeword (B, T), int64.
-        own: That codeword in the modality's own codebook (B, T, D).
-        full: Codewords of all codebooks at that index (B, T, W); the input of decoders and heads.
-        distances: Squared Euclidean distances to all codewords (B, T, K), with gradient; None if no loss needs them.
+        indices: Index of the nearest codeword (B, T), int64; (B, T, Q) with several codes a step.
+        own: That codeword in the modality's own codebook (B, T, D), or the sum of those of all levels.
+        full: Codewords of all codebooks at that index (B, T, W), or their sum; the input of decoders and heads.
+        distances: Squared Euclidean distances to all codewords (B, T, K), with gradient: to those of a level from the
+            target of that level (``Quantizer.targets``). None if no loss needs them.
         mask: True where the time step is real (B, T); None if all are.
     """
 
@@ -93,6 +98,19 @@ class Quantized(NamedTuple):
     def real(self) -> Tensor:
         """Return the mask (B, T); all True if ``mask`` is None."""
         return _real(self.indices, self.mask)
+
+    @property
+    def levels(self) -> int:
+        """Number Q of codes a step."""
+        return 1 if self.indices.dim() == 2 else self.indices.shape[2]
+
+    def by_level(self) -> tuple[Tensor, ...]:
+        """Return the indices (B, T) of each level."""
+        return (self.indices,) if self.indices.dim() == 2 else self.indices.unbind(2)
+
+    def real_codes(self) -> Tensor:
+        """Return which indices are of real time steps, in the shape of ``indices``."""
+        return self.real() if self.indices.dim() == 2 else self.real()[..., None].expand_as(self.indices)
 
 
 def _real(steps: Tensor, mask: Tensor | None) -> Tensor:

@@ -146,6 +146,7 @@ def _manifest(source: Source, best: bool, licence: str) -> Manifest:
         run="/".join(source.directory.path.resolve().parts[-2:]),
         features={m: _features(source, m) for m in plan.modalities},
         codewords=model.quantizer.size,
+        levels=model.quantizer.levels,
         width=model.quantizer.latent.width,
         parameters=sum(each.numel() for each in model.parameters()),
         seed=plan.run.seed,

@@ -54,7 +54,7 @@ def gather(
         overlap: Counts of clips seen before, and notes on data files.
         seconds: Wall time of each phase.
     """
-    plan = session.plan
+    plan, quantizer = session.plan, session.model.quantizer
     return Results(
         name=plan.run.name,
         mode=plan.evaluate.mode,
@@ -80,7 +80,7 @@ def gather(
         curves=curves(thinned(read_events(pretrained.directory))),
         transfers=evaluation.transfers,
         codes=evaluation.codes,
-        codewords=codeword_distances(session.model.quantizer.codebooks()),
+        codewords=codeword_distances(quantizer.codebooks(), quantizer.levels),
         overlap=tuple(SeenOverlap(**counted) for counted in overlap.record()),
         notes=tuple(overlap.notes),
         sections=tuple(_sections(session)),

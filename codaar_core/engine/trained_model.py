@@ -43,7 +43,8 @@ class TrainedModel:
         ]
         quantizer, count = self.model.quantizer, sum(each.numel() for each in self.model.parameters())
         notes = (
-            f"{quantizer.size:,} codewords of {quantizer.latent.width:,} values in each codebook",
+            f"{quantizer.size:,} codewords of {quantizer.latent.width:,} values in each codebook"
+            + (f", {quantizer.levels} of them in a code" if quantizer.levels > 1 else ""),
             f"{count:,} trained values, {str(self.dtype).removeprefix('torch.')}, on {self.device}",
         )
         return html_table("Trained model", ("modality", "features of a time step", "time steps"), rows, notes)
@@ -73,20 +74,29 @@ class TrainedModel:
 
         Args:
             modality: The modality whose codebook is read.
-            indices: Integer tensor of any shape (...).
+            indices: Integer tensor of any shape (...); (..., Q) of a model with several codes a step.
             full: Return ``Quantized.full``, the codewords of all codebooks at the index, which decoders and heads read.
 
         Returns:
             Vectors (..., D), or (..., W) if ``full``.
 
         Raises:
-            CodaarError: The model lacks the modality, or an index is not a whole number from 0 to K - 1.
+            CodaarError: The model lacks the modality, an index is not a whole number from 0 to K - 1, or the last axis
+                is not that of the codes of a step.
         """
         self._refuse_unknown([modality])
         indices = torch.as_tensor(indices, device=self.device)
         self._refuse_no_index(modality, indices)
-        codes = self.model.quantizer.lookup(modality, indices.long().reshape(1, -1))
-        return (codes.full if full else codes.own)[0].reshape(*indices.shape, -1)
+        of_step = self.model.quantizer.index_shape
+        steps = indices.shape[: indices.dim() - len(of_step)]
+        if indices.shape[len(steps) :] != of_step:
+            raise CodaarError(
+                f"{modality}: the last axis of indices should have {of_step[0]} values, indices are "
+                f"{tuple(indices.shape)}",
+                "give the indices of all levels of a time step",
+            )
+        codes = self.model.quantizer.lookup(modality, indices.long().reshape(1, -1, *of_step))
+        return (codes.full if full else codes.own)[0].reshape(*steps, -1)
 
     @torch.no_grad()
     def decode(
@@ -96,7 +106,8 @@ class TrainedModel:
 
         Args:
             features: As for ``encode``.
-            indices: Code indices (B, T) by modality, in place of those of the features, e.g. those of another modality.
+            indices: Code indices (B, T), or (B, T, Q) with several codes a step, by modality, in place of those of the
+                features, e.g. those of another modality.
 
         Returns:
             Reconstructions by modality, of the given modalities that have a decoder: (B, T, *shape), or in the shape of
@@ -122,10 +133,11 @@ class TrainedModel:
             return self.model.quantizer.quantize({modality: encoded})[modality]
         indices = torch.as_tensor(indices, device=self.device)
         self._refuse_no_index(modality, indices)
-        if indices.shape != encoded.semantic.shape[:2]:
+        expected = (*encoded.semantic.shape[:2], *self.model.quantizer.index_shape)
+        if indices.shape != expected:
             raise CodaarError(
-                f"{modality}: indices should be {tuple(encoded.semantic.shape[:2])}, they are {tuple(indices.shape)}",
-                "give one index for each clip and time step",
+                f"{modality}: indices should be {expected}, they are {tuple(indices.shape)}",
+                "give one index for each clip and time step, or one of each level",
             )
         return self.model.quantizer.lookup(modality, indices.long())._replace(mask=encoded.mask)
 

@@ -1,4 +1,4 @@
-"""Measures on codes: one line for each benchmark, and collapses of codebooks and heads."""
+"""Measures on codes: one line for each benchmark and level, and collapses of codebooks and heads."""
 
 from __future__ import annotations
 
@@ -13,8 +13,13 @@ EQUAL = 1e-9  # difference up to which a score equals the best constant predicti
 
 
 def code_lines(results: Results) -> list[str]:
-    """One line for each benchmark: codewords in use, and means over the pairs of modalities."""
-    return [f"{codes.benchmark}: {'; '.join(_code_parts(codes))}" for codes in results.codes if codes.modalities]
+    """One line for each benchmark and level: codewords in use, and means over the pairs of modalities."""
+    return [f"{titled(codes)}: {'; '.join(_code_parts(codes))}" for codes in results.codes if codes.modalities]
+
+
+def titled(codes: BenchmarkCodes) -> str:
+    """The benchmark and, with several codes a step, the level."""
+    return codes.benchmark if codes.level is None else f"{codes.benchmark}, level {codes.level}"
 
 
 def _code_parts(codes: BenchmarkCodes) -> Iterator[str]:
@@ -62,7 +67,7 @@ def _collapsed_codebooks(results: Results) -> Iterator[str]:
     for codes in results.codes:
         for each in filter(is_collapsed, codes.modalities):
             yield (
-                f"collapsed codebook: {codes.benchmark}, {each.modality}: {each.used} of {each.size} codewords in use, "
+                f"collapsed codebook: {titled(codes)}, {each.modality}: {each.used} of {each.size} codewords in use, "
                 f"perplexity {significant(each.perplexity)}"
             )
 

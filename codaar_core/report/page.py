@@ -15,7 +15,7 @@ from codaar_core.engine.record.run_directory import EVALUATIONS
 from codaar_core.engine.results import Results
 from codaar_core.features.files import write_whole
 from codaar_core.report.benchmark_scores import BESIDE, by_benchmark, metric_label
-from codaar_core.report.codes import collapses, distance_ratio, is_collapsed, is_no_better_than_constant
+from codaar_core.report.codes import collapses, distance_ratio, is_collapsed, is_no_better_than_constant, titled
 from codaar_core.report.curves import HEIGHT, LEFT, RIGHT, WIDTH, codebook_panels, loss_panels, transfer_panels
 from codaar_core.report.numerals import (
     PERCENT,
@@ -137,6 +137,7 @@ def _environment() -> Environment:
         "score_and_chance": score_and_chance,
         "signed": signed,
         "significant": significant,
+        "titled": titled,
         "weight": weight,
     }
     return environment

@@ -112,10 +112,13 @@ def _refuse_other_model(file: CodesFile, model: TrainedModel, weights: str) -> N
         raise DataError(
             f"{file.path} has codes of other weights, of {file.model}", "give the model that it was encoded with"
         )
+    quantizer = model.model.quantizer
     for each in file.modalities.values():
-        if each.modality not in model.model.modalities or each.codewords != model.model.quantizer.size:
+        sizes = each.codewords, each.levels
+        if each.modality not in model.model.modalities or sizes != (quantizer.size, quantizer.levels):
             raise DataError(
-                f"{file.path} has codes of {each.modality} with {each.codewords:,} codewords, which this model lacks",
+                f"{file.path} has codes of {each.modality} with {each.codewords:,} codewords, {each.levels} a step, "
+                "which this model lacks",
                 "give the model that it was encoded with",
             )
 

@@ -1,10 +1,10 @@
 """The inverted index of a file of codes: which clips have a codeword at which time steps.
 
 It stands beside the file of codes as ``FILE.index.h5``, with the checksum of that file, and is written again when that
-changes. For each modality: ``clips`` and ``steps`` (P,), the row and time step of every real step, and ``frequency``
-(K,), the number of clips with each codeword. The rows are in blocks with about a million steps; within a block, entries
-are sorted by codeword, then clip, then step: codeword k of block b has those from ``starts[b, k]`` to
-``starts[b, k + 1]``.
+changes. For each modality: ``clips`` and ``steps`` (P,), the row and time step of every real step, once for each of its
+codes, and ``frequency`` (K,), the number of clips with each codeword. The rows are in blocks with about a million
+steps; within a block, entries are sorted by codeword, then clip, then step: codeword k of block b has those from
+``starts[b, k]`` to ``starts[b, k + 1]``.
 """
 
 from __future__ import annotations
@@ -116,8 +116,8 @@ def _write_modality(group: Any, encoded: EncodedModality) -> None:
     }
     frequency, starts, total = np.zeros(encoded.codewords, np.int64), [], 0
     for codes in encoded.chunks():
-        rows, steps = np.nonzero(codes.mask)
-        codewords = codes.indices[rows, steps]
+        rows, steps = (np.repeat(each, encoded.levels) for each in np.nonzero(codes.mask))
+        codewords = codes.indices[codes.mask].reshape(-1)
         order = np.argsort(codewords, kind="stable")
         rows, steps, codewords = rows[order], steps[order], codewords[order]
         counts = np.bincount(codewords, minlength=encoded.codewords)

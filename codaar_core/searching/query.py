@@ -115,7 +115,7 @@ def _encoded(path: Path, modality: str, model: TrainedModel) -> GivenClips:
     refuse_unusable(values, model.model.spaces[modality].shape, path)
     codes = model.encode({modality: torch.from_numpy(values.astype(np.float32))[None]})[modality]
     indices = codes.indices.cpu().numpy()
-    return GivenClips(modality, (Codes(0, [path.stem], indices, np.ones(indices.shape, bool)),))
+    return GivenClips(modality, (Codes(0, [path.stem], indices, np.ones(indices.shape[:2], bool)),))
 
 
 def _of_index(id: str, modality: str, index: Sequence[CodesFile]) -> GivenClips:

@@ -7,7 +7,8 @@ score of a run is the weighted share of the query's steps that it can be matched
 
     sum_k w(k) min(n_q(k), n_r(k)) / sum_k w(k) n_q(k)
 
-It is 1 if the run has all codewords of the query as often as the query, in any order.
+It is 1 if the run has all codewords of the query as often as the query, in any order. A step with several codes counts
+once for each.
 """
 
 from __future__ import annotations

@@ -17,6 +17,9 @@ class Recorder:
         self.calls: list[tuple] = []
         self.books = {"a": torch.zeros(3, 2), "b": torch.ones(3, 2)}
 
+    def targets(self, encoded, assigned):
+        return {m: item.semantic for m, item in encoded.items()}
+
     def update(self, targets, assigned, ranks):
         self.calls.append(("update", targets))
 
@@ -44,8 +47,8 @@ def make(step):
     return step(step.Config(), None)
 
 
-def run(align, masks=(None, None), lengths=(4, 4)):
-    quantizer = Recorder()
+def run(align, masks=(None, None), lengths=(4, 4), quantizer=None):
+    quantizer = quantizer or Recorder()
     encoded = {
         m: Encoded(torch.full((2, length, 2), value), mask=mask)
         for m, value, length, mask in zip("ab", (1.0, 2.0), lengths, masks, strict=True)
@@ -77,6 +80,21 @@ def test_steps_beyond_the_shorter_length_are_not_mixed():
     targets = run([Swap], lengths=(4, 3))[0][1]
     assert targets["a"][0, :, 0].tolist() == [2, 2, 2, 1]
     assert targets["b"][0, :, 0].tolist() == [1, 1, 1]
+
+
+class TwoLevels(Recorder):
+    """Two codes a step: level 1 has ten times the target of level 0."""
+
+    def targets(self, encoded, assigned):
+        return {m: torch.stack([item.semantic, 10 * item.semantic], dim=2) for m, item in encoded.items()}
+
+
+def test_the_targets_of_every_level_are_mixed_with_those_of_the_same_level():
+    mask = torch.tensor([[True, True, False, False], [True, True, True, True]])
+    targets = run([Swap], masks=(mask, None), lengths=(4, 5), quantizer=TwoLevels())[0][1]
+    assert targets["a"].shape == (2, 4, 2, 2)
+    assert targets["a"][0, :, :, 0].tolist() == [[2, 20], [2, 20], [1, 10], [1, 10]]
+    assert targets["b"][1, :, :, 1].tolist() == [[1, 10], [1, 10], [1, 10], [1, 10], [2, 20]]
 
 
 class WrongShape(AlignmentStep):
@@ -119,3 +137,13 @@ def test_statistics_ignore_masked_steps():
     values = statistics({"a": codes([[0, 1, 2]], [[True, True, False]]), "b": codes([[0, 0, 2]])}, 4, SingleProcess())
     assert values["used.a"] == 2
     assert values["agreement.a-b"] == pytest.approx(0.5)
+
+
+def test_statistics_of_several_codes_a_step_are_those_of_each_level():
+    one = codes([[[0, 4], [1, 4], [2, 5]]], [[True, True, False]])
+    values = statistics({"a": one, "b": codes([[[0, 5], [0, 4], [2, 5]]])}, 8, SingleProcess())
+    assert (values["used.a.level-0"], values["used.a.level-1"]) == (2, 1)
+    assert values["perplexity.a.level-0"] == pytest.approx(2)
+    assert values["perplexity.b.level-1"] == pytest.approx(1.8899, abs=1e-4)
+    assert (values["agreement.a-b.level-0"], values["agreement.a-b.level-1"]) == (0.5, 0.5)
+    assert "used.a" not in values

@@ -13,7 +13,7 @@ from codaar_core.engine.lifecycle.collapse_alarm import CollapseAlarm
 from codaar_core.engine.results.collapse import collapsed_codebooks
 
 GOOD, FEW, ONE = (100.0, 300.0, 0.1), (7.9, 40.0, 0.3), (9.0, 300.0, 0.6)  # perplexity, used, largest share; K = 800
-QUANTIZER = SimpleNamespace(size=800, collapse_help='what may help: start = "kmeans"')
+QUANTIZER = SimpleNamespace(level_size=800, collapse_help='what may help: start = "kmeans"')
 
 
 def row(epoch: int, **modalities: tuple[float, float, float]) -> dict[str, float]:

@@ -57,7 +57,7 @@ def codes_of(indices, ids=None, real=None, size=8, modality="north") -> ClipCode
     indices = np.asarray(indices, np.int32)
     real = np.ones(indices.shape, bool) if real is None else np.asarray(real)
     ids = [f"clip {row}" for row in range(len(indices))] if ids is None else ids
-    return ClipCodes(Path("codes.h5"), modality, "test of toy", False, ids, indices, real, 1.0, size)
+    return ClipCodes(Path("codes.h5"), modality, "test of toy", False, ids, indices[..., None], real, 1.0, size)
 
 
 # Codewords
@@ -66,7 +66,7 @@ def codes_of(indices, ids=None, real=None, size=8, modality="north") -> ClipCode
 def test_nearest_steps_are_those_of_different_clips_by_distance():
     codes = codes_of([[1, 1, 2], [1, 2, 2], [1, 0, 0]], real=[[True] * 3, [True] * 3, [True, True, False]])
     distances = np.array([[3, 1, 5], [2, 4, 4], [9, 7, 0]], np.float32)
-    found = nearest_steps(codes, distances, 2)
+    found = nearest_steps(codes, distances[..., None], 2)
     assert found[1] == [(0, 1, 1.0), (1, 0, 2.0)]  # of clip 0 the nearer step; clip 2 is farther
     assert found[2] == [(1, 1, 4.0), (0, 2, 5.0)]
     assert found[0] == [(2, 1, 7.0)]  # the masked step does not count
@@ -77,10 +77,10 @@ def test_nearest_steps_agree_with_a_slow_search():
     generator = np.random.default_rng(0)
     codes = codes_of(generator.integers(0, 8, (40, 5)), real=generator.random((40, 5)) < 0.8)
     distances = generator.random((40, 5)).astype(np.float32)
-    found = nearest_steps(codes, distances, 3)
+    found = nearest_steps(codes, distances[..., None], 3)
     for code in range(8):
         best = {}
-        for clip, step in np.argwhere((codes.indices == code) & codes.real):
+        for clip, step in np.argwhere((codes.indices[..., 0] == code) & codes.real):
             best[clip] = min(best.get(clip, (np.inf, 0)), (distances[clip, step], step))
         slow = sorted((far, clip, step) for clip, (far, step) in best.items())[:3]
         assert [(step.clip, step.step) for step in found[code]] == [(clip, step) for _, clip, step in slow]
@@ -374,7 +374,7 @@ def test_the_page_of_fifty_thousand_clips_is_small():
     for name in ("north", "east", "south"):
         codes = codes_of(generator.integers(0, size, (clips, 10)), ids=ids, size=size, modality=name)
         distances = generator.random((clips, 10)).astype(np.float32)
-        modalities[name] = ModalityAtlas(codes, labels, use_of(codes, labels, classes, distances, 6))
+        modalities[name] = ModalityAtlas(codes, labels, use_of(codes, labels, classes, distances[..., None], 6))
     previews = Previews()
     previews.allow(building.LETTERS)
     while previews.add(Sound(b"RIFF" + generator.bytes(8000), "a sound")) is not None:

@@ -1,10 +1,11 @@
 """The HDF5 file of ``codaar encode``: its layout, and reading it some clips at a time.
 
-Layout: a group for each modality with ``ids`` (N,), ``indices`` (N, T) int32, ``mask`` (N, T): True where the time step
-is real, ``times`` (T,): start of each time step in seconds; on request ``latents`` (N, T, D), ``vectors`` (N, T, D) and
-``distances`` (N, T, K); of a benchmark whose clips have one number each, ``targets`` (N,). At masked steps all values
-are zero. Attributes of the file: ``model``, ``checkpoint``, ``weights`` (SHA-256), ``seconds`` of a step; of a group:
-``clips``, ``codewords`` (K), ``whole_clips``.
+Layout: a group for each modality with ``ids`` (N,), ``indices`` (N, T) int32, or (N, T, Q) of a model with Q codes a
+step, ``mask`` (N, T): True where the time step is real, ``times`` (T,): start of each time step in seconds; on request
+``latents`` (N, T, D), ``vectors`` (N, T, D) and ``distances`` (N, T, K); of a benchmark whose clips have one number
+each, ``targets`` (N,). At masked steps all values are zero. Attributes of the file: ``model``, ``checkpoint``,
+``weights`` (SHA-256), ``seconds`` of a step; of a group: ``clips``, ``codewords`` (K), ``levels`` (Q; one in files
+without it), ``whole_clips``.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ class Codes(NamedTuple):
     Attributes:
         start: Row of the first clip in the file.
         ids: Names of the clips.
-        indices: Codeword of each time step (n, T) int64; 0 at masked steps.
+        indices: Codeword of each time step (n, T) int64, or codewords (n, T, Q); 0 at masked steps.
         mask: True where the time step is real (n, T).
     """
 
@@ -53,6 +54,7 @@ class EncodedModality:
         clips: Number of clips N.
         steps: Time steps T of the longest clip.
         codewords: Codewords K of a codebook.
+        levels: Codes Q of a time step.
         seconds: Length of a time step.
         about: Where the clips come from.
         whole_clips: Whether one code stands for a whole clip.
@@ -63,6 +65,7 @@ class EncodedModality:
     clips: int
     steps: int
     codewords: int
+    levels: int
     seconds: float
     about: str
     whole_clips: bool
@@ -161,9 +164,12 @@ class CodesFile:
         group = self._h5[name]
         for column in group:
             self._refuse_unusual(name, column, group[column])
-        clips, steps = group["indices"].shape if "indices" in group else (len(group["ids"]), 0)
-        shapes = {column: group[column].shape for column in ("ids", "mask") if column in group}
-        if shapes != {"ids": (clips,), "mask": (clips, steps)} and (clips or "indices" in group):
+        levels = int(group.attrs.get("levels", 1))
+        clips, steps = group["indices"].shape[:2] if "indices" in group else (len(group["ids"]), 0)
+        shapes = {column: group[column].shape for column in ("ids", "mask", "indices") if column in group}
+        of_step = () if levels == 1 else (levels,)
+        expected = {"ids": (clips,), "mask": (clips, steps), "indices": (clips, steps, *of_step)}
+        if shapes != expected and (clips or "indices" in group):
             raise DataError(f"{self.path}: the columns of {name} have different numbers of clips or steps", REMEDY)
         return EncodedModality(
             self.path,
@@ -171,6 +177,7 @@ class CodesFile:
             clips,
             steps,
             int(group.attrs["codewords"]),
+            levels,
             float(self._h5.attrs.get("seconds", _step_of(group["times"][:2]))),
             str(group.attrs.get("clips", "")),
             bool(group.attrs.get("whole_clips", False)),

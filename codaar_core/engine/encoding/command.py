@@ -185,7 +185,9 @@ def _identity(source: Source) -> list[Any]:
 
 
 def _attributes(source: Source, model: Model, modality: str) -> dict[str, Any]:
-    return {"clips": source.about, "codewords": model.quantizer.size, "whole_clips": modality in source.summarised}
+    quantizer, whole_clips = model.quantizer, modality in source.summarised
+    sizes = {"codewords": quantizer.size, "levels": quantizer.levels}
+    return {"clips": source.about, **sizes, "whole_clips": whole_clips}
 
 
 def _encode_missing(job: Job, opened: Opened, parts: Parts, progress: Progress) -> int:

@@ -37,8 +37,9 @@ def refuse_missing_pyarrow() -> None:
 def write_parquet(parts: Parts, groups: Groups, facts: Mapping[str, Any], seconds: float, file: Path) -> None:
     """Write the parquet file; memory holds one part at a time.
 
-    Columns: ``id``, ``modality``, ``indices`` list of int32, ``times`` list of float64; on request ``latents``,
-    ``vectors`` and ``distances``, lists of vectors. The metadata of the file has the attributes of the HDF5 file.
+    Columns: ``id``, ``modality``, ``indices`` list of int32 (of lists of them, with several codes a step), ``times``
+    list of float64; on request ``latents``, ``vectors`` and ``distances``, lists of vectors. The metadata of the file
+    has the attributes of the HDF5 file.
     """
     import pyarrow.parquet as pq
 
@@ -78,12 +79,18 @@ def _table(arrays: Arrays, modality: str, seconds: float) -> Any:
     columns = {
         "id": pa.array(ids, pa.string()),
         "modality": pa.array([modality] * len(ids), pa.string()),
-        "indices": pa.ListArray.from_arrays(offsets, pa.array(arrays[f"{modality}/indices"][mask])),
+        "indices": pa.ListArray.from_arrays(offsets, _array(arrays[f"{modality}/indices"][mask])),
         "times": pa.ListArray.from_arrays(offsets, pa.array(times[mask])),
     }
     for name in WIDE:
         if f"{modality}/{name}" in arrays:
-            real = arrays[f"{modality}/{name}"][mask]
-            vectors = pa.FixedSizeListArray.from_arrays(pa.array(real.reshape(-1)), real.shape[-1])
-            columns[name] = pa.ListArray.from_arrays(offsets, vectors)
+            columns[name] = pa.ListArray.from_arrays(offsets, _array(arrays[f"{modality}/{name}"][mask]))
     return pa.table(columns)
+
+
+def _array(values: np.ndarray) -> Any:
+    """Numbers (n,), or lists of numbers (n, width)."""
+    import pyarrow as pa
+
+    numbers = pa.array(values.reshape(-1))
+    return numbers if values.ndim == 1 else pa.FixedSizeListArray.from_arrays(numbers, values.shape[1])

@@ -6,12 +6,13 @@ import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cached_property
 from itertools import combinations, product
+from typing import TypeVar
 
 import attrs
 import torch
 from torch import Tensor
 
-from codaar_core.api import Benchmark
+from codaar_core.api import Benchmark, Quantizer
 from codaar_core.engine.devices.runtime import generator_of
 from codaar_core.engine.evaluation.code_labels import labels_are_of_clips, step_labels
 from codaar_core.engine.evaluation.code_measures import (
@@ -33,8 +34,27 @@ SHUFFLES = 20  # random assignments of labels to clips, averaged for the chance 
 MOST_COMPARED = 2**16  # codewords whose distances are measured: their pairs take minutes
 
 
+Record = TypeVar("Record", BenchmarkCodes, CodewordDistance)
 TrainingClips = Callable[[str], EncodedSplit]
 """Encodes the training clips of a benchmark in one modality."""
+
+
+def measure_levels(
+    name: str,
+    benchmark: Benchmark,
+    encoded: Mapping[str, EncodedSplit],
+    quantizer: Quantizer,
+    training: TrainingClips | None = None,
+) -> tuple[BenchmarkCodes, ...]:
+    """Measure the codes of each level by itself; see ``measure_codes``."""
+    size = quantizer.level_size
+
+    def measured(level: int) -> BenchmarkCodes:
+        codes = {m: each.of_level(level, size) for m, each in encoded.items()}
+        trained = None if training is None else lambda m: training(m).of_level(level, size)
+        return measure_codes(name, benchmark, codes, size, trained)
+
+    return _numbered([measured(level) for level in range(quantizer.levels)])
 
 
 def measure_codes(
@@ -57,18 +77,27 @@ def measure_codes(
     return MeasuredCodes(codes, len(benchmark.classes), benchmark.summarised, size, training).record(name)
 
 
-def codeword_distances(codebooks: Mapping[str, Tensor]) -> tuple[CodewordDistance, ...]:
-    """Return the mean distances between the codewords (K, D) of each pair of modalities.
+def codeword_distances(codebooks: Mapping[str, Tensor], levels: int = 1) -> tuple[CodewordDistance, ...]:
+    """Return the mean distances between the codewords (K, D) of each pair of modalities, level by level.
 
     Empty with more than ``MOST_COMPARED`` codewords, e.g. all pairs of codewords of two levels: that would take hours.
     """
-    records = []
+    records: list[CodewordDistance] = []
     for m, n in combinations(codebooks, 2):
         if len(codebooks[m]) > MOST_COMPARED:
             return ()
-        same, others = distances(codebooks[m], codebooks[n])
-        records.append(CodewordDistance(one=m, other=n, same_index=same, other_indices=others))
+        pairs = zip(codebooks[m].chunk(levels), codebooks[n].chunk(levels), strict=True)
+        found = (distances(*pair) for pair in pairs)
+        of_levels = [CodewordDistance(one=m, other=n, same_index=same, other_indices=rest) for same, rest in found]
+        records += _numbered(of_levels)
     return tuple(records)
+
+
+def _numbered(records: Sequence[Record]) -> tuple[Record, ...]:
+    """Number the records of levels; a single one has no number."""
+    if len(records) == 1:
+        return tuple(records)
+    return tuple(attrs.evolve(record, level=number) for number, record in enumerate(records))
 
 
 def _on_cpu(encoded: EncodedSplit) -> EncodedSplit:

@@ -24,7 +24,7 @@ class EncodedSplit(NamedTuple):
 
     Attributes:
         modality: The encoded modality.
-        indices: Code indices (N, T).
+        indices: Code indices (N, T); (N, T, Q) with several codes a step.
         mask: True where the time step is real (N, T); None if all are.
         target: Targets of the benchmark (N, ...).
         split: The encoded split; ``Split.given`` reads additional inputs of heads from it.
@@ -35,6 +35,15 @@ class EncodedSplit(NamedTuple):
     mask: Tensor | None
     target: Tensor
     split: Split
+
+    def of_level(self, level: int, size: int) -> EncodedSplit:
+        """Return the codes of one level, with indices (N, T) from 0 to ``size`` - 1.
+
+        Args:
+            level: Number of the level, from 0.
+            size: Codewords of a level.
+        """
+        return self if self.indices.dim() == 2 else self._replace(indices=self.indices[..., level] % size)
 
 
 class EncodedOnce:

@@ -17,7 +17,7 @@ from codaar_core.engine.assembly.model import clip_groups
 from codaar_core.engine.data.card import download_hint
 from codaar_core.engine.data.first_batch import check_benchmark_split
 from codaar_core.engine.devices.runtime import derive_seed, generator_of
-from codaar_core.engine.evaluation.code_records import measure_codes
+from codaar_core.engine.evaluation.code_records import measure_levels
 from codaar_core.engine.evaluation.encode_split import (
     BATCH,
     EncodedOnce,
@@ -43,7 +43,7 @@ class Evaluation:
 
     Attributes:
         transfers: One entry for each transfer and metric.
-        codes: Measures on the codes of the test splits, one entry for each benchmark.
+        codes: Measures on the codes of the test splits, one entry for each benchmark and level.
     """
 
     transfers: tuple[TransferScore, ...] = ()
@@ -218,9 +218,9 @@ class BenchmarkRun:
         scores = [score_transfers(self.benchmark, finished[seed]) for seed in self.seeds]
         entries = transfer_entries(self.bench.name, self.benchmark, scores, targets)
         training = partial(encoded, "train") if self.trainable else None
-        codes = measure_codes(self.bench.name, self.benchmark, test, self.session.model.quantizer.size, training)
+        codes = measure_levels(self.bench.name, self.benchmark, test, self.session.model.quantizer, training)
         hook.codaar_benchmark_end(benchmark=self.bench.name, results=[as_json(entry) for entry in entries])
-        return Evaluation(tuple(entries), (codes,))
+        return Evaluation(tuple(entries), codes)
 
     def scores(self) -> Iterator[tuple[int, dict[Transfer, dict[str, float]]]]:
         """Train and test the heads of every seed without writing anything.

@@ -54,7 +54,8 @@ class Manifest:
     name: str  # run.name
     run: str  # name and start of the run, e.g. avt/2026-01-31T12-00-00
     features: Mapping[str, FeatureSpace]  # by modality
-    codewords: int  # K of each codebook
+    codewords: int  # K of each codebook, of all levels together
+    levels: int = 1  # codes of a time step
     width: int  # D of latents and codewords
     parameters: int  # trained values
     seed: int  # run.seed

@@ -37,9 +37,9 @@ class CollapseAlarm:
 
     def _judge(self, row: Mapping[str, float]) -> dict[str, Any] | None:
         """Add the row of an epoch, and return the warning of codebooks that had not collapsed before it."""
-        before = collapsed_codebooks(self.epochs, self.quantizer.size)
+        before = collapsed_codebooks(self.epochs, self.quantizer.level_size)
         self.epochs.append(row)
-        found = collapsed_codebooks(self.epochs, self.quantizer.size)
+        found = collapsed_codebooks(self.epochs, self.quantizer.level_size)
         line = collapse_line({m: numbers for m, numbers in found.items() if m not in before}, self.quantizer)
         warning = f"collapsed codebook: epoch {row['epoch']}, {line}"
         return {"step": row["step"], "epoch": row["epoch"], "warning": warning} if line else None

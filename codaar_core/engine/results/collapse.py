@@ -21,10 +21,10 @@ def collapsed_codebooks(epochs: Sequence[Mapping[str, float | None]], codewords:
 
     Args:
         epochs: Metrics of all epochs so far.
-        codewords: Number K of codewords of a codebook.
+        codewords: Number of codewords of a codebook; with several codes a step, of a level.
 
     Returns:
-        The numbers in words, by modality; empty in the first epoch.
+        The numbers in words, by modality, or modality and level; empty in the first epoch.
     """
     return dict(_collapsed(epochs[-1], codewords)) if codewords and len(epochs) >= JUDGED else {}
 

@@ -66,7 +66,7 @@ class Pretraining:
     epoch_minutes: float | None = _entry("minutes of an epoch; null where no step was made in this process", None)
     peak_gb: float | None = _entry("most memory held, in GB: of the GPU, where it computes on one", None)
     last_epoch: Mapping[str, float | None] = _table("last row of metrics.csv, without epoch and step")
-    codewords: int | None = _entry("codewords K of each codebook", None)
+    codewords: int | None = _entry("codewords of each codebook; with several codes a step, of a level", None)
     collapse: str = _entry("codebooks that the last epoch shows to have collapsed, and what helps; empty: none", "")
     run: str = _entry("run directory that this pretraining, or its beginning, was taken over from; empty: none", "")
 
@@ -77,7 +77,7 @@ class Curves:
 
     step: tuple[int, ...] = _entry("training steps that were logged", ())
     losses: Mapping[str, Numbers] = _table("weighted loss terms, their total, and the norm of the gradient")
-    codebooks: Mapping[str, Numbers] = _table("codewords in use and perplexity, of each modality")
+    codebooks: Mapping[str, Numbers] = _table("codewords in use and perplexity, of each modality and level")
     agreement: Mapping[str, Numbers] = _table("share of time steps at which two modalities select the same index")
 
     def __attrs_post_init__(self) -> None:
@@ -154,7 +154,7 @@ class ModalityCodes:
     """The codes of one modality of a test split."""
 
     modality: str = _entry("name of the modality")
-    size: int = _entry("number of codewords K")
+    size: int = _entry("number of codewords K; with several codes a step, of the level")
     steps: int = _entry("encoded time steps")
     used: int = _entry("codewords used at least once")
     perplexity: float | None = _entry("exponential of the entropy of codeword frequencies, from 1 to K", None)
@@ -197,9 +197,10 @@ class IndexTable:
 
 @attrs.frozen(kw_only=True)
 class BenchmarkCodes:
-    """Measures on the codes of the test splits of one benchmark."""
+    """Measures on the codes of the test splits of one benchmark; with several codes a step, on those of one level."""
 
     benchmark: str = _entry("name of the benchmark in the recipe")
+    level: int | None = _entry("number of the level, from 0; null with one code a step", None)
     labels: str = _entry("clip or step: what has one class; empty where neither has, or where the steps differ", "")
     modalities: tuple[ModalityCodes, ...] = _entry("one entry for each modality", ())
     pairs: tuple[PairCodes, ...] = _entry("one entry for each pair of modalities", ())
@@ -212,6 +213,7 @@ class CodewordDistance:
 
     one: str = _entry("first modality")
     other: str = _entry("second modality")
+    level: int | None = _entry("number of the level, from 0; null with one code a step", None)
     same_index: float | None = _entry("between codewords with the same index", None)
     other_indices: float | None = _entry("between codewords with different indices; null with a single codeword", None)
 
@@ -256,7 +258,7 @@ class Results:
         "scores in the course of pretraining (evaluate.every), one entry for each transfer and metric", ()
     )
     transfers: tuple[TransferScore, ...] = _entry("one entry for each transfer and metric")
-    codes: tuple[BenchmarkCodes, ...] = _entry("measures on the codes of the test splits, by benchmark", ())
+    codes: tuple[BenchmarkCodes, ...] = _entry("measures on the codes of the test splits, by benchmark and level", ())
     codewords: tuple[CodewordDistance, ...] = _entry("distances between codewords of two modalities", ())
     overlap: tuple[SeenOverlap, ...] = _entry(
         "clips of benchmarks that were seen in pretraining or in the training of heads", ()

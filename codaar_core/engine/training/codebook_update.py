@@ -34,7 +34,7 @@ def update_codebooks(
     Raises:
         CodaarError: An alignment step returned other modalities or shapes.
     """
-    targets = {m: record.semantic.detach() for m, record in encoded.items()}
+    targets: Mapping[str, Tensor] = quantizer.targets(encoded, quantized)
     for step in align:
         targets = _mix_paired(step, targets, encoded)
     quantizer.update(targets, quantized, ranks)
@@ -46,22 +46,28 @@ def update_codebooks(
 def _mix_paired(
     step: AlignmentStep, targets: Mapping[str, Tensor], encoded: Mapping[str, Encoded]
 ) -> dict[str, Tensor]:
-    """Mix the time steps present in all modalities; the others keep their targets."""
+    """Mix the time steps present in all modalities, each level by itself; the others keep their targets."""
     length = min(target.shape[1] for target in targets.values())
-    paired = {m: target[:, :length].flatten(0, 1) for m, target in targets.items()}
+    paired = {m: target[:, :length].flatten(0, -2) for m, target in targets.items()}
     mixed = _require_same_shapes(step, "mix", paired, step.mix(paired))
     masks = [record.mask[:, :length] for record in encoded.values() if record.mask is not None]
-    present = torch.stack(masks).all(0).flatten() if masks else None
-    return {m: _replace_paired(targets[m], paired[m], mixed[m], present) for m in targets}
+    present = torch.stack(masks).all(0) if masks else None
+    return {m: _replace_paired(targets[m], mixed[m], present) for m in targets}
 
 
-def _replace_paired(target: Tensor, paired: Tensor, mixed: Tensor, present: Tensor | None) -> Tensor:
-    """Put mixed time steps (B * shortest T, D) into ``target`` (B, T, D), except where not ``present``."""
-    batch, length, width = target.shape
+def _replace_paired(target: Tensor, mixed: Tensor, present: Tensor | None) -> Tensor:
+    """Put mixed rows into a target, except where not ``present``.
+
+    Args:
+        target: Targets (B, T, D) or (B, T, Q, D) of a modality.
+        mixed: The rows (N, D) of its first time steps, mixed.
+        present: True where a time step is present in all modalities, for those first steps; None: everywhere.
+    """
+    mixed = mixed.view(len(target), -1, *target.shape[2:])
+    length = mixed.shape[1]
     if present is not None:
-        mixed = torch.where(present[:, None], mixed, paired)
-    mixed = mixed.view(batch, -1, width)
-    return mixed if mixed.shape[1] == length else torch.cat([mixed, target[:, mixed.shape[1] :]], dim=1)
+        mixed = torch.where(present.view(*present.shape, *[1] * (target.dim() - 2)), mixed, target[:, :length])
+    return mixed if length == target.shape[1] else torch.cat([mixed, target[:, length:]], dim=1)
 
 
 def _adjusted(align: Sequence[AlignmentStep], codebooks: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
@@ -103,17 +109,32 @@ def codeword_counts(quantized: Mapping[str, Quantized], size: int, ranks: Ranks)
     """
     counts = []
     for codes in quantized.values():
-        real = codes.real()
+        real = codes.real_codes()
         counted = real.flatten().to(widest_float(real.device))
         counts.append(counted.new_zeros(size).index_add_(0, codes.indices.flatten(), counted))
     return dict(zip(quantized, ranks.sum(torch.stack(counts)), strict=True))
+
+
+def by_level(values: Mapping[str, Tensor], levels: int) -> dict[str, Tensor]:
+    """Divide tensors by level; with one code a step they stay as they are.
+
+    Args:
+        values: Tensors by name, whose first axis has equally many entries of each level.
+        levels: Codes a step.
+
+    Returns:
+        The part of each level, called ``NAME.level-0`` and so on.
+    """
+    if levels == 1:
+        return dict(values)
+    return {f"{name}.level-{q}": part for name, each in values.items() for q, part in enumerate(each.chunk(levels))}
 
 
 def usage(counts: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Measures of the use of codebooks.
 
     Args:
-        counts: Counts (K,) by modality.
+        counts: Counts (K,) by modality, or those of each level (``by_level``).
 
     Returns:
         Scalars ``used.M`` (codewords in use) and ``perplexity.M`` (exponential of the entropy of their frequencies).
@@ -137,21 +158,23 @@ def statistics(quantized: Mapping[str, Quantized], size: int, ranks: Ranks) -> d
 
     Returns:
         Scalars on the device: those of ``usage``, and ``agreement.M-N`` (share of time steps with equal indices in both
-        modalities).
+        modalities); with several codes a step, of each level (``by_level``).
     """
-    values = usage(codeword_counts(quantized, size, ranks))
-    for one, other in combinations(quantized, 2):
-        values[f"agreement.{one}-{other}"] = _agreement(quantized[one], quantized[other], ranks)
-    return values
+    levels = next(iter(quantized.values())).levels
+    values = usage(by_level(codeword_counts(quantized, size, ranks), levels))
+    pairs = combinations(quantized, 2)
+    shares = {f"agreement.{m}-{n}": _agreement(quantized[m], quantized[n], ranks) for m, n in pairs}
+    return values | {name: share.squeeze(0) for name, share in by_level(shares, levels).items()}
 
 
 def _agreement(one: Quantized, other: Quantized, ranks: Ranks) -> Tensor:
-    """Share of the time steps present in both modalities at which they select the same index."""
+    """Share (Q,) of the time steps present in both modalities at which they select the same index of a level."""
     length = min(one.indices.shape[1], other.indices.shape[1])
-    equal = one.indices[:, :length] == other.indices[:, :length]
-    real = torch.ones_like(equal)
+    pairs = zip(one.by_level(), other.by_level(), strict=True)
+    equal = torch.stack([first[:, :length] == second[:, :length] for first, second in pairs])
+    real = torch.ones_like(equal[0])
     for codes in (one, other):
         if codes.mask is not None:
             real = real & codes.mask[:, :length]
-    same, steps = ranks.sum(torch.stack([(equal & real).sum(), real.sum()])).to(widest_float(real.device))
-    return same / steps
+    counts = ranks.sum(torch.stack([*(equal & real).sum(dim=(1, 2)), real.sum()])).to(widest_float(real.device))
+    return counts[:-1] / counts[-1]

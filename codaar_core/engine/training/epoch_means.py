@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from codaar_core.engine.devices.runtime import to_numbers
-from codaar_core.engine.training.codebook_update import usage
+from codaar_core.engine.training.codebook_update import by_level, usage
 
 COUNT = "steps"
 EPOCH = "epoch_"  # prefix of measures over all batches of an epoch
@@ -71,13 +71,17 @@ class EpochUsage:
         """Restore the counts saved in a checkpoint."""
         self.state = {modality: each.to(device) for modality, each in state.items()}
 
-    def finish_epoch(self) -> dict[str, float]:
+    def finish_epoch(self, levels: int = 1) -> dict[str, float]:
         """Return measures of use and reset the counts; synchronises with the device.
+
+        Args:
+            levels: Codes a step; of several, each level has measures of its own, as in ``by_level``.
 
         Returns:
             ``epoch_used.M`` and ``epoch_perplexity.M`` as ``usage``, and ``epoch_largest_share.M``, the share of the
             time steps that have the most frequent codeword.
         """
-        largest = {f"largest_share.{modality}": each.max() / each.sum() for modality, each in self.state.items()}
-        values, self.state = usage(self.state) | largest, {}
+        counts, self.state = by_level(self.state, levels), {}
+        largest = {f"largest_share.{name}": each.max() / each.sum() for name, each in counts.items()}
+        values = usage(counts) | largest
         return {f"{EPOCH}{name}": value for name, value in to_numbers(values).items()}

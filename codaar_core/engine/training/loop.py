@@ -119,7 +119,7 @@ def pretrain(
 
         refuse_failure(session, optimizer, guard)
         means = session.epoch_means.finish_epoch() | to_numbers(statistics(last_codes, model.quantizer.size, ranks))
-        means |= session.epoch_usage.finish_epoch() | scheduled_values(optimizer, plan, model)
+        means |= session.epoch_usage.finish_epoch(model.quantizer.levels) | scheduled_values(optimizer, plan, model)
         if held_out is not None:
             means |= held_out_values(session, held_out, epoch, step)
         commit_epoch(session, optimizer, epoch, step + 1, means)

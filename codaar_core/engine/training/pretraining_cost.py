@@ -27,13 +27,13 @@ def pretraining(session: Session, seconds: float, steps: int, done: int) -> Pret
     epochs = len(session.finished_epochs.rows) if run.patience else run.epochs  # patience may have ended it early
     minutes = seconds / 60 * steps / epochs / (steps - done) if steps > done else None
     quantizer = session.model.quantizer
-    collapsed = collapsed_codebooks(session.finished_epochs.rows, quantizer.size)
+    collapsed = collapsed_codebooks(session.finished_epochs.rows, quantizer.level_size)
     held = peak_memory(session.runtime.device)
     return Pretraining(
         epoch_minutes=None if minutes is None else round(minutes, 3),
         peak_gb=None if held is None else round(held / 1e9, 2),
         last_epoch=last_epoch(session.finished_epochs),
-        codewords=quantizer.size,
+        codewords=quantizer.level_size,
         collapse=collapse_line(collapsed, quantizer),
     )
 

@@ -33,7 +33,7 @@ def are_paired(one: ClipCodes, other: ClipCodes) -> bool:
 
 
 def agreement_of(
-    one: ClipCodes, other: ClipCodes, labels: tuple[np.ndarray | None, np.ndarray | None], classes: int
+    one: ClipCodes, other: ClipCodes, labels: tuple[np.ndarray | None, np.ndarray | None], classes: int, level: int = 0
 ) -> Agreement:
     """Count equal indices at the steps that both modalities have.
 
@@ -42,9 +42,10 @@ def agreement_of(
         other: Codes of the same clips in the second.
         labels: Classes (N, T) of both; a negative value or None is no class.
         classes: Number of classes.
+        level: The compared level, from 0.
     """
     length = min(one.indices.shape[1], other.indices.shape[1])
-    first, second = one.indices[:, :length], other.indices[:, :length]
+    first, second = (each.indices[:, :length, level] for each in (one, other))
     both = one.real[:, :length] & other.real[:, :length]
     same = (first == second) & both
     counts = [usage(torch.from_numpy(each).long(), torch.from_numpy(both), one.size) for each in (first, second)]

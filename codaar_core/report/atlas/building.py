@@ -298,10 +298,14 @@ class _Loaded:
 
     def _agreement(
         self, codes: Mapping[str, ClipCodes], labels: Mapping[str, np.ndarray | None], classes: int
-    ) -> Iterator[tuple[tuple[str, str], Agreement]]:
+    ) -> Iterator[tuple[tuple[str, str], list[Agreement]]]:
         for one, other in combinations(codes, 2):
-            if are_paired(codes[one], codes[other]):
-                yield (one, other), agreement_of(codes[one], codes[other], (labels[one], labels[other]), classes)
+            first, second, of_both = codes[one], codes[other], (labels[one], labels[other])
+            if are_paired(first, second):
+                yield (
+                    (one, other),
+                    [agreement_of(first, second, of_both, classes, level) for level in range(first.levels)],
+                )
 
     def _benchmark_pages(self, previews: Previews) -> Iterator[BenchmarkPages]:
         for name, benchmark in self.clips.benchmarks.items():

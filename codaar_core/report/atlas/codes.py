@@ -24,7 +24,7 @@ class ClipCodes:
         clips: Where the clips come from, as ``codaar encode`` describes it.
         whole_clips: Whether a whole clip is one code.
         ids: Names of the clips.
-        indices: Code indices (N, T) int32.
+        indices: Code indices (N, T, Q) int32: of each level one.
         real: True where the time step is real (N, T).
         seconds: Length of a time step.
         size: Number of codewords K.
@@ -40,14 +40,21 @@ class ClipCodes:
     seconds: float
     size: int
 
+    @property
+    def levels(self) -> int:
+        """Codes Q of a time step."""
+        return int(self.indices.shape[2])
+
     def distances(self, codebook: np.ndarray) -> np.ndarray | None:
-        """Squared Euclidean distance of each latent to its codeword (N, T) float32; latents are read by chunks.
+        """Squared Euclidean distance of each latent to its codeword; latents are read by chunks.
+
+        A codeword of a higher level is added to those of the levels below it.
 
         Args:
             codebook: Codewords (K, D).
 
         Returns:
-            The distances; None if the file has no latents, or latents of another width.
+            The distances (N, T, Q) float32; None if the file has no latents, or latents of another width.
 
         Raises:
             DataError: The file is damaged.
@@ -58,10 +65,12 @@ class ClipCodes:
             for start in range(0, len(found), CHUNK):
                 rows = slice(start, start + CHUNK)
                 latents = modality.column("latents", start, start + CHUNK)
-                if latents is None or latents.shape != (*found[rows].shape, codebook.shape[1]):
+                if latents is None or latents.shape != (*found[rows].shape[:2], codebook.shape[1]):
                     return None
-                difference = latents.astype(np.float32) - codebook[self.indices[rows]]
-                found[rows] = np.einsum("ntd,ntd->nt", difference, difference)
+                difference = latents.astype(np.float32)
+                for level in range(self.levels):
+                    difference = difference - codebook[self.indices[rows, :, level]]
+                    found[rows, :, level] = np.einsum("ntd,ntd->nt", difference, difference)
         return np.nan_to_num(found, nan=np.inf)
 
 
@@ -115,8 +124,7 @@ def _read(path: Path, modality: EncodedModality, size: int) -> ClipCodes:
         raise DataError(f"{path} has no code of {name}", "encode at least one clip")
     real = np.concatenate([chunk.mask for chunk in chunks])
     indices = np.concatenate([chunk.indices.astype(np.int32) for chunk in chunks])
+    indices = np.where(real[..., None], indices.reshape(*real.shape, -1), 0)
     ids = [id for chunk in chunks for id in chunk.ids]
     seconds = modality.seconds
-    return ClipCodes(
-        path, name, modality.about, modality.whole_clips, ids, np.where(real, indices, 0), real, seconds, size
-    )
+    return ClipCodes(path, name, modality.about, modality.whole_clips, ids, indices, real, seconds, size)

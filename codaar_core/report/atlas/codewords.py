@@ -28,11 +28,13 @@ class Use(NamedTuple):
         counts: Number of time steps of each codeword (K,).
         joint: Number of time steps of each codeword and class (K, classes); None without labels.
         nearest: For each codeword, steps of different clips, the nearest first.
+        levels: Codes of a time step.
     """
 
     counts: np.ndarray
     joint: np.ndarray | None
     nearest: list[list[Step]]
+    levels: int = 1
 
     @property
     def used(self) -> int:
@@ -40,9 +42,9 @@ class Use(NamedTuple):
         return int((self.counts > 0).sum())
 
     @property
-    def perplexity(self) -> float | None:
-        """Perplexity of the use of codewords, from 1 to K."""
-        return perplexity(torch.from_numpy(self.counts).double())
+    def perplexity(self) -> tuple[float | None, ...]:
+        """Perplexity of the use of the codewords of each level, from 1 to their number."""
+        return tuple(perplexity(each) for each in torch.from_numpy(self.counts).double().chunk(self.levels))
 
 
 def use_of(codes: ClipCodes, labels: np.ndarray | None, classes: int, distances: np.ndarray | None, clips: int) -> Use:
@@ -52,25 +54,26 @@ def use_of(codes: ClipCodes, labels: np.ndarray | None, classes: int, distances:
         codes: The codes of N clips with T steps.
         labels: Classes (N, T), ``UNLABELLED`` where there is none; None without labels.
         classes: Number of classes.
-        distances: Distances of latents to their codewords (N, T); None if unknown: then the first clips are taken.
+        distances: Distances of latents to their codewords (N, T, Q); None if unknown: then the first clips are taken.
         clips: Most clips to give for each codeword.
     """
-    counts = np.bincount(codes.indices[codes.real], minlength=codes.size)
+    counts = np.bincount(codes.indices[codes.real].reshape(-1), minlength=codes.size)
     joint = None if labels is None else _joint(codes, labels, classes)
-    return Use(counts, joint, nearest_steps(codes, distances, clips))
+    return Use(counts, joint, nearest_steps(codes, distances, clips), codes.levels)
 
 
 def _joint(codes: ClipCodes, labels: np.ndarray, classes: int) -> np.ndarray:
-    indices, real = torch.from_numpy(codes.indices).long(), torch.from_numpy(codes.real)
-    found = joint_counts(indices, torch.from_numpy(labels).long(), real, codes.size).long().numpy()
+    classed, real = torch.from_numpy(labels).long(), torch.from_numpy(codes.real)
+    levels = torch.from_numpy(codes.indices).long().unbind(-1)
+    found = torch.stack([joint_counts(level, classed, real, codes.size) for level in levels]).sum(0).long().numpy()
     return np.pad(found, ((0, 0), (0, max(0, classes - found.shape[1]))))
 
 
 def nearest_steps(codes: ClipCodes, distances: np.ndarray | None, clips: int) -> list[list[Step]]:
     """For each codeword, the nearest step of each of the nearest ``clips`` clips."""
-    rows, steps = np.nonzero(codes.real)
-    index = codes.indices[rows, steps]
-    far = np.zeros(len(rows), np.float32) if distances is None else distances[rows, steps]
+    rows, steps = (np.repeat(each, codes.levels) for each in np.nonzero(codes.real))
+    index = codes.indices[codes.real].reshape(-1)
+    far = np.zeros(len(rows), np.float32) if distances is None else distances[codes.real].reshape(-1)
     order = np.lexsort((steps, rows, far, index))
     rows, steps, index, far = rows[order], steps[order], index[order], far[order]
     clip_of_code = index.astype(np.int64) * len(codes.ids) + rows

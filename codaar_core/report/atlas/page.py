@@ -53,7 +53,7 @@ class Atlas:
         classes: Names of the classes; empty without labels.
         modalities: What is shown of each modality.
         previews_of_steps: Numbers of previews by modality, clip and time step.
-        agreement: Index agreement by pair of modalities, of those with the same clips.
+        agreement: Index agreement of the levels by pair of modalities, of those with the same clips.
         map: The map of codebooks; None if they cannot be drawn together.
         benchmarks: What the run predicted.
         previews: All previews.
@@ -69,7 +69,7 @@ class Atlas:
     classes: Sequence[str]
     modalities: Mapping[str, ModalityAtlas]
     previews_of_steps: Mapping[tuple[str, int, int], int]
-    agreement: Mapping[tuple[str, str], Agreement]
+    agreement: Mapping[tuple[str, str], Sequence[Agreement]]
     map: CodebookMap | None
     benchmarks: Sequence[Values]
     previews: Previews
@@ -125,7 +125,7 @@ def values(atlas: Atlas) -> Values:
         "order": order,
         "modalities": [_modality(atlas, name, whole) for name in atlas.modalities],
         "wide": atlas.size >= NARROW,
-        "agreement": [_agreement(atlas, *pair) for pair in atlas.agreement],
+        "agreement": [each for pair in atlas.agreement for each in _agreements(atlas, *pair)],
         "map": _map(atlas),
         "benchmarks": list(atlas.benchmarks),
         "previews": atlas.previews.entries,
@@ -140,16 +140,16 @@ def _modality(atlas: Atlas, name: str, whole: bool) -> Values:
     shown = None if whole else _shown_clips(each)
     codes = each.codes
     same = next(n for n, other in atlas.modalities.items() if n == name or (whole and other.codes.ids == codes.ids))
-    perplexity = each.use.perplexity
     return {
         "name": name,
         "clips": len(codes.ids),
         "steps": int(codes.real.sum()),
         "used": each.use.used,
-        "perplexity": None if perplexity is None else round(perplexity, 2),
+        "perplexity": [round(level, 2) for level in each.use.perplexity if level is not None],
         "whole": codes.whole_clips,
         "distances": any(step.distance is not None for steps in each.use.nearest for step in steps),
         "length": codes.indices.shape[1],
+        "levels": codes.levels,
         "seconds": codes.seconds,
         "counts": each.use.counts.tolist(),
         "joint": None if each.use.joint is None else [_sparse(row) for row in each.use.joint],
@@ -196,20 +196,17 @@ def _bytes(size: int) -> int:
 def _packed_codes(codes: ClipCodes, rows: np.ndarray | None) -> str:
     """Codes as little-endian unsigned numbers in Base64; the largest number stands for a step that is not real."""
     width = _bytes(codes.size)
-    packed = np.where(codes.real, codes.indices, 2 ** (8 * width) - 1).astype(f"<u{width}")
+    packed = np.where(codes.real[..., None], codes.indices, 2 ** (8 * width) - 1).astype(f"<u{width}")
     return base64.b64encode((packed if rows is None else packed[rows]).tobytes()).decode("ascii")
 
 
-def _agreement(atlas: Atlas, one: str, other: str) -> Values:
+def _agreements(atlas: Atlas, one: str, other: str) -> list[Values]:
+    """The agreement of each level; with one code a step, it has no number."""
     found = atlas.agreement[one, other]
-    return {
-        "one": one,
-        "other": other,
-        "steps": found.steps,
-        "equal": found.equal,
-        "chance": found.chance,
-        "pairs": found.pairs,
-    }
+    return [
+        {"one": one, "other": other, "level": number if len(found) > 1 else None, **level._asdict()}
+        for number, level in enumerate(found)
+    ]
 
 
 def _map(atlas: Atlas) -> Values | None:

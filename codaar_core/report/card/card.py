@@ -49,12 +49,13 @@ def _example(manifest: Manifest) -> str:
     modality, space = next(iter(manifest.features.items()))
     shape = ", ".join(map(str, (1, space.length or 10, *space.shape)))
     plugins = f", plugins={list(manifest.components)!r}" if manifest.components else ""
+    found = "one codeword" if manifest.levels == 1 else f"{manifest.levels} codewords"
     return (
         "import torch\n\nimport codaar_core\n\n"
         f'model = codaar_core.open_model("."{plugins})  # the path of this folder\n'
         f"clips = torch.randn({shape})  # features: clips, time steps, shape of a step\n"
         f'codes = model.encode({{"{modality}": clips}})["{modality}"]\n'
-        "print(codes.indices.shape)  # one codeword for each clip and time step\n"
+        f"print(codes.indices.shape)  # {found} for each clip and time step\n"
     )
 
 

@@ -7,7 +7,7 @@ import inspect
 import torch
 
 from codaar_core.testing.check import check, expect
-from codaar_core.testing.checks.module import is_trained
+from codaar_core.testing.checks.module import close, is_trained
 from codaar_core.testing.environment import toys
 from codaar_core.testing.subjects import HeadInputs, HeadSubject
 
@@ -58,6 +58,21 @@ def predictions(subject: HeadSubject) -> None:
             f"{subject.title}.predict gives {tuple(predicted.shape)}, but its loss takes targets {tuple(target.shape)}",
             "predict what the target would be: metrics compare the two",
         )
+
+
+@check("head")
+def several_codes(subject: HeadSubject) -> None:
+    """The same vectors with several codes a step give the same logits: it reads vectors, whatever their indices are."""
+    head, inputs = subject.build().eval(), subject.inputs(masked=True)
+    indices = torch.stack([inputs.codes.indices, toys.CODEWORDS + inputs.codes.indices], dim=-1)
+    several = inputs._replace(codes=inputs.codes._replace(indices=indices))
+    with torch.no_grad():
+        same = close(several.through(head), inputs.through(head))
+    expect(
+        same,
+        f"{subject.title}: logits differ where a step has two indices (B, T, 2) for the same vectors",
+        "read quantized.full or quantized.own; take equal vectors for granted only where all indices are equal",
+    )
 
 
 @check("head", applies=is_trained)

@@ -57,7 +57,7 @@ def trained(subject: QuantizerSubject) -> Quantizer:
 def step(quantizer: Quantizer, encoded: Mapping[str, Encoded], ranks: Ranks) -> None:
     """Change the codebooks as the training loop does in one step."""
     assigned = quantizer.quantize(encoded)
-    quantizer.update({m: item.semantic.detach() for m, item in encoded.items()}, assigned, ranks)
+    quantizer.update(quantizer.targets(encoded, assigned), assigned, ranks)
     quantizer.reset(assigned, toys.generator_of(0), ranks)
 
 
@@ -66,6 +66,11 @@ def record(subject: QuantizerSubject) -> None:
     """It gives a Quantized with the declared widths: losses, decoders and heads are built from these."""
     quantizer = subject.sample
     books, size, width = quantizer.codebooks(), quantizer.size, quantizer.latent.width
+    expect(
+        type(quantizer.levels) is int and quantizer.levels > 0 and size % quantizer.levels == 0,
+        f"{subject.title}: {quantizer.levels!r} levels do not divide {size} codewords",
+        "let levels be the number of codes of a time step, and size the codewords of all levels together",
+    )
     for modality, book in books.items():
         _check_shape(subject, f"codebooks()[{modality!r}]", book, (size, width))
     expect(
@@ -78,7 +83,7 @@ def record(subject: QuantizerSubject) -> None:
             expect(
                 isinstance(codes, Quantized), f"{subject.title} gives {type(codes).__name__}", "return Quantized(...)"
             )
-            _check_shape(subject, "indices", codes.indices, steps)
+            _check_shape(subject, "indices", codes.indices, (*steps, *quantizer.index_shape))
             _check_shape(subject, "own", codes.own, (*steps, width))
             _check_shape(subject, "full", codes.full, (*steps, quantizer.code_space.width))
             if codes.distances is not None:
@@ -192,15 +197,18 @@ def _compare_real(
 
 @check("quantizer")
 def indices_in_range(subject: QuantizerSubject) -> None:
-    """Indices are whole numbers from 0 to size - 1: statistics and lookup count on it."""
+    """Indices are whole numbers from 0 to size - 1, those of a level in its rows: statistics and lookup count on it."""
     quantizer = trained(subject)
+    of_level = quantizer.level_size
     for codes in quantizer.quantize(subject.inputs()).values():
-        low, high = int(codes.indices.min()), int(codes.indices.max())
-        expect(
-            codes.indices.dtype == torch.int64 and low >= 0 and high < quantizer.size,
-            f"{subject.title}: indices are {codes.indices.dtype} from {low} to {high}, with size {quantizer.size}",
-            "give int64 indices below size",
-        )
+        for level, indices in enumerate(codes.by_level()):
+            low, high, first = int(indices.min()), int(indices.max()), level * of_level
+            rows = f", and rows of level {level} from {first} on" if quantizer.levels > 1 else ""
+            expect(
+                indices.dtype == torch.int64 and first <= low and high < first + of_level,
+                f"{subject.title}: indices are {indices.dtype} from {low} to {high}, with size {quantizer.size}{rows}",
+                "give int64 indices below size; with Q codes a step, those of level q from q * size / Q on",
+            )
 
 
 @check("quantizer", applies=gives_distances)
@@ -208,11 +216,12 @@ def distances(subject: QuantizerSubject) -> None:
     """Where a loss wants distances, they are the squared Euclidean ones to `codebooks()`: losses rely on that."""
     quantizer = trained(subject).double()
     encoded = toys.as_type(subject.inputs(), torch.float64)
-    codebooks = quantizer.codebooks()
+    codebooks, targets = quantizer.codebooks(), quantizer.targets(encoded, quantizer.quantize(encoded))
     for modality, given in _distances(subject, quantizer, encoded).items():
-        expected = (encoded[modality].semantic[:, :, None] - codebooks[modality]).square().sum(-1)
+        by_level = targets[modality].reshape(*given.shape[:2], quantizer.levels, 1, -1)
+        levels = codebooks[modality].unflatten(0, (quantizer.levels, -1))
         expect(
-            close(given, expected, 1e-6),
+            close(given, (by_level - levels).square().sum(-1).flatten(-2), 1e-6),
             f"{subject.title}: the distances of {modality!r} are not the squared Euclidean distances to its codebook",
             "give (z - e).square().sum(-1) for each codeword e, or set gives_distances = False on the class",
         )
@@ -225,10 +234,17 @@ def nearest_codeword(subject: QuantizerSubject) -> None:
     codes = quantizer.quantize(encoded)
     for modality, given in _distances(subject, quantizer, encoded).items():
         expect(
-            torch.equal(codes[modality].indices, given.argmin(-1)),
+            torch.equal(codes[modality].indices, nearest(given, quantizer)),
             f"{subject.title} does not assign the nearest codeword to {modality!r}",
             "take distances.argmin(-1), or set gives_distances = False where codes are not found by distance",
         )
+
+
+def nearest(distances: Tensor, quantizer: Quantizer) -> Tensor:
+    """The indices of the smallest distances, of each level one."""
+    first = quantizer.level_size * torch.arange(quantizer.levels)
+    found = first + distances.unflatten(-1, (quantizer.levels, -1)).argmin(-1)
+    return found.reshape(*distances.shape[:2], *quantizer.index_shape)
 
 
 def _distances(subject: QuantizerSubject, quantizer: Quantizer, encoded: Mapping[str, Encoded]) -> dict[str, Tensor]:
@@ -265,12 +281,15 @@ def distances_unwanted(subject: QuantizerSubject) -> None:
 
 @check("quantizer")
 def own_codeword(subject: QuantizerSubject) -> None:
-    """`own` is the codeword at the index: `codebooks()[m][indices]`."""
+    """`own` is the codeword at the index, `codebooks()[m][indices]`, or the sum of those of all levels."""
     quantizer = trained(subject)
     for modality, codes in quantizer.quantize(subject.inputs()).items():
+        book = quantizer.codebooks()[modality]
+        expected = torch.stack([book[indices] for indices in codes.by_level()]).sum(0)
         expect(
-            close(codes.own, quantizer.codebooks()[modality][codes.indices]),
-            f"{subject.title}: own of {modality!r} is not codebooks()[{modality!r}][indices]",
+            close(codes.own, expected),
+            f"{subject.title}: own of {modality!r} is not codebooks()[{modality!r}][indices]"
+            + (", summed over levels" if quantizer.levels > 1 else ""),
             "look own up by index; add the gradient path as z - z.detach(), which is zero",
         )
 
@@ -284,6 +303,12 @@ def lookup_is_quantize(subject: QuantizerSubject) -> None:
         different = f"{subject.title}.lookup gives {modality!r} different codes than quantize"
         expect(same_codes(found, codes), different, "share one function")
         expect(found.distances is None, f"{subject.title}.lookup gives distances", "leave them None: they are not read")
+        masked = quantizer.lookup(modality, torch.zeros_like(codes.indices))
+        expect(
+            bool(masked.own.isfinite().all()),
+            f"{subject.title}.lookup gives codes that are not finite where all indices are 0",
+            "masked steps have index 0 in every level: give them any finite code",
+        )
 
 
 @check("quantizer")
@@ -343,7 +368,7 @@ def masked_updates(subject: QuantizerSubject) -> None:
     encoded = subject.inputs(clips=8, masked=True)
     one, two = trained(subject), trained(subject)
     assigned = one.quantize(encoded)
-    targets = {m: item.semantic.detach() for m, item in encoded.items()}
+    targets = one.targets(encoded, assigned)
     junk = {
         m: toys.junk_where_masked((targets[m], codes), codes.mask, subject.generator()) for m, codes in assigned.items()
     }

@@ -62,7 +62,7 @@ def _update(quantizer: Quantizer, encoded: Any) -> None:
     for drift in range(UPDATES):
         moved = {m: item._replace(semantic=item.semantic.detach() + drift / UPDATES) for m, item in encoded.items()}
         assigned = quantizer.quantize(moved)
-        quantizer.update({m: item.semantic for m, item in moved.items()}, assigned, SingleProcess())
+        quantizer.update(quantizer.targets(moved, assigned), assigned, SingleProcess())
         quantizer.reset(assigned, generator, SingleProcess())
         quantizer.replace({m: book + drift for m, book in quantizer.codebooks().items()})
 

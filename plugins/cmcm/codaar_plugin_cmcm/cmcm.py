@@ -23,7 +23,8 @@ class Cmcm(Loss):
     Clip i uses the K codewords of modality m by p_m^i: the mean over time of softmax(-distance). The score of clips
     i and j is <p_a^i, log p_b^j> + <p_b^i, log p_a^j>, and each clip must score highest with itself: Liu et al.
     (arXiv 2106.05438), used in arXiv 2605.12145, Eqs. 10 and 11. One term for each unordered pair, not halved: the
-    released code is ``weight = 0.5``. A clip without a real step in a modality is left out of its pairs.
+    released code is ``weight = 0.5``. A clip without a real step in a modality is left out of its pairs. With several
+    codes a step, the softmax is taken over each level by itself, and scores are sums over all levels.
 
     Raises:
         ComponentError: The model has one modality only.
@@ -81,7 +82,8 @@ class Cmcm(Loss):
 def usage(codes: Quantized) -> Tensor:
     """Soft use (B, K) of the codewords by each clip; zero for a clip without a real step."""
     assert codes.distances is not None, "needs_distances"
-    assignment = (-euclidean(codes.distances)).softmax(dim=-1)
+    by_level = codes.distances.unflatten(-1, (codes.levels, -1))
+    assignment = (-euclidean(by_level)).softmax(dim=-1).flatten(-2)
     if codes.mask is None:
         return assignment.mean(dim=1)
     steps = codes.mask.sum(dim=1, keepdim=True).clamp_min(1)

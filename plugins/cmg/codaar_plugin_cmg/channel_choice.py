@@ -61,7 +61,8 @@ def head_channels(context: HeadContext, code: str, channels: int, highest: int, 
         lowest: As in ``choose_channels``.
 
     Raises:
-        ComponentError: There is no quantizer, or the number of channels does not fit the code.
+        ComponentError: There is no quantizer, it gives several codes a step, or the number of channels does not fit
+            the code.
     """
     width = (context.code_space if code == "full" else context.latent).width
     if channels > width:
@@ -73,6 +74,11 @@ def head_channels(context: HeadContext, code: str, channels: int, highest: int, 
         )
     if context.quantizer is None:
         raise ComponentError("the choice of channels needs the quantizer, and this head was built without one")
+    if (levels := context.quantizer.levels) > 1:
+        raise ComponentError(
+            f"channels are chosen by codewords, but each code of this quantizer is a sum of {levels} of them",
+            "leave out channels: the head then reads all of them",
+        )
     scores = [channel_scores(each) for each in codes_of_modalities(context, code)]
     return choose_channels(torch.stack(scores).mean(0), channels, highest, lowest)
 

@@ -62,9 +62,10 @@ class CodeHead(TaskHead):
         """Apply a map of single codes (..., width) -> (..., V) to every step: (B, T, V).
 
         On a CPU each distinct code of the batch is mapped once, which gives the same result and is faster when a batch
-        has fewer distinct codes than steps. On an accelerator the host would wait to learn how many there are.
+        has fewer distinct codes than steps. On an accelerator the host would wait to learn how many there are, and of
+        several codes a step the same combination is rare.
         """
-        if quantized.indices.device.type not in HOST:
+        if quantized.indices.device.type not in HOST or quantized.levels > 1:
             return classifier(self.read(quantized))
         codes, place = distinct(self.read(quantized), quantized.indices, quantized.mask)
         return F.embedding(place, classifier(codes))

@@ -15,7 +15,7 @@ class CodeEntropy(Loss):
 
     With ``p = softmax(-a |z - e|^2)`` over the codewords e, it is the mean over steps of H(p) minus ``diversity`` times
     H of the mean of p over the real steps of all ranks; for each modality. It works with every quantizer that gives
-    distances.
+    distances; with several codes a step, p is over the codewords of a level, and the entropies of all levels add up.
     """
 
     needs_distances = True
@@ -36,7 +36,7 @@ class CodeEntropy(Loss):
         assert codes.distances is not None
         real = codes.real()[..., None]
         logits = -self.config.inverse_temperature * codes.distances.masked_fill(~real, 0)
-        shares = logits.softmax(-1)
+        shares = logits.unflatten(-1, (codes.levels, -1)).softmax(-1).flatten(-2)
         count = view.ranks.sum(real.sum()).clamp_min(1)
         of_steps = (entropy(shares) * real[..., 0]).sum() * view.ranks.size / count
         of_batch = entropy(view.ranks.sum((shares * real).flatten(0, 1).sum(0)) / count)

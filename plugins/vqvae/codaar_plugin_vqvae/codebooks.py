@@ -30,6 +30,7 @@ from codaar_plugin_vqvae.resets import draw_donors, draw_noise, most_used_donors
 EPSILON = 1e-5  # of the counts: arXiv 2605.12145, Eq. 5
 COSINE = "metric=cosine,start=kmeans,start_batches=12,start_iterations=2"  # names of examples
 ROTATION = "gradient=rotation,reset_by=split,reset_noise=0.1"
+REMEDIES = {"start": "kmeans", "metric": "cosine", "reset_by": "split", "gradient": "rotation"}
 SHORTEST = 1e-12  # a mean vector that is shorter has no direction
 
 
@@ -170,9 +171,7 @@ class Codebooks(Quantizer):
     @property
     def collapse_help(self) -> str:
         """The settings against a collapse that are not on yet."""
-        remedies = {"start": "kmeans", "metric": "cosine", "reset_by": "split", "gradient": "rotation"}
-        off = [f'{name} = "{value}"' for name, value in remedies.items() if getattr(self.config, name) != value]
-        return f"what may help in [quantizer]: {', '.join(off) or 'a lower reset_after'}"
+        return help_against_collapse(self.config, REMEDIES)
 
     def codebooks(self) -> dict[str, Tensor]:
         """The codewords (K, D) by modality."""
@@ -337,6 +336,12 @@ class Codebooks(Quantizer):
         self.counts.div_(rows)
         self.sums.div_(rows[..., None])
         return donors
+
+
+def help_against_collapse(config: Codebooks.Config, remedies: Mapping[str, str]) -> str:
+    """Name the settings among ``remedies`` that are not on yet."""
+    off = [f'{name} = "{value}"' for name, value in remedies.items() if getattr(config, name) != value]
+    return f"what may help in [quantizer]: {', '.join(off) or 'a lower reset_after'}"
 
 
 def waits(value: Tensor) -> bool:

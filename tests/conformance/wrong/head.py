@@ -28,6 +28,14 @@ def predicts_logits(self, logits):
     return logits
 
 
+@breaks("several-codes", "logits differ where a step has two indices (B, T, 2) for the same vectors")
+class CountsIndices(GoodHead):
+    """Adds up the indices too."""
+
+    def forward(self, quantized):
+        return super().forward(quantized) + quantized.indices.flatten(1).sum(1, keepdim=True)
+
+
 @breaks("calibration-kept", "sets something that is not in its state dict")
 class ForgetfulThreshold(GoodHead):
     """Keeps a threshold outside its buffers."""

@@ -16,6 +16,13 @@ class DeclaresAnotherWidth(GoodQuantizer):
     code_space = property(lambda self: self.latent)
 
 
+@breaks("record", "5 levels do not divide")
+class OddLevels(GoodQuantizer):
+    """Says it gives five codes a step, out of codewords that five does not divide."""
+
+    levels = 5
+
+
 @breaks("quantize-is-pure", "quantize mutated words in place")
 class MovesInQuantize(GoodQuantizer):
     """Updates its codebook in the forward pass."""

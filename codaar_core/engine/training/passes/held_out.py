@@ -13,7 +13,7 @@ from torch import Tensor
 from codaar_core.api import CodaarError, Split, StepView
 from codaar_core.engine.devices.runtime import derive_seed, to_numbers
 from codaar_core.engine.training.batches import Share, own_clips, ranks_of_batch
-from codaar_core.engine.training.codebook_update import codeword_counts, usage
+from codaar_core.engine.training.codebook_update import by_level, codeword_counts, usage
 from codaar_core.engine.training.passes.unchanged import unchanged
 from codaar_core.engine.training.session import Session
 from codaar_core.features.clips.split_subset import SplitSubset
@@ -71,7 +71,8 @@ def held_out_values(session: Session, split: Split, epoch: int, step: int) -> di
 
     Returns:
         ``validation.total``, ``validation.LOSS.TERM``: means of batches, weighted by their clips;
-        ``validation.used.M``, ``validation.perplexity.M``: use of the codebook over all held-out clips.
+        ``validation.used.M``, ``validation.perplexity.M``: use of the codebook over all held-out clips, as in
+        ``codebook_update.usage``.
 
     Raises:
         CodaarError: A value is not finite.
@@ -96,8 +97,9 @@ def held_out_values(session: Session, split: Split, epoch: int, step: int) -> di
             sums = {name: sums.get(name, 0) + value * len(clips) for name, value in own.items()}
             selected = codeword_counts(quantized, model.quantizer.size, ranks)
             counts = {m: counts.get(m, 0) + each for m, each in selected.items()}
+    used = usage(by_level(counts, model.quantizer.levels))
     means = ranks.sum(torch.stack(list(sums.values()))) / (ranks.size * len(split))
-    values = to_numbers({**dict(zip(sums, means.unbind(), strict=True)), **usage(counts)})
+    values = to_numbers({**dict(zip(sums, means.unbind(), strict=True)), **used})
     _refuse_nonfinite(values, epoch)
     return {f"{VALIDATION}{name}": value for name, value in values.items()}
 

@@ -191,8 +191,10 @@ function clipsNamed(query) {
 function clipEntry(name, entries) {
   const rows = entries.map(([modality, place]) => {
     const steps = [];
-    for (let step = 0; step < modality.length; step += 1) {
-      const code = modality.values[place * modality.length + step];
+    const length = modality.length * modality.levels;
+    for (let at = 0; at < length; at += 1) {
+      const step = Math.floor(at / modality.levels);
+      const code = modality.values[place * length + at];
       if (code !== modality.masked) steps.push(el("button", { class: "link", type: "button", title: modality.whole ? "the whole clip" : seconds(step * modality.seconds), onclick: () => search(String(code)) }, String(code)));
     }
     return el("div", { class: "cliprow" }, shape(data.modalities.indexOf(modality)), modality.name, el("div", { class: "steps" }, steps));
@@ -296,7 +298,7 @@ function usage() {
     const last = sorted.length - 1;
     chart.append(svg("text", { class: `m${m % 6}`, x: x(last + 0.5) - 4, y: y(sorted[last]) + 4 }, SHAPES[m % SHAPES.length]));
   });
-  const rows = data.modalities.map((each, m) => el("tr", {}, el("th", { scope: "row" }, shape(m), each.name), [number(each.clips), number(each.steps), number(each.used), number(data.size - each.used), each.perplexity === null ? "" : number(each.perplexity)].map((text) => el("td", {}, text))));
+  const rows = data.modalities.map((each, m) => el("tr", {}, el("th", { scope: "row" }, shape(m), each.name), [number(each.clips), number(each.steps), number(each.used), number(data.size - each.used), each.perplexity.map(number).join(", ")].map((text) => el("td", {}, text))));
   const heads = ["modality", "clips", "codes", "in use", "dead", "perplexity"].map((text) => el("th", { scope: "col" }, text));
   const dead = Array.from({ length: data.size }, (_, code) => code).filter((code) => !uses(code));
   const listed = dead.length ? el("details", {}, el("summary", {}, `${number(dead.length)} of ${number(data.size)} codewords are dead in all modalities`), el("p", { class: "note" }, dead.join(", "))) : el("p", { class: "note" }, "Every codeword is used by some modality.");
@@ -357,11 +359,12 @@ function codebookMap() {
   return section("map", "Map of the codebooks", `Two principal components of all codewords (${explained.map(percent).join(" and ")} of the variance). ${note} Select a point to see the codeword.`, keys, toggle, chart);
 }
 
+const levelOf = (each) => (each.level === null ? "" : `, level ${each.level}`);
 function agreementSection() {
   const heads = ["modalities", "time steps", "equal index", "by chance"].map((text) => el("th", { scope: "col" }, text));
-  const rows = data.agreement.map((each) => el("tr", {}, el("th", { scope: "row" }, `${each.one}, ${each.other}`), el("td", {}, number(each.steps)), el("td", {}, each.steps ? percent(each.equal / each.steps) : ""), el("td", {}, each.chance === null ? "" : percent(each.chance))));
+  const rows = data.agreement.map((each) => el("tr", {}, el("th", { scope: "row" }, `${each.one}, ${each.other}${levelOf(each)}`), el("td", {}, number(each.steps)), el("td", {}, each.steps ? percent(each.equal / each.steps) : ""), el("td", {}, each.chance === null ? "" : percent(each.chance))));
   const labelled = data.agreement.filter((each) => each.pairs.length);
-  const byClass = labelled.length ? picker("Modalities", labelled.map((each) => [`${each.one} and ${each.other}`, each]), agreementByClass) : null;
+  const byClass = labelled.length ? picker("Modalities", labelled.map((each) => [`${each.one} and ${each.other}${levelOf(each)}`, each]), agreementByClass) : null;
   return section("agreement", "Index agreement", "How often two modalities have the same index at the same time step; by chance: if both drew their codes independently, as often as they use them.",
     table({ class: "plain" }, el("thead", {}, el("tr", {}, heads)), el("tbody", {}, rows)), byClass);
 }
