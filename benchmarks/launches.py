@@ -4,6 +4,10 @@ On an accelerator an operation is at least one kernel launch, a synchronisation 
 a round trip between the ranks. Operations are those of one process on a CPU with small layers, where dropout and
 attention are made of more operations than on a GPU; views are left out. Exchanges are those of two processes over gloo,
 with the one by which the hosts agree on signals. Prints one JSON line.
+
+With ``--compiled`` each method is also run with ``device.compile``, which needs a C++ compiler: "generated" kernels are
+those that torch's compiler wrote for the CPU, forwards and backwards, each of which runs once a step; "left" are the
+operations outside them, matrix products included, as the profiler saw them. On a GPU the compiler fuses otherwise.
 """
 
 from __future__ import annotations
@@ -13,7 +17,7 @@ import json
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,6 +29,8 @@ import pluggy
 import torch
 import torch.distributed as dist
 from steps import Random
+from torch._inductor import metrics
+from torch.profiler import profile
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from codaar_core import load
@@ -109,17 +115,8 @@ def exchanges() -> Iterator[list[int]]:
 
 def count(method: str, ranks: Any, folder: Path) -> tuple[Counter[str], list[int]]:
     """Operations and sizes of exchanges of the second step."""
-    codebooks.waits = lambda value: True  # as on an accelerator
-    cpc.draw = lambda choices, generator: 0  # drawn by the host
-    recipe, overrides = METHODS[method]
-    plan = load(RECIPES / recipe, (*SMALL, *overrides))
-    spaces = {m: space for m, space in build_data(plan).spaces.items() if m in plan.modalities}
-    model = build_model(plan, spaces)
-    manager = pluggy.PluginManager(PROJECT)
-    manager.add_hookspecs(Specification)
-    counted, clips = Counted(), Random(spaces, 3 * CLIPS, CLIPS, 10)
-    manager.register(counted)
-    with Interruption() as interruption, exchanges() as sizes, counted:
+    counted = Counted()
+    with exchanges() as sizes, counted:
         started: list[int] = []
 
         class Between:
@@ -127,11 +124,66 @@ def count(method: str, ranks: Any, folder: Path) -> tuple[Counter[str], list[int
             def codaar_step_end(self, step: int) -> None:
                 started.append(len(sizes))
 
-        manager.register(Between())
+        three_steps(method, ranks, folder, (counted, Between()))
+    return counted.operations, sizes[started[0] : started[1]]
+
+
+def three_steps(method: str, ranks: Any, folder: Path, observers: Sequence[object], *more: str) -> None:
+    """Train for three steps."""
+    codebooks.waits = lambda value: True  # as on an accelerator
+    cpc.draw = lambda choices, generator: 0  # drawn by the host
+    recipe, overrides = METHODS[method]
+    plan = load(RECIPES / recipe, (*SMALL, *overrides, *more))
+    spaces = {m: space for m, space in build_data(plan).spaces.items() if m in plan.modalities}
+    model = build_model(plan, spaces)
+    manager = pluggy.PluginManager(PROJECT)
+    manager.add_hookspecs(Specification)
+    for observer in observers:
+        manager.register(observer)
+    with Interruption() as interruption:
         runtime = Runtime(torch.device("cpu"), torch.float32, ranks)
         session = Session(plan, model, runtime, RunDirectory(folder), manager.hook, interruption)
-        pretrain(session, clips, make_optimizer(model, plan.optimizer))
-    return counted.operations, sizes[started[0] : started[1]]
+        pretrain(session, Random(spaces, 3 * CLIPS, CLIPS, 10), make_optimizer(model, plan.optimizer))
+
+
+class Profiled:
+    """Profiles the second step: a dispatch mode would keep torch from running compiled code.
+
+    Args:
+        names: Names of the operations to count, without those within another of them.
+    """
+
+    def __init__(self, names: Collection[str]) -> None:
+        self.names = {f"aten::{name}" for name in names}
+        self.profiler = profile()
+
+    @hook
+    def codaar_step_end(self, step: int) -> None:
+        """Profile from the end of the first step to that of the second."""
+        if step == 0:
+            self.profiler.start()
+        if step == 1:
+            self.profiler.stop()
+
+    def operations(self) -> int:
+        """Return how many operations were counted."""
+        return sum(self._counts(event) for event in self.profiler.events())
+
+    def _counts(self, event: Any) -> bool:
+        within = event.cpu_parent
+        while within is not None and within.name not in self.names:
+            within = within.cpu_parent
+        return event.name in self.names and within is None
+
+
+def count_compiled(method: str, names: Collection[str], folder: Path) -> dict[str, int]:
+    """Operations of the second step without and with ``device.compile``, and the kernels that the compiler wrote."""
+    plain, compiled = Profiled(names), Profiled(names)
+    three_steps(method, SingleProcess(), folder / "plain", (plain,))
+    before = metrics.generated_kernel_count
+    three_steps(method, SingleProcess(), folder / "compiled", (compiled,), "device.compile=true")
+    generated = metrics.generated_kernel_count - before
+    return {"plain": plain.operations(), "generated": generated, "left": compiled.operations()}
 
 
 def one_of_two(rank: int, folder: Path, methods: list[str]) -> None:
@@ -150,6 +202,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--method", nargs="+", choices=METHODS, default=list(METHODS))
     parser.add_argument("--frequent", type=int, default=0, help="also print this many of the most frequent operations")
+    parser.add_argument("--compiled", action="store_true", help="also count with device.compile, which takes minutes")
     parser.add_argument("--rank", type=int, nargs=1, help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -173,6 +226,8 @@ def main() -> None:
                 "exchanges": len(exchanged[method]),
                 "exchanged_numbers": exchanged[method] if options.frequent else sum(exchanged[method]),
             }
+            if options.compiled:
+                counts[method]["compiled"] = count_compiled(method, operations.keys(), folder / "with-compile" / method)
             if options.frequent:
                 counts[method]["frequent"] = dict(operations.most_common(options.frequent))
     print(json.dumps({"benchmark": "launches", **counts}))

@@ -30,6 +30,7 @@ from .hooks import hook as hook
 from .logger import RunLogger as RunLogger
 from .loss import Loss as Loss
 from .loss import LossContext as LossContext
+from .not_compiled import not_compiled as not_compiled
 from .preview import Picture as Picture
 from .preview import Preview as Preview
 from .preview import Sound as Sound

@@ -8,6 +8,8 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
+from codaar_core.api.not_compiled import not_compiled
+
 
 class Ranks(Protocol):
     """The processes of a run; each has its own clips of every batch.
@@ -101,6 +103,7 @@ def gather_clips(ranks: Ranks, *values: Tensor) -> list[Tensor]:
     return [part.reshape(-1, *value.shape[1:]).to(value.dtype) for part, value in zip(parts, values, strict=True)]
 
 
+@not_compiled
 def uniform_by_clip(ranks: Ranks, clips: int, steps: int, generator: torch.Generator) -> Tensor:
     """Draw a number between 0 and 1 for each time step of each clip of the batch; does not synchronise.
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from codaar_core.api import Ranks, sum_all
+from codaar_core.api import Ranks, not_compiled, sum_all
 from codaar_core.api.ranks import SingleProcess
 
 
@@ -33,7 +33,8 @@ class MaskedBatchNorm(_BatchNorm):
         """Normalise vectors (N, C) or maps (N, C, H, W); ``mask`` (N,) is True where the item is real."""
         if not self.training or (mask is None and self.ranks.size == 1 and x.numel() > x.shape[1]):
             return super().forward(x)
-        mean, variance = self._statistics(x, x.new_ones(len(x), dtype=torch.bool) if mask is None else mask)
+        statistics = self._statistics if self.ranks.size == 1 else not_compiled(self._statistics)
+        mean, variance = statistics(x, x.new_ones(len(x), dtype=torch.bool) if mask is None else mask)
         scale = (variance + self.eps).rsqrt()
         scale, shift = (self.weight * scale, self.bias) if self.affine else (scale, 0.0)
         return x * _per_channel(scale, x) + _per_channel(shift - mean * scale, x)

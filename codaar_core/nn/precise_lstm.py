@@ -7,10 +7,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from codaar_core.api.not_compiled import not_compiled
+
 
 class PreciseLstm(nn.LSTM):
     """``LSTM`` that computes in the precision of its weights under autocast: many CPUs have none in bfloat16."""
 
+    @not_compiled
     def forward(self, input: Any, hx: tuple[Tensor, Tensor] | None = None) -> Any:
         """Run over a tensor or a ``PackedSequence``, as ``LSTM.forward``."""
         weight = next(self.parameters())

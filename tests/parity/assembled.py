@@ -79,6 +79,8 @@ def clips(batch: Mapping[str, Tensor | Features]) -> int:
 class InOrder:
     """A split that gives the batches one after another, whatever clips are asked for."""
 
+    reads_files = False
+
     def __init__(self, batches: Sequence[Mapping[str, Tensor | Features]]) -> None:
         self.left = list(batches)
         self.size = sum(map(clips, batches))

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from codaar_core.api import Ranks
+from codaar_core.api import Ranks, not_compiled
 
 
 def clip_range(clips: int, rank: int, size: int) -> tuple[int, int]:
@@ -38,14 +38,17 @@ class BatchRanks:
         self._ranks = ranks
         self._start, self._own, self._total = sum(clips[: self.rank]), clips[self.rank], sum(clips)
 
+    @not_compiled
     def sum(self, value: Tensor) -> Tensor:
         """Return the sum over all ranks; its gradient is the sum of the ranks' gradients."""
         return self._ranks.sum(value)
 
+    @not_compiled
     def gather(self, value: Tensor) -> Tensor:
         """Return all ranks' tensors concatenated on the first axis, without those of a rank that has no clip."""
         return self._ranks.gather(value if self._own else value[:0])
 
+    @not_compiled
     def gather_clips(self, value: Tensor) -> Tensor:
         """Return the rows of all clips, from which every rank must compute the same: one exchange, none backwards.
 

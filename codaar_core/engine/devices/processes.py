@@ -19,6 +19,7 @@ import torch.distributed as dist
 import torch.multiprocessing as multiprocessing
 from torch import Tensor
 
+from codaar_core.api import not_compiled
 from codaar_core.api.ranks import SingleProcess
 from codaar_core.engine.devices.choice import require_devices
 from codaar_core.engine.devices.lost_processes import HELP, RankLost, watch_parent, watch_processes
@@ -44,10 +45,12 @@ class DistributedRanks:
         self.rank = dist.get_rank()
         self.size = dist.get_world_size()
 
+    @not_compiled
     def sum(self, value: Tensor) -> Tensor:
         """Return the sum over all ranks; its gradient is the sum of the ranks' gradients."""
         return _SumOverRanks.apply(value, self)
 
+    @not_compiled
     def gather(self, value: Tensor) -> Tensor:
         """Return all ranks' tensors concatenated on the first axis; their lengths may differ.
 

@@ -237,18 +237,23 @@ def deterministic(subject: ModuleSubject) -> None:
     )
 
 
-@check("encoder", "decoder")
+@check("encoder", "decoder", "quantizer", "loss")
 def compiles(subject: ModuleSubject) -> None:
     """Compiled (`device.compile`), it gives the same values and gradients; it is traced only, not compiled."""
+    from torch._dynamo.exc import TorchDynamoException  # imports the compiler, which takes a second
+
+    help = "mark what must not be traced with @codaar_core.api.not_compiled"
     plain = training_step(subject, subject.build().eval())
     traced = subject.build().eval()
-    traced.compile(backend="aot_eager")
-    changed = differing(plain, training_step(subject, traced))
-    expect(
-        not changed,
-        f"{subject.title}: compiled, its {', '.join(changed)} differs",
-        "mark what must not be traced with @torch.compiler.disable",
+    method, backend = {"quantizer": ("quantize", "eager"), "loss": ("forward", "eager")}.get(
+        subject.kind, ("forward", "aot_eager")
     )
+    setattr(traced, method, torch.compile(getattr(traced, method), backend=backend))
+    try:
+        changed = differing(plain, training_step(subject, traced))
+    except TorchDynamoException as error:
+        raise Violation(f"torch cannot compile {subject.title}: {str(error).splitlines()[0]}", help) from error
+    expect(not changed, f"{subject.title}: compiled, its {', '.join(changed)} differs", help)
 
 
 def training_step(subject: ModuleSubject, module: nn.Module) -> Outputs:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from codaar_core.api import not_compiled
 from codaar_core.nn import PreciseLstm
 
 
@@ -30,6 +31,7 @@ class BidirectionalLstm(nn.Module):
             for width in widths
         )
 
+    @not_compiled
     def forward(self, features: Tensor, mask: Tensor | None = None) -> Tensor:
         """Map (B, T, F) to (B, T, 2 hidden); without ``mask`` (B, T) every step is read, including padding."""
         if mask is None:

@@ -9,7 +9,7 @@ import torch
 from attrs.validators import ge
 from torch import Tensor, nn
 
-from codaar_core.api import CodaarError, ComponentError, Encoded, Loss, LossContext, StepView, setting
+from codaar_core.api import CodaarError, ComponentError, Encoded, Loss, LossContext, StepView, not_compiled, setting
 from codaar_core.nn import ContrastSettings, PreciseLstm
 
 
@@ -78,15 +78,22 @@ class Cpc(Loss):
 
     def forward(self, view: StepView) -> dict[str, Tensor]:
         """Give the term "nce"."""
+        targets, contexts, real = self._divide(view)
+        predictions = [self._predict(m, context) for m, context in zip(self.modalities, contexts, strict=True)]
+        by_clip = (torch.stack(by_modality, dim=1) for by_modality in (targets, predictions, real))
+        compared = self.config.compared(view.ranks, *by_clip)
+        return {"nce": self._contrast(*(each.transpose(0, 1) for each in compared))}
+
+    @not_compiled
+    def _divide(self, view: StepView) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
+        """Draw a time; targets (B, horizon, D), contexts (B, D) and which clips (B,) are real, by modality."""
         encoded = [view.encoded[modality] for modality in self.modalities]
         time = self._draw_time(encoded, view.generator)
         future = slice(time + 1, time + 1 + self.config.horizon)
         targets = [item.semantic[:, future] for item in encoded]
-        predictions = [self._predict(m, item, time) for m, item in zip(self.modalities, encoded, strict=True)]
-        real = [_real_clips(item, future.stop) for item in encoded]
-        by_clip = (torch.stack(by_modality, dim=1) for by_modality in (targets, predictions, real))
-        compared = self.config.compared(view.ranks, *by_clip)
-        return {"nce": self._contrast(*(each.transpose(0, 1) for each in compared))}
+        pasts = zip(self.modalities, (item.semantic[:, : time + 1] for item in encoded), strict=True)
+        contexts = [self.contexts[modality](past)[0][:, -1] for modality, past in pasts]
+        return targets, contexts, [_real_clips(item, future.stop) for item in encoded]
 
     def _draw_time(self, encoded: list[Encoded], generator: torch.Generator) -> int:
         """Draw the last step that predictors read; the same for all clips and modalities."""
@@ -101,9 +108,8 @@ class Cpc(Loss):
             )
         return 1 + draw(choices, generator)
 
-    def _predict(self, modality: str, encoded: Encoded, time: int) -> Tensor:
+    def _predict(self, modality: str, context: Tensor) -> Tensor:
         """Predicted latents (B, horizon, D)."""
-        context = self.contexts[modality](encoded.semantic[:, : time + 1])[0][:, -1]
         return self.predictors[modality](context).unflatten(-1, (self.config.horizon, -1))
 
     def _contrast(self, targets: Tensor, predictions: Tensor, real: Tensor) -> Tensor:

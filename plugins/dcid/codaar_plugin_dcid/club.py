@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import attrs
 import torch
 from attrs.validators import ge, gt
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from codaar_core.api import Encoded, LossContext, StepView, gather_clips, setting
+from codaar_core.api import Encoded, LossContext, StepView, gather_clips, not_compiled, setting
 from codaar_plugin_dcid.separation import SeparationLoss
 
 
@@ -48,24 +50,30 @@ class Club(SeparationLoss):
 
     def forward(self, view: StepView) -> dict[str, Tensor]:
         """Give the bound of each modality with private features, a scalar."""
-        return {m: self._bound(view, m, *pair) for m, *pair in self.pairs(view)}
+        pairs = {m: gather_clips(view.ranks, *pair) for m, *pair in self.pairs(view)}
+        others = _others(view, {m: len(real) for m, (_, _, real) in pairs.items()})
+        return {m: self._bound(m, *pair, others[m].to(pair[1].device)) for m, pair in pairs.items()}
 
-    def _bound(self, view: StepView, modality: str, x: Tensor, y: Tensor, real: Tensor) -> Tensor:
+    def _bound(self, modality: str, x: Tensor, y: Tensor, real: Tensor, other: Tensor) -> Tensor:
         """Mean over clips of (squared error of another clip's y - squared error of the own y) / (2 variance).
 
         A clip is left out if no step is real both in it and in the other clip: there is nothing to compare.
         """
-        x, y, real = gather_clips(view.ranks, x, y, real)
         frozen = {name: each.detach() for name, each in self.estimators[modality].named_parameters()}
         mean, log_variance = functional_call(self.estimators[modality], frozen, (x,))
-        generator = view.device_generator
-        other = torch.randperm(len(y), generator=generator, device=generator.device).to(y.device)
         own_error = over_time((mean - y).square(), real)
         both = real & real[other]
         other_error = over_time((mean - y[other]).square(), both)
         bounds = (other_error - own_error) / over_time(log_variance, real).exp() / 2
         compared = both.any(dim=1)
         return bounds.sum(dim=-1).masked_fill(~compared, 0).sum() / compared.sum().clamp_min(1)
+
+
+@not_compiled
+def _others(view: StepView, clips: Mapping[str, int]) -> dict[str, Tensor]:
+    """Draw an order of the clips (B,) for each modality."""
+    generator = view.device_generator
+    return {m: torch.randperm(each, generator=generator, device=generator.device) for m, each in clips.items()}
 
 
 class Estimator(nn.Module):

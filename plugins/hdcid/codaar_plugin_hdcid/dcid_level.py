@@ -14,7 +14,17 @@ from codaar_plugin_vqvae.commitment import Commitment
 from codaar_plugin_vqvae.squared_error import Compared, squared_errors
 from torch import Tensor, nn
 
-from codaar_core.api import ComponentError, Encoded, Loss, LossContext, Quantized, Space, StepView, setting
+from codaar_core.api import (
+    ComponentError,
+    Encoded,
+    Loss,
+    LossContext,
+    Quantized,
+    Space,
+    StepView,
+    not_compiled,
+    setting,
+)
 from codaar_plugin_hdcid.encoders import TwoLevels
 
 LEVELS = ("first", "second")
@@ -95,6 +105,7 @@ class DcidLevel(Loss):
         if self.decoders:
             yield "reconstruction", self._reconstruction(view, level)
 
+    @not_compiled  # torch cannot trace how a view is made
     def level(self, view: StepView) -> StepView:
         """The view with one half of the latents and codes, and with private vectors of this level."""
         encoded = {m: self._encoded(m, item) for m, item in view.encoded.items()}

@@ -12,7 +12,7 @@ from attrs.validators import and_, ge, gt, le
 from torch import Tensor
 from torch.nn import functional as F
 
-from codaar_core.api import ComponentError, Encoded, Loss, LossContext, StepView, setting, uniform_by_clip
+from codaar_core.api import ComponentError, Encoded, Loss, LossContext, StepView, not_compiled, setting, uniform_by_clip
 from codaar_core.api.ranks import SingleProcess
 from codaar_core.nn import ContrastSettings
 
@@ -62,7 +62,7 @@ class InfoNce(Loss):
         own = [each for item in view.encoded.values() for each in (item.semantic, item.real())]
         compared = iter(self.config.compared(view.ranks, *own))
         keys = {m: Latents(next(compared), next(compared)) for m in view.encoded}
-        anchors = self._masked(keys, view)
+        anchors = keys if self.config.keep == 1.0 else masked(keys, self._kept(keys, view))
         weights = {"clips": self.config.clips, "steps": self.config.steps}
         form = {"clips": whole_clips, "steps": Latents.cut}
         return {
@@ -71,18 +71,14 @@ class InfoNce(Loss):
             if weight
         }
 
-    def _masked(self, latents: dict[str, Latents], view: StepView) -> dict[str, Latents]:
-        """The anchors: of each clip the same steps are masked in all modalities."""
-        if self.config.keep == 1.0:
-            return latents
+    @not_compiled
+    def _kept(self, latents: dict[str, Latents], view: StepView) -> Tensor:
+        """Draw which steps (B, longest T) of each clip anchors keep."""
         first = next(iter(latents.values())).values
         steps = max(item.values.shape[1] for item in latents.values())
         ranks = SingleProcess() if self.config.negatives == "gathered" else view.ranks  # gathered: all ranks draw alike
         draws = uniform_by_clip(ranks, len(first), steps, view.device_generator)
-        kept = (draws < self.config.keep).to(first.device)
-        return {
-            m: Latents(item.values * kept[:, : item.values.shape[1], None], item.real) for m, item in latents.items()
-        }
+        return (draws < self.config.keep).to(first.device)
 
     def _pair(self, form: Callable[[Latents, int], Latents], anchor: Latents, key: Latents) -> Tensor:
         steps = min(anchor.values.shape[1], key.values.shape[1])
@@ -103,6 +99,11 @@ class Latents(NamedTuple):
     def cut(self, steps: int) -> Latents:
         """The first steps of each clip; a group is a clip."""
         return Latents(self.values[:, :steps], self.real[:, :steps])
+
+
+def masked(latents: dict[str, Latents], kept: Tensor) -> dict[str, Latents]:
+    """The anchors: of each clip the same steps are masked in all modalities."""
+    return {m: Latents(item.values * kept[:, : item.values.shape[1], None], item.real) for m, item in latents.items()}
 
 
 def whole_clips(latents: Latents, _: int) -> Latents:

@@ -11,7 +11,7 @@ from attrs.validators import and_, ge, le
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from codaar_core.api import ComponentError, Loss, LossContext, StepView, setting
+from codaar_core.api import ComponentError, Loss, LossContext, StepView, not_compiled, setting
 
 
 class Jigsaw(Loss):
@@ -50,13 +50,16 @@ class Jigsaw(Loss):
         codes = [view.quantized[m] for m in self.modalities]
         steps = min(each.own.shape[1] for each in codes)
         real = torch.stack([each.real()[:, :steps] for each in codes]).all(dim=0)
-        drawn = torch.randint(len(codes), (self.config.pieces,), generator=view.generator).tolist()
-        pieces = torch.stack(
-            [codes[m].own[:, :steps].chunk(self.config.pieces, dim=-1)[place] for place, m in enumerate(drawn)], dim=-2
-        )
-        laid = pieces[..., self.orders, :].flatten(-2)  # (B, T, O, D)
+        laid = self._pieces(view, steps)[..., self.orders, :].flatten(-2)  # (B, T, O, D)
         order = torch.arange(len(self.orders), device=laid.device).expand(laid.shape[:3])
         losses = F.cross_entropy(self.classifier(laid).flatten(0, 2), order.flatten(), reduction="none")
         mean = losses.view(order.shape).mean(dim=-1)
         count = view.ranks.sum(real.sum()).clamp_min(1).to(mean.dtype) / view.ranks.size
         return {"order": mean.masked_fill(~real, 0).sum() / count}
+
+    @not_compiled
+    def _pieces(self, view: StepView, steps: int) -> Tensor:
+        """Pieces (B, steps, pieces, D / pieces) of the codes, each of a modality that is drawn."""
+        drawn = torch.randint(len(self.modalities), (self.config.pieces,), generator=view.generator).tolist()
+        codes = [view.quantized[self.modalities[number]].own[:, :steps] for number in drawn]
+        return torch.stack([each.chunk(self.config.pieces, dim=-1)[place] for place, each in enumerate(codes)], dim=-2)

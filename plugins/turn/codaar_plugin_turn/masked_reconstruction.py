@@ -10,7 +10,17 @@ import torch
 from attrs.validators import and_, ge, gt, lt
 from torch import Tensor, nn
 
-from codaar_core.api import ComponentError, Features, Loss, LossContext, Quantized, StepView, setting, uniform_by_clip
+from codaar_core.api import (
+    ComponentError,
+    Features,
+    Loss,
+    LossContext,
+    Quantized,
+    StepView,
+    not_compiled,
+    setting,
+    uniform_by_clip,
+)
 from codaar_core.nn import ignored_steps
 
 
@@ -55,14 +65,15 @@ class MaskedReconstruction(Loss):
     def forward(self, view: StepView) -> dict[str, Tensor]:
         """Give the mean absolute errors, named like "a from b"."""
         inputs = {m: averaged(view.inputs[m]) for m in self.decoders}
-        replaced = {m: self._replaced(view, inputs[m]) for m in self.decoders}
+        replaced = self._replaced(view, inputs)
         return {f"{m} from {n}": self._error(view, m, inputs[m], replaced[m], view.quantized[n]) for m, n in self.pairs}
 
-    def _replaced(self, view: StepView, features: Features) -> Tensor:
-        """Draw which steps (B, T) are replaced."""
-        clips, steps = features.values.shape[:2]
-        draws = uniform_by_clip(view.ranks, clips, steps, view.device_generator)
-        return draws.to(features.values.device) < self.config.mask
+    @not_compiled
+    def _replaced(self, view: StepView, inputs: dict[str, Features]) -> dict[str, Tensor]:
+        """Draw which steps (B, T) of each modality are replaced."""
+        values = {modality: features.values for modality, features in inputs.items()}
+        draws = {m: uniform_by_clip(view.ranks, *each.shape[:2], view.device_generator) for m, each in values.items()}
+        return {m: each.to(values[m].device) < self.config.mask for m, each in draws.items()}
 
     def _error(self, view: StepView, modality: str, features: Features, replaced: Tensor, other: Quantized) -> Tensor:
         values, mask = features
