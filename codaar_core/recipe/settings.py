@@ -83,7 +83,7 @@ class DeviceSettings:
         "off", "autocast type of private features and decoders; latents, codebooks and weights keep dtype"
     )
     tf32: bool = setting(False, "multiply float32 in TF32 on an NVIDIA GPU: faster, but codes may change")
-    compile: bool = setting(False, "compile encoders and decoders (torch.compile)")
+    compile: bool = setting(False, "compile encoders, decoders, quantizer and losses (torch.compile)")
     processes: int = setting(
         1, "processes started on this machine, one per GPU; torchrun starts its own", and_(ge(1), le(1024))
     )
@@ -179,6 +179,10 @@ class EvaluateSettings:
     extraction: Literal["same", "any"] = setting(
         "same", "whether features must be extracted as in pretraining (same) or not (any)"
     )
+
+    def __attrs_post_init__(self) -> None:
+        if self.every and not self.on:
+            raise ValueError("'every' needs a benchmark in 'on', or every = 0")
 
 
 @attrs.frozen(kw_only=True)

@@ -258,9 +258,8 @@ def test_the_best_checkpoint_is_that_of_the_epoch_with_the_lowest_value(recipe, 
     rows = list(csv.DictReader((finished / "metrics.csv").open()))
     state = json.loads((folder / "state.json").read_text())
     assert state["best"]["value"] == pytest.approx(min(float(row["total"]) for row in rows))
-    with pytest.raises(CodaarError, match="run.best = 'totl' is not an epoch metric") as end:
+    with pytest.raises(CodaarError, match="run.best = 'totl' is not an epoch metric"):
         codaar_core.run(recipe, overrides=(*tiny, "run.best='totl'"))
-    assert end.value.help == "did you mean 'total'?"
 
 
 @pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])

@@ -261,6 +261,11 @@ def test_a_benchmark_is_no_metric_for_the_best_epoch(tmp_path):
         trained(tmp_path, EVERY, "run.best='toy'")
 
 
+def test_evaluation_during_pretraining_needs_a_benchmark(tmp_path):
+    with pytest.raises(CodaarError, match="'every' needs a benchmark in 'on'"):
+        toy_plan(tmp_path, EVERY, "evaluate.on=[]")
+
+
 # What is shown
 
 

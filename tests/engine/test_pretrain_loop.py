@@ -21,6 +21,7 @@ from codaar_core.engine.training.batches import BatchSchedule, Share, own_clips
 from codaar_core.engine.training.loop import pretrain
 from codaar_core.engine.training.optimizer import clip_gradients, make_optimizer, set_learning_rate
 from codaar_core.engine.training.session import Session
+from codaar_core.recipe.checking.epoch_metrics import metric_fault
 
 
 class Log:
@@ -321,12 +322,22 @@ def test_the_best_epoch_is_kept(tmp_path) -> None:
 
 def test_an_unknown_metric_of_the_best_epoch_is_named(tmp_path) -> None:
     with (
-        toy_session(toy_plan(tmp_path, "run.best='totl'"), tmp_path / "run") as session,
-        pytest.raises(CodaarError, match="run.best = 'totl' is not an epoch metric") as error,
+        toy_session(toy_plan(tmp_path, "run.best='reconstruction.nroth'"), tmp_path / "run") as session,
+        pytest.raises(CodaarError, match="run.best = 'reconstruction.nroth' is not an epoch metric") as error,
     ):
         train(session)
-    assert "'total'" in error.value.help
+    assert "'reconstruction.north'" in error.value.help
     assert newest_checkpoint(tmp_path / "run" / "checkpoints").name == f"step-{STEPS}"
+
+
+def test_every_epoch_metric_may_choose_the_best_epoch(tmp_path) -> None:
+    log = Log()
+    overrides = ("run.epochs=1", "losses.reconstruction.weight={from=0, to=1, over='2 epochs'}")
+    with toy_session(toy_plan(tmp_path, *overrides), tmp_path / "run", [log]) as session:
+        train(session)
+    ((_, _, values),) = log.epochs
+    assert not [name for name in values if metric_fault(name, ("reconstruction",), ())]
+    assert metric_fault("validation.reconstruction.north", ("reconstruction",), ()) is None
 
 
 def test_only_the_newest_checkpoints_stay(tmp_path) -> None:

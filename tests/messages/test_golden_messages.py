@@ -218,6 +218,15 @@ LAST = "\n\n1 problem in 1 file; nothing was run."
             id="a last pass that no loss reads",
         ),
         pytest.param(
+            "run.best = 'totl'\n",
+            "error[wrong-value]: run.best = 'totl' is not an epoch metric\n"
+            "  --> mine.toml:2:12\n"
+            "   |  run.best = 'totl'\n"
+            "   |             ^^^^^^\n"
+            "   = help: did you mean 'total'?",
+            id="an unknown value of the best epoch",
+        ),
+        pytest.param(
             "model.losses = ['toy-loss', 'toy-loss']\n",
             "error[refused-value]: model.losses must not name 'toy-loss' twice\n"
             "  --> mine.toml:2:16\n"

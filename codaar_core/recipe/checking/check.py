@@ -11,6 +11,7 @@ import attrs
 from codaar_core.recipe import resolved
 from codaar_core.recipe.checking.blocks import Blocks, Loader, own_keys
 from codaar_core.recipe.checking.conversion import convert
+from codaar_core.recipe.checking.epoch_metrics import metric_fault
 from codaar_core.recipe.checking.modalities import mismatches
 from codaar_core.recipe.names import name_fault
 from codaar_core.recipe.plan import BenchmarkPlan, Block, LossPlan, Plan
@@ -73,6 +74,7 @@ class _RecipeChecker:
         on = {section: self._switched(section) for section in SWITCHED}
         self._align_needs_two(modalities)
         self._last_pass_needs_a_loss(sections["run"], on["losses"])
+        self._best_is_a_metric(sections["run"], on["losses"], on["bench"])
         if self.problems or data is None or clips is None or quantizer is None:  # they exist if there is no problem
             raise RecipeError(self.problems)
         sections["run"] = attrs.evolve(sections["run"], plugins=files)
@@ -342,6 +344,12 @@ class _RecipeChecker:
             read = ", ".join(f"losses.{name}" for name in losses)
             message = f"run.updates_per_step = {run.updates_per_step}, but no loss reads the last pass: {read}"
             self.problems.append(Problem("idle-pass", message, updates.origin, 'pass = "last" for one of them'))
+
+    def _best_is_a_metric(self, run: RunSettings | None, *switched_on: Mapping[str, object]) -> None:
+        best = self.tree.find(("run", "best"))
+        fault = metric_fault(run.best, *switched_on) if run is not None else None
+        if fault is not None and isinstance(best, Value):
+            self.problems.append(Problem("wrong-value", fault[0], best.origin, fault[1]))
 
 
 def _paths_ending(key: str, tree: Table) -> list[str]:
