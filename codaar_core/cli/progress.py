@@ -147,9 +147,15 @@ def _epoch_values(values: Mapping[str, float], codewords: int) -> str:
     used = [f"{modality} {value:.0f}" for modality, value in _of(values, "epoch_used.")]
     entropies = [f"{modality} {math.log2(max(value, 1)):.1f}" for modality, value in _of(values, "epoch_perplexity.")]
     if used:
-        parts.append(f"used {', '.join(used)} of {codewords}")
-        parts.append(f"entropy {', '.join(entropies)} of {math.log2(codewords):.1f} bits")
+        of_level = codewords // _levels(values)
+        parts.append(f"used {', '.join(used)} of {of_level}")
+        parts.append(f"entropy {', '.join(entropies)} of {math.log2(of_level):.1f} bits")
     return "  ".join(parts)
+
+
+def _levels(values: Mapping[str, float]) -> int:
+    """Codes a step: the measures of each level have a name of their own, ``epoch_used.M.level-0``."""
+    return len({name.rpartition(".level-")[2] for name, _ in _of(values, "epoch_used.") if ".level-" in name}) or 1
 
 
 def _of(values: Mapping[str, float], prefix: str) -> list[tuple[str, float]]:

@@ -53,6 +53,19 @@ def test_one_line_per_epoch_and_benchmark(terminal):
     assert all(line in output for line in lines) if terminal else output.splitlines() == lines
 
 
+def test_codewords_in_use_are_of_a_level_where_a_step_has_several_codes():
+    output = io.StringIO()
+    progress = Progress(Console(file=output, width=200))
+    progress.codaar_run_start(directory=Path("runs/x"), parameters=1, codewords=16, step=0)
+    used = {"epoch_used.north.level-0": 7.0, "epoch_used.north.level-1": 6.0}
+    perplexity = {"epoch_perplexity.north.level-0": 4.0, "epoch_perplexity.north.level-1": 5.66}
+    progress.codaar_epoch_end(epoch=0, values={"total": 2.5, **used, **perplexity})
+    progress.codaar_run_end()
+    assert "used north.level-0 7, north.level-1 6 of 8  entropy north.level-0 2.0, north.level-1 2.5 of 3.0 bits" in (
+        output.getvalue()
+    )
+
+
 class Minutes:
     """A clock that is set by hand, and the lines that were printed by it."""
 
