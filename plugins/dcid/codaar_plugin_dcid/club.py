@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 import attrs
 import torch
@@ -25,6 +26,8 @@ class Club(SeparationLoss):
     Raises:
         ComponentError: No encoder has private features.
     """
+
+    examples: ClassVar = ({"of": "latents", "inner_steps": 1},)
 
     @attrs.frozen(kw_only=True)
     class Config(SeparationLoss.Config):

@@ -49,7 +49,11 @@ class DcidLevel(Loss):
     """
 
     example: ClassVar = {"level": "second"}
-    examples: ClassVar = ({"level": "first"},)
+    examples: ClassVar = ({"level": "first", "inner_steps": 1}, {"level": "second", "start_epoch": 3})
+    expected_failures: ClassVar = {
+        f"[level=second,start_epoch=3]:{check}": "nothing is trained before that epoch"
+        for check in ("gradients", "reaches-something", "own-optimizer")
+    }
 
     @attrs.frozen(kw_only=True)
     class Config:

@@ -92,5 +92,4 @@ class TwoLevelBert(TwoLevels, BertEncoder):
 
     called: ClassVar = "two-level-bert"
     example: ClassVar = {**BertEncoder.example, "heads": 2}
-    examples: ClassVar = ()
-    expected_failures: ClassVar = {}
+    examples: ClassVar = ({"padding": "read"},)

@@ -20,7 +20,7 @@ class TokensEncoder(VggishEncoder):
 
     called: ClassVar = "tokens"
     expected: ClassVar = "vectors, e.g. of hf-audio or hf-text"
-    examples: ClassVar = ({"normalise": True},)  # others are checked as those of vggish
+    examples: ClassVar = ({"normalise": True, "input_dropout": 0.5},)  # others are checked as those of vggish
 
 
 class TokensDecoder(VectorDecoder):
