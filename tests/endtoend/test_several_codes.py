@@ -76,6 +76,12 @@ def test_the_file_of_codes_has_the_codewords_of_both_levels(toy, codes, north):
     assert line["indices"] == north["indices"][north["ids"].astype(str).tolist().index(line["id"])].tolist()
 
 
+def test_all_codes_of_a_step_are_counted(toy, tmp_path):
+    encoded = codaar_core.encode(toy, tmp_path / "codes.h5", "test of toy", device="cpu")
+    with h5py.File(encoded.path) as file:
+        assert encoded.codes == 2 * sum(int(part["mask"][()].sum()) for part in file.values())
+
+
 def test_a_parquet_file_has_a_list_for_each_step(toy, codes, north, tmp_path):
     pq = pytest.importorskip("pyarrow.parquet")
     codaar_core.encode(toy, tmp_path / "codes.parquet", "test of toy", device="cpu")

@@ -136,4 +136,4 @@ def verb(
         click.echo(f"continued: {encoded.resumed:,} clips were encoded by an earlier call")
     clips = ", ".join(f"{count:,} clips of {modality}" for modality, count in encoded.clips.items())
     left_out = f", {len(encoded.bad):,} left out" if encoded.bad else ""
-    click.echo(f"{encoded.path}: {clips}, {encoded.steps:,} codes{left_out} ({time.monotonic() - start:,.1f} s)")
+    click.echo(f"{encoded.path}: {clips}, {encoded.codes:,} codes{left_out} ({time.monotonic() - start:,.1f} s)")

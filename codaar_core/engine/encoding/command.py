@@ -34,7 +34,7 @@ class EncodedClips:
 
     path: Path
     clips: Mapping[str, int]  # number of encoded clips by modality
-    steps: int  # number of codes at real time steps, of all modalities
+    codes: int  # number of codes at real time steps, of all modalities; with several codes a step, all of them
     bad: Mapping[str, str]  # reason for each clip left out, by id
     resumed: int  # clips that an earlier, interrupted call had encoded
 
@@ -218,11 +218,11 @@ def _result(
 ) -> EncodedClips:
     bad = dict(unreadable)
     clips: dict[str, int] = {}
-    steps = 0
+    codes = 0
     for number, source in enumerate(sources):
         for arrays in parts.read(number):
             bad |= dict(zip(arrays["bad"].tolist(), arrays["reasons"].tolist(), strict=True))
             for modality in source.modalities:
                 clips[modality] = clips.get(modality, 0) + len(arrays["ids"])
-                steps += int(arrays[f"{modality}/mask"].sum()) if len(arrays["ids"]) else 0
-    return EncodedClips(file, clips, steps, bad, resumed)
+                codes += arrays[f"{modality}/indices"][arrays[f"{modality}/mask"]].size if len(arrays["ids"]) else 0
+    return EncodedClips(file, clips, codes, bad, resumed)
