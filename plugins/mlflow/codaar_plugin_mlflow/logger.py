@@ -35,6 +35,7 @@ class Mlflow(RunLogger):
     def open(self, directory: Path, name: str, settings: Mapping[str, str | bool | int | float]) -> None:
         """Begin the run, or continue it under its identifier with the values that it lacks."""
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # otherwise it sends statistics of use
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")  # with 7, a run waits minutes for no server
         from mlflow import MlflowClient
 
         logging.getLogger("mlflow").setLevel(logging.WARNING)
