@@ -47,11 +47,13 @@ class Voices:
 
 
 def refuse_voices(voices: Voices, languages: Sequence[str]) -> None:
-    """Refuse languages that no stamp has, and languages in two splits.
+    """Refuse languages that no stamp has, languages in two splits, and a pretraining without a language.
 
     Raises:
-        DataError: It names the language.
+        DataError: It names the language, or says that there is none.
     """
+    if not voices.pretrain:
+        raise DataError("pretraining has no language", f"the languages are {', '.join(languages)}")
     named = [*voices.pretrain, voices.validation, voices.test]
     unknown = [language for language in named if language not in languages]
     if unknown:

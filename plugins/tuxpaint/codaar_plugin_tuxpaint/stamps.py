@@ -85,7 +85,8 @@ def find_stamps(folder: Path, least: int) -> Stamps:
     chosen = [stamp for stamp in captioned if sizes[_kind(stamp, folder)] >= least]
     if not chosen:
         raise DataError(
-            f"{folder} has no kind of stamp with {least} pictures that have a caption and a description", INSTALL
+            f"{folder} has no kind of stamp with {least} pictures that have a caption and a description",
+            f"name the folder of the stamps by --stamps, give a smaller --least, or {INSTALL}",
         )
     groups = _groups(folder, {stamp: captions[stamp] for stamp in captioned})
     drawings = {path.with_suffix("") for path in folder.rglob("*.svg")}
