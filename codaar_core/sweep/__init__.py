@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from codaar_core.sweep.running import Position, run_sweep
-from codaar_core.sweep.table import as_markdown, rows
+from codaar_core.sweep.table import as_markdown, rows, with_columns
 
-__all__ = ["Position", "as_markdown", "rows", "run_sweep"]
+__all__ = ["Position", "as_markdown", "rows", "run_sweep", "with_columns"]

@@ -24,6 +24,18 @@ class Row:
     cells: tuple[str, ...]
 
 
+def with_columns(sweep: Sweep, measured: Sequence[Measured]) -> Sweep:
+    """The sweep; if its recipe has no [sweep.columns], with a column for the first metric of each measured transfer."""
+    if sweep.columns:
+        return sweep
+    scores = [each for arm in measured for results in arm.results for each in results.transfers if each.headline]
+    columns = {
+        f"{each.benchmark} {each.train} → {each.test}": f"{each.benchmark}/{each.train}->{each.test}/{each.metric}"
+        for each in scores
+    }
+    return attrs.evolve(sweep, columns=columns)
+
+
 def rows(sweep: Sweep, measured: Sequence[Measured]) -> list[Row]:
     """Rows in the order of the arms, each below its published row; then rows that were only published."""
     table, names = [], [each.arm for each in measured]

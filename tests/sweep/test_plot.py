@@ -138,3 +138,6 @@ def test_the_verb_writes_both_or_says_that_there_is_nothing(sweep, measured, tmp
     nothing = attrs.evolve(here, published={})
     draw(nothing, [], plot(nothing, []))
     assert capsys.readouterr().out == "plot: nothing to draw, no run is finished\n"
+    misspelt = attrs.evolve(nothing, columns={"hits": "jugde/north->south/accuracy"})
+    draw(misspelt, measured, plot(misspelt, measured))
+    assert capsys.readouterr().out == "plot: nothing to draw, no finished run has a number in any of the columns\n"

@@ -9,7 +9,7 @@ from sample_results import sample_results, score
 
 from codaar_core.engine.results import Pretraining
 from codaar_core.recipe.sweep import Sweep
-from codaar_core.sweep import as_markdown, rows
+from codaar_core.sweep import as_markdown, rows, with_columns
 from codaar_core.sweep.running import Measured
 
 COLUMNS = {
@@ -55,6 +55,19 @@ def test_the_note_names_units_and_directions(sweep):
     plain = Sweep("toys", "Toys", Path("runs/toys"), (), {"hits": COLUMNS["hits"]}, {})
     assert "; transfers in %; mean" in as_markdown(plain, [Measured("aligned", (run(0.1, 0.5),))])
     assert "mode" not in as_markdown(plain, [Measured("aligned", ())])
+
+
+def test_without_columns_the_first_metric_of_every_measured_transfer_is_one():
+    plain = Sweep("toys", "Toys", Path("runs/toys"), (), {}, {})
+    second = score(mean=0.25, metric="precision", headline=False)
+    results = sample_results(transfers=(*run(0.125, 0.5).transfers, second))
+    measured = [Measured("waiting", ()), Measured("aligned", (results,))]
+    chosen = with_columns(plain, measured)
+    assert chosen.columns["judge north → south"] == "judge/north->south/accuracy"
+    assert not any("precision" in column for column in chosen.columns.values())
+    assert "50.0" in rows(chosen, measured)[1].cells
+    named = Sweep("toys", "Toys", Path("runs/toys"), (), COLUMNS, {})
+    assert with_columns(named, measured) is named
 
 
 def test_headings_and_names_stay_in_their_cells():

@@ -70,12 +70,13 @@ def verb(
 
     from codaar_core.api.errors import CodaarError
     from codaar_core.features.files import write_whole
-    from codaar_core.sweep import as_markdown, run_sweep
+    from codaar_core.sweep import as_markdown, run_sweep, with_columns
     from codaar_core.sweep.plot import plot
 
     if with_plot:
         plot(sweep, [])  # raises what is wrong with it before anything is run
     measured = run_sweep(sweep, arms, progress, not table, announce, jobs, launch, options_of_sbatch)
+    sweep = with_columns(sweep, measured)
     written = as_markdown(sweep, measured)
     sweep.directory.mkdir(parents=True, exist_ok=True)
     write_whole(sweep.directory / "table.md", written)
@@ -97,7 +98,9 @@ def draw(sweep: Sweep, measured: Sequence[Measured], drawn: Plot) -> None:
 
     page, picture = sweep.directory / "sweep.html", sweep.directory / "plot.svg"
     if not drawn.panels:
-        click.echo("plot: nothing to draw, no run is finished")
+        unfinished = not any(each.results for each in measured)
+        why = "no run is finished" if unfinished else "no finished run has a number in any of the columns"
+        click.echo(f"plot: nothing to draw, {why}")
         return
     write_whole(page, as_page(sweep, measured, drawn))
     write_whole(picture, as_svg(sweep, drawn))
