@@ -99,5 +99,6 @@ def _expected_failures(name: str) -> Mapping[str, str]:
 def _not_installed(distribution: str) -> CodaarError:
     known = [plugin.distribution for plugin in installed_plugins()]
     near = closest(distribution, known) or closest(PREFIX + distribution, known)
-    help = f"did you mean {near[0]!r}?" if near else f"pip install {distribution} (in its own folder: pip install -e .)"
+    install = f"pip install {distribution} (in its own folder: pip install -e .)"
+    help = f"did you mean {near[0]!r}? otherwise: {install}" if near else install
     return CodaarError(f"no installed distribution {distribution!r} offers components", help)

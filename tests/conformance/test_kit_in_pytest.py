@@ -186,6 +186,7 @@ def test_unknown_distributions_are_refused():
     with pytest.raises(CodaarError) as caught:
         check_plugin("codaar-plugin-csx")
     assert "did you mean 'codaar-plugin-csa'?" in str(caught.value)
+    assert "in its own folder: pip install -e ." in str(caught.value)  # the usual cause is a new plug-in
 
 
 def test_ids_are_readable():
