@@ -44,7 +44,7 @@ TWINS = {
     "list": Twin(("list_components", "list_runs"), called={"what": "kind"}),
     "inspect": Twin(("inspect",)),
     "data show": Twin(("data_card", "data_of"), only_python={"recipe": "NAME of the verb may be a recipe"}),
-    "data extract": Twin(("extract_features",), called={"folder": "recordings"}, only_python=OBSERVED),
+    "data extract": Twin(("extract_features",), called={"sources": "recordings"}, only_python=OBSERVED),
     "data pack": Twin(
         ("pack_data", "pack_benchmark"), only_python={**OBSERVED, "recipe": "NAME of the verb may be a recipe"}
     ),

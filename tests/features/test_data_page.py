@@ -85,6 +85,8 @@ SAID = {
     "codaar data extract vggish recordings --to features/audio -o weights=vggish-10086976.pth": "made by vggish-relu",
     "codaar data extract vgg pictures --to features/pictures -o weights=vgg19-dcbb9e9d.pth": "by torchvision-vgg19-",
     "codaar data extract hf-text captions.csv --to features/sentences -o model=models/sentences": "3 sentences, 3 of",
+    'codaar data extract hf-text rain="rain falls" dog="a dog barks" dog="a barking dog" '
+    "--to features/given -o model=models/sentences": "features/given: 3 sentences, 3 of",
 }
 
 

@@ -354,7 +354,7 @@ def test_a_changed_sentence_is_extracted_again(captions):
 
 def test_sentences_that_are_gone_are_named(captions):
     captions(CAPTIONS)
-    said = "note: sentences has features of 1 sentences that the table has no more: one\n"
+    said = "note: sentences has features of 1 sentences that are not among those given: one\n"
     assert captions(CAPTIONS.replace("one,a dog barks\n", ""))[2] == said
 
 
@@ -371,13 +371,62 @@ def test_rows_that_cannot_be_read_do_not_stop_the_others(captions):
     [
         ("id,caption\na,b\n", "captions.csv has no column 'text'"),
         ("id,text\n", "captions.csv has no sentence"),
-        ("id,text\na#0,x\na,y\na,z\n", "captions.csv:3: another row becomes a#0.npy too"),
+        ("id,text\na#0,x\na,y\na,z\n", "captions.csv:3: another sentence becomes a#0.npy too"),
         ("", "captions.csv: expected 2 columns"),
     ],
 )
 def test_tables_that_are_refused(content, said, captions):
     code, _, error = captions(content)
     assert code == 1 and said in error and not Path("sentences").exists()
+
+
+@pytest.fixture
+def inline(capsys):
+    def run(*given: str, name: str = "sentences") -> tuple[int, str, str]:
+        words = (name, *given, "--to", "sentences", "--plugin", "letters.py")
+        return run_command(codaar, ["data", "extract", *words], "codaar"), *capsys.readouterr()
+
+    return run
+
+
+def test_sentences_of_the_command_become_files(inline):
+    given = ("one=a dog barks", "two= rain, a=b ", "two=wind")
+    assert inline(*given) == (0, "sentences: 3 sentences, 3 of them new, made by lengths\n", "")
+    assert {stem: lengths(stem) for stem in ("one", "two#0", "two#1")} == {
+        "one": [1, 3, 5], "two#0": [5, 3], "two#1": [4],
+    }  # fmt: skip
+    assert inline("one=a cat", *given[1:])[1] == "sentences: 3 sentences, 1 of them new, made by lengths\n"
+    sentences = {"one": "a cat", "two": ["rain, a=b", "wind"]}
+    assert codaar_core.extract_features("sentences", sentences, "sentences", plugins=["letters.py"]).new == 0
+
+
+def test_a_table_whose_name_looks_like_a_sentence_is_read(inline):
+    Path("a=b.csv").write_text("id,speaker,text\nrain,anna,rain falls\n")
+    assert inline("a=b.csv")[1].startswith("sentences: 1 sentences, 1 of them new")
+    assert lengths("rain") == [4, 5]
+
+
+@pytest.mark.parametrize(
+    ("given", "name", "code", "said"),
+    [
+        (("one=a", "captions.csv"), "sentences", 2, "sentences as ID=SENTENCE, got 'captions.csv' too"),
+        (("one=", "a/b=c"), "sentences", 1, "there is no sentence:\n   sentence 1 of 'one': it is empty"),
+        (("=text",), "sentences", 1, "sentence 1 of '': the id '' cannot be the name of a file"),
+        (("a=x", "a=y", "a#0=z"), "sentences", 1, "sentence 1 of 'a#0': another sentence becomes a#0.npy too"),
+        (("one=a",), "lines", 1, "local:lines reads recordings, not sentences"),
+        ((), "sentences", 2, "Missing argument 'FOLDER|TABLE|ID=SENTENCE...'"),
+    ],
+)
+def test_sentences_of_the_command_that_are_refused(given, name, code, said, inline):
+    found = inline(*given, name=name)
+    assert found[0] == code and said in found[2] and not Path("sentences").exists()
+
+
+def test_sentences_of_the_command_that_cannot_be_read_do_not_stop_the_others(inline):
+    code, _, error = inline("one=a dog", "two=what?", "three=", "three=rain")
+    assert code == 1 and "2 of 4 sentences cannot be read, the others are in sentences:" in error
+    assert "sentence 1 of 'three': it is empty" in error and "repair or remove these sentences" in error
+    assert lengths("one") == [1, 3] and lengths("three") == [4]
 
 
 # Clock

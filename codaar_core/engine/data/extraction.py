@@ -46,7 +46,7 @@ class Extracted:
 
 def extract_features(
     name: str,
-    recordings: Path | str,
+    recordings: Path | str | Mapping[str, str | Sequence[str]],
     to: Path | str,
     settings: Sequence[str] = (),
     plugins: Sequence[Path | str] = (),
@@ -60,15 +60,15 @@ def extract_features(
     the length of its steps and the SHA-256 of its weights. A folder holds features of one extractor with one
     configuration only.
 
-    For an extractor of sentences, ``recordings`` is a table with the columns ``id`` and ``Extractor.column``. Features
-    of an id with one sentence are ``to/ID.npy``, those of an id with several ``to/ID#0.npy``, ``to/ID#1.npy``, ... in
-    the order of the table. ``sentences.csv`` in the same folder has the sentences: those that changed are extracted
-    again.
+    For an extractor of sentences, ``recordings`` is a table with the columns ``id`` and ``Extractor.column``, or the
+    sentences by id: ``{"rain": "rain falls", "dog": ["a dog barks", "a barking dog"]}``. Features of an id with one
+    sentence are ``to/ID.npy``, those of an id with several ``to/ID#0.npy``, ``to/ID#1.npy``, ... in their order.
+    ``sentences.csv`` in the same folder has the sentences: those that changed are extracted again.
 
     Args:
         name: ``[provider:]name`` of an extractor.
         recordings: Folder that is searched recursively for files with a suffix of the extractor; hidden files are
-            skipped. A table for an extractor of sentences.
+            skipped. A table, or sentences by id, for an extractor of sentences.
         to: Folder of the features; created if it does not exist.
         settings: ``SETTING=VALUE`` of the extractor, in the syntax of ``-o``.
         plugins: Python files of local components.
@@ -83,7 +83,8 @@ def extract_features(
     """
     block = load_extractor(name, settings, plugins)
     extractor: Extractor = block.component(block.config, ExtractorContext(choose_device(on, "on")))
-    sources = find_sources(Path(recordings), block.entry.full_name, extractor)
+    given = recordings if isinstance(recordings, Mapping) else Path(recordings)
+    sources = find_sources(given, block.entry.full_name, extractor)
     folder = FeatureFolder(Path(to), sources.sentences)
     jobs = [Job(stem, source) for stem, source in sources.by_stem.items() if not folder.has(stem)]
     extractor.prepare()

@@ -73,9 +73,9 @@ class FeatureFolder:
             self._write_sentences()
 
     def notes(self, stems: Collection[str]) -> Iterator[str]:
-        """Features of sentences that are no longer in the table."""
+        """Features of sentences that are no longer given."""
         if self.sentences is not None and (old := sorted(self._noted.keys() - set(stems))):
-            yield f"{self.path} has features of {len(old):,} sentences that the table has no more: {_listed(old)}"
+            yield f"{self.path} has features of {len(old):,} sentences that are not among those given: {_listed(old)}"
 
     def _write_sentences(self) -> None:
         content = io.StringIO()
