@@ -2,14 +2,19 @@
 
 Prints one JSON line. Films of random colours with sound are written, and features are extracted by hf-image with a
 small random ViT of the stated width, by hf-audio with a small random HuBERT, and by hf-text for as many sentences: one
-film at a time (batch 1), in shared batches, and in shared batches by several processes. Start-up of the processes is
-counted, imports of this one are not. Features must be equal up to rounding.
+film at a time (batch 1), in shared batches, and in shared batches by several processes. The ways are measured in
+turns, ``--repeat`` times, and the fastest time of each counts, because other work on the machine comes and goes.
+Start-up of the processes is counted, imports of this one are not. Features must be equal up to rounding. ``load`` is
+the mean number of running processes on the machine in the minute before the end.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
+import resource
+import shutil
 import tempfile
 import time
 import warnings
@@ -33,6 +38,7 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=192, help="hidden width of the models, of 6 blocks")
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--processes", type=int, default=2, help="1: several processes are not measured")
+    parser.add_argument("--repeat", type=int, default=2, help="times that each way is measured")
     parser.add_argument("--extractors", nargs="+", default=["hf-image", "hf-audio", "hf-text"])
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
@@ -44,26 +50,46 @@ def main() -> None:
         write_sources(folder, arguments.films, arguments.seconds)
         measured = {each: measure(folder, each, arguments) for each in arguments.extractors}
     settings = {key: value for key, value in vars(arguments).items() if key != "extractors"}
-    print(json.dumps({**settings, "threads": torch.get_num_threads(), "a second": measured}))
+    where = {"threads": torch.get_num_threads(), "cores": os.cpu_count(), "load": round(os.getloadavg()[0], 1)}
+    print(json.dumps({**settings, **where, "extractors": measured}))
 
 
-def measure(folder: Path, extractor: str, arguments: argparse.Namespace) -> dict[str, float]:
-    """Films or sentences a second in each way."""
+def measure(folder: Path, extractor: str, arguments: argparse.Namespace) -> dict[str, dict[str, float]]:
+    """Films or sentences a second and a CPU second in each way, and how many times those of one at a time."""
     sources = folder / ("captions.csv" if extractor == "hf-text" else "films")
     ways = {"one": (1, 1), "batches": (arguments.batch, 1), "processes": (arguments.batch, arguments.processes)}
-    rates = {}
-    first = folder / f"{extractor}-first"  # imports are not counted
-    codaar_core.extract_features(extractor, sources, first, [f"model={folder / extractor}"], on="cpu")
-    for way, (batch, processes) in ways.items():
-        if way == "processes" and processes == 1:
-            continue
-        settings = [f"model={folder / extractor}", f"batch={batch}"]
-        to = folder / f"{extractor}-{way}"
-        begin = time.perf_counter()
-        made = codaar_core.extract_features(extractor, sources, to, settings, on="cpu", processes=processes)
-        rates[way] = round(made.new / (time.perf_counter() - begin), 2)
-        refuse_difference(folder / f"{extractor}-one", to)
-    return {**rates, "batches / one": round(rates["batches"] / rates["one"], 2)}
+    if arguments.processes == 1:
+        del ways["processes"]
+    model = f"model={folder / extractor}"
+    codaar_core.extract_features(extractor, sources, folder / "first", [model], on="cpu")  # imports are not counted
+    shutil.rmtree(folder / "first")
+    spent: dict[str, list[tuple[float, float]]] = {way: [] for way in ways}
+    for _ in range(arguments.repeat):
+        for way, (batch, processes) in ways.items():
+            to = folder / f"{extractor}-{way}"
+            shutil.rmtree(to, ignore_errors=True)
+            begin, cpu = time.perf_counter(), cpu_seconds()
+            codaar_core.extract_features(
+                extractor, sources, to, [model, f"batch={batch}"], on="cpu", processes=processes
+            )
+            spent[way].append((time.perf_counter() - begin, cpu_seconds() - cpu))
+            refuse_difference(folder / f"{extractor}-one", to)
+    least = {way: [min(each) for each in zip(*times, strict=True)] for way, times in spent.items()}
+    return {
+        way: {
+            "a second": round(arguments.films / seconds, 2),
+            "a CPU second": round(arguments.films / cpu, 2),
+            "times as many a second": round(least["one"][0] / seconds, 2),
+            "times as many a CPU second": round(least["one"][1] / cpu, 2),
+        }
+        for way, (seconds, cpu) in least.items()
+    }
+
+
+def cpu_seconds() -> float:
+    """CPU seconds of this process and of its children that have ended."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(each.ru_utime + each.ru_stime for each in used)
 
 
 def refuse_difference(one: Path, other: Path) -> None:
