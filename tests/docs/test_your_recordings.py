@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import shlex
 import shutil
 from pathlib import Path
@@ -37,8 +38,10 @@ def folder(tmp_path, monkeypatch) -> Path:
 
 def run(command: str, small: list[str]) -> str:
     """Run a command of the page with settings that make it quick."""
-    runs = sorted(Path().glob("runs/mine/2*"))
-    words = shlex.split(command.replace("runs/mine/STAMP", str(runs[-1]) if runs else ""))
+    for name in ("mine", "films"):
+        runs = sorted(Path().glob(f"runs/{name}/2*"))
+        command = command.replace(f"runs/{name}/STAMP", str(runs[-1]) if runs else "")
+    words = shlex.split(command)
     call = ["run", *words[1:]] if words[0] == "codaar-run" else words[1:]
     if call[0] == "run":
         call += [word for setting in small for word in ("-o", setting)]
@@ -79,6 +82,9 @@ def test_from_films_to_a_report(folder):
     write_models(folder / "models")
     for command in FILMS:
         run(command, [*SMALL, "run.epochs=50"])
+    page = (sorted(Path("runs/films").glob("2*"))[-1] / "atlas.html").read_text("utf-8")
+    assert re.search(r'"picture","[^"]+","film-\d\d, 1 s to 2 s"', page)
+    assert re.search(r'"sound","[^"]+","film-\d\d, 1 s to 2 s"', page)
     transfers = accuracies("runs/films")
     assert set(transfers) == {"audio->video", "video->audio"}
     assert min(transfers.values()) > 0.9, transfers

@@ -11,6 +11,7 @@ from codaar_core.features import ClipArrays, FileDefect, FileDefects, agreed_ext
 from codaar_plugin_files.clock import ratio_of
 from codaar_plugin_files.division import PRETRAIN, TRAIN, Division, by_lists, by_table, divided, hashed, read_groups
 from codaar_plugin_files.names import by_clip
+from codaar_plugin_files.previews import Shown, ShownSentences, shown_pictures, shown_sounds
 from codaar_plugin_files.settings import FilesSettings
 from codaar_plugin_files.tables import read_captions
 from codaar_plugin_files.tracks import ClockTrack
@@ -110,6 +111,16 @@ class FileClips:
             if agreed is not None:
                 found[modality] = agreed
         return found
+
+    @property
+    def shown(self) -> Mapping[str, Shown]:
+        """By modality: what `codaar atlas` shows of the clips."""
+        settings, seconds = self.settings, 1 / self.clock
+        return {
+            **{m: shown_pictures(self.at(folder), seconds) for m, folder in (settings.pictures or {}).items()},
+            **{m: shown_sounds(self.at(folder), seconds) for m, folder in (settings.sounds or {}).items()},
+            **{m: ShownSentences(self.at(table)) for m, table in (settings.sentences or {}).items()},
+        }
 
     # Splits
 

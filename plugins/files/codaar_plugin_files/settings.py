@@ -54,6 +54,14 @@ def _all(config: Any, attribute: attrs.Attribute[Any], value: Mapping[str, objec
         raise ValueError(f"'{attribute.name}' has no value for {missing[0]!r}")
 
 
+def _shown_once(config: Any, attribute: attrs.Attribute[Any], value: Mapping[str, object]) -> None:
+    """Validate that no modality is shown in two ways."""
+    for other in ("pictures", "sounds", "sentences"):
+        both = value.keys() & (getattr(config, other) or {}).keys() if other != attribute.name else ()
+        if both:
+            raise ValueError(f"'{attribute.name}' and {other!r} both have {min(both)!r}; keep one of them")
+
+
 @attrs.frozen(kw_only=True)
 class FilesSettings(ClipFileSettings):
     """Settings of your own feature files."""
@@ -106,6 +114,21 @@ class FilesSettings(ClipFileSettings):
     clips: str = setting("clips.csv", "table of clips with the column `group`; relative to `root`")
     group: str = setting("", "column of `clips` whose clips are never divided between splits; empty: each clip alone")
     captions: str | None = setting(None, "table id,text whose ids are compared with the clips; relative to `root`")
+    pictures: Mapping[str, str] | None = setting(
+        None,
+        "by modality: folder of the films or pictures that `codaar atlas` shows; relative to `root`",
+        optional(and_(deep_mapping(_name, _name), _known)),
+    )
+    sounds: Mapping[str, str] | None = setting(
+        None,
+        "by modality: folder of the films or sounds that `codaar atlas` plays; relative to `root`",
+        optional(and_(deep_mapping(_name, _name), _known, _shown_once)),
+    )
+    sentences: Mapping[str, str] | None = setting(
+        None,
+        "by modality: table id,text that `codaar atlas` shows; relative to `root`",
+        optional(and_(deep_mapping(_name, _name), _known, _shown_once)),
+    )
     made_by: Mapping[str, str] | None = setting(
         None,
         "by modality: extractor of the features; none: as extraction.toml beside them states",

@@ -10,6 +10,7 @@ import attrs
 from codaar_core.api import Card, ComponentError, DataContext, DataSource, Space
 from codaar_core.features import ClipSplit, FileDefects, RandomSplit, Track
 from codaar_plugin_files.clips import FileClips
+from codaar_plugin_files.previews import ShownSplit
 from codaar_plugin_files.settings import FilesSettings
 
 
@@ -101,7 +102,9 @@ class Files(DataSource):
         """
         tracks = {modality: self.clips.track(modality, each) for modality, each in names.items()}
         rule, steps = self.config.bad_clip_rule(), self.config.steps
-        return ClipSplit(ids, tracks, targets, rule, defects, one_clock=True, least_steps=steps or 1)
+        return ShownSplit(
+            names, self.clips.shown, ids, tracks, targets, rule, defects, one_clock=True, least_steps=steps or 1
+        )
 
     def inventory(self, name: str) -> Sequence[str]:
         """Lines with the number of clips of each modality in a split, and of each defect."""
