@@ -7,8 +7,8 @@ score of a run is the weighted share of the query's steps that it can be matched
 
     sum_k w(k) min(n_q(k), n_r(k)) / sum_k w(k) n_q(k)
 
-It is 1 if the run has all codewords of the query as often as the query, in any order. A step with several codes counts
-once for each.
+It is 1 if the run has all codewords of the query as often as the query, in any order; it is rounded to twelve digits,
+so that sums of equal weights are equal on every machine. A step with several codes counts once for each.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ def runs_of(found: Occurrences, counts: np.ndarray, weights: np.ndarray, gap: in
     runs, places = np.divmod(pairs, len(counts))
     matched = np.minimum(often, counts[places]) * weights[places]
     scores = np.bincount(runs, matched, minlength=len(starts)) / (counts * weights).sum()
-    return Runs(found.clips[starts], scores, found.steps[starts], found.steps[ends])
+    return Runs(found.clips[starts], scores.round(12), found.steps[starts], found.steps[ends])
 
 
 def _first(runs: Runs, kept: np.ndarray, top: int) -> list[Run]:

@@ -13,11 +13,11 @@ SMALL = (
     *("run.epochs=2", "run.log_every=1", "device.threads=1", "quantizer.codes=16", "quantizer.dim=16"),
     *("data.pretrain=16", "data.batch=8", "data.patches=8", "data.classification=[20,20]"),
     *("encoders.video.channels=[4,8]", "decoders.video.hidden=4"),
-    *('evaluate.on=["classification"]', "evaluate.seeds=[1]", "bench.classification.epochs=1"),
+    *('evaluate.on=["classification"]', "evaluate.every=1", "evaluate.seeds=[1]", "bench.classification.epochs=1"),
 )
 LIFE_CYCLE = (
-    r"run_start (epoch_start (step_end step_logged )+checkpoint_saved epoch_end )+"
-    r"(benchmark_start (head_end )+benchmark_end )+report_sections report_written run_end "
+    r"run_start (epoch_start (step_end step_logged )+checkpoint_saved epoch_end (epoch_evaluated )?)+"
+    r"(benchmark_start (head_end )+benchmark_end )+epoch_evaluated report_sections report_written run_end "
 )
 
 

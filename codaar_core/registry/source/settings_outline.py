@@ -18,7 +18,8 @@ from codaar_core.registry.entry import Entry
 from codaar_core.registry.source.partial_module import NotSeparable, PartialModule, bound, imported_module, is_in
 
 WITHOUT_SETTINGS = {*sys.stdlib_module_names, "codaar_core.api", "torch"}
-"""Packages whose classes add no settings to a component that derives from them."""
+"""Packages whose classes add no settings to a component that derives from them, except these."""
+WITH_SETTINGS = {"RunLogger"}
 
 
 def outline(entry: Entry) -> type[Component] | None:
@@ -88,12 +89,14 @@ def _member(chain: list[Member], name: str) -> tuple[PartialModule, ast.stmt] | 
 def _config(chain: list[Member]) -> type:
     found = _member(chain, "Config")
     if found is None:
+        if any(base.id in WITH_SETTINGS for _, each in chain for base in each.bases if isinstance(base, ast.Name)):
+            raise NotSeparable("its settings are those of a class of codaar_core.api")
         return Component.Config
     file, definition = found
     if not isinstance(definition, ast.ClassDef):
         raise NotSeparable("Config is not a class statement")
     for number, base in enumerate(definition.bases):
-        if isinstance(base, ast.Attribute) and base.attr == "Config":
+        if isinstance(base, ast.Attribute) and base.attr == "Config" and not _is_without_settings(file, base):
             alias = f"_Base{number}"
             file.namespace[alias] = _config(_class_chain(file, _name(base.value)))
             definition.bases[number] = ast.Name(alias, ast.Load())
