@@ -7,7 +7,7 @@ score of a run is the weighted share of the query's steps that it can be matched
 
     sum_k w(k) min(n_q(k), n_r(k)) / sum_k w(k) n_q(k)
 
-It is 1 if the run has all codewords of the query as often as the query, in any order; it is rounded to twelve digits,
+It is 1 if the run has all codewords of the query as often as the query, in any order; it is rounded to twelve decimals,
 so that sums of equal weights are equal on every machine. A step with several codes counts once for each.
 """
 
