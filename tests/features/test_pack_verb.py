@@ -102,3 +102,12 @@ def test_training_reads_packed_as_original(root, packed, tmp_path):
 
 def metrics(run: Path) -> str:
     return (run / "metrics.csv").read_text()
+
+
+def test_show_takes_the_name_of_a_plugin(call):
+    code, out, _ = call("data", "avsbench")
+    assert code == 0 and out.startswith("data avsbench:avsbench-s4\n") and "on request by the form" in out
+    code, _, error = call("data", "avvp")
+    assert code == 1 and "name one: codaar data ave-avvp, codaar data avvp-localization" in error
+    code, _, error = call("data", "cmg")
+    assert code == 2 and "there is no data source 'cmg'" in error

@@ -30,19 +30,44 @@ def data_card(name: str, plugins: Sequence[Path | str] = ()) -> DataCard:
     """Find the terms of a data source, or of a benchmark with its own data, without reading any.
 
     Args:
-        name: ``[provider:]name``.
+        name: ``[provider:]name``, or the name of a plug-in with data of one component.
         plugins: Local files of components.
 
     Raises:
-        CodaarError: The data source is unknown, or the benchmark has no data of its own.
+        CodaarError: Neither a data source nor a plug-in with data has this name, the plug-in has data of several
+            components, or the benchmark has no data of its own.
     """
     registry = Registry(plugins)
-    benchmarks = {known for entry in registry.entries("benchmark") for known in (entry.name, entry.full_name)}
-    entry = registry.find("benchmark" if name in benchmarks else "data", name)
-    card = cast(type[DataSource] | type[Benchmark], registry.load(entry)).card
+    entry = _of_plugin(registry, name) or registry.find(
+        "benchmark" if _is(registry, "benchmark", name) else "data", name
+    )
+    card = _card(registry, entry)
     if card is None:
         raise CodaarError(f"{entry.full_name} has no data of its own", "it reads the data of the recipe")
     return DataCard(entry, card)
+
+
+def _of_plugin(registry: Registry, name: str) -> Entry | None:
+    """The only component with data in the plug-in of this name; None if a component or no plug-in has the name."""
+    kinds = ("data", "benchmark")
+    if any(_is(registry, kind, name) for kind in kinds):
+        return None
+    parts = [entry for kind in kinds for entry in registry.entries(kind) if entry.provider == name]
+    found = [entry for entry in parts if _card(registry, entry) is not None]
+    if len(found) > 1:
+        raise CodaarError(
+            f"the plug-in {name} has data of several components",
+            "name one: " + ", ".join(f"codaar data {entry.name}" for entry in found),
+        )
+    return found[0] if found else None
+
+
+def _is(registry: Registry, kind: str, name: str) -> bool:
+    return any(name in (entry.name, entry.full_name) for entry in registry.entries(kind))
+
+
+def _card(registry: Registry, entry: Entry) -> Card | None:
+    return cast(type[DataSource] | type[Benchmark], registry.load(entry)).card
 
 
 @contextmanager
