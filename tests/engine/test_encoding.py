@@ -99,7 +99,7 @@ def test_the_file_has_every_column(toy, tmp_path):
     done = codaar_core.encode(
         toy, tmp_path / "codes.h5", extra=extra, jsonl=tmp_path / "codes.jsonl", seconds=0.5, device="cpu"
     )
-    assert (done.clips, done.steps, done.bad, done.resumed) == ({"north": 40, "east": 40}, 400, {}, 0)
+    assert (done.clips, done.codes, done.bad, done.resumed) == ({"north": 40, "east": 40}, 400, {}, 0)
     written, model = content(tmp_path / "codes.h5"), codaar_core.open_model(toy)
     split = build_data(load(toy / "resolved.toml")).split("pretrain")
     for modality in ("north", "east"):
