@@ -150,3 +150,19 @@ def test_an_outline_is_given_only_if_it_is_certain(site, changes, told):
     (site.folder / "codaar_plugin_odd.py").write_text(START.format(**parts))
     found = outline(Registry().find("loss", "odd"))
     assert (found is not None) is told
+
+
+CONFIG_OF_A_LOGGER = """
+    @attrs.frozen(kw_only=True)
+    class Config(RunLogger.Config):
+        folder: str = setting("", "a folder")
+"""
+
+
+@pytest.mark.parametrize(("body", "told"), [("    pass", None), (CONFIG_OF_A_LOGGER, ["every", "folder"])])
+def test_the_settings_of_a_logger_include_those_of_every_logger(site, body, told):
+    site.add("codaar-plugin-odd", {"hook": {"odd": "codaar_plugin_odd:Odd"}})
+    source = f"import attrs\nfrom codaar_core.api import RunLogger, setting\n\nclass Odd(RunLogger):\n{body}\n"
+    (site.folder / "codaar_plugin_odd.py").write_text(source)
+    found = outline(Registry().find("hook", "odd"))
+    assert (found and [each.name for each in attrs.fields(found.Config)]) == told
