@@ -22,7 +22,6 @@ from toy_run import STEPS, toy_plan
 
 from codaar_core import engine, report
 from codaar_core.api import hook
-from codaar_core.recipe import Plan
 from codaar_core.testing.environment.toy_model import CODEWORDS
 
 LOGGERS = [
@@ -44,13 +43,18 @@ class KilledAfter:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-def killed(plan: Plan, step: int) -> None:
-    """Run a plan in another process until a step."""
-    process = multiprocessing.get_context("fork").Process(
-        target=engine.run, args=(plan,), kwargs={"observers": [KilledAfter(step)]}
-    )
+def run_until(folder: Path, settings: tuple[str, ...], step: int) -> None:
+    """Start a run that is killed after a step."""
+    engine.run(toy_plan(folder, *settings), observers=[KilledAfter(step)])
+
+
+def killed(folder: Path, settings: tuple[str, ...], step: int) -> None:
+    """Do so in a process of its own; a fork would inherit the locks that threads of earlier tests hold."""
+    process = multiprocessing.get_context("spawn").Process(target=run_until, args=(folder, settings, step))
     process.start()
     process.join(120)
+    process.kill()
+    process.join()
     assert process.exitcode == -signal.SIGKILL
 
 
@@ -58,8 +62,9 @@ def killed(plan: Plan, step: int) -> None:
 def run(tmp_path_factory) -> Path:
     """A run that is killed in its second epoch and resumed, killed before its report and resumed again."""
     settings = (f"run.hooks={INSTALLED}", "hooks.tensorboard.every=2", "evaluate.every=1")
-    plan = toy_plan(tmp_path_factory.mktemp("logged"), *settings)
-    killed(plan, STEPS + 3)
+    folder = tmp_path_factory.mktemp("logged")
+    killed(folder, settings, STEPS + 3)
+    plan = toy_plan(folder, *settings)
 
     def no_report(path):
         raise OSError("no report")
