@@ -131,7 +131,7 @@ def count(method: str, ranks: Any, folder: Path) -> tuple[Counter[str], list[int
 def three_steps(method: str, ranks: Any, folder: Path, observers: Sequence[object], *more: str) -> None:
     """Train for three steps."""
     codebooks.waits = lambda value: True  # as on an accelerator
-    cpc.draw = lambda choices, generator: 0  # drawn by the host
+    cpc.draw = lambda choices, generator: torch.zeros(1, dtype=torch.int64)
     recipe, overrides = METHODS[method]
     plan = load(RECIPES / recipe, (*SMALL, *overrides, *more))
     spaces = {m: space for m, space in build_data(plan).spaces.items() if m in plan.modalities}

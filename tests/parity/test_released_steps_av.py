@@ -60,7 +60,7 @@ NORMS = ("CPC", "Encoder", "Decoder")  # the columns of gradnorm_before_clip, in
 def train_with_times(plan, model, batches, times, folder, monkeypatch) -> Steps:
     """Train with the stored time indices of CPC, which the released generator drew."""
     drawn = iter(times.tolist())
-    monkeypatch.setattr(Cpc, "_draw_time", lambda *_: next(drawn))
+    monkeypatch.setattr(Cpc, "_draw_time", lambda *_: torch.tensor([next(drawn)]))
     return train(plan, model, batches, folder, monkeypatch)
 
 

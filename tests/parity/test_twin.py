@@ -70,7 +70,7 @@ def test_four_steps(recipe, tmp_path, monkeypatch):
     plan, model = assemble(f"as-published/{recipe}.toml", spaces, overrides(modalities))
     model.load_state_dict(conversion.to_ours(weights, modalities))
     times = iter(TIMES)
-    monkeypatch.setattr(Cpc, "_draw_time", lambda *_: next(times))
+    monkeypatch.setattr(Cpc, "_draw_time", lambda *_: torch.tensor([next(times)]))
     monkeypatch.setattr(
         codebooks, "draw_donors", lambda active, _: twin.donors(active.nonzero().flatten(), len(active))
     )

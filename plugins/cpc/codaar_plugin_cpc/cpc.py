@@ -88,25 +88,30 @@ class Cpc(Loss):
     def _divide(self, view: StepView) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
         """Draw a time; targets (B, horizon, D), contexts (B, D) and which clips (B,) are real, by modality."""
         encoded = [view.encoded[modality] for modality in self.modalities]
-        time = self._draw_time(encoded, view.generator)
-        future = slice(time + 1, time + 1 + self.config.horizon)
-        targets = [item.semantic[:, future] for item in encoded]
-        pasts = zip(self.modalities, (item.semantic[:, : time + 1] for item in encoded), strict=True)
-        contexts = [self.contexts[modality](past)[0][:, -1] for modality, past in pasts]
-        return targets, contexts, [_real_clips(item, future.stop) for item in encoded]
+        time = self._draw_time(encoded, view.device_generator)
+        past = int(time) + 1 if time.device.type == "cpu" else self._times(encoded)  # reading it waits for a GPU
+        future = time + torch.arange(1, 1 + self.config.horizon, device=time.device)
+        targets = [item.semantic.index_select(1, future) for item in encoded]
+        pasts = zip(self.modalities, (item.semantic[:, :past] for item in encoded), strict=True)
+        contexts = [self.contexts[modality](past)[0].index_select(1, time).squeeze(1) for modality, past in pasts]
+        return targets, contexts, [_real_clips(item, future[-1]) for item in encoded]
 
-    def _draw_time(self, encoded: list[Encoded], generator: torch.Generator) -> int:
-        """Draw the last step that predictors read; the same for all clips and modalities."""
+    def _draw_time(self, encoded: list[Encoded], generator: torch.Generator) -> Tensor:
+        """Draw the last step (1,) that predictors read; the same for all clips and modalities."""
+        return 1 + draw(self._times(encoded) - 1, generator)
+
+    def _times(self, encoded: list[Encoded]) -> int:
+        """Number of steps, from 0, after which ``horizon`` more follow in all modalities."""
         lengths = [item.semantic.shape[1] for item in encoded]
-        choices = min(lengths) - 1 - self.config.horizon
-        if choices < 1:
+        times = min(lengths) - self.config.horizon
+        if times < 2:
             shortest = self.modalities[lengths.index(min(lengths))]
             raise CodaarError(
                 f"cpc with horizon {self.config.horizon} needs {self.config.horizon + 2} steps, "
                 f"but {shortest} has {min(lengths)}",
                 "lower the horizon, or leave cpc out of losses",
             )
-        return 1 + draw(choices, generator)
+        return times
 
     def _predict(self, modality: str, context: Tensor) -> Tensor:
         """Predicted latents (B, horizon, D)."""
@@ -135,13 +140,14 @@ class Cpc(Loss):
         return total / self.total_weight if self.config.reduction == "mean" else total
 
 
-def draw(choices: int, generator: torch.Generator) -> int:
-    """Draw a number below ``choices`` from a generator on the host."""
-    return int(torch.randint(choices, (1,), generator=generator))
+def draw(choices: int, generator: torch.Generator) -> Tensor:
+    """Draw a number (1,) below ``choices``, on the device of the generator: the host need not know it."""
+    return torch.randint(choices, (1,), generator=generator, device=generator.device)
 
 
-def _real_clips(encoded: Encoded, steps: int) -> Tensor:
-    """Clips (B,) whose first ``steps`` steps are all real."""
+def _real_clips(encoded: Encoded, last: Tensor) -> Tensor:
+    """Clips (B,) whose steps are all real, up to the step ``last``."""
     if encoded.mask is None:
         return encoded.semantic.new_ones(len(encoded.semantic), dtype=torch.bool)
-    return encoded.mask[:, :steps].all(dim=1)
+    later = torch.arange(encoded.mask.shape[1], device=last.device) > last
+    return (encoded.mask | later).all(dim=1)

@@ -111,7 +111,7 @@ def test_mean_of_directions_is_a_sum_over_unordered_pairs() -> None:
 def test_the_last_step_seen_is_drawn_from_one_to_the_last_possible(horizon: int) -> None:
     loss = cpc(("a", "b"), horizon=horizon)
     encoded = list(random_latents(("a", "b"), 2, 6, 0, False).values())
-    drawn = {loss._draw_time(encoded, torch.Generator().manual_seed(seed)) for seed in range(60)}
+    drawn = {int(loss._draw_time(encoded, torch.Generator().manual_seed(seed))) for seed in range(60)}
     assert drawn == set(range(1, 6 - horizon))
 
 

@@ -46,8 +46,8 @@ class Reversal(SeparationLoss):
     def _cross_entropy(self, view: StepView, modality: str, x: Tensor, y: Tensor, real: Tensor) -> Tensor:
         x, y, real = gather_clips(view.ranks, x, y, real)
         x, y = (reverse(each, self.config.strength) for each in (x, y))
-        shift = _shift(len(y), view.generator)
-        other, compared = y.roll(shift, 0), real & real.roll(shift, 0) & (len(y) > 1)
+        others = _others(len(y), view.device_generator)
+        other, compared = y[others], real & real[others] & (len(y) > 1)
         discriminator = self.discriminators[modality]
         losses = F.softplus(-discriminator(x, y)) + F.softplus(discriminator(x, other))  # (B, T)
         return losses.masked_fill(~compared, 0).sum() / (2 * compared.sum().clamp_min(1))
@@ -86,7 +86,8 @@ def reverse(values: Tensor, strength: float) -> Tensor:
     return reversed
 
 
-def _shift(clips: int, generator: torch.Generator) -> int:
-    """By how many places y are shifted, so that each clip has the y of another one; 0 if there is one clip only."""
-    shift = torch.randint(max(1, clips - 1), (), generator=generator, device=generator.device)
-    return int(shift) + 1 if clips > 1 else 0
+def _others(clips: int, generator: torch.Generator) -> Tensor:
+    """Numbers (B,) of other clips: each clip has the y of the one that is so many places before it; with one, its own."""
+    device = generator.device
+    shift = 1 + torch.randint(max(1, clips - 1), (), generator=generator, device=device)
+    return (torch.arange(clips, device=device) - shift) % clips

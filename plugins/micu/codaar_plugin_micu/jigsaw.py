@@ -60,6 +60,7 @@ class Jigsaw(Loss):
     @not_compiled
     def _pieces(self, view: StepView, steps: int) -> Tensor:
         """Pieces (B, steps, pieces, D / pieces) of the codes, each of a modality that is drawn."""
-        drawn = torch.randint(len(self.modalities), (self.config.pieces,), generator=view.generator).tolist()
-        codes = [view.quantized[self.modalities[number]].own[:, :steps] for number in drawn]
-        return torch.stack([each.chunk(self.config.pieces, dim=-1)[place] for place, each in enumerate(codes)], dim=-2)
+        generator, number = view.device_generator, self.config.pieces
+        drawn = torch.randint(len(self.modalities), (number,), generator=generator, device=generator.device)
+        codes = torch.stack([view.quantized[m].own[:, :steps].unflatten(-1, (number, -1)) for m in self.modalities])
+        return codes.movedim(-2, 0)[torch.arange(number, device=drawn.device), drawn].movedim(0, -2)
