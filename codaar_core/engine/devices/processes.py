@@ -72,30 +72,61 @@ class DistributedRanks:
 
     def all_reduce(self, tensors: Sequence[Tensor]) -> None:
         """Replace each tensor in place by its sum over all ranks."""
-        with self._exchange():
+        with self.exchange():
             for work in [dist.all_reduce(tensor, async_op=True) for tensor in tensors]:
                 work.wait()
 
     def merge(self, values: dict[str, Any]) -> dict[str, Any]:
         """Return the union of all ranks' dictionaries, whose keys are disjoint and whose values can be pickled."""
         parts: list[dict[str, Any]] = [{}] * self.size
-        with self._exchange():
+        with self.exchange():
             dist.all_gather_object(parts, values)
         return {key: value for part in parts for key, value in part.items()}
 
     def broadcast(self, message: str | None) -> str:
         """Return the message that rank zero passes; the other ranks pass None."""
         messages = [message]
-        with self._exchange():
+        with self.exchange():
             dist.broadcast_object_list(messages)
         return str(messages[0])
 
     @contextmanager
-    def _exchange(self) -> Iterator[None]:
+    def exchange(self) -> Iterator[None]:
+        """Make an exchange of torch.distributed raise ``RankLost`` where another rank is gone."""
         try:
             yield
         except RuntimeError as error:  # raised by a collective when a rank is gone
             raise RankLost(self.describe_failure(), HELP) from error
+
+
+class SumsBeside:
+    """Sums over ranks that are started now and needed later, beside all other exchanges of the run.
+
+    They have a process group of their own. NCCL makes the exchanges of a group one after another: in the same group, a
+    small exchange in the middle of the backward pass would wait for the large ones started before it. And each kind
+    keeps its own order on all ranks, whatever was started between.
+
+    Args:
+        ranks: The ranks of the run; all of them must make the object at the same time.
+    """
+
+    def __init__(self, ranks: DistributedRanks) -> None:
+        self._ranks = ranks
+        self._group = dist.new_group(timeout=RANK_TIMEOUT)
+
+    def start(self, tensor: Tensor) -> Callable[[], None]:
+        """Start to replace a tensor in place by its sum over all ranks; all ranks start the same sums in one order.
+
+        Returns:
+            A function that waits until the sum is there; call it before the tensor is used.
+        """
+        with self._ranks.exchange():
+            work = dist.all_reduce(tensor, group=self._group, async_op=True)
+        return partial(self._wait, work)
+
+    def _wait(self, work: dist.Work) -> None:
+        with self._ranks.exchange():
+            work.wait()
 
 
 RunRanks: TypeAlias = SingleProcess | DistributedRanks
