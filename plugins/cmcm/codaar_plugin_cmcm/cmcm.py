@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from itertools import combinations
 from typing import ClassVar, Literal
 
@@ -10,7 +11,7 @@ import attrs
 import torch
 from torch import Tensor
 
-from codaar_core.api import ComponentError, Loss, LossContext, Quantized, StepView, setting
+from codaar_core.api import ComponentError, Encoded, Loss, LossContext, Quantized, StepView, setting
 from codaar_core.nn import ContrastSettings
 
 LOGARITHM_FLOOR = 1e-10
@@ -49,53 +50,64 @@ class Cmcm(Loss):
         super().__init__(config, context)
         if len(context.modalities) < 2:
             raise ComponentError("cmcm compares modalities, but the model has only one", "leave cmcm out of losses")
-        self.pairs = tuple(combinations(context.modalities, 2))
+        self.modalities = context.modalities
+        self.pairs = tuple(combinations(self.modalities, 2))
 
     def forward(self, view: StepView) -> dict[str, Tensor]:
         """Give one scalar for each unordered pair of modalities, named like "a-b"."""
-        own = [each for codes in view.quantized.values() for each in (usage(codes), codes.real().any(dim=1))]
-        compared = iter(self.config.compared(view.ranks, *own))
-        usages, present = {}, {}
-        for modality in view.quantized:
-            usages[modality], present[modality] = next(compared), next(compared)
-        return {f"{a}-{b}": self._contrast(usages[a], usages[b], present[a] & present[b]) for a, b in self.pairs}
+        codes = [view.quantized[modality] for modality in self.modalities]
+        present = [each.real().any(dim=1) for each in codes]
+        compared = self.config.compared(view.ranks, *usages(codes), *present)
+        of_pairs = self._in_pairs(compared[: len(codes)]), self._in_pairs(compared[len(codes) :]).all(dim=1)
+        losses = self._contrast(*of_pairs)
+        return {f"{a}-{b}": loss for (a, b), loss in zip(self.pairs, losses.unbind(), strict=True)}
 
-    def _contrast(self, first: Tensor, second: Tensor, kept: Tensor) -> Tensor:
-        """Mean over the kept clips of -log softmax, among the kept clips, of the score with themselves."""
-        scores = self._scores(first, second)
-        itself = torch.eye(len(scores), dtype=torch.bool, device=scores.device)
-        left_out = ~(kept & kept[:, None])
+    def _in_pairs(self, by_modality: Sequence[Tensor]) -> Tensor:
+        """Both sides of each pair: (P, 2, ...) from (...) of each modality."""
+        of_modality = dict(zip(self.modalities, by_modality, strict=True))
+        return torch.stack([of_modality[modality] for pair in self.pairs for modality in pair]).unflatten(0, (-1, 2))
+
+    def _contrast(self, usages: Tensor, kept: Tensor) -> Tensor:
+        """Mean (P,) over the kept clips (P, B) of -log softmax, among the kept clips, of the score with themselves."""
+        scores, dropped = self._scores(usages), ~kept
+        itself = torch.eye(kept.shape[1], dtype=torch.bool, device=kept.device)
+        left_out = dropped[:, None] | dropped[..., None]
         candidates = scores.masked_fill(left_out & ~itself, -torch.inf)
         if self.config.shift == "minimum":
-            candidates = torch.cat([candidates, _floor(scores.masked_fill(left_out, 0))], dim=1)
-        losses = candidates.logsumexp(dim=1) - scores.diagonal()
-        return losses.masked_fill(~kept, 0).sum() / kept.sum().clamp_min(1)
+            candidates = torch.cat([candidates, _floor(scores.masked_fill(left_out, 0))], dim=-1)
+        losses = -candidates.log_softmax(dim=-1).diagonal(dim1=-2, dim2=-1)
+        return losses.masked_fill(dropped, 0).sum(dim=-1) / kept.sum(dim=-1).clamp_min(1)
 
-    def _scores(self, first: Tensor, second: Tensor) -> Tensor:
-        """Scores (B, B) of usages (B, K) of two modalities; none is above zero."""
-        with torch.autocast(first.device.type, enabled=False):  # the scores of different clips differ by little
-            forth = first @ (second + LOGARITHM_FLOOR).log().T
-            back = second @ (first + LOGARITHM_FLOOR).log().T
-        return forth + (back if self.config.denominator == "released" else back.T)
+    def _scores(self, usages: Tensor) -> Tensor:
+        """Scores (P, B, B) of usages (P, 2, B, K), the two sides of each pair; none is above zero."""
+        with torch.autocast(usages.device.type, enabled=False):  # the scores of different clips differ by little
+            of_other = (usages + LOGARITHM_FLOOR).log().flip(1)
+            forth, back = (usages @ of_other.mT).unbind(1)
+        return forth + (back if self.config.denominator == "released" else back.mT)
 
 
-def usage(codes: Quantized) -> Tensor:
-    """Soft use (B, K) of the codewords by each clip; zero for a clip without a real step."""
-    assert codes.distances is not None, "needs_distances"
-    by_level = codes.distances.unflatten(-1, (codes.levels, -1))
-    assignment = (-euclidean(by_level)).softmax(dim=-1).flatten(-2)
-    if codes.mask is None:
-        return assignment.mean(dim=1)
-    steps = codes.mask.sum(dim=1, keepdim=True).clamp_min(1)
-    return assignment.masked_fill(~codes.mask[..., None], 0).sum(dim=1) / steps
+def usages(codes: Sequence[Quantized]) -> list[Tensor]:
+    """Soft use (B, K) of the codewords by each clip, by modality; zero for a clip without a real step.
+
+    Modalities may differ in their number of time steps: they are computed as one sequence, with few operations.
+    """
+    distances = torch.cat([_distances(each) for each in codes], dim=1).unflatten(-1, (codes[0].levels, -1))
+    assignments = euclidean(distances).neg().softmax(dim=-1).flatten(-2)
+    parts = assignments.split([each.indices.shape[1] for each in codes], dim=1)
+    return [Encoded(part, mask=each.mask).mean() for part, each in zip(parts, codes, strict=True)]
 
 
 def euclidean(squared: Tensor) -> Tensor:
     """Square root whose gradient is zero, not infinite, where the distance is zero."""
-    positive = squared > 0
-    return squared.where(positive, 1).sqrt().where(positive, 0)
+    return squared.clamp_min(torch.finfo(squared.dtype).tiny).sqrt()
+
+
+def _distances(codes: Quantized) -> Tensor:
+    assert codes.distances is not None, "needs_distances"
+    return codes.distances
 
 
 def _floor(scores: Tensor) -> Tensor:
-    """The constant that the released code adds to each denominator, as one more candidate (B, 1)."""
-    return (scores.amin() + math.log(DENOMINATOR_FLOOR)).expand(len(scores), 1)
+    """The constant that the released code adds to each denominator, as one more candidate (P, B, 1)."""
+    lowest = scores.amin(dim=(1, 2), keepdim=True)
+    return (lowest + math.log(DENOMINATOR_FLOOR)).expand(-1, scores.shape[1], 1)
