@@ -84,6 +84,9 @@ class DeviceSettings:
     )
     tf32: bool = setting(False, "multiply float32 in TF32 on an NVIDIA GPU: faster, but codes may change")
     compile: bool = setting(False, "compile encoders, decoders, quantizer and losses (torch.compile)")
+    cuda_graphs: bool = setting(
+        False, "record a whole training step on an NVIDIA GPU and repeat it with one launch, where the recipe allows it"
+    )
     processes: int = setting(
         1, "processes started on this machine, one per GPU; torchrun starts its own", and_(ge(1), le(1024))
     )

@@ -13,8 +13,9 @@ from toy_run import toy_plan, toy_session
 
 from codaar_core.api import not_compiled
 from codaar_core.engine.assembly.build import build_data
-from codaar_core.engine.training import compilation, loop
-from codaar_core.engine.training.compilation import Compiled, mark_parts
+from codaar_core.engine.training import loop
+from codaar_core.engine.training.acceleration import compilation
+from codaar_core.engine.training.acceleration.compilation import Compiled, mark_parts
 from codaar_core.engine.training.loop import pretrain
 from codaar_core.engine.training.optimizer import make_optimizer
 

@@ -68,12 +68,13 @@ def test_skipped_step_changes_nothing_and_next_step_trains():
     scale, guard = LossScale(CPU, torch.float16), NonfiniteGuard(model, optimizer)
     for step, broken in enumerate([True, False]):
         before = {name: value.clone() for name, value in model.state_dict().items()}
-        guard.begin_step()
+        guard.begin_step(0, step)
+        guard.save()
         optimizer.zero_grad()
         scale.scale(model(torch.randn(4, 3)).square().sum() * (1e38 if broken else 1.0)).backward()
         scale.unscale(model.parameters())
         norm, skipped = scale.update(torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0))
-        guard.check(0, step, {"total": torch.zeros(()), "grad_norm": norm}, skipped)
+        guard.check({"total": torch.zeros(()), "grad_norm": norm}, skipped)
         optimizer.step()
         guard.end_step()
         unchanged = [torch.equal(before[name], value) for name, value in model.state_dict().items()]

@@ -16,7 +16,8 @@ def trained(breaks_at: int | None, broken: str, dtype: torch.dtype) -> tuple[dic
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.1, fused=True)
     guard = NonfiniteGuard(model, optimizer)
     for step in range(6):
-        guard.begin_step()
+        guard.begin_step(1, step)
+        guard.save()
         x = torch.randn(4, 3, generator=torch.Generator().manual_seed(step)).to(dtype)
         if step == breaks_at:
             x = x * torch.nan
@@ -25,7 +26,7 @@ def trained(breaks_at: int | None, broken: str, dtype: torch.dtype) -> tuple[dic
         loss.backward()
         finite = torch.zeros((), dtype=dtype)
         values = {"loss": finite, "grad_norm": loss} if broken == "gradient" else {"loss": loss}
-        guard.check(1, step, values, skipped=torch.tensor(False))
+        guard.check(values, skipped=torch.tensor(False))
         optimizer.step()
         guard.end_step()
         if step + 1 == breaks_at:
@@ -67,7 +68,8 @@ def test_state_owned_by_losses_is_restored(breaks_at):
     for step in range(4):
         if step == breaks_at:
             before = {name: value.clone() for name, value in model.state_dict().items()}
-        guard.begin_step()
+        guard.begin_step(0, step)
+        guard.save()
         x = torch.ones(3, 2) * (torch.nan if step == breaks_at else 1.0)
         with torch.no_grad():
             model["teacher"].weight.lerp_(model["student"].weight + 1, 0.5)
@@ -77,7 +79,7 @@ def test_state_owned_by_losses_is_restored(breaks_at):
         optimizer.zero_grad()
         loss = model["student"](x).square().sum()
         loss.backward()
-        guard.check(0, step, {"loss": loss.detach()}, skipped=torch.tensor(False))
+        guard.check({"loss": loss.detach()}, skipped=torch.tensor(False))
         optimizer.step()
         guard.end_step()
     assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())

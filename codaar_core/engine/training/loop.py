@@ -1,4 +1,4 @@
-"""The pretraining loop: every operation of a training step, in order."""
+"""The pretraining loop: what happens before, between and after training steps, in order."""
 
 from __future__ import annotations
 
@@ -6,19 +6,17 @@ import warnings
 from collections.abc import Callable
 from functools import partial
 
-import attrs
 import torch
 
 from codaar_core.api import Split, StepView
 from codaar_core.engine.devices.runtime import derive_seed, to_numbers
+from codaar_core.engine.training.acceleration.compilation import compile_parts
+from codaar_core.engine.training.acceleration.cuda_graph import step_of
 from codaar_core.engine.training.batches import BatchSchedule, Share, own_clips, ranks_of_batch
-from codaar_core.engine.training.codebook_update import codeword_counts, statistics, update_codebooks
-from codaar_core.engine.training.compilation import compile_parts
+from codaar_core.engine.training.codebook_update import statistics
 from codaar_core.engine.training.nonfinite_guard import NonfiniteGuard
-from codaar_core.engine.training.optimizer import clip_gradients, schedule_learning_rate, scheduled_values
-from codaar_core.engine.training.passes.earlier_passes import earlier_passes, losses_of_passes, with_earlier
+from codaar_core.engine.training.optimizer import schedule_learning_rate, scheduled_values
 from codaar_core.engine.training.passes.held_out import held_out_values, out_of_patience
-from codaar_core.engine.training.passes.micro_batches import StepSum, micro_batches, weighted
 from codaar_core.engine.training.saving import commit_epoch, refuse_failure, save_and_interrupt
 from codaar_core.engine.training.session import Session
 
@@ -53,8 +51,8 @@ def pretrain(
     model.join(ranks)
     if plan.device.compile:
         compile_parts(model, runtime.device)
-    losses = losses_of_passes(plan)
     guard = NonfiniteGuard(model, optimizer, model.loss_optimizers())
+    take_step = step_of(session, optimizer, guard)
     read = partial(own_clips, split, Share(ranks.rank, ranks.size))
     for epoch in range(done // schedule.steps, plan.run.epochs):
         if out_of_patience(session.finished_epochs.rows, plan.run.best, plan.run.patience):
@@ -69,44 +67,15 @@ def pretrain(
                 save_and_interrupt(session, optimizer, guard, step, signal)
             torch.manual_seed(derive_seed(plan.run.seed, "step", step, ranks.rank))
             host, device = runtime.shared_generators(derive_seed(plan.run.seed, "shared", step))
-            batch_ranks = ranks_of_batch(ranks, len(clips))
-            guard.begin_step()
+            guard.begin_step(epoch, step)
             schedule_learning_rate(optimizer, plan.optimizer, step, schedule.steps, plan.run.epochs)
             model.weights = {name: loss.weight_at(step, schedule.steps) for name, loss in plan.losses.items()}
+            start = StepView(batch.inputs, {}, {}, {}, epoch, step, host, ranks_of_batch(ranks, len(clips)), device)
 
-            step_view = StepView(batch.inputs, {}, {}, {}, epoch, step, host, batch_ranks, device)
-            earlier = earlier_passes(session, step_view, losses.first)
-            passes = StepSum()
-            for inputs, share in micro_batches(batch.inputs, plan.accumulate):
-                with runtime.autocast():
-                    encoded = model.encode(inputs)
-                    quantized = model.quantizer.quantize(encoded)
-                    decoded = model.decode(encoded, quantized)
-                    view = StepView(inputs, encoded, quantized, decoded, epoch, step, host, batch_ranks, device)
-                    if plan.run.updates_per_step == 1:  # otherwise earlier passes have made the inner steps
-                        model.inner_steps(view)
-                    terms = model.terms(view, losses.last)
-                    total = torch.stack(list(terms.values())).sum()
-
-                view = attrs.evolve(view, decoded={})
-                del decoded  # frees the reconstructions before the gradient is computed
-                session.loss_scale.scale(weighted(total, share)).backward()
-                passes.add(view, {**terms, "total": total}, share)
-                del encoded, quantized, view, terms, total  # frees memory for the next pass
-
-            view = passes.view(batch.inputs)
-            values = runtime.average_gradients(model.parameters(), with_earlier(earlier, passes.values))
-            session.loss_scale.unscale(model.parameters())
-            norm, skipped = session.loss_scale.update(clip_gradients(model, plan.optimizer.clip))
-            values["grad_norm"] = norm  # equal on all ranks: it is that of the averaged gradients
-            guard.check(epoch, step, values, skipped)
-            optimizer.step()
-            optimizer.zero_grad()
-            update_codebooks(model.quantizer, model.align, view.encoded, view.quantized, device, ranks)
-            guard.end_step()
+            view, values, counts = take_step(start)
 
             session.epoch_means.add(values, guard.failed)
-            session.epoch_usage.add(codeword_counts(view.quantized, model.quantizer.size, ranks), guard.failed)
+            session.epoch_usage.add(counts, guard.failed)
             session.hook.codaar_step_end(epoch=epoch, step=step, view=view)
             if (step + 1) % plan.run.log_every == 0:
                 refuse_failure(session, optimizer, guard)
@@ -115,7 +84,7 @@ def pretrain(
                     epoch=epoch, step=step + 1, values=numbers | scheduled_values(optimizer, plan, model)
                 )
             last_codes = view.quantized
-            del batch, step_view, view, passes, earlier  # frees memory for the next step
+            del batch, start, view  # frees memory for the next step
 
         refuse_failure(session, optimizer, guard)
         means = session.epoch_means.finish_epoch() | to_numbers(statistics(last_codes, model.quantizer.size, ranks))

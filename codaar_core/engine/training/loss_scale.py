@@ -57,8 +57,6 @@ class LossScale:
         skipped = ~norm.isfinite() & (factor > 1)
         good = (good + 1).masked_fill(skipped, 0)
         grows = good >= GROWTH_INTERVAL
-        self.state = {
-            "factor": (factor / 2).where(skipped, (factor * 2).where(grows, factor)),
-            "good": good.masked_fill(grows, 0),
-        }
+        self.state["good"].copy_(good.masked_fill(grows, 0))
+        factor.copy_((factor / 2).where(skipped, (factor * 2).where(grows, factor)))
         return norm.masked_fill(skipped, 0), skipped

@@ -23,9 +23,10 @@ class NonfiniteGuard:
         optimizer: A fused optimizer of its parameters.
         loss_optimizers: Optimizers of estimators that losses train themselves.
 
+    All that ``check`` remembers keeps its memory, so that a recorded step can be repeated.
+
     Attributes:
         failed: Scalar on the device, 1.0 from the first non-finite step on.
-        first: Epoch, number and values of that step, on the device.
     """
 
     def __init__(
@@ -40,37 +41,42 @@ class NonfiniteGuard:
         self.saved = SavedTensors(self.restored)
         self.loss_optimizers = list(loss_optimizers)
         self.optimizer = optimizer
-        self.failed = torch.zeros((), device=next(iter(optimized)).device)
+        device = next(iter(optimized)).device
+        self.failed, self.reverted = (torch.zeros((), device=device) for _ in range(2))
+        self.optimizer.found_inf = self.reverted  # type: ignore[attr-defined]  # read by fused optimizers only
+        self.position, self.first_position = (
+            torch.zeros(2, device=device, dtype=widest_float(device)) for _ in range(2)
+        )
         self.names: tuple[str, ...] = ()
-        self.first: tuple[Tensor, Tensor] | None = None
+        self.first_numbers: Tensor | None = None
 
-    def begin_step(self) -> None:
+    def begin_step(self, epoch: int, step: int) -> None:
+        """Note the numbers, from 0, of an epoch and a step, for ``failure``."""
+        self.position[0].fill_(epoch)
+        self.position[1].fill_(step)
+
+    def save(self) -> None:
         """Save the state that the step may change before ``check``."""
         state = [*self.restored, *self._moments()]
         if len(state) != len(self.saved.tensors):
             self.saved = SavedTensors(state)
         self.saved.save()
 
-    def check(self, epoch: int, step: int, values: Mapping[str, Tensor], skipped: Tensor) -> None:
+    def check(self, values: Mapping[str, Tensor], skipped: Tensor) -> None:
         """Check the step's scalars; call this before the optimizer steps.
 
         Args:
-            epoch: Number of the epoch, from 0.
-            step: Number of the step, from 0.
             values: Loss terms and gradient norm.
             skipped: Bool scalar; whether the loss scale skips this step.
         """
-        numbers = torch.stack(list(values.values()))
-        finite = numbers.isfinite().all()
-        wide = widest_float(finite.device)
-        position = torch.stack([finite.new_full((), each, dtype=wide) for each in (epoch, step)])
-        first_position, first_numbers = self.first or (position, numbers)
+        numbers = torch.stack(list(values.values())).detach()
+        if self.first_numbers is None:
+            self.names, self.first_numbers = tuple(values), numbers.clone()
         failed = self.failed > 0
-        self.names = tuple(values)
-        self.first = (first_position.where(failed, position), first_numbers.where(failed, numbers))
-        self.failed = self.failed.where(finite, 1.0)
-        self.reverted = self.failed.where(~skipped, 1.0)
-        self.optimizer.found_inf = self.reverted  # type: ignore[attr-defined]  # read by fused optimizers only
+        torch.where(failed, self.first_position, self.position, out=self.first_position)
+        torch.where(failed, self.first_numbers, numbers, out=self.first_numbers)
+        self.failed.masked_fill_(~numbers.isfinite().all(), 1.0)
+        self.reverted.copy_(self.failed).masked_fill_(skipped, 1.0)
 
     @torch.no_grad()
     def end_step(self) -> None:
@@ -87,10 +93,10 @@ class NonfiniteGuard:
 
     def failure(self) -> dict[str, float] | None:
         """Return epoch, step and values of the failed step, or None; synchronises with the device."""
-        if self.first is None:
+        if self.first_numbers is None:
             return None
-        position, values = self.first
-        named = zip(("epoch", "step", *self.names), (*position.unbind(), *values.unbind()), strict=True)
+        numbers_of_step = (*self.first_position.unbind(), *self.first_numbers.unbind())
+        named = zip(("epoch", "step", *self.names), numbers_of_step, strict=True)
         numbers = to_numbers({"failed": self.failed, **dict(named)})
         return numbers if numbers.pop("failed") else None
 

@@ -60,7 +60,11 @@ def schedule_learning_rate(
     """
     factor = schedule_factor(settings, step, epoch_steps, epochs)
     for group in optimizer.param_groups:
-        group["lr"] = group.get(FULL_RATE, settings.lr) * factor
+        rate = group.get(FULL_RATE, settings.lr) * factor
+        if isinstance(group["lr"], Tensor):  # a recorded step reads it on the device
+            group["lr"].fill_(rate)
+        else:
+            group["lr"] = rate
 
 
 def schedule_factor(settings: OptimizerSettings, step: int, epoch_steps: int, epochs: int) -> float:

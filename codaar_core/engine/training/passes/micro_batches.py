@@ -65,13 +65,13 @@ class StepSum:
         """Add a pass.
 
         Args:
-            view: Records of its clips, without reconstructions.
+            view: Records of its clips, without reconstructions; they are kept without their gradients' graph.
             values: Scalars, which are averaged over clips.
             share: Its share of the clips.
         """
         own = {name: weighted(value.detach(), share) for name, value in values.items()}
         self.values = {name: self.values[name] + value if self.values else value for name, value in own.items()}
-        self._views.append(view if share == 1 else _detached(view))
+        self._views.append(_detached(view))
 
     def view(self, inputs: Mapping[str, Features]) -> StepView:
         """Return the records of all clips.
@@ -98,5 +98,10 @@ def _detached(view: StepView) -> StepView:
 
 def _joined(records: Sequence[Record]) -> Record:
     """Join records along the axis of clips, without gradient."""
-    joined = [None if field[0] is None else torch.cat(field).detach() for field in zip(*records, strict=True)]
+    fields = zip(*records, strict=True)
+    joined = [None if field[0] is None else _concatenated(field).detach() for field in fields]
     return type(records[0])(*joined)  # type: ignore[arg-type]  # required fields are never None
+
+
+def _concatenated(tensors: Sequence[Tensor]) -> Tensor:
+    return tensors[0] if len(tensors) == 1 else torch.cat(list(tensors))
