@@ -20,7 +20,7 @@ def run(phase: str, killed: int, folder: Path) -> subprocess.CompletedProcess[st
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("phase", ["merge", "computes"])
+@pytest.mark.parametrize("phase", ["merge", "gradients", "computes"])
 def test_the_first_process_reports_which_one_was_lost(tmp_path, phase):
     assert f"RankLost: {KILLED}" in run(phase, 1, tmp_path).stdout
 

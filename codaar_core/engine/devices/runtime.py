@@ -141,36 +141,6 @@ class Runtime:
         results = self.ranks.merge(mine) if isinstance(self.ranks, DistributedRanks) else mine
         return {name: results[name] for name in names}
 
-    def average_gradients(
-        self, parameters: Iterable[torch.nn.Parameter], values: Mapping[str, Tensor]
-    ) -> dict[str, Tensor]:
-        """Replace gradients by their means over all ranks, i.e. by the gradient of the ranks' mean loss.
-
-        Args:
-            parameters: Those without a gradient are left out; they must be the same ones on all ranks.
-            values: Scalars that are averaged in the same exchange.
-
-        Returns:
-            The means of the scalars, on the device.
-        """
-        scalars = torch.stack([value.detach() for value in values.values()])
-        if isinstance(self.ranks, DistributedRanks):
-            gradients = [each.grad for each in parameters if each.grad is not None]
-            scalars = self._averaged(gradients, scalars)
-        return dict(zip(values, scalars.unbind(), strict=True))
-
-    def _averaged(self, gradients: Sequence[Tensor], scalars: Tensor) -> Tensor:
-        """Average gradients in place, and give the means of scalars: as one tensor, or one of each type of gradient."""
-        means = scalars
-        for dtype in dict.fromkeys(each.dtype for each in gradients):
-            together = [each for each in gradients if each.dtype == dtype]
-            flat = torch.cat([scalars.to(dtype), *(each.flatten() for each in together)])
-            self.ranks.all_reduce([flat])  # type: ignore[union-attr]  # called for several ranks only
-            first, *rest = flat.div_(self.ranks.size).split([len(scalars), *(each.numel() for each in together)])
-            torch._foreach_copy_(together, [part.view(each.shape) for part, each in zip(rest, together, strict=True)])
-            means = first.to(scalars.dtype)
-        return means
-
 
 @attrs.frozen
 class NarrowedBatches:
