@@ -1,9 +1,9 @@
-"""Steps of the real training loop on made-up features, measured; shared by step.py and scaling.py."""
+"""Steps of the real training loop on made-up features, measured; shared by the other benchmarks."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -22,6 +22,7 @@ from codaar_core.engine.training.loop import pretrain
 from codaar_core.engine.training.optimizer import make_optimizer
 from codaar_core.engine.training.pretraining_cost import peak_memory
 from codaar_core.engine.training.session import Session
+from codaar_core.recipe import Plan
 
 PAPER = Path(__file__).resolve().parents[1] / "recipes" / "paper" / "avt.toml"
 
@@ -75,18 +76,23 @@ def measure(
     """
     whole = (repeat + 1) * batch
     plan = load(recipe, [f"data.batch={batch}", "run.epochs=1", f"run.log_every={2 * whole}", *overrides])
+    watch = Stopwatch()
+    train(plan, lambda spaces: Random(spaces, whole, batch, steps), watch)
+    seconds, cpu = watch.medians()
+    return {"seconds": round(seconds, 4), "cpu_seconds": round(cpu, 4), "peak_gb": peak_gb()}
+
+
+def train(plan: Plan, clips: Callable[[Mapping[str, Space]], Split], observer: object) -> None:
+    """Pretrain a new model of a plan on made-up clips of its spaces; ``observer`` has hooks."""
     runtime = make_runtime(plan.device)
     spaces = {m: space for m, space in build_data(plan).spaces.items() if m in plan.modalities}
     model = build_model(plan, spaces).to(runtime.device, runtime.dtype)
     manager = pluggy.PluginManager(PROJECT)
     manager.add_hookspecs(Specification)
-    watch = Stopwatch()
-    manager.register(watch)
+    manager.register(observer)
     with TemporaryDirectory() as folder, Interruption() as interruption:
         session = Session(plan, model, runtime, RunDirectory(Path(folder)), manager.hook, interruption)
-        pretrain(session, Random(spaces, whole, batch, steps), make_optimizer(session.model, session.plan.optimizer))
-    seconds, cpu = watch.medians()
-    return {"seconds": round(seconds, 4), "cpu_seconds": round(cpu, 4), "peak_gb": peak_gb()}
+        pretrain(session, clips(spaces), make_optimizer(session.model, session.plan.optimizer))
 
 
 def peak_gb() -> float:
