@@ -10,7 +10,7 @@ from codaar_plugin_vqvae.distances import squared_distances
 from codaar_plugin_vqvae.gradients import GRADIENT, Gradient, rotate
 from torch import Tensor
 
-from codaar_core.api import Encoded, QuantizerContext, setting
+from codaar_core.api import QuantizerContext, setting
 from codaar_plugin_vqtorch.shared import SharedCodebook
 
 
@@ -53,7 +53,7 @@ class SimVq(SharedCodebook):
 
     def assign(self, latents: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
         """Nearest codewords, with gradient to latents, and squared distances to all."""
-        distances = squared_distances(Encoded(latents), self.module.codebook)
+        distances = squared_distances(self.module.codebook, latents)
         indices = distances.detach().argmin(-1)
         own = self.codewords(indices).detach()
         if self.config.gradient == "rotation":

@@ -22,7 +22,7 @@ from codaar_core.api import (
     setting,
     sum_all,
 )
-from codaar_plugin_vqvae.distances import Metric, distances_to
+from codaar_plugin_vqvae.distances import Metric, Nearest, nearest
 from codaar_plugin_vqvae.gradients import GRADIENT, CodeGradients, Gradient, code_gradients
 from codaar_plugin_vqvae.kmeans import Points, joined, kmeans, points_of
 from codaar_plugin_vqvae.resets import draw_donors, draw_noise, most_used_donors
@@ -189,17 +189,22 @@ class Codebooks(Quantizer):
         at the same clip and step, each its own part; where one is absent or longer than another, to none.
         """
         gradients = self.gradients(encoded)
-        return {modality: self._quantize(modality, item, gradients) for modality, item in encoded.items()}
+        nearest = self.nearest({modality: item.semantic for modality, item in encoded.items()})
+        return {m: self._quantized(m, item, nearest[m], gradients) for m, item in encoded.items()}
 
     def gradients(self, encoded: Mapping[str, Encoded]) -> CodeGradients:
         """Prepare the gradients from codes to latents."""
         return code_gradients(self.config.gradient, encoded, self.modalities if len(self.owners) > 1 else ())
 
-    def _quantize(self, modality: str, encoded: Encoded, gradients: CodeGradients) -> Quantized:
-        distances = distances_to(self.codewords[:, self.book[modality]], encoded, self.config.metric)
-        codes = self.lookup(modality, distances.detach().argmin(dim=-1))
+    def nearest(self, latents: Mapping[str, Tensor]) -> dict[str, Nearest]:
+        """Find the nearest codewords of latents (B, T, D) by modality."""
+        return nearest(self.codebooks(), latents, self.config.metric)
+
+    def _quantized(self, modality: str, encoded: Encoded, nearest: Nearest, gradients: CodeGradients) -> Quantized:
+        codes = self.lookup(modality, nearest.indices)
         own, full = gradients.own(modality, codes.own), gradients.full(modality, codes.full)
-        return Quantized(codes.indices, own, full, distances if self.wants_distances else None, encoded.mask)
+        distances = nearest.distances if self.wants_distances else None
+        return Quantized(codes.indices, own, full, distances, encoded.mask)
 
     def decodable(self, quantized: Mapping[str, Quantized]) -> Mapping[str, Quantized]:
         """The records as they are or, in the paper's reading of Eq. 9, with one ``full`` code for all decoders."""

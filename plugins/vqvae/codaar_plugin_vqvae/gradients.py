@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -37,13 +37,10 @@ class CodeGradients:
     """
 
     def __init__(self, encoded: Mapping[str, Encoded], row: Sequence[str]) -> None:
-        self.latents = self._prepared(encoded)
+        self.latents = {modality: real_latents(item) for modality, item in encoded.items()}
         self.shared = not row
         together = self.latents.keys() == set(row) and len({each.shape for each in self.latents.values()}) == 1
         self.row = torch.cat([self.latents[modality] for modality in row], dim=-1) if together else None
-
-    def _prepared(self, encoded: Mapping[str, Encoded]) -> dict[str, Tensor]:
-        return {modality: gradient_path(item) for modality, item in encoded.items()}
 
     def own(self, modality: str, code: Tensor) -> Tensor:
         """Give the codewords (B, T, D) of a modality with gradient to its own latents."""
@@ -57,8 +54,8 @@ class CodeGradients:
             return code + code.new_zeros(())  # a new tensor, without gradient
         return self._joined(code, self.row, len(self.latents))
 
-    def _joined(self, code: Tensor, path: Tensor, parts: int) -> Tensor:
-        return code + path
+    def _joined(self, code: Tensor, latents: Tensor, parts: int) -> Tensor:
+        return _StraightThrough.apply(code, latents)
 
 
 class RotatedGradients(CodeGradients):
@@ -68,22 +65,25 @@ class RotatedGradients(CodeGradients):
     their plane, and s = |q| / |z|; both count as constants. Each part of a row has the rotation of its own modality.
     """
 
-    def _prepared(self, encoded: Mapping[str, Encoded]) -> dict[str, Tensor]:
-        return {modality: real_latents(item) for modality, item in encoded.items()}
-
-    def _joined(self, code: Tensor, path: Tensor, parts: int) -> Tensor:
-        rotated = rotate(path.unflatten(-1, (parts, -1)), code.unflatten(-1, (parts, -1))).flatten(-2)
+    def _joined(self, code: Tensor, latents: Tensor, parts: int) -> Tensor:
+        rotated = rotate(latents.unflatten(-1, (parts, -1)), code.unflatten(-1, (parts, -1))).flatten(-2)
         return code + (rotated - rotated.detach())
 
 
-def gradient_path(encoded: Encoded) -> Tensor:
-    """Zero with the latents' gradient at real steps: added to a code, it does not change its value."""
-    zero = encoded.semantic - encoded.semantic.detach()
-    return zero if encoded.mask is None else zero.masked_fill(~encoded.mask[..., None], 0)
+class _StraightThrough(torch.autograd.Function):
+    """A code whose gradient is also that of the latents: no operation forwards, and no copy of either."""
+
+    @staticmethod
+    def forward(context: Any, code: Tensor, latents: Tensor) -> Tensor:
+        return code.view_as(code)
+
+    @staticmethod
+    def backward(context: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
+        return gradient, gradient
 
 
 def real_latents(encoded: Encoded) -> Tensor:
-    """Latents (B, T, D), zero at steps that are not real: NaN there would spoil gradients that are products."""
+    """Latents (B, T, D), zero at steps that are not real: these have no gradient, and NaN there spoils no product."""
     return encoded.semantic if encoded.mask is None else encoded.semantic.masked_fill(~encoded.mask[..., None], 0)
 
 

@@ -8,7 +8,7 @@ import attrs
 import torch
 from torch import Tensor
 
-from codaar_core.api import Encoded, Quantized, Ranks, gather_clips, sum_all
+from codaar_core.api import Quantized, Ranks, gather_clips, sum_all
 from codaar_plugin_vqvae.distances import Metric, distances_to
 
 SEED, SPARE, UNREAL = 0, 1, 2  # rank of a latent as a seed: taken first, taken if there is no first, never
@@ -103,9 +103,9 @@ def kmeans(
     """
     begun = (counts > 0)[:, None]
     rows = placed(torch.where(begun, sums / counts.clamp_min(1)[:, None], seeds), rows)
-    encoded, real = Encoded(points.values[None]), points.real.to(counts.dtype)
+    latents, real = points.values[None], points.real.to(counts.dtype)
     for _ in range(iterations):
-        nearest = distances_to(rows, encoded, metric)[0].argmin(dim=-1)
+        nearest = distances_to(rows, latents, metric)[0].argmin(dim=-1)
         own = torch.zeros_like(sums).index_add_(0, nearest, points.values)
         own_sums, own_counts = sum_all(ranks, own, torch.zeros_like(counts).index_add_(0, nearest, real))
         all_sums, all_counts = sums + own_sums, counts + own_counts

@@ -115,4 +115,4 @@ class LearnedCodebook(Quantizer):
         """Squared distances (B, T, codes) of each piece to the entries of its part."""
         pieces = encoded.semantic.chunk(self.config.parts, dim=-1)
         for piece, entries in zip(pieces, self.entries, strict=True):
-            yield distances_to(entries, encoded._replace(semantic=piece), self.config.metric)
+            yield distances_to(entries, piece, self.config.metric)

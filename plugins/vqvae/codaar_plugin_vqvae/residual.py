@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from codaar_core.api import Encoded, Quantized, Quantizer, QuantizerContext, Ranks, Space, setting
 from codaar_plugin_vqvae.codebooks import REMEDIES, Codebooks, help_against_collapse
-from codaar_plugin_vqvae.distances import distances_to
+from codaar_plugin_vqvae.distances import Nearest
 from codaar_plugin_vqvae.gradients import CodeGradients
 
 
@@ -84,20 +84,22 @@ class ResidualCodebooks(Quantizer):
 
     def quantize(self, encoded: Mapping[str, Encoded]) -> dict[str, Quantized]:
         """Assign each level's target to its nearest codeword; the gradients of the sums are those of ``codebooks``."""
+        left, found = {modality: item.semantic for modality, item in encoded.items()}, []
+        for level in self.of_level:
+            found.append(level.nearest(left))
+            left = {m: each - level.lookup(m, found[-1][m].indices).own for m, each in left.items()}
         gradients = self._first.gradients(encoded)
-        return {modality: self._quantize(modality, item, gradients) for modality, item in encoded.items()}
+        of_levels = {modality: [of_level[modality] for of_level in found] for modality in encoded}
+        return {m: self._quantized(m, item, of_levels[m], gradients) for m, item in encoded.items()}
 
-    def _quantize(self, modality: str, encoded: Encoded, gradients: CodeGradients) -> Quantized:
-        left, indices, distances = encoded, [], []
-        for q, level in enumerate(self.of_level):
-            distances.append(distances_to(level.codebooks()[modality], left, self.config.metric))
-            nearest = distances[-1].detach().argmin(dim=-1)
-            indices.append(nearest + q * level.size)
-            left = left._replace(semantic=left.semantic - level.lookup(modality, nearest).own)
+    def _quantized(
+        self, modality: str, encoded: Encoded, nearest: list[Nearest], gradients: CodeGradients
+    ) -> Quantized:
+        indices = [each.indices + q * int(self.config.codes) for q, each in enumerate(nearest)]
         codes = self.lookup(modality, _stacked(indices))
         own, full = gradients.own(modality, codes.own), gradients.full(modality, codes.full)
-        given = torch.cat(distances, dim=-1) if self.wants_distances else None
-        return Quantized(codes.indices, own, full, given, encoded.mask)
+        distances = torch.cat([each.distances for each in nearest], dim=-1) if self.wants_distances else None
+        return Quantized(codes.indices, own, full, distances, encoded.mask)
 
     def decodable(self, quantized: Mapping[str, Quantized]) -> Mapping[str, Quantized]:
         """The records as ``codebooks`` gives them to decoders."""

@@ -186,7 +186,7 @@ def test_distance_gradient_is_that_of_the_definition(seed: int) -> None:
     weights = torch.randn(4, 5, CODES, generator=torch.Generator().manual_seed(seed)).double()
     definition = (encoded.semantic[:, :, None] - book).square().sum(-1)
     (expected,) = torch.autograd.grad((definition * weights).sum(), encoded.semantic)
-    (ours,) = torch.autograd.grad((squared_distances(encoded, book) * weights).sum(), encoded.semantic)
+    (ours,) = torch.autograd.grad((squared_distances(book, encoded.semantic) * weights).sum(), encoded.semantic)
     torch.testing.assert_close(ours, expected)
 
 
@@ -200,7 +200,7 @@ def test_single_precision_finds_the_nearest_codeword_of_a_collapsed_codebook(unu
         [place + 1e-3 * torch.randn(60, 256, dtype=torch.float64), others[: 300 if unused != "none" else 0]]
     )
     exact = (latents[:, :, None] - book).square().sum(-1).argmin(-1)
-    single = squared_distances(Encoded(latents.float()), book.float()).argmin(-1)
+    single = squared_distances(book.float(), latents.float()).argmin(-1)
     assert (single != exact).sum() <= 1
 
 
@@ -210,7 +210,7 @@ def test_devices_without_float64_centre_on_the_codebook(monkeypatch: pytest.Monk
     place = torch.randn(256, dtype=torch.float64)
     latents, book = (place + 1e-3 * torch.randn(*shape, 256, dtype=torch.float64) for shape in ((20, 10), (60,)))
     exact = (latents[:, :, None] - book).square().sum(-1)
-    found = squared_distances(Encoded(latents.float()), book.float())
+    found = squared_distances(book.float(), latents.float())
     assert (found.argmin(-1) != exact.argmin(-1)).sum() <= 1
     torch.testing.assert_close(found, exact.float(), rtol=1e-3, atol=0)
 
@@ -219,10 +219,10 @@ def test_devices_without_float64_centre_on_the_codebook(monkeypatch: pytest.Monk
 def test_unusable_latents_change_only_their_own_distances(junk: float) -> None:
     torch.manual_seed(0)
     latents, book = 3 + torch.randn(4, 10, 16), 3 + torch.randn(32, 16)
-    expected = squared_distances(Encoded(latents), book)
+    expected = squared_distances(book, latents)
     spoilt = latents.clone()
     spoilt[0, 3, 7] = junk
-    given = squared_distances(Encoded(spoilt), book)
+    given = squared_distances(book, spoilt)
     assert torch.equal(given[1:], expected[1:])
     assert torch.equal(given[0, :3], expected[0, :3])
 
