@@ -15,6 +15,8 @@ from codaar_core import load
 from codaar_core.api import Batch, Features, Space, Split, hook
 from codaar_core.api.hooks import PROJECT, Specification
 from codaar_core.engine.assembly.build import build_model
+from codaar_core.engine.devices import gradient_average
+from codaar_core.engine.devices.gradient_average import BUCKET_BYTES
 from codaar_core.engine.devices.processes import DistributedRanks, RunRanks
 from codaar_core.engine.devices.runtime import Runtime
 from codaar_core.engine.devices.signals import Interruption
@@ -127,9 +129,10 @@ def take_steps(
     return {name: value.clone() for name, value in model.state_dict().items()}, logged.values
 
 
-def one_of(rank: int, size: int, folder: Path, jobs: list[tuple[Any, ...]]) -> None:
+def one_of(rank: int, size: int, folder: Path, jobs: list[tuple[Any, ...]], bucket_bytes: int = BUCKET_BYTES) -> None:
     """Do the jobs as one of several processes, and leave what came of them on disk."""
     torch.set_num_threads(1)
+    gradient_average.BUCKET_BYTES = bucket_bytes
     store = dist.FileStore(str(folder / "meeting"), size)
     dist.init_process_group("gloo", store=store, rank=rank, world_size=size)
     results = [take_steps(DistributedRanks(rank), folder / f"job-{number}", *job) for number, job in enumerate(jobs)]

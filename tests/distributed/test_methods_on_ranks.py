@@ -11,6 +11,7 @@ from codaar_core.engine.devices.runtime import SingleProcess
 
 CLIPS, BATCH = 11, 5  # the last batch has a single clip
 RANKS = 3
+BUCKET_BYTES = 1000  # many buckets of gradients
 JOBS = {recipe: (CLIPS, BATCH, True, (), recipe) for recipe in METHODS}
 
 
@@ -22,7 +23,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory):
 
 @pytest.mark.slow(seconds=60)
 def test_every_method_trains_on_ranks_as_on_one(tmp_path, alone):
-    multiprocessing.spawn(one_of, (RANKS, tmp_path, list(JOBS.values())), nprocs=RANKS)
+    multiprocessing.spawn(one_of, (RANKS, tmp_path, list(JOBS.values()), BUCKET_BYTES), nprocs=RANKS)
     ranks = [torch.load(tmp_path / f"rank-{rank}.pt") for rank in range(RANKS)]
     for recipe, *results in zip(JOBS, *ranks, strict=True):
         weights, logged = alone[recipe]
