@@ -111,7 +111,7 @@ class GradientAverage:
         for bucket in buckets:
             self._send(bucket)
         self._send(last, scalars)
-        averaged = {self._parameters[number] for number in has_gradient}
+        averaged: set[Tensor] = {self._parameters[number] for number in has_gradient}
         *_, means = (each.receive(several.size, averaged) for each in self._sent)
         self._early = self._divided([number for number in has_gradient if number in ready])[:-1]
         self._begin()
@@ -149,7 +149,7 @@ class _Sent(NamedTuple):
         for parameter, _ in chosen:
             if parameter.grad is None:
                 parameter.grad = torch.empty_like(parameter)
-        gradients = [parameter.grad for parameter, _ in chosen]
+        gradients = [parameter.grad for parameter, _ in chosen if parameter.grad is not None]
         if gradients:
             torch._foreach_copy_(gradients, [part.view(parameter.shape) for parameter, part in chosen])
         return scalars
