@@ -20,6 +20,7 @@ from codaar_core.recipe.toml.problem import Problem, RecipeError
 from codaar_core.recipe.toml.reading import Recipe, read, read_arm, read_overrides
 from codaar_core.recipe.toml.scalars import scalar_fault
 from codaar_core.recipe.toml.tree import Table, Value, merge
+from codaar_core.registry import did_you_mean
 
 PRETRAINING = "pretraining/"  # prefix of columns that show a value of "pretraining" in results.json
 
@@ -96,6 +97,8 @@ def load_sweep(path: Path | str, overrides: Sequence[str] = (), plugins: Sequenc
     columns = _columns(table, problems)
     published = _published(table, sum(1 for _ in _items(table, "columns", [])), problems)
     arms = tuple(_arms(recipe, table, settings, overrides, plugins, problems))
+    if arms and not problems:
+        problems += _unmeasured(table, columns, arms)
     if problems or settings is None:
         raise RecipeError(list({(each.code, each.message, each.origin): each for each in problems}.values()))
     run = arms[0].plans[0].run
@@ -216,6 +219,17 @@ def _is_column(score: str) -> bool:
     benchmark, _, rest = score.partition("/")
     transfer, _, metric = rest.partition("/")
     return all((benchmark, metric)) and all(transfer.partition("->"))
+
+
+def _unmeasured(table: Table, columns: Mapping[str, str], arms: Sequence[Arm]) -> Iterator[Problem]:
+    """Columns of benchmarks that no arm is evaluated on."""
+    on = {bench.name for arm in arms for bench in arm.plans[0].benchmarks}
+    for heading, column in columns.items():
+        benchmark, node = column.partition("/")[0], table.find(("columns", heading))
+        if not column.startswith(PRETRAINING) and benchmark not in on:
+            message = f"sweep.columns: {heading!r} shows {benchmark!r}, on which no arm is evaluated"
+            help = did_you_mean(benchmark, on) or "evaluate.on switches benchmarks on"
+            yield Problem("sweep", message, None if node is None else node.origin, help)
 
 
 def _published(table: Table, count: int, problems: list[Problem]) -> dict[str, tuple[float | None, ...]]:

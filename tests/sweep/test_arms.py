@@ -143,6 +143,7 @@ def test_validate_checks_every_arm():
         ('"judge/north->south/accuracy"', '"accuracy"', "is not a valid column"),
         ('"judge/north->south/accuracy"', "3", "is not a valid column"),
         ('"judge/north->south/accuracy"', '"pretraining/"', "is not a valid column"),
+        ('"judge/north->south/accuracy"', '"juge/north->south/accuracy"', "shows 'juge', on which no arm is evaluated"),
         ("[1, 2]\n\n[sweep.columns]", "[-1]\n\n[sweep.columns]", "seeds"),
         ("title =", "titel =", "titel"),
         ("full = [95.5", "full = [true", "needs 2 numbers"),
