@@ -11,6 +11,7 @@ from codaar_core.api import CodaarError
 from codaar_plugin_released.layout import Row, count_of, layout, shape_of, sizes_of
 
 QUANTIZER = "Encoder/Cross_quantizer"
+CODEBOOKS = ("codewords", "sums", "counts", "idle")  # buffers of the quantizer "codebooks"
 CLASSES = 142  # outputs of the unused class heads
 
 
@@ -40,8 +41,8 @@ def to_released(ours: Mapping[str, Tensor], modalities: Sequence[str]) -> dict[s
         CodaarError: The model has a tensor that is not in the released layout, or lacks one.
     """
     rows = layout(modalities)
+    _check_complete(ours, rows, len(modalities))
     tensors = {row.released: ours[row.ours] for row in rows if row.ours in ours} | _codebooks(ours, modalities)
-    _check_complete(ours, rows)
     used = [row for row in rows if row.released in tensors]
     sizes = sizes_of(tensors, used)
     sizes |= {"attention": sizes["dim"], "classes": CLASSES}
@@ -61,12 +62,14 @@ def _codebooks(ours: Mapping[str, Tensor], modalities: Sequence[str]) -> dict[st
     return {f"{QUANTIZER}.{name}": buffer for name, buffer in buffers.items()}
 
 
-def _check_complete(ours: Mapping[str, Tensor], rows: Sequence[Row]) -> None:
+def _check_complete(ours: Mapping[str, Tensor], rows: Sequence[Row], books: int) -> None:
     placed = {row.ours for row in rows if row.ours}
     strange = sorted(name for name in ours if name not in placed and not name.startswith("quantizer."))
-    lacking = sorted(placed - ours.keys())
-    if strange or lacking:
-        what = f"{strange[0]} is not in the layout" if strange else f"the model lacks {lacking[0]}"
+    lacking = sorted({*placed, *(f"quantizer.{name}" for name in CODEBOOKS)} - ours.keys())
+    shared = not lacking and ours["quantizer.counts"].shape[1:] != (books,)
+    faults = [f"{each} is not in the layout" for each in strange] + [f"the model lacks {each}" for each in lacking]
+    if faults or shared:
+        what = faults[0] if faults else "its modalities do not have a codebook each"
         raise CodaarError(
             f"this model cannot be exported to the released layout: {what}",
             "train with a recipe of recipes/as-published",

@@ -17,7 +17,7 @@ import torch
 from click.testing import CliRunner
 from codaar_plugin_released.checkpoint import read_checkpoint
 from codaar_plugin_released.commands import export_checkpoint, import_checkpoint
-from codaar_plugin_released.conversion import to_ours
+from codaar_plugin_released.conversion import to_ours, to_released
 from codaar_plugin_released.layout import COLUMNS, layout, shape_of
 from codaar_plugin_released.recipe import recipe_of
 
@@ -337,3 +337,12 @@ def test_a_model_without_the_released_tensors_is_not_exported(imported, modaliti
     other = adopt_model(tmp_path / "other", recipe, ["model.losses=[]"], state, "a test")
     result = call(export_checkpoint, other, tmp_path / "back.pt")
     assert "cannot be exported to the released layout: the model lacks losses.cpc" in result.exception.message
+
+
+def test_a_model_with_other_codebooks_is_not_exported(imported, modalities):
+    state = open_model(imported).model.state_dict()
+    without = {name: value for name, value in state.items() if name != "quantizer.counts"}
+    with pytest.raises(CodaarError, match=r"the model lacks quantizer\.counts"):
+        to_released(without, modalities)
+    with pytest.raises(CodaarError, match="its modalities do not have a codebook each"):
+        to_released(state | {"quantizer.counts": state["quantizer.counts"][:, :1]}, modalities)
