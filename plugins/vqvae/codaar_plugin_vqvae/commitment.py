@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Literal
 
 import attrs
 import torch
 from attrs.validators import ge
 from torch import Tensor
+from torch.nn import functional as F
 
 from codaar_core.api import ComponentError, Loss, LossContext, Quantized, StepView, setting
-from codaar_plugin_vqvae.squared_error import REDUCTION, Compared, Reduction, squared_errors
+from codaar_plugin_vqvae.gradients import real_latents
+from codaar_plugin_vqvae.squared_error import REDUCTION, Reduction, reduce_errors, stack_steps
 
 
 class Commitment(Loss):
@@ -51,34 +53,34 @@ class Commitment(Loss):
 
     def forward(self, view: StepView) -> dict[str, Tensor]:
         """Give one scalar for each modality."""
-        compared = {modality: self._compared(view, modality) for modality in view.quantized}
-        every = [each for of_modality in compared.values() for each in of_modality]
-        errors = iter(squared_errors(every, self.config.reduction, view.ranks))
-        return {m: self._weighted([next(errors) for _ in of_modality]) for m, of_modality in compared.items()}
+        latents = stack_steps([real_latents(view.encoded[modality]) for modality in view.quantized])
+        compared = torch.broadcast_tensors(latents[:, None], self._codewords(view.quantized))
+        errors = F.mse_loss(*compared, reduction="none").sum(dim=-1)
+        real = self._real(list(view.quantized.values()))
+        reduced = reduce_errors(errors, self.width, real, self.config.reduction, view.ranks)
+        return dict(zip(view.quantized, (reduced * self._weights(reduced)).sum(dim=1).unbind(), strict=True))
 
-    def _weighted(self, errors: Sequence[Tensor]) -> Tensor:
-        """The commitment of a modality, of the errors to its own codeword and to those of the others."""
-        own, *cross = errors
-        loss = self.config.own * own
-        return loss + self.config.cross * sum(cross) if self.config.cross else loss
-
-    def _compared(self, view: StepView, modality: str) -> list[Compared]:
-        """Latents with their own codewords, then with those of each other modality."""
-        latents, codes = view.encoded[modality].semantic, view.quantized[modality]
-        own = Compared(latents, codes.own.detach(), codes.mask)
+    def _codewords(self, quantized: Mapping[str, Quantized]) -> Tensor:
+        """Codewords with which each modality is compared, (1 or M, M, B, T, D); only its own ones, (M, 1, B, T, D)."""
+        own = stack_steps([codes.own.detach() for codes in quantized.values()])
         if not self.config.cross:
-            return [own]
-        others = [other for other in view.quantized if other != modality]
+            return own[:, None]
         if self.config.cross_at == "own-index":
-            return [own, *(_at_own_index(latents, codes.mask, view.quantized[other]) for other in others)]
-        rows = codes.full.detach().unflatten(-1, (-1, self.width))
-        books = [self.modalities.index(other) % rows.shape[-2] for other in others]
-        return [own, *(Compared(latents, rows[..., book, :], codes.mask) for book in books)]
+            return own[None]
+        rows = stack_steps([codes.full.detach() for codes in quantized.values()]).unflatten(-1, (-1, self.width))
+        books = [self.modalities.index(modality) % rows.shape[-2] for modality in quantized]
+        return torch.stack([rows[..., book, :] for book in books], dim=1)
 
+    def _real(self, codes: Sequence[Quantized]) -> Tensor | None:
+        """Which steps are compared, (M, 1 or M, B, T): those of the modality or, at own indices, of both; None: all."""
+        if all(each.mask is None for each in codes) and len({each.indices.shape for each in codes}) == 1:
+            return None
+        real = stack_steps([each.real() for each in codes])
+        of_both = self.config.cross and self.config.cross_at == "own-index"
+        return real[:, None] & real if of_both else real[:, None]
 
-def _at_own_index(latents: Tensor, mask: Tensor | None, other: Quantized) -> Compared:
-    """Latents with the codewords that another modality has at the same steps, where both are real."""
-    steps = min(latents.shape[1], other.own.shape[1])
-    masks = [each[:, :steps] for each in (mask, other.mask) if each is not None]
-    both = torch.stack(masks).all(dim=0) if masks else None
-    return Compared(latents[:, :steps], other.own[:, :steps].detach(), both)
+    def _weights(self, errors: Tensor) -> Tensor:
+        """The weights of the errors of each modality to its own codewords and those of the others, (M, 1 or M)."""
+        if not self.config.cross:
+            return torch.full_like(errors, self.config.own)
+        return torch.full_like(errors, self.config.cross).fill_diagonal_(self.config.own)

@@ -61,3 +61,34 @@ def _squared_error(compared: Compared, reduction: Reduction) -> Tensor:
         return compared.error() / compared.count(reduction).clamp_min(1)
     error = F.mse_loss(compared.prediction, compared.target)
     return error if reduction == "mean" else error * compared.prediction[0].numel()
+
+
+def stack_steps(values: Sequence[Tensor]) -> Tensor:
+    """Stack (B, T, ...) of several modalities to (M, B, T, ...); zeros follow the last step of shorter ones."""
+    longest = max(each.shape[1] for each in values)
+    return torch.stack([_lengthened(each, longest - each.shape[1]) for each in values])
+
+
+def _lengthened(value: Tensor, steps: int) -> Tensor:
+    return torch.cat([value, value.new_zeros(len(value), steps, *value.shape[2:])], dim=1) if steps else value
+
+
+def reduce_errors(errors: Tensor, width: int, real: Tensor | None, reduction: Reduction, ranks: Ranks) -> Tensor:
+    """Reduce many errors at once, as ``squared_errors`` does each.
+
+    Args:
+        errors: Sums (..., B, T) of the squared error over the elements of a step.
+        width: Number of elements of a step.
+        real: Which steps are compared, of a shape that broadcasts to that of the errors; None: all.
+        reduction: As in ``REDUCTION``.
+        ranks: The processes of the run.
+
+    Returns:
+        (...), zero without a real step.
+    """
+    if real is None and ranks.size == 1:
+        return errors.mean(dim=(-2, -1)) / width if reduction == "mean" else errors.sum(dim=-1).mean(dim=-1)
+    real = torch.ones_like(errors, dtype=torch.bool) if real is None else real.expand_as(errors)
+    counts = real.sum(dim=(-2, -1)) * width if reduction == "mean" else real.any(dim=-1).sum(dim=-1)
+    total = errors.masked_fill(~real, 0).sum(dim=(-2, -1))
+    return total * ranks.size / ranks.sum(counts).clamp_min(1).to(errors.dtype)
