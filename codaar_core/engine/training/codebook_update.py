@@ -107,12 +107,20 @@ def codeword_counts(quantized: Mapping[str, Quantized], size: int, ranks: Ranks)
     Returns:
         Counts (K,) by modality, on the device.
     """
-    counts = []
-    for codes in quantized.values():
-        real = codes.real_codes()
-        counted = real.flatten().to(widest_float(real.device))
-        counts.append(counted.new_zeros(size).index_add_(0, codes.indices.flatten(), counted))
-    return dict(zip(quantized, ranks.sum(torch.stack(counts)), strict=True))
+    codes = list(quantized.values())
+    places = torch.cat([each.indices.flatten() + position * size for position, each in enumerate(codes)])
+    counted = _counted(codes)
+    counts = counted.new_zeros(len(codes) * size).index_add_(0, places, counted).unflatten(0, (-1, size))
+    return dict(zip(quantized, ranks.sum(counts), strict=True))
+
+
+def _counted(codes: Sequence[Quantized]) -> Tensor:
+    """One for each index of a real time step of all modalities (N,), zero for the others."""
+    indices = codes[0].indices
+    wide = widest_float(indices.device)
+    if all(each.mask is None for each in codes):
+        return torch.ones((), dtype=wide, device=indices.device).expand(sum(each.indices.numel() for each in codes))
+    return torch.cat([each.real_codes().flatten() for each in codes]).to(wide)
 
 
 def by_level(values: Mapping[str, Tensor], levels: int) -> dict[str, Tensor]:

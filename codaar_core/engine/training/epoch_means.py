@@ -14,8 +14,8 @@ COUNT = "steps"
 EPOCH = "epoch_"  # prefix of measures over all batches of an epoch
 
 
-class EpochMeans:
-    """Sums scalars on the device; checkpoints keep the sums, so that a resumed epoch has the same means."""
+class EpochSums:
+    """Sums tensors of one shape by name, on the device; checkpoints keep the sums, also in the middle of an epoch."""
 
     def __init__(self) -> None:
         self._names: tuple[str, ...] = ()
@@ -23,18 +23,17 @@ class EpochMeans:
 
     @property
     def state(self) -> dict[str, Tensor]:
-        """Sums by name, and the number of steps under ``COUNT``; copies, so that a checkpoint can hold each."""
+        """Sums by name; copies, so that a checkpoint can hold each."""
         sums = () if self._sums is None else self._sums.unbind()
         return {name: each.clone() for name, each in zip(self._names, sums, strict=True)}
 
     def add(self, values: Mapping[str, Tensor], failed: Tensor) -> None:
-        """Add the scalars of one step, unless ``failed`` is 1."""
-        added = torch.stack([*(value.detach() for value in values.values()), torch.ones_like(failed)])
-        added = added.where(failed == 0, 0)
-        names = (*values, COUNT)
+        """Add what one step has, unless ``failed`` is 1."""
+        added = torch.stack([value.detach() for value in values.values()]).masked_fill(failed > 0, 0)
+        names = tuple(values)
         if self._names != names and self._sums is not None:  # a checkpoint does not keep the order of the names
             state = self.state
-            self._sums = torch.stack([state.get(name, torch.zeros_like(failed)) for name in names])
+            self._sums = torch.stack([state.get(name, torch.zeros_like(added[0])) for name in names])
         self._names = names
         self._sums = added if self._sums is None else self._sums + added
 
@@ -42,6 +41,14 @@ class EpochMeans:
         """Restore the sums saved in a checkpoint."""
         self._names = tuple(state)
         self._sums = torch.stack([value.to(device) for value in state.values()]) if state else None
+
+
+class EpochMeans(EpochSums):
+    """Means of scalars; the sums also have the number of steps, under ``COUNT``."""
+
+    def add(self, values: Mapping[str, Tensor], failed: Tensor) -> None:
+        """Add the scalars of one step, unless ``failed`` is 1."""
+        super().add({**values, COUNT: torch.ones_like(failed)}, failed)
 
     def finish_epoch(self) -> dict[str, float]:
         """Return the means by name and reset the sums; synchronises with the device."""
@@ -51,25 +58,8 @@ class EpochMeans:
         return {name: value / count for name, value in numbers.items()}
 
 
-class EpochUsage:
-    """Sums counts on the device, without synchronising; checkpoints keep the sums, so a resumed epoch has all of them.
-
-    Attributes:
-        state: Counts (K,) by modality.
-    """
-
-    def __init__(self) -> None:
-        self.state: dict[str, Tensor] = {}
-
-    def add(self, counts: Mapping[str, Tensor], failed: Tensor) -> None:
-        """Add the counts of one step, unless ``failed`` is 1."""
-        self.state = {
-            modality: self.state.get(modality, 0) + each.where(failed == 0, 0) for modality, each in counts.items()
-        }
-
-    def load(self, state: Mapping[str, Tensor], device: torch.device) -> None:
-        """Restore the counts saved in a checkpoint."""
-        self.state = {modality: each.to(device) for modality, each in state.items()}
+class EpochUsage(EpochSums):
+    """Use of the codewords, from their counts (K,) by modality."""
 
     def finish_epoch(self, levels: int = 1) -> dict[str, float]:
         """Return measures of use and reset the counts; synchronises with the device.
@@ -81,7 +71,8 @@ class EpochUsage:
             ``epoch_used.M`` and ``epoch_perplexity.M`` as ``usage``, and ``epoch_largest_share.M``, the share of the
             time steps that have the most frequent codeword.
         """
-        counts, self.state = by_level(self.state, levels), {}
+        counts = by_level(self.state, levels)
+        self.load({}, torch.device("cpu"))
         largest = {f"largest_share.{name}": each.max() / each.sum() for name, each in counts.items()}
         values = usage(counts) | largest
         return {f"{EPOCH}{name}": value for name, value in to_numbers(values).items()}

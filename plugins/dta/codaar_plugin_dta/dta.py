@@ -38,8 +38,9 @@ class Dta(AlignmentStep):
     def mix(self, features: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Mix time-synchronous latents (N, D)."""
         own, other = self._shares(len(features))
-        total = sum(features.values())
-        return {modality: (own - other) * latents + other * total for modality, latents in features.items()}
+        latents = torch.stack(tuple(features.values()))
+        mixed = torch.add(other * latents.sum(dim=0), latents, alpha=own - other)
+        return dict(zip(features, mixed.unbind(), strict=True))
 
     def matrix(self, modalities: tuple[str, ...]) -> Tensor:
         """The shares, (M, M) float64: row m has those of the target of m."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Literal
 
 import attrs
@@ -267,19 +267,20 @@ class Codebooks(Quantizer):
 
     def _assigned(self, targets: Mapping[str, Tensor], assigned: Mapping[str, Quantized]) -> tuple[Tensor, Tensor]:
         """Sums (K, books, D) and counts (K, books) of this rank's targets, of some modalities."""
-        sums, counts = torch.zeros_like(self.sums), torch.zeros_like(self.counts)
-        for modality, target in targets.items():
-            book, indices, real = self.book[modality], *_steps(assigned[modality])
-            target = target.flatten(0, 1).masked_fill(~real[:, None], 0)
-            sums[:, book].index_add_(0, indices, self._placed(target, target).to(sums.dtype))
-            counts[:, book].index_add_(0, indices, real.to(counts.dtype))
-        return sums, counts
+        codes = [assigned[modality] for modality in targets]
+        rows = [each.indices.flatten() + self.book[m] * self.size for m, each in zip(targets, codes, strict=True)]
+        real = torch.cat([_real_rows(*pair) for pair in zip(targets.values(), codes, strict=True)])
+        books, places = len(self.owners), torch.cat(rows)  # one codebook after the other
+        sums = self.sums.new_zeros(books * self.size, self.config.dim)
+        counts = self.counts.new_zeros(books * self.size)
+        sums.index_add_(0, places, self._placed(real, real).to(sums.dtype))
+        counts.index_add_(0, places, _weights(codes, counts.dtype))
+        return sums.unflatten(0, (books, -1)).transpose(0, 1), counts.unflatten(0, (books, -1)).T
 
     def _move(self, sums: Tensor, counts: Tensor) -> None:
         """Update moving sums and counts."""
-        decay = self.config.decay
-        self.sums.mul_(decay).add_(sums, alpha=1 - decay)
-        self.counts.mul_(decay).add_(counts, alpha=1 - decay)
+        self.sums.lerp_(sums, 1 - self.config.decay)
+        self.counts.lerp_(counts, 1 - self.config.decay)
         if self.config.counts == "smoothed":
             total = self.counts.sum(dim=0)
             self.counts.copy_((self.counts + EPSILON) / (total + self.size * EPSILON) * total)
@@ -315,11 +316,9 @@ class Codebooks(Quantizer):
 
     def _uses(self, assigned: Mapping[str, Quantized]) -> Tensor:
         """How often each row (K,) is selected, by any modality."""
-        uses = torch.zeros_like(self.idle)
-        for codes in assigned.values():
-            indices, real = _steps(codes)
-            uses.index_add_(0, indices, real.to(uses.dtype))
-        return uses
+        codes = list(assigned.values())
+        rows = torch.cat([each.indices.flatten() for each in codes])
+        return torch.zeros_like(self.idle).index_add_(0, rows, _weights(codes, self.idle.dtype))
 
     def _revive(self, dead: Tensor, active: Tensor, generator: torch.Generator) -> None:
         """Draw for all rows and keep the draws of dead rows: the host need not wait to learn which rows are dead."""
@@ -354,6 +353,14 @@ def waits(value: Tensor) -> bool:
     return value.device.type != "cpu"
 
 
-def _steps(codes: Quantized) -> tuple[Tensor, Tensor]:
-    """Indices (B*T,) and which of them are real."""
-    return codes.indices.flatten(), codes.real().flatten()
+def _real_rows(targets: Tensor, codes: Quantized) -> Tensor:
+    """Targets (B, T, D) as (B*T, D), zero at steps that are not real."""
+    rows = targets.flatten(0, 1)
+    return rows if codes.mask is None else rows.masked_fill(~codes.mask.flatten()[:, None], 0)
+
+
+def _weights(codes: Sequence[Quantized], dtype: torch.dtype) -> Tensor:
+    """One for each real step of all modalities (N,), zero for the others."""
+    if all(each.mask is None for each in codes):
+        return torch.ones((), dtype=dtype, device=codes[0].indices.device).expand(sum(c.indices.numel() for c in codes))
+    return torch.cat([each.real().flatten() for each in codes]).to(dtype)
