@@ -19,8 +19,7 @@ from codaar_core.engine.assembly.model import Model
 from codaar_core.engine.devices.runtime import Runtime
 from codaar_core.engine.devices.signals import Interruption
 from codaar_core.engine.record.run_directory import RunDirectory
-from codaar_core.engine.training import loop
-from codaar_core.engine.training.optimizer import make_optimizer
+from codaar_core.engine.training import loop, optimizer
 from codaar_core.engine.training.session import Session
 
 RECIPES = Path(__file__).resolve().parents[2] / "recipes"
@@ -63,8 +62,8 @@ def train(
     plan = attrs.evolve(plan, run=run, batch=max(map(clips, batches)))
     with Interruption() as interruption:
         session = Session(plan, model, runtime, RunDirectory(folder), manager.hook, interruption)
-        optimizer = make_optimizer(model, plan.optimizer)
-        assert loop.pretrain(session, InOrder(batches), optimizer) == len(batches)
+        own = optimizer.make_optimizer(model, plan.optimizer)
+        assert loop.pretrain(session, InOrder(batches), own) == len(batches)
     return steps
 
 
@@ -110,19 +109,14 @@ class Observer:
 
 def observe_norms(steps: Steps, monkeypatch: Any) -> None:
     """Write down what each clipping returns, a list a step."""
-    clip, clip_all = torch.nn.utils.clip_grad_norm_, loop.clip_gradients
+    norms_of = optimizer.norms_of
 
-    def one(*arguments: Any) -> Tensor:
-        norm = clip(*arguments)
-        steps.norms[-1].append(float(norm))
-        return norm
+    def observed(groups: Sequence[Sequence[Tensor]]) -> Tensor:
+        norms = norms_of(groups)
+        steps.norms.append(norms.tolist())
+        return norms
 
-    def step(model: Model, limit: float) -> Tensor:
-        steps.norms.append([])
-        return clip_all(model, limit)
-
-    monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", one)
-    monkeypatch.setattr(loop, "clip_gradients", step)
+    monkeypatch.setattr(optimizer, "norms_of", observed)
 
 
 def close(ours: Tensor, theirs: Tensor, tolerance: float, name: str = "") -> None:

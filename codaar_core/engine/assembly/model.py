@@ -97,7 +97,7 @@ class Model(nn.Module):
     def terms(self, view: StepView, losses: Collection[str] | None = None) -> dict[str, Tensor]:
         """Return the weighted terms of the named losses, by default of all, as scalars named ``LOSS.TERM``."""
         return {
-            f"{name}.{term}": self.weights[name] * value
+            f"{name}.{term}": value if self.weights[name] == 1 else self.weights[name] * value
             for name, loss in self.named_losses().items()
             if losses is None or name in losses
             for term, value in loss(view).items()

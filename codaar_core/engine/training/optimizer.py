@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -17,6 +17,8 @@ from codaar_core.recipe.toml.duration import duration_steps
 
 NAME, FULL_RATE = "codaar_name", "codaar_lr"
 """Keys of torch's parameter groups: the name of a group, and its learning rate before schedule and warm-up."""
+
+NORM_FLOOR = 1e-6  # added to a norm that divides, as in torch.nn.utils.clip_grad_norm_
 
 
 def make_optimizer(model: Model, settings: OptimizerSettings) -> torch.optim.Optimizer:
@@ -119,5 +121,17 @@ def clip_gradients(model: Model, limit: float) -> Tensor:
     Returns:
         The scalar norm of all gradients before clipping.
     """
-    norms = [torch.nn.utils.clip_grad_norm_(group, limit or math.inf) for group in model.clip_groups() if group]
-    return torch.stack(norms).norm()
+    given = [[each.grad for each in group if each.grad is not None] for group in model.clip_groups()]
+    groups = [gradients for gradients in given if gradients]
+    norms = norms_of(groups)
+    if limit:
+        factors = (limit / (norms + NORM_FLOOR)).clamp(max=1)
+        for group, factor in zip(groups, factors.unbind(), strict=True):
+            torch._foreach_mul_(group, factor)
+    return norms.norm()
+
+
+def norms_of(groups: Sequence[Sequence[Tensor]]) -> Tensor:
+    """Return the norm of each group of tensors, (groups,)."""
+    of_tensors = torch.stack(torch._foreach_norm([each for group in groups for each in group]))
+    return torch.stack([each.norm() for each in of_tensors.split([len(group) for group in groups])])
