@@ -6,8 +6,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import nn
 
-from codaar_core.nn import TemporalTransformer
+from codaar_core.nn import TemporalTransformer, ignored_steps
 from codaar_core.testing.released_numbers import drawn, drawn_weight
 
 laws = settings(deadline=None, max_examples=25)
@@ -46,6 +47,24 @@ def test_agrees_with_the_released_numbers_at_full_size(released_numbers, name):
     numbers.check(features.grad.norm(), "grad_in0_norm")
     for key, parameter in block.named_parameters():
         numbers.check(parameter.grad.norm(), f"gradnorm_{released_name(key)}")
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("training", [False, True])
+def test_layers_equal_those_of_torch_with_the_same_draws(masked, training):
+    block = transformer(dropout=0.3).train(training)
+    features, mask = torch.randn(3, 6, 5, dtype=torch.double), torch.tensor([[True] * 4 + [False] * 2] * 3)
+    ignored = ignored_steps(mask) if masked else None
+    plain = [nn.TransformerEncoderLayer(8, 2, 16, dropout=0.3, dtype=torch.double).train(training) for _ in range(2)]
+    for theirs, ours in zip(plain, block.layers, strict=True):
+        theirs.load_state_dict(ours.state_dict())
+    torch.manual_seed(1)
+    latents = block(features, mask if masked else None)
+    torch.manual_seed(1)
+    hidden = block.widen(features).transpose(0, 1)
+    for theirs in plain:
+        hidden = theirs(hidden, src_key_padding_mask=ignored)
+    torch.testing.assert_close(latents, hidden.transpose(0, 1))
 
 
 @laws
