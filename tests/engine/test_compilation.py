@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from toy_run import toy_plan, toy_session
 
-from codaar_core.api import not_compiled
+from codaar_core.api import CodaarError, not_compiled
 from codaar_core.engine.assembly.build import build_data
 from codaar_core.engine.training import loop
 from codaar_core.engine.training.acceleration import compilation
@@ -81,6 +81,28 @@ def test_without_a_compiler_a_warning_says_why_and_training_goes_on(tmp_path, mo
     with pytest.warns(UserWarning, match="no C"):
         found = weights_after_an_epoch(tmp_path, compiled=True)
     assert all(torch.equal(value, expected[name]) for name, value in found.items())
+
+
+def test_a_fault_of_the_compiler_itself_leaves_a_part_as_it_is(recwarn) -> None:
+    def faulty(x):
+        raise AssertionError
+
+    part = Compiled("losses.strange", lambda x: x + 1)
+    part.call = faulty
+    assert part(1) == part(2) - 1 == 2
+    [warning] = recwarn
+    assert "cannot compile losses.strange, so it stays uncompiled: AssertionError" in str(warning.message)
+
+
+def test_an_error_of_a_compiled_part_is_its_own(recwarn) -> None:
+    def wrong(x):
+        raise CodaarError("these features are odd")
+
+    part = Compiled("losses.strange", wrong, "eager")
+    for _ in range(2):
+        with pytest.raises(CodaarError, match="^these features are odd"):
+            part(torch.ones(1))
+    assert not recwarn
 
 
 def test_a_part_that_torch_cannot_compile_stays_as_it_is_and_one_warning_says_which_and_why() -> None:

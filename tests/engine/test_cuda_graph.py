@@ -47,7 +47,7 @@ class Noisy(ToyReconstruction):
     """Adds noise."""
 
     def forward(self, view):
-        noise = torch.rand((), generator=view.device_generator)
+        noise = torch.rand((), generator=view.device_generator, device=view.device_generator.device)
         return {"noisy": super().forward(view)["north"] * noise}
 '''
 

@@ -178,7 +178,7 @@ class ToyQuantizer(Quantizer):
             return
         for number, modality in enumerate(self.modalities):
             indices, rows = assigned[modality].indices.flatten(), targets[modality].flatten(0, 1)
-            counts = ranks.sum(torch.bincount(indices, minlength=CODEWORDS).to(rows.dtype))
+            counts = ranks.sum(rows.new_zeros(CODEWORDS).index_add_(0, indices, torch.ones_like(rows[:, 0])))
             sums = ranks.sum(torch.zeros_like(self.books[number]).index_add_(0, indices, rows))
             means = sums / counts.clamp_min(1).unsqueeze(1)
             self.books[number].lerp_(torch.where(counts.unsqueeze(1) > 0, means, self.books[number]), 0.5)

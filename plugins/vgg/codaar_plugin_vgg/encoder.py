@@ -79,7 +79,7 @@ class VggEncoder(Encoder):
         if self.private_map is None:
             return encoded
         private = self.private_map(attended, None if features.mask is None else features.mask.flatten())
-        return encoded._replace(private=private.unflatten(0, features.values.shape[:2]))
+        return Encoded(encoded.semantic, private.unflatten(0, features.values.shape[:2]), encoded.mask, encoded.target)
 
     def semantic_only(self, features: Features) -> Encoded:
         """Encode (B, T, H, W, C) without the convolutions of the private features, which take most of the time."""

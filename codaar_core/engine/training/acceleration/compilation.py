@@ -29,18 +29,18 @@ class Compiled:
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
         """Call it."""
-        from torch._dynamo.exc import TorchDynamoException  # imports the compiler, which takes a second
-
         try:
             return self.call(*arguments, **keywords)
-        except TorchDynamoException as error:
-            warnings.warn(
-                f"device.compile is on, but torch cannot compile {self.title}, so it stays uncompiled: "
-                f"{_first_line(error)}",
-                stacklevel=2,
-            )
+        except Exception as error:  # the compiler raises errors of several kinds, also assertions of its own
+            result = self.plain(*arguments, **keywords)  # raises an error of the function itself again
+            if self.call is not self.plain:
+                warnings.warn(
+                    f"device.compile is on, but torch cannot compile {self.title}, so it stays uncompiled: "
+                    f"{_first_line(error)}",
+                    stacklevel=2,
+                )
             self.call = self.plain
-            return self.plain(*arguments, **keywords)
+            return result
 
     def __reduce__(self) -> tuple[type[Compiled], tuple[Any, ...]]:
         """A copy of a compiled module compiles its own function."""
