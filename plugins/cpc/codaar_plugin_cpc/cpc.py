@@ -79,22 +79,23 @@ class Cpc(Loss):
     def forward(self, view: StepView) -> dict[str, Tensor]:
         """Give the term "nce"."""
         targets, contexts, real = self._divide(view)
-        predictions = [self._predict(m, context) for m, context in zip(self.modalities, contexts, strict=True)]
-        by_clip = (torch.stack(by_modality, dim=1) for by_modality in (targets, predictions, real))
+        by_clip = (each.transpose(0, 1) for each in (targets, self._predict(contexts), real))
         compared = self.config.compared(view.ranks, *by_clip)
         return {"nce": self._contrast(*(each.transpose(0, 1) for each in compared))}
 
     @not_compiled
-    def _divide(self, view: StepView) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
-        """Draw a time; targets (B, horizon, D), contexts (B, D) and which clips (B,) are real, by modality."""
+    def _divide(self, view: StepView) -> tuple[Tensor, Tensor, Tensor]:
+        """Draw a time; targets (M, B, horizon, D), contexts (M, B, D) and which clips (M, B) are real."""
         encoded = [view.encoded[modality] for modality in self.modalities]
         time = self._draw_time(encoded, view.device_generator)
         past = int(time) + 1 if time.device.type == "cpu" else self._times(encoded)  # reading it waits for a GPU
         future = time + torch.arange(1, 1 + self.config.horizon, device=time.device)
-        targets = [item.semantic.index_select(1, future) for item in encoded]
+        steps = self._times(encoded) + self.config.horizon
+        latents = torch.stack([item.semantic[:, :steps] for item in encoded])
         pasts = zip(self.modalities, (item.semantic[:, :past] for item in encoded), strict=True)
-        contexts = [self.contexts[modality](past)[0].index_select(1, time).squeeze(1) for modality, past in pasts]
-        return targets, contexts, [_real_clips(item, future[-1]) for item in encoded]
+        contexts = torch.stack([self.contexts[modality](past)[0] for modality, past in pasts])
+        real = torch.stack([_real_clips(item, future[-1]) for item in encoded])
+        return latents.index_select(2, future), contexts.index_select(2, time).squeeze(2), real
 
     def _draw_time(self, encoded: list[Encoded], generator: torch.Generator) -> Tensor:
         """Draw the last step (1,) that predictors read; the same for all clips and modalities."""
@@ -113,9 +114,15 @@ class Cpc(Loss):
             )
         return times
 
-    def _predict(self, modality: str, context: Tensor) -> Tensor:
-        """Predicted latents (B, horizon, D)."""
-        return self.predictors[modality](context).unflatten(-1, (self.config.horizon, -1))
+    def _predict(self, contexts: Tensor) -> Tensor:
+        """Predicted latents (M, B, horizon, D) of contexts (M, B, D); each modality has its own linear map."""
+        maps = [self.predictors[modality] for modality in self.modalities]
+        weights = torch.stack([each.weight for each in maps]).mT
+        if self.config.bias:
+            predicted = torch.baddbmm(torch.stack([each.bias for each in maps])[:, None], contexts, weights)
+        else:
+            predicted = contexts @ weights
+        return predicted.unflatten(-1, (self.config.horizon, -1))
 
     def _contrast(self, targets: Tensor, predictions: Tensor, real: Tensor) -> Tensor:
         """-log softmax of each clip with itself for (M, B, horizon, D): mean over clips and horizon, sum over pairs."""
