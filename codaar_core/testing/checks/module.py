@@ -11,8 +11,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from codaar_core.api import DataError, RankAware, Ranks
+from codaar_core.api import DataError, Loss, RankAware, Ranks
 from codaar_core.engine.devices.batch_ranks import BatchRanks
+from codaar_core.engine.training.acceleration.host_state import changes, host_state
 from codaar_core.testing.check import Violation, check, expect
 from codaar_core.testing.environment import toys
 from codaar_core.testing.environment.ranks import UNEVEN, Shares, on_ranks
@@ -156,6 +157,24 @@ def plain_buffers(subject: ModuleSubject) -> None:
         not remembering,
         f"{subject.title}: {', '.join(remembering)} carries a gradient after a training step",
         "detach what goes into a buffer, or change it under torch.no_grad()",
+    )
+
+
+@check(*MODULES)
+def state_in_tensors(subject: ModuleSubject) -> None:
+    """A training step changes buffers in place, and nothing else: only they are saved, and changed by a CUDA graph."""
+    module, inputs = subject.build().train(), subject.inputs()
+    before: dict[str, object] = {}
+    for _ in range(2):  # the first may build what is kept
+        before = host_state(dict(module.named_modules()))
+        training_step(subject, module)
+        if isinstance(module, Loss):
+            module.inner_step(inputs)
+    changed = changes(before, host_state(dict(module.named_modules())))
+    expect(
+        not changed,
+        f"{subject.title}: a training step changes {', '.join(changed)} in Python, or puts another tensor there",
+        "keep what changes in buffers: self.register_buffer(name, tensor), and self.name.copy_(new) or .add_(1)",
     )
 
 

@@ -133,6 +133,38 @@ def root_at_zero(self, view):
     return {"root": (0 * self.scale.sum()).sqrt() + view.encoded["north"].semantic.sum()}
 
 
+@breaks("state-in-tensors", "a training step changes calls in Python")
+class CountsInPython(GoodEncoder):
+    """A number that no checkpoint has."""
+
+    calls = 0
+
+    def forward(self, features):
+        self.calls += self.training
+        return super().forward(features)
+
+
+@breaks("state-in-tensors", r"a training step changes seen in Python, or puts another tensor there")
+class ReplacesABuffer(RememberingEncoder):
+    """A new tensor in every step."""
+
+    def forward(self, features):
+        if self.training:
+            self.seen = self.seen + 1
+        return super().forward(features)
+
+
+@breaks("state-in-tensors", "a training step changes steps in Python")
+class CountsInnerSteps(GoodOwnLoss):
+    """A number that no checkpoint has."""
+
+    steps = 0
+
+    def inner_step(self, view):
+        self.steps += 1
+        super().inner_step(view)
+
+
 @breaks("plain-buffers", "seen carries a gradient")
 class KeepsTheGraph(RememberingEncoder):
     """A running mean with its history."""

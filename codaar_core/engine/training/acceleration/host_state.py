@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from codaar_core.api import StepView
 from codaar_core.engine.assembly.model import Model
 
-OF_TORCH = frozenset(vars(nn.Module())) - {"_buffers", "_parameters"}  # attributes that every module has
+OF_TORCH = frozenset(vars(nn.Module()))  # attributes that every module has
 
 
 class HostWatch:
@@ -44,17 +44,29 @@ class HostWatch:
 
     def state(self, start: StepView) -> dict[str, Any]:
         """Return what is on the host now, by a phrase that names it."""
-        parts = dict(self.model.named_modules()) | {f"align.{type(each).__name__}": each for each in self.model.align}
-        found = {
-            f"{path}.{name}".lstrip("."): trace(value)
-            for path, part in parts.items()
-            for name, value in vars(part).items()
-            if name not in OF_TORCH
-        }
+        steps = {f"align.{type(each).__name__}": each for each in self.model.align}
+        found = host_state(dict(self.model.named_modules()) | steps)
         if start.device_generator is not start.generator:  # on the CPU, these are the draws of the device
             found["random numbers of view.generator"] = tuple(start.generator.get_state().tolist())
             found["random numbers of torch's generator on the host"] = tuple(torch.get_rng_state().tolist())
         return found
+
+
+def host_state(parts: Mapping[str, object]) -> dict[str, object]:
+    """Trace the attributes of objects, without those that every module of torch has.
+
+    Args:
+        parts: The objects, by name.
+
+    Returns:
+        Traces by ``NAME.ATTRIBUTE``.
+    """
+    return {
+        f"{path}.{name}".lstrip("."): trace(value)
+        for path, part in parts.items()
+        for name, value in {**vars(part), **vars(part).get("_buffers", {})}.items()
+        if name not in OF_TORCH
+    }
 
 
 def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
