@@ -74,10 +74,9 @@ class CoarseCodebook(Codebooks):
 
     def assign(self, modality: str, coarse: Encoded) -> Quantized:
         """Assign coarse vectors to their nearest codewords, with gradients and distances."""
-        gradients = self.gradients({modality: coarse})
         wanted, self.wants_distances = self.wants_distances, True
         try:
-            return self._quantize(modality, coarse, gradients)
+            return super().quantize({modality: coarse})[modality]
         finally:
             self.wants_distances = wanted
 
