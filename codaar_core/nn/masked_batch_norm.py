@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from codaar_core.api import Ranks, not_compiled, sum_all
+from codaar_core.api import Ranks, not_compiled
 from codaar_core.api.ranks import SingleProcess
 
 
@@ -47,12 +48,22 @@ class MaskedBatchNorm(_BatchNorm):
         x = x.to(self.running_mean.dtype)
         real = mask.to(x.dtype).view(-1, *[1] * (x.dim() - 1))
         axes = [axis for axis in range(x.dim()) if axis != 1]
-        cells, sums = sum_all(self.ranks, real.sum() * x[0, 0].numel(), (x * real).sum(axes))
-        divisor = cells.clamp(min=1)
-        mean = sums / divisor
-        variance = self.ranks.sum(((x - _per_channel(mean, x)).square() * real).sum(axes)) / divisor
-        self._track(mean, variance * divisor / (divisor - 1).clamp(min=1), cells > 0)
+        own_cells, own_sums = real.sum() * x[0, 0].numel(), (x * real).sum(axes)
+        own_squares = ((x - _per_channel(own_sums / own_cells.clamp(min=1), x)).square() * real).sum(axes)
+        cells, sums, squares = self._of_each_rank(own_cells.expand(1), own_sums, own_squares)
+        divisor = cells.sum().clamp(min=1)
+        mean = sums.sum(0) / divisor
+        apart = (sums / cells.clamp(min=1) - mean).square() * cells  # of the ranks' means, each for all its cells
+        variance = (squares + apart).sum(0) / divisor
+        self._track(mean, variance * divisor / (divisor - 1).clamp(min=1), cells.sum() > 0)
         return mean, variance
+
+    def _of_each_rank(self, *own: Tensor) -> list[Tensor]:
+        """Statistics (C,) of this rank -> (ranks, C) of all, in one exchange."""
+        stacked = torch.cat(own).expand(1, -1)
+        before, after = self.ranks.rank, self.ranks.size - self.ranks.rank - 1
+        of_all = self.ranks.sum(F.pad(stacked, (0, 0, before, after))) if before or after else stacked
+        return list(of_all.split([len(each) for each in own], dim=1))
 
     @torch.no_grad()
     def _track(self, mean: Tensor, unbiased: Tensor, any_real: Tensor) -> None:
