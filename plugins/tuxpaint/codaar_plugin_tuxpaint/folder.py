@@ -15,7 +15,7 @@ from codaar_plugin_tuxpaint.stamps import Stamp, Stamps
 
 PICTURE, SPEECH, TEXT = "picture", "speech", "text"
 RECORDINGS, FEATURES, CAPTIONS = "recordings", "features", "captions.csv"
-SPLITS, HEARD = "splits.csv", "splits-heard.csv"
+SPLITS, HEARD, ONE_LANGUAGE = "splits.csv", "splits-heard.csv", "splits-one-language.csv"
 PRETRAIN, VALIDATION, TEST = "pretrain", "validation", "test"
 SHARES = {PRETRAIN: 0.6, VALIDATION: 0.2, TEST: 0.2}
 MARK = "@"  # between the name of a stamp and a language
@@ -44,6 +44,11 @@ class Voices:
     def heard(self) -> dict[str, tuple[str, ...]]:
         """Languages by split where validation and test have the first voice of pretraining, with other pictures."""
         return {PRETRAIN: self.pretrain, VALIDATION: self.pretrain[:1], TEST: self.pretrain[:1]}
+
+    @property
+    def one_language(self) -> dict[str, tuple[str, ...]]:
+        """Languages by split where all have the first voice of pretraining, with other pictures."""
+        return dict.fromkeys(SHARES, self.pretrain[:1])
 
 
 def refuse_voices(voices: Voices, languages: Sequence[str]) -> None:
@@ -100,7 +105,7 @@ def write_folder(folder: Path, stamps: Stamps, voices: Voices) -> None:
         header = ("id", "group", "kind", "language")
         _write(folder / "clips.csv", header, ((name, s.group, s.kind, language) for name, s, language in named))
         _write(folder / "labels.csv", ("id", "label"), ((name, stamp.kind) for name, stamp, _ in named))
-        for table, of in ((SPLITS, voices.of), (HEARD, voices.heard)):
+        for table, of in ((SPLITS, voices.of), (HEARD, voices.heard), (ONE_LANGUAGE, voices.one_language)):
             _write(folder / table, ("id", "split"), _rows(named, of))
     except OSError as error:
         raise DataError(f"{folder} cannot be written: {error.strerror}", "name another folder, or make room") from error

@@ -6,7 +6,7 @@ import csv
 from collections import defaultdict
 
 import pytest
-from codaar_plugin_tuxpaint.folder import HEARD, SPLITS, Voices, split_of, stamp_of, write_folder
+from codaar_plugin_tuxpaint.folder import HEARD, ONE_LANGUAGE, SPLITS, Voices, split_of, stamp_of, write_folder
 from codaar_plugin_tuxpaint.stamps import DEBIAN, INSTALL, find_stamps, subject_words
 from generated_stamps import LANGUAGES, THINGS, write_stamp, write_stamps
 
@@ -103,6 +103,16 @@ def test_heard_voices_have_other_pictures_only(stamps_folder, tmp_path):
     for row in rows(tmp_path / HEARD):
         assert split_of(group[stamp_of(row["id"])]) == row["split"]
         assert row["id"].endswith(("@fr", "@ro") if row["split"] == "pretrain" else "@fr")
+
+
+def test_one_language_has_other_pictures_in_each_split(stamps_folder, tmp_path):
+    found = find_stamps(stamps_folder, 2)
+    write_folder(tmp_path, found, VOICES)
+    table = rows(tmp_path / ONE_LANGUAGE)
+    assert {row["id"]: row["split"] for row in table} == {
+        f"{stamp.name}@fr": split_of(stamp.group) for stamp in found.each
+    }
+    assert {row["split"] for row in table} == {"pretrain", "validation", "test"}
 
 
 def test_splits_depend_on_the_name_of_a_group_only():
