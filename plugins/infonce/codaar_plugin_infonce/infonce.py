@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from itertools import product
 from typing import ClassVar, Literal, NamedTuple
 
@@ -63,13 +63,12 @@ class InfoNce(Loss):
         compared = iter(self.config.compared(view.ranks, *own))
         keys = {m: Latents(next(compared), next(compared)) for m in view.encoded}
         anchors = keys if self.config.keep == 1.0 else masked(keys, self._kept(keys, view))
-        weights = {"clips": self.config.clips, "steps": self.config.steps}
-        form = {"clips": whole_clips, "steps": Latents.cut}
-        return {
-            name: weight * self._reduced([self._pair(form[name], anchors[a], keys[k]) for a, k in self.pairs])
-            for name, weight in weights.items()
-            if weight
-        }
+        terms = {}
+        if self.config.clips:
+            terms["clips"] = self.config.clips * self._contrasted(whole_clips(anchors), whole_clips(keys))
+        if self.config.steps:
+            terms["steps"] = self.config.steps * self._contrasted(anchors, keys)
+        return terms
 
     @not_compiled
     def _kept(self, latents: dict[str, Latents], view: StepView) -> Tensor:
@@ -80,25 +79,33 @@ class InfoNce(Loss):
         draws = uniform_by_clip(ranks, len(first), steps, view.device_generator)
         return (draws < self.config.keep).to(first.device)
 
-    def _pair(self, form: Callable[[Latents, int], Latents], anchor: Latents, key: Latents) -> Tensor:
-        steps = min(anchor.values.shape[1], key.values.shape[1])
-        one, other = (form(item, steps) for item in (anchor, key))
-        return contrast(one.values, other.values, one.real & other.real, self.config.temperature)
-
-    def _reduced(self, pairs: list[Tensor]) -> Tensor:
-        losses = torch.stack(pairs)
-        return losses.mean() if self.config.reduction == "mean" else losses.sum()
+    def _contrasted(self, anchors: Mapping[str, Latents], keys: Mapping[str, Latents]) -> Tensor:
+        """Mean or sum over all pairs; those with equally many latents in a group are computed together."""
+        common = {(a, k): min(anchors[a].real.shape[1], keys[k].real.shape[1]) for a, k in self.pairs}
+        losses = []
+        for number in dict.fromkeys(common.values()):
+            together = [pair for pair, of_pair in common.items() if of_pair == number]
+            one = stacked([anchors[anchor].cut(number) for anchor, _ in together])
+            other = stacked([keys[key].cut(number) for _, key in together])
+            losses.append(contrast(one.values, other.values, one.real & other.real, self.config.temperature))
+        of_pairs = torch.cat(losses)
+        return of_pairs.mean() if self.config.reduction == "mean" else of_pairs.sum()
 
 
 class Latents(NamedTuple):
-    """Groups of latents that are contrasted, (G, N, D), and which of them are real, (G, N)."""
+    """Groups of latents that are contrasted, (G, N, D), and which of them are real, (G, N); of pairs, (P, G, N, D)."""
 
     values: Tensor
     real: Tensor
 
-    def cut(self, steps: int) -> Latents:
-        """The first steps of each clip; a group is a clip."""
-        return Latents(self.values[:, :steps], self.real[:, :steps])
+    def cut(self, number: int) -> Latents:
+        """The first latents of each group, e.g. steps of a clip."""
+        return Latents(self.values[:, :number], self.real[:, :number])
+
+
+def stacked(latents: Sequence[Latents]) -> Latents:
+    """Latents of several pairs, with equally many latents in a group."""
+    return Latents(*(torch.stack(each) for each in zip(*latents, strict=True)))
 
 
 def masked(latents: dict[str, Latents], kept: Tensor) -> dict[str, Latents]:
@@ -106,18 +113,28 @@ def masked(latents: dict[str, Latents], kept: Tensor) -> dict[str, Latents]:
     return {m: Latents(item.values * kept[:, : item.values.shape[1], None], item.real) for m, item in latents.items()}
 
 
-def whole_clips(latents: Latents, _: int) -> Latents:
-    """The mean latents of all clips, as one group."""
-    means = Encoded(latents.values, mask=latents.real).mean()
-    return Latents(means[None], latents.real.any(dim=1)[None])
+def whole_clips(latents: Mapping[str, Latents]) -> dict[str, Latents]:
+    """The mean latents of all clips, as one group, by modality."""
+    means = {m: Encoded(item.values, mask=item.real).mean() for m, item in latents.items()}
+    return {m: Latents(means[m][None], item.real.any(dim=1)[None]) for m, item in latents.items()}
 
 
 def contrast(anchors: Tensor, keys: Tensor, real: Tensor, temperature: float) -> Tensor:
-    """-log softmax of each anchor (G, N, D) with its key among those of its group; mean in groups, then over them."""
+    """-log softmax of each anchor with its key among those of its group; mean in groups, then over them.
+
+    Args:
+        anchors: Anchors (..., G, N, D).
+        keys: Keys of these anchors, in the same shape.
+        real: Which anchors and keys are real (..., G, N).
+        temperature: Divisor of the cosines.
+
+    Returns:
+        (...); groups without a real anchor do not count.
+    """
     with torch.autocast(anchors.device.type, enabled=False):
         scores = F.normalize(anchors, dim=-1) @ F.normalize(keys, dim=-1).mT / temperature
     itself = torch.eye(scores.shape[-1], dtype=torch.bool, device=scores.device)
     scores = scores.masked_fill(~real[..., None, :] & ~itself, -torch.inf)
-    losses = scores.logsumexp(dim=-1) - scores.diagonal(dim1=-2, dim2=-1)
+    losses = -scores.log_softmax(dim=-1).diagonal(dim1=-2, dim2=-1)
     groups = losses.masked_fill(~real, 0).sum(dim=-1) / real.sum(dim=-1).clamp_min(1)
-    return groups.sum() / real.any(dim=-1).sum().clamp_min(1)
+    return groups.sum(dim=-1) / real.any(dim=-1).sum(dim=-1).clamp_min(1)
