@@ -1,9 +1,10 @@
 """How many operations, synchronisations and exchanges between ranks a training step of each method dispatches.
 
 On an accelerator an operation is at least one kernel launch, a synchronisation makes the host wait, and an exchange is
-a round trip between the ranks. Operations are those of one process on a CPU with small layers, where dropout and
-attention are made of more operations than on a GPU; views are left out. Exchanges are those of two processes over gloo,
-with the one by which the hosts agree on signals. Prints one JSON line.
+a round trip between the ranks. Operations are those of one process with small layers; views are left out. On a CPU,
+dropout and attention are made of more operations than on a GPU, where ``--on cuda`` counts, and CPC reads the time that
+it has drawn, which counts as a synchronisation. Exchanges are those of two processes over gloo, with those by which the
+hosts agree, e.g. on signals. Prints one JSON line.
 
 With ``--compiled`` each method is also run with ``device.compile``, which needs a C++ compiler: "generated" kernels are
 those that torch's compiler wrote for the CPU, forwards and backwards, each of which runs once a step; "left" are the
@@ -23,7 +24,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import codaar_plugin_cpc.cpc as cpc
 import codaar_plugin_vqvae.codebooks as codebooks
 import pluggy
 import torch
@@ -46,6 +46,7 @@ from codaar_core.engine.training.optimizer import make_optimizer
 from codaar_core.engine.training.session import Session
 
 RECIPES = Path(__file__).resolve().parents[1] / "recipes"
+CPU = torch.device("cpu")
 CLIPS = 4
 SMALL = (
     "run.epochs=1",
@@ -73,6 +74,7 @@ VIEWS = (  # operations that change no number: they launch nothing
     *("view", "_unsafe_view", "_reshape_alias", "as_strided", "detach", "alias", "expand", "permute", "transpose", "t"),
     *("select", "slice", "unsqueeze", "squeeze", "unbind", "split", "split_with_sizes", "chunk", "diagonal", "unfold"),
     *("lift_fresh", "empty", "empty_like", "empty_strided", "new_empty", "new_empty_strided", "is_same_size"),
+    *("_record_function_enter_new", "_record_function_exit"),  # marks for a profiler
 )
 
 
@@ -113,7 +115,7 @@ def exchanges() -> Iterator[list[int]]:
         dist.all_reduce = real
 
 
-def count(method: str, ranks: Any, folder: Path) -> tuple[Counter[str], list[int]]:
+def count(method: str, ranks: Any, folder: Path, device: torch.device = CPU) -> tuple[Counter[str], list[int]]:
     """Operations and sizes of exchanges of the second step."""
     counted = Counted()
     with exchanges() as sizes, counted:
@@ -124,24 +126,25 @@ def count(method: str, ranks: Any, folder: Path) -> tuple[Counter[str], list[int
             def codaar_step_end(self, step: int) -> None:
                 started.append(len(sizes))
 
-        three_steps(method, ranks, folder, (counted, Between()))
+        three_steps(method, ranks, folder, (counted, Between()), device=device)
     return counted.operations, sizes[started[0] : started[1]]
 
 
-def three_steps(method: str, ranks: Any, folder: Path, observers: Sequence[object], *more: str) -> None:
+def three_steps(
+    method: str, ranks: Any, folder: Path, observers: Sequence[object], *more: str, device: torch.device = CPU
+) -> None:
     """Train for three steps."""
     codebooks.waits = lambda value: True  # as on an accelerator
-    cpc.draw = lambda choices, generator: torch.zeros(1, dtype=torch.int64)
     recipe, overrides = METHODS[method]
     plan = load(RECIPES / recipe, (*SMALL, *overrides, *more))
     spaces = {m: space for m, space in build_data(plan).spaces.items() if m in plan.modalities}
-    model = build_model(plan, spaces)
+    model = build_model(plan, spaces).to(device)
     manager = pluggy.PluginManager(PROJECT)
     manager.add_hookspecs(Specification)
     for observer in observers:
         manager.register(observer)
     with Interruption() as interruption:
-        runtime = Runtime(torch.device("cpu"), torch.float32, ranks)
+        runtime = Runtime(device, torch.float32, ranks)
         session = Session(plan, model, runtime, RunDirectory(folder), manager.hook, interruption)
         pretrain(session, Random(spaces, 3 * CLIPS, CLIPS, 10), make_optimizer(model, plan.optimizer))
 
@@ -202,6 +205,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--method", nargs="+", choices=METHODS, default=list(METHODS))
     parser.add_argument("--frequent", type=int, default=0, help="also print this many of the most frequent operations")
+    parser.add_argument("--on", type=torch.device, default=CPU, help="where operations are counted: cpu or cuda")
     parser.add_argument("--compiled", action="store_true", help="also count with device.compile, which takes minutes")
     parser.add_argument("--rank", type=int, nargs=1, help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
@@ -219,7 +223,7 @@ def main() -> None:
         exchanged = json.loads((folder / "exchanges.json").read_text())
         counts = {}
         for method in options.method:
-            operations, _ = count(method, SingleProcess(), folder / method)
+            operations, _ = count(method, SingleProcess(), folder / method, options.on)
             counts[method] = {
                 "operations": operations.total(),
                 "synchronisations": sum(operations[name] for name in SYNCHRONISING),

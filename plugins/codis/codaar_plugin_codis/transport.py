@@ -72,8 +72,9 @@ class Transport(Loss):
         """Update the teachers, and put their latents of this batch into the queues."""
         for modality in self.modalities:
             teacher, student = self.teachers[modality], self.context.encoders[modality]
-            for slow, fast in zip(teacher.parameters(), student.parameters(), strict=True):
-                slow.lerp_(fast.to(slow.dtype), 1 - self.config.momentum)
+            pairs = zip(teacher.parameters(), student.parameters(), strict=True)
+            slow, fast = zip(*((slow, fast.to(slow.dtype)) for slow, fast in pairs), strict=True)
+            torch._foreach_lerp_(slow, fast, 1 - self.config.momentum)
             for slow, fast in zip(teacher.buffers(), student.buffers(), strict=True):
                 slow.copy_(fast)
         for modality, items in self._taught(view).items():
