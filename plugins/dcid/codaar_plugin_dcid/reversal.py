@@ -87,7 +87,7 @@ def reverse(values: Tensor, strength: float) -> Tensor:
 
 
 def _others(clips: int, generator: torch.Generator) -> Tensor:
-    """Numbers (B,) of other clips: each clip has the y of the one that is so many places before it; with one, its own."""
+    """Numbers (B,) of other clips: for each, the clip that is so many places before it; for one clip, itself."""
     device = generator.device
     shift = 1 + torch.randint(max(1, clips - 1), (), generator=generator, device=device)
     return (torch.arange(clips, device=device) - shift) % clips
