@@ -65,7 +65,10 @@ def refuse_voices(voices: Voices, languages: Sequence[str]) -> None:
         raise DataError(f"no stamp is described in {unknown[0]!r}", f"the languages are {', '.join(languages)}")
     twice = [language for language in named if named.count(language) > 1]
     if twice:
-        raise DataError(f"{twice[0]!r} is named twice", "each language is in one split, because its voices are")
+        raise DataError(
+            f"{twice[0]!r} is named twice",
+            f"each language is in one split, because its voices are; {ONE_LANGUAGE} has the first one in all",
+        )
 
 
 def clip_name(stamp: str, language: str) -> str:

@@ -131,6 +131,12 @@ def test_recordings_are_links(stamps_folder, tmp_path):
     assert (tmp_path / "recordings" / "picture" / "food.sub.apple_food.png").is_symlink()
 
 
+def test_who_names_one_language_for_all_splits_is_told_of_their_table(stamps_folder, tmp_path):
+    with pytest.raises(DataError, match="'fr' is named twice") as error:
+        write_folder(tmp_path, find_stamps(stamps_folder, 2), Voices(("fr",), "fr", "fr"))
+    assert ONE_LANGUAGE in error.value.help
+
+
 @pytest.mark.parametrize(
     ("voices", "why"),
     [
