@@ -7,14 +7,12 @@ import os
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from uuid import uuid4
 
 import attrs
 
 from codaar_core.api import RunLogger, setting
-
-MODES = ("offline", "online", "disabled")
 
 
 class WeightsAndBiases(RunLogger):
@@ -24,7 +22,7 @@ class WeightsAndBiases(RunLogger):
     class Config(RunLogger.Config):
         """Settings of wandb."""
 
-        mode: str = setting("offline", "offline: files only; online: send them; disabled", attrs.validators.in_(MODES))
+        mode: Literal["offline", "online", "disabled"] = setting("offline", "offline: files only; online: send them")
         project: str = setting("codaar", "project of the run", attrs.validators.min_len(1))
         name: str = setting("", "name shown for the run; empty: NAME/STAMP of its directory")
         entity: str = setting("", "user or team; empty: that of the account")
