@@ -66,7 +66,8 @@ class Specification:
         """Step ``step`` (from 0) is finished: weights and codebooks are updated.
 
         Reading a value of ``view`` synchronises with the device. ``view.decoded`` is empty: reconstructions are freed
-        before the gradient is computed.
+        before the gradient is computed. Its tensors carry no gradient graph. With ``device.cuda_graphs`` the next step
+        writes over them: clone what is kept.
         """
 
     @_spec
