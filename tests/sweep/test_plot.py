@@ -25,6 +25,13 @@ extends = ["recipe.toml"]
 [run]
 name = "curves"
 
+[evaluate]
+on = ["judge"]
+
+[bench.judge]
+use = "local:toy-task"
+head = { use = "local:toy-head" }
+
 [sweep]
 title = "Learning rates & <codes>"
 plot = "optimizer.lr"
