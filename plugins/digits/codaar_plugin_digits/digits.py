@@ -56,7 +56,7 @@ class Digits(DataSource):
 
     example: ClassVar = {"pretrain": 40, "classification": (40, 40), "localization": (20, 20), "retrieval": 20}
     examples: ClassVar = (
-        {"validation": True, "paired": 0.5},
+        {"validation": True, "paired": 0.5, "lacks": "audio"},
         {"speech": "fsdd", "root": "free-spoken-digit-dataset", "variations": 0, "sound": "embedding"},
     )
 
