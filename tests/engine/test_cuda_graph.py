@@ -140,8 +140,8 @@ def test_an_epoch_whose_number_is_read_is_recorded_anew(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("loss", "reason"),
     [
-        ("counting", r"each step changes, on the host, losses\.other\.calls"),
-        ("of-the-step", r"each step changes, on the host, the number of the step, which it reads"),
+        ("counting", r"each step reads or changes, on the host, losses\.other\.calls"),
+        ("of-the-step", r"each step reads or changes, on the host, its own number"),
     ],
 )
 def test_what_a_repetition_would_miss_is_not_recorded(tmp_path, monkeypatch, loss, reason):

@@ -36,7 +36,7 @@ class Compiled:
             if self.call is not self.plain:
                 warnings.warn(
                     f"device.compile is on, but torch cannot compile {self.title}, so it stays uncompiled: "
-                    f"{_first_line(error)}",
+                    f"{first_line(error)}",
                     stacklevel=2,
                 )
             self.call = self.plain
@@ -55,7 +55,7 @@ def compile_parts(model: Model, device: torch.device) -> None:
     try:
         torch.compile(lambda x: x + 1)(torch.zeros(1, device=device))
     except Exception as error:
-        reason = _first_line(error)
+        reason = first_line(error)
         warnings.warn(f"device.compile is on, but torch cannot compile here, so nothing is: {reason}", stacklevel=2)
         return
     mark_parts(model)
@@ -69,5 +69,6 @@ def mark_parts(model: Model, backend: str = INDUCTOR) -> None:
     model.quantizer.quantize = Compiled("the quantizer", model.quantizer.quantize, backend)  # type: ignore[method-assign]
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error's message, or its type."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]

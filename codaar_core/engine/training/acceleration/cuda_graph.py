@@ -12,14 +12,13 @@ import torch
 from torch import Tensor
 
 from codaar_core.api import Features, StepView
+from codaar_core.engine.training.acceleration.compilation import first_line
 from codaar_core.engine.training.acceleration.host_state import HostWatch, changes
 from codaar_core.engine.training.nonfinite_guard import NonfiniteGuard
 from codaar_core.engine.training.session import Session
 from codaar_core.engine.training.step import StepResult, TrainingStep
 
-WARM_UP = (
-    3  # steps in a row that must leave the host as it is before one is recorded; libraries make workspaces in them
-)
+WARM_UP = 3  # steps in a row that must leave the host as it is first; libraries make their workspaces in them
 PATIENCE = 100  # steps after which a host that still changes is the reason to record nothing
 Shapes: TypeAlias = tuple[Any, ...]
 
@@ -67,9 +66,6 @@ class Recording(NamedTuple):
     repeat: Callable[[], None]
 
 
-Recorder: TypeAlias = Callable[[Callable[[], StepResult]], tuple[StepResult, Callable[[], None]]]
-
-
 class RecordedStep:
     """Takes training steps: the first ones as they are, then repetitions of a recording for each shape of a batch.
 
@@ -81,11 +77,9 @@ class RecordedStep:
     Args:
         step: The training step.
         optimizer: Optimizer of the model; its learning rates move to the device.
-        recorder: Calls a function once to record it; returns where a repetition leaves its results, and the function
-            that repeats it. None: records a CUDA graph.
     """
 
-    def __init__(self, step: TrainingStep, optimizer: torch.optim.Optimizer, recorder: Recorder | None = None) -> None:
+    def __init__(self, step: TrainingStep, optimizer: torch.optim.Optimizer) -> None:
         self.step, self.model = step, step.session.model
         self.watch = HostWatch(self.model)
         self.optimizers = [optimizer, *self.model.loss_optimizers()]
@@ -93,7 +87,7 @@ class RecordedStep:
         for group in optimizer.param_groups:
             group["lr"] = torch.tensor(float(group["lr"]), device=device)
         self.generator = torch.Generator(device)
-        self.recorder = recorder or GraphRecorder(self.generator)
+        self.recorder = GraphRecorder(self.generator)
         self.recordings: dict[Shapes, Recording] = {}
         self.calm = self.restless = 0  # steps in a row that left the host as it was, and all others
         self.given: tuple[Any, ...] = ()  # what else recordings depend on
@@ -121,11 +115,11 @@ class RecordedStep:
         result = self.step(self.watch.watched(start))
         changed = changes(before, self.watch.state(start))
         if self.watch.reads_step:
-            changed.append("the number of the step, which it reads")
+            changed.append("its own number")
         self.calm = 0 if changed else self.calm + 1
         self.restless += bool(changed)
         if self.restless >= PATIENCE or self.watch.reads_step:
-            self._refuse(f"each step changes, on the host, {', '.join(changed[:3])}")
+            self._refuse(f"each step reads or changes, on the host, {', '.join(changed[:3])}")
         return result
 
     def _refuse(self, reason: str) -> None:
@@ -166,7 +160,11 @@ class GraphRecorder:
         self.pool: Any = None
 
     def __call__(self, function: Callable[[], StepResult]) -> tuple[StepResult, Callable[[], None]]:
-        """Record a function; it is not executed before the first repetition."""
+        """Record a function, which is not executed before the first repetition.
+
+        Returns:
+            Where a repetition leaves the results, and the function that repeats.
+        """
         graph = torch.cuda.CUDAGraph()
         graph.register_generator_state(self.generator)
         with torch.cuda.graph(graph, pool=self.pool, capture_error_mode="thread_local"):  # a thread reads batches
@@ -212,4 +210,4 @@ def _first_reason(error: BaseException) -> str:
     """Return the first line of the error that came first; ending a broken recording raises another one."""
     while error.__context__ is not None:
         error = error.__context__
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+    return first_line(error)

@@ -44,7 +44,7 @@ class HostWatch:
 
     def state(self, start: StepView) -> dict[str, Any]:
         """Return what is on the host now, by a phrase that names it."""
-        steps = {f"align.{type(each).__name__}": each for each in self.model.align}
+        steps = {f"align.{number}": each for number, each in enumerate(self.model.align)}
         found = host_state(dict(self.model.named_modules()) | steps)
         if start.device_generator is not start.generator:  # on the CPU, these are the draws of the device
             found["random numbers of view.generator"] = tuple(start.generator.get_state().tolist())
