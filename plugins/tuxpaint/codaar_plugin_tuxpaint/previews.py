@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import io
-import wave
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from codaar_plugin_files.previews import SOUND_RATE, wave_file
 
 from codaar_core.api import DataError, Picture, Preview, Sound, Words
 from codaar_core.features import ClipSplit, timed_sound
@@ -16,7 +14,7 @@ from codaar_plugin_tuxpaint.folder import PICTURE, RECORDINGS, SPEECH, stamp_of
 from codaar_plugin_tuxpaint.pictures import INSTALL, thumbnail
 
 SIZE = 96  # rows and columns of a thumbnail
-RATE, LONGEST = 8_000, 6.0  # samples a second; seconds of a description
+LONGEST = 6.0  # seconds of a description
 LETTERS = 300
 
 
@@ -81,12 +79,5 @@ def spoken(path: Path) -> bytes:
     Raises:
         DataError: It cannot be read.
     """
-    heard = timed_sound(path, 0.1, RATE, INSTALL).reshape(-1)[: round(LONGEST * RATE)]
-    loud = heard / max(float(np.abs(heard).max(initial=0.0)), 1e-3)
-    file = io.BytesIO()
-    with wave.open(file, "wb") as sound:
-        sound.setnchannels(1)
-        sound.setsampwidth(1)
-        sound.setframerate(RATE)
-        sound.writeframes((128 + 127 * loud).round().astype(np.uint8).tobytes())
-    return file.getvalue()
+    heard = timed_sound(path, 0.1, SOUND_RATE, INSTALL).reshape(-1)
+    return wave_file(heard[: round(LONGEST * SOUND_RATE)])
