@@ -30,6 +30,7 @@ from .hooks import hook as hook
 from .logger import RunLogger as RunLogger
 from .loss import Loss as Loss
 from .loss import LossContext as LossContext
+from .loss import SharingLoss as SharingLoss
 from .not_compiled import not_compiled as not_compiled
 from .preview import Picture as Picture
 from .preview import Preview as Preview
@@ -39,6 +40,8 @@ from .quantizer import Quantizer as Quantizer
 from .quantizer import QuantizerContext as QuantizerContext
 from .ranks import RankAware as RankAware
 from .ranks import Ranks as Ranks
+from .ranks import Shared as Shared
+from .ranks import exchange as exchange
 from .ranks import gather_clips as gather_clips
 from .ranks import sum_all as sum_all
 from .ranks import uniform_by_clip as uniform_by_clip

@@ -14,6 +14,7 @@ from codaar_core.api.component import Component
 from codaar_core.api.deprecation import renamed
 from codaar_core.api.encoder import Encoder
 from codaar_core.api.quantizer import Quantizer
+from codaar_core.api.ranks import Shared, exchange
 from codaar_core.api.records import Space, StepView
 
 
@@ -70,3 +71,29 @@ class Loss(Component, nn.Module):
         Called once in a step, before ``forward``; tensors of ``view`` must be detached before use. With
         ``run.updates_per_step`` = n above 1 it is called in each of the n - 1 earlier passes of a step instead.
         """
+
+
+class SharingLoss(Loss):
+    """A loss that needs something of all ranks, in two halves: all such losses of a step share one exchange.
+
+    The training loop calls the first halves of all of them, then exchanges, then calls the second halves. Draw random
+    numbers in the first. A loss that exchanges by itself, with ``view.ranks`` in ``forward``, is right too, at the
+    cost of a round trip for each exchange.
+    """
+
+    @abstractmethod
+    def prepare(self, view: StepView) -> Shared:
+        """Compute what this rank can by itself, and say which tensors all ranks need."""
+
+    @abstractmethod
+    def complete(self, view: StepView, shared: Shared) -> Mapping[str, Tensor]:
+        """Return scalar terms by name, e.g. by modality.
+
+        Args:
+            view: As in ``prepare``.
+            shared: What ``prepare`` returned, with the clips and sums of all ranks.
+        """
+
+    def forward(self, view: StepView) -> Mapping[str, Tensor]:
+        """Return the terms, with an exchange of their own."""
+        return self.complete(view, exchange(view.ranks, self.prepare(view))[0])

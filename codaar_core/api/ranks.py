@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -76,16 +76,71 @@ def sum_all(ranks: Ranks, *values: Tensor) -> list[Tensor]:
     """
     if ranks.size == 1 or not values:
         return list(values)
-    flat = ranks.sum(torch.cat([value.flatten() for value in _promoted(values)]))
+    kind = _promoted_type(values, values[0].dtype)
+    flat = ranks.sum(torch.cat([value.to(kind).flatten() for value in values]))
     parts = flat.split([value.numel() for value in values])
     return [part.view(value.shape).to(value.dtype) for part, value in zip(parts, values, strict=True)]
+
+
+class Shared(NamedTuple):
+    """Tensors of one rank for ``exchange``, and what becomes of them.
+
+    Attributes:
+        clips: Tensors (B, ...) of floating point or bool with one row per clip of this rank; then those of all ranks'
+            clips, without the placeholder of a rank that has no clip. Every rank must compute the same from them, as a
+            contrast of all clips does: the gradient of a rank's own rows is then known without another exchange.
+        sums: Tensors of any shapes, e.g. counts of real steps; then their sums over all ranks, without gradient.
+        kept: Tensors that stay as they are.
+    """
+
+    clips: tuple[Tensor, ...] = ()
+    sums: tuple[Tensor, ...] = ()
+    kept: tuple[Tensor, ...] = ()
+
+
+def exchange(ranks: Ranks, *own: Shared) -> list[Shared]:
+    """Exchange what several computations need of all ranks, in one round trip.
+
+    Tensors are exchanged in the type that torch promotes theirs and float32 to: counts are exact below 2**24.
+
+    Args:
+        ranks: The processes of the run.
+        own: What this rank has; all ranks must pass tensors of the same types and, apart from the clips, shapes.
+
+    Returns:
+        What all ranks have, in the types of ``own``; with one process, ``own``.
+    """
+    clips, sums = ([value for each in own for value in getattr(each, part)] for part in ("clips", "sums"))
+    if ranks.size == 1 or not clips + sums:
+        return list(own)
+    kind = _promoted_type([*clips, *sums], torch.float32)
+    rows = [value.to(kind).flatten(1) if value.dim() > 1 else value.to(kind)[:, None] for value in clips]
+    flat = torch.cat([value.detach().to(kind).flatten() for value in sums]) if sums else None
+    all_rows, flat = _exchanged(ranks, torch.cat(rows, dim=1) if rows else None, flat)
+    of_clips = iter(() if all_rows is None else all_rows.split([each.shape[1] for each in rows], dim=1))
+    of_sums = iter(() if flat is None else flat.split([value.numel() for value in sums]))
+    return [
+        Shared(
+            tuple(next(of_clips).reshape(-1, *value.shape[1:]).to(value.dtype) for value in each.clips),
+            tuple(next(of_sums).view(value.shape).to(value.dtype) for value in each.sums),
+            each.kept,
+        )
+        for each in own
+    ]
+
+
+def _exchanged(ranks: Ranks, rows: Tensor | None, sums: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
+    """Rows (B, N) of all clips and sums (S,) over all ranks; together where the ranks can do that."""
+    together = getattr(ranks, "exchange", None)
+    if together is not None and rows is not None:
+        return together(rows, rows.new_zeros(0) if sums is None else sums)
+    return None if rows is None else ranks.gather(rows), None if sums is None else ranks.sum(sums)
 
 
 def gather_clips(ranks: Ranks, *values: Tensor) -> list[Tensor]:
     """Return what all ranks have of several tensors with one row per clip, exchanged at once.
 
-    Every rank must compute the same from the result, as a contrast of all clips does. Then the gradient of a rank's
-    own rows is known without another exchange. ``Ranks.gather`` has no such condition.
+    Every rank must compute the same from the result, see ``Shared.clips``. ``Ranks.gather`` has no such condition.
 
     Args:
         ranks: The processes of the run.
@@ -95,12 +150,7 @@ def gather_clips(ranks: Ranks, *values: Tensor) -> list[Tensor]:
         Tensors (clips of all ranks, ...), differentiable across ranks; the placeholder of a rank without a clip is left
         out.
     """
-    if ranks.size == 1:
-        return list(values)
-    gather = getattr(ranks, "gather_clips", ranks.gather)
-    rows = [value.flatten(1) if value.dim() > 1 else value[:, None] for value in _promoted(values)]
-    parts = gather(torch.cat(rows, dim=1)).split([each.shape[1] for each in rows], dim=1)
-    return [part.reshape(-1, *value.shape[1:]).to(value.dtype) for part, value in zip(parts, values, strict=True)]
+    return list(exchange(ranks, Shared(clips=values))[0].clips)
 
 
 @not_compiled
@@ -127,9 +177,8 @@ def uniform_by_clip(ranks: Ranks, clips: int, steps: int, generator: torch.Gener
     return draws[own_first[:clips]]
 
 
-def _promoted(values: Sequence[Tensor]) -> list[Tensor]:
-    """The tensors in the type that torch promotes theirs to."""
-    kind = values[0].dtype
-    for value in values[1:]:
+def _promoted_type(values: Sequence[Tensor], kind: torch.dtype) -> torch.dtype:
+    """The type to which torch promotes ``kind`` and those of the tensors."""
+    for value in values:
         kind = torch.promote_types(kind, value.dtype)
-    return [value.to(kind) for value in values]
+    return kind

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Literal
 
 import attrs
 from torch import Tensor
 
-from codaar_core.api import Ranks, gather_clips, setting
+from codaar_core.api import Shared, setting
 
 
 @attrs.frozen(kw_only=True)
@@ -20,10 +19,10 @@ class ContrastSettings:
         'with several processes, tell a clip from those of all processes ("gathered") or of its own ("local")',
     )
 
-    def gather(self, ranks: Ranks) -> Callable[[Tensor], Tensor]:
-        """Return the function that turns the clips of this process (B, ...) into those to compare with each other."""
-        return lambda clips: self.compared(ranks, clips)[0]
+    def shared(self, *clips: Tensor) -> Shared:
+        """Say which of several tensors (B, ...) are compared with those of other processes: all, or none."""
+        return Shared(clips=clips) if self.negatives == "gathered" else Shared(kept=clips)
 
-    def compared(self, ranks: Ranks, *clips: Tensor) -> list[Tensor]:
-        """Return the clips to compare with each other, of each of several tensors (B, ...), in one exchange."""
-        return gather_clips(ranks, *clips) if self.negatives == "gathered" else list(clips)
+    def compared(self, shared: Shared) -> tuple[Tensor, ...]:
+        """Return the clips to compare with each other, from what became of ``shared``."""
+        return shared.clips if self.negatives == "gathered" else shared.kept

@@ -20,8 +20,10 @@ from codaar_core.api import (
     Quantizer,
     RankAware,
     Ranks,
+    SharingLoss,
     Space,
     StepView,
+    exchange,
     sum_all,
 )
 
@@ -96,11 +98,18 @@ class Model(nn.Module):
 
     def terms(self, view: StepView, losses: Collection[str] | None = None) -> dict[str, Tensor]:
         """Return the weighted terms of the named losses, by default of all, as scalars named ``LOSS.TERM``."""
+        chosen = {name: loss for name, loss in self.named_losses().items() if losses is None or name in losses}
+        sharing = {name: loss for name, loss in chosen.items() if isinstance(loss, SharingLoss)}
+        own = [loss.prepare(view) for loss in sharing.values()]
+        shared = dict(zip(sharing, exchange(view.ranks, *own), strict=True))
+        of_losses = {
+            name: sharing[name].complete(view, shared[name]) if name in sharing else loss(view)
+            for name, loss in chosen.items()
+        }
         return {
             f"{name}.{term}": value if self.weights[name] == 1 else self.weights[name] * value
-            for name, loss in self.named_losses().items()
-            if losses is None or name in losses
-            for term, value in loss(view).items()
+            for name, terms in of_losses.items()
+            for term, value in terms.items()
         }
 
     def clip_groups(self) -> Iterator[list[nn.Parameter]]:

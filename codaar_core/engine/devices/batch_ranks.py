@@ -49,13 +49,16 @@ class BatchRanks:
         return self._ranks.gather(value if self._own else value[:0])
 
     @not_compiled
-    def gather_clips(self, value: Tensor) -> Tensor:
-        """Return the rows of all clips, from which every rank must compute the same: one exchange, none backwards.
+    def exchange(self, rows: Tensor, sums: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the rows of all clips, from which every rank must compute the same, and sums over all ranks.
+
+        One exchange, none backwards: sums have no gradient.
 
         Args:
-            value: One row per clip of this rank, (B, ...).
+            rows: One row per clip of this rank, (B, N).
+            sums: Numbers (S,) of the same type.
         """
-        return _ClipsOfAllRanks.apply(value, self)
+        return _RowsOfAllClips.apply(rows, sums, self)
 
     def spread(self, value: Tensor) -> Tensor:
         """Return (clips of all ranks, ...): zeros, except for this rank's rows."""
@@ -68,15 +71,17 @@ class BatchRanks:
         return value[self._start : self._start + self._own] if self._own else value.new_zeros(1, *value.shape[1:])
 
 
-class _ClipsOfAllRanks(torch.autograd.Function):
+class _RowsOfAllClips(torch.autograd.Function):
     """Gathers rows; where all ranks have the same loss, the gradients of the ranks add up to ``size`` times one."""
 
     @staticmethod
-    def forward(context: Any, value: Tensor, ranks: BatchRanks) -> Tensor:
+    def forward(context: Any, rows: Tensor, sums: Tensor, ranks: BatchRanks) -> tuple[Tensor, Tensor]:
         context.ranks = ranks
-        rows = value.to(torch.uint8) if value.dtype == torch.bool else value
-        return ranks.sum(ranks.spread(rows)).to(value.dtype)
+        spread = ranks.spread(rows)
+        of_all, total = ranks.sum(torch.cat([spread.flatten(), sums])).split([spread.numel(), len(sums)])
+        context.mark_non_differentiable(total)
+        return of_all.view_as(spread), total
 
     @staticmethod
-    def backward(context: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        return context.ranks.own_rows(gradient) * context.ranks.size, None
+    def backward(context: Any, gradient: Tensor, _: Tensor) -> tuple[Tensor, None, None]:
+        return context.ranks.own_rows(gradient) * context.ranks.size, None, None

@@ -11,14 +11,14 @@ import attrs
 import torch
 from torch import Tensor
 
-from codaar_core.api import ComponentError, Encoded, Loss, LossContext, Quantized, StepView, setting
+from codaar_core.api import ComponentError, Encoded, LossContext, Quantized, Shared, SharingLoss, StepView, setting
 from codaar_core.nn import ContrastSettings
 
 LOGARITHM_FLOOR = 1e-10
 DENOMINATOR_FLOOR = 1e-5
 
 
-class Cmcm(Loss):
+class Cmcm(SharingLoss):
     """InfoNCE over the clips of a batch, between the codeword usages of each pair of modalities.
 
     Clip i uses the K codewords of modality m by p_m^i: the mean over time of softmax(-distance). The score of clips
@@ -53,13 +53,18 @@ class Cmcm(Loss):
         self.modalities = context.modalities
         self.pairs = tuple(combinations(self.modalities, 2))
 
-    def forward(self, view: StepView) -> dict[str, Tensor]:
-        """Give one scalar for each unordered pair of modalities, named like "a-b"."""
+    def prepare(self, view: StepView) -> Shared:
+        """Compute by how much each clip uses each codeword, and which clips have a modality, unless all have all."""
         codes = [view.quantized[modality] for modality in self.modalities]
-        present = [each.real().any(dim=1) for each in codes]
-        compared = self.config.compared(view.ranks, *usages(codes), *present)
-        of_pairs = self._in_pairs(compared[: len(codes)]), self._in_pairs(compared[len(codes) :]).all(dim=1)
-        losses = self._contrast(*of_pairs)
+        masked = view.ranks.size > 1 or any(each.mask is not None for each in codes)  # other ranks may have masks
+        present = [each.real().any(dim=1) for each in codes] if masked else []
+        return self.config.shared(*usages(codes), *present)
+
+    def complete(self, view: StepView, shared: Shared) -> dict[str, Tensor]:
+        """Give one scalar for each unordered pair of modalities, named like "a-b"."""
+        compared, number = self.config.compared(shared), len(self.modalities)
+        kept = self._in_pairs(compared[number:]).all(dim=1) if len(compared) > number else None
+        losses = self._contrast(self._in_pairs(compared[:number]), kept)
         return {f"{a}-{b}": loss for (a, b), loss in zip(self.pairs, losses.unbind(), strict=True)}
 
     def _in_pairs(self, by_modality: Sequence[Tensor]) -> Tensor:
@@ -67,16 +72,22 @@ class Cmcm(Loss):
         of_modality = dict(zip(self.modalities, by_modality, strict=True))
         return torch.stack([of_modality[modality] for pair in self.pairs for modality in pair]).unflatten(0, (-1, 2))
 
-    def _contrast(self, usages: Tensor, kept: Tensor) -> Tensor:
+    def _contrast(self, usages: Tensor, kept: Tensor | None) -> Tensor:
         """Mean (P,) over the kept clips (P, B) of -log softmax, among the kept clips, of the score with themselves."""
-        scores, dropped = self._scores(usages), ~kept
-        itself = torch.eye(kept.shape[1], dtype=torch.bool, device=kept.device)
+        scores = self._scores(usages)
+        if kept is None:
+            return -self._own_logarithms(scores, scores).mean(dim=-1)
+        dropped, itself = ~kept, torch.eye(kept.shape[1], dtype=torch.bool, device=kept.device)
         left_out = dropped[:, None] | dropped[..., None]
         candidates = scores.masked_fill(left_out & ~itself, -torch.inf)
+        own = self._own_logarithms(candidates, scores.masked_fill(left_out, 0))
+        return -own.masked_fill(dropped, 0).sum(dim=-1) / kept.sum(dim=-1).clamp_min(1)
+
+    def _own_logarithms(self, candidates: Tensor, scores: Tensor) -> Tensor:
+        """Log softmax of each clip with itself (P, B), among candidates (P, B, B); scores give the constant."""
         if self.config.shift == "minimum":
-            candidates = torch.cat([candidates, _floor(scores.masked_fill(left_out, 0))], dim=-1)
-        losses = -candidates.log_softmax(dim=-1).diagonal(dim1=-2, dim2=-1)
-        return losses.masked_fill(dropped, 0).sum(dim=-1) / kept.sum(dim=-1).clamp_min(1)
+            candidates = torch.cat([candidates, _floor(scores)], dim=-1)
+        return candidates.log_softmax(dim=-1).diagonal(dim1=-2, dim2=-1)
 
     def _scores(self, usages: Tensor) -> Tensor:
         """Scores (P, B, B) of usages (P, 2, B, K), the two sides of each pair; none is above zero."""

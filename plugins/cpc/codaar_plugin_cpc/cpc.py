@@ -9,11 +9,21 @@ import torch
 from attrs.validators import ge
 from torch import Tensor, nn
 
-from codaar_core.api import CodaarError, ComponentError, Encoded, Loss, LossContext, StepView, not_compiled, setting
+from codaar_core.api import (
+    CodaarError,
+    ComponentError,
+    Encoded,
+    LossContext,
+    Shared,
+    SharingLoss,
+    StepView,
+    not_compiled,
+    setting,
+)
 from codaar_core.nn import ContrastSettings, PreciseLstm
 
 
-class Cpc(Loss):
+class Cpc(SharingLoss):
     """An LSTM over steps 0..t of one modality predicts the latents t+1..t+horizon of every modality.
 
     The contrast is with the predictions of the other clips of the batch (arXiv 2605.12145, Eq. 2); t is drawn once a
@@ -76,16 +86,19 @@ class Cpc(Loss):
             {modality: nn.Linear(width, config.horizon * width, config.bias) for modality in self.modalities}
         )
 
-    def forward(self, view: StepView) -> dict[str, Tensor]:
-        """Give the term "nce"."""
+    def prepare(self, view: StepView) -> Shared:
+        """Predict the latents of each modality at steps after a drawn one."""
         targets, contexts, real = self._divide(view)
-        by_clip = (each.transpose(0, 1) for each in (targets, self._predict(contexts), real))
-        compared = self.config.compared(view.ranks, *by_clip)
-        return {"nce": self._contrast(*(each.transpose(0, 1) for each in compared))}
+        compared = (targets, self._predict(contexts), *real)
+        return self.config.shared(*(each.transpose(0, 1) for each in compared))
+
+    def complete(self, view: StepView, shared: Shared) -> dict[str, Tensor]:
+        """Give the term "nce"."""
+        return {"nce": self._contrast(*(each.transpose(0, 1) for each in self.config.compared(shared)))}
 
     @not_compiled
-    def _divide(self, view: StepView) -> tuple[Tensor, Tensor, Tensor]:
-        """Draw a time; targets (M, B, horizon, D), contexts (M, B, D) and which clips (M, B) are real."""
+    def _divide(self, view: StepView) -> tuple[Tensor, Tensor, list[Tensor]]:
+        """Draw a time; targets (M, B, horizon, D), contexts (M, B, D) and which clips (M, B) are real, unless all."""
         encoded = [view.encoded[modality] for modality in self.modalities]
         time = self._draw_time(encoded, view.device_generator)
         past = int(time) + 1 if time.device.type == "cpu" else self._times(encoded)  # reading it waits for a GPU
@@ -94,7 +107,8 @@ class Cpc(Loss):
         latents = torch.stack([item.semantic[:, :steps] for item in encoded])
         pasts = zip(self.modalities, (item.semantic[:, :past] for item in encoded), strict=True)
         contexts = torch.stack([self.contexts[modality](past)[0] for modality, past in pasts])
-        real = torch.stack([_real_clips(item, future[-1]) for item in encoded])
+        masked = view.ranks.size > 1 or any(item.mask is not None for item in encoded)  # other ranks may have masks
+        real = [torch.stack([_real_clips(item, future[-1]) for item in encoded])] if masked else []
         return latents.index_select(2, future), contexts.index_select(2, time).squeeze(2), real
 
     def _draw_time(self, encoded: list[Encoded], generator: torch.Generator) -> Tensor:
@@ -124,18 +138,16 @@ class Cpc(Loss):
             predicted = contexts @ weights
         return predicted.unflatten(-1, (self.config.horizon, -1))
 
-    def _contrast(self, targets: Tensor, predictions: Tensor, real: Tensor) -> Tensor:
+    def _contrast(self, targets: Tensor, predictions: Tensor, real: Tensor | None = None) -> Tensor:
         """-log softmax of each clip with itself for (M, B, horizon, D): mean over clips and horizon, sum over pairs."""
-        kept = real[:, None] & real
         scores = torch.einsum("nihd,mjhd->hnmij", targets, predictions)
-        itself = torch.eye(scores.shape[-1], dtype=torch.bool, device=scores.device)
-        left_out = ~(kept[..., None, :] & kept[..., :, None])
-        # A clip that is left out keeps only its score with itself, whose logarithm is zero.
-        scores = scores.masked_fill(left_out & ~itself, -torch.inf)
+        clips: int | Tensor = scores.shape[-1]
+        if real is not None:
+            kept = real[:, None] & real
+            scores, clips = _without(scores, kept), kept.sum(dim=-1).clamp_min(1)
         axis = -1 if self.config.normalise == "predictions" else -2
         correct = scores.log_softmax(dim=axis).diagonal(dim1=-2, dim2=-1)
-        pairs = -correct.sum(dim=-1).mean(dim=0) / kept.sum(dim=-1).clamp_min(1)
-        return self._weigh(pairs)
+        return self._weigh(-correct.sum(dim=-1).mean(dim=0) / clips)
 
     def _weigh(self, pairs: Tensor) -> Tensor:
         """Reduce the losses (M, M) of the ordered pairs; a modality with itself has one direction only."""
@@ -150,6 +162,13 @@ class Cpc(Loss):
 def draw(choices: int, generator: torch.Generator) -> Tensor:
     """Draw a number (1,) below ``choices``, on the device of the generator: the host need not know it."""
     return torch.randint(choices, (1,), generator=generator, device=generator.device)
+
+
+def _without(scores: Tensor, kept: Tensor) -> Tensor:
+    """Scores (..., B, B) of the clips kept (..., B); another keeps that with itself only, whose logarithm is zero."""
+    itself = torch.eye(scores.shape[-1], dtype=torch.bool, device=scores.device)
+    left_out = ~(kept[..., None, :] & kept[..., :, None])
+    return scores.masked_fill(left_out & ~itself, -torch.inf)
 
 
 def _real_clips(encoded: Encoded, last: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from attrs.validators import ge, gt
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from codaar_core.api import Encoded, LossContext, StepView, gather_clips, not_compiled, setting
+from codaar_core.api import Encoded, LossContext, Shared, StepView, not_compiled, setting, sum_all
 from codaar_plugin_dcid.separation import SeparationLoss
 
 
@@ -44,16 +44,20 @@ class Club(SeparationLoss):
     def inner_step(self, view: StepView) -> None:
         """Train the estimators on detached codes and private features."""
         pairs = [(self.estimators[m], *(each.detach() for each in pair)) for m, *pair in self.pairs(view)]
+        steps = [each.clamp_min(1) / view.ranks.size for each in sum_all(view.ranks, *(real.sum() for *_, real in pairs))]
         for _ in range(self.config.inner_steps):
             self.optimizer.zero_grad()
-            losses = [estimator.surprise(x, y, real, view) for estimator, x, y, real in pairs]
+            losses = [
+                estimator.surprise(x, y, real).sum() / count
+                for (estimator, x, y, real), count in zip(pairs, steps, strict=True)
+            ]
             torch.stack(losses).sum().backward()
             self.optimizer.step()
         self.optimizer.zero_grad()
 
-    def forward(self, view: StepView) -> dict[str, Tensor]:
+    def complete(self, view: StepView, shared: Shared) -> dict[str, Tensor]:
         """Give the bound of each modality with private features, a scalar."""
-        pairs = {m: gather_clips(view.ranks, *pair) for m, *pair in self.pairs(view)}
+        pairs = self.of_all_clips(shared)
         others = _others(view, {m: len(real) for m, (_, _, real) in pairs.items()})
         return {m: self._bound(m, *pair, others[m].to(pair[1].device)) for m, pair in pairs.items()}
 
@@ -93,12 +97,11 @@ class Estimator(nn.Module):
             x = x.to(self.mean[0].weight.dtype)
             return self.mean(x), self.log_variance(x)
 
-    def surprise(self, x: Tensor, y: Tensor, real: Tensor, view: StepView) -> Tensor:
-        """Negative log-likelihood up to a constant: sum over Y, mean over the real steps of all ranks."""
+    def surprise(self, x: Tensor, y: Tensor, real: Tensor) -> Tensor:
+        """Negative log-likelihood (B, T) up to a constant, summed over Y; zero at steps that are not real."""
         mean, log_variance = self(x)
         steps = ((mean - y).square() / log_variance.exp() + log_variance).sum(dim=-1) / 2
-        count = view.ranks.sum(real.sum()).clamp_min(1).to(steps.dtype) / view.ranks.size
-        return steps.masked_fill(~real, 0).sum() / count
+        return steps.masked_fill(~real, 0)
 
 
 def _perceptron(input: int, hidden: int, output: int) -> nn.Sequential:

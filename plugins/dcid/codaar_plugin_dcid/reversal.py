@@ -10,7 +10,7 @@ from attrs.validators import ge
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from codaar_core.api import LossContext, StepView, gather_clips, setting
+from codaar_core.api import LossContext, Shared, StepView, setting
 from codaar_plugin_dcid.separation import SeparationLoss
 
 
@@ -39,12 +39,11 @@ class Reversal(SeparationLoss):
             {m: Discriminator(*widths, config.hidden) for m, widths in self.widths.items()}
         )
 
-    def forward(self, view: StepView) -> dict[str, Tensor]:
+    def complete(self, view: StepView, shared: Shared) -> dict[str, Tensor]:
         """Give the cross-entropy of each modality with private features; zero where no other clip has the same step."""
-        return {modality: self._cross_entropy(view, modality, *pair) for modality, *pair in self.pairs(view)}
+        return {m: self._cross_entropy(view, m, *pair) for m, pair in self.of_all_clips(shared).items()}
 
     def _cross_entropy(self, view: StepView, modality: str, x: Tensor, y: Tensor, real: Tensor) -> Tensor:
-        x, y, real = gather_clips(view.ranks, x, y, real)
         x, y = (reverse(each, self.config.strength) for each in (x, y))
         others = _others(len(y), view.device_generator)
         other, compared = y[others], real & real[others] & (len(y) > 1)

@@ -9,10 +9,10 @@ import attrs
 from attrs.validators import ge
 from torch import Tensor, nn
 
-from codaar_core.api import ComponentError, Loss, LossContext, Space, StepView, setting
+from codaar_core.api import ComponentError, LossContext, Shared, SharingLoss, Space, StepView, setting
 
 
-class SeparationLoss(Loss):
+class SeparationLoss(SharingLoss):
     """Compares codes x and private features y of each modality; private maps are first turned into vectors.
 
     Attributes:
@@ -47,6 +47,14 @@ class SeparationLoss(Loss):
         self.sides = nn.ModuleDict({m: SideHead(s, config.side) for m, s in privates.items() if len(s.shape) > 1})
         y_widths = {m: config.side if m in self.sides else space.width for m, space in privates.items()}
         self.widths = {m: (context.latent.width, width) for m, width in y_widths.items()}
+
+    def prepare(self, view: StepView) -> Shared:
+        """Share the pairs of all modalities."""
+        return Shared(clips=tuple(each for _, *pair in self.pairs(view) for each in pair))
+
+    def of_all_clips(self, shared: Shared) -> dict[str, tuple[Tensor, Tensor, Tensor]]:
+        """The pairs of all clips by modality, as ``pairs``."""
+        return dict(zip(self.widths, zip(*(shared.clips[part::3] for part in range(3)), strict=True), strict=True))
 
     def pairs(self, view: StepView) -> Iterator[tuple[str, Tensor, Tensor, Tensor]]:
         """For each modality with private features x (B, T, D), y (B, T, Y), and which steps (B, T) are real."""

@@ -92,7 +92,7 @@ def test_estimators_approach_the_floor_where_y_is_known() -> None:
     step = view(torch.full((4, 2, PRIVATE), 0.5, dtype=torch.float64))
     loss.inner_step(step)
     x, real = step.quantized["a"].own, step.encoded["a"].real()
-    surprise = float(loss.estimators["a"].surprise(x, step.encoded["a"].private, real, step))
+    surprise = float(loss.estimators["a"].surprise(x, step.encoded["a"].private, real).sum() / real.sum())
     assert -PRIVATE / 2 <= surprise < -0.95 * PRIVATE / 2
     assert abs(float(loss(step)["a"])) < 1e-9  # the y of another clip is as likely
 

@@ -12,12 +12,22 @@ from attrs.validators import and_, ge, gt, le
 from torch import Tensor
 from torch.nn import functional as F
 
-from codaar_core.api import ComponentError, Encoded, Loss, LossContext, StepView, not_compiled, setting, uniform_by_clip
+from codaar_core.api import (
+    ComponentError,
+    Encoded,
+    LossContext,
+    Shared,
+    SharingLoss,
+    StepView,
+    not_compiled,
+    setting,
+    uniform_by_clip,
+)
 from codaar_core.api.ranks import SingleProcess
 from codaar_core.nn import ContrastSettings
 
 
-class InfoNce(Loss):
+class InfoNce(SharingLoss):
     """Cosine contrast: an anchor of one modality against its key and other keys of another modality.
 
     The term "clips" contrasts the mean latent of a clip with those of the other clips (van den Oord et al., arXiv
@@ -57,10 +67,13 @@ class InfoNce(Loss):
         if not config.clips + config.steps:
             raise ComponentError("infonce contrasts neither clips nor steps", "set clips or steps to a positive weight")
 
-    def forward(self, view: StepView) -> dict[str, Tensor]:
+    def prepare(self, view: StepView) -> Shared:
+        """Contrast the latents of all clips."""
+        return self.config.shared(*(each for item in view.encoded.values() for each in (item.semantic, item.real())))
+
+    def complete(self, view: StepView, shared: Shared) -> dict[str, Tensor]:
         """Give the terms "clips" and "steps", if their weight is positive."""
-        own = [each for item in view.encoded.values() for each in (item.semantic, item.real())]
-        compared = iter(self.config.compared(view.ranks, *own))
+        compared = iter(self.config.compared(shared))
         keys = {m: Latents(next(compared), next(compared)) for m in view.encoded}
         anchors = keys if self.config.keep == 1.0 else masked(keys, self._kept(keys, view))
         terms = {}

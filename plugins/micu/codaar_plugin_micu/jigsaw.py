@@ -11,10 +11,10 @@ from attrs.validators import and_, ge, le
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from codaar_core.api import ComponentError, Loss, LossContext, StepView, not_compiled, setting
+from codaar_core.api import ComponentError, LossContext, Shared, SharingLoss, StepView, not_compiled, setting
 
 
-class Jigsaw(Loss):
+class Jigsaw(SharingLoss):
     """Codes are cut along their width; each piece is of a modality drawn once a batch (MICU, ICCV 2025, released code).
 
     The pieces of each step are concatenated in all their orders, and a classifier predicts the order. That is possible
@@ -45,8 +45,8 @@ class Jigsaw(Loss):
             nn.Linear(width, config.hidden), nn.ReLU(), nn.Linear(config.hidden, math.factorial(config.pieces))
         )
 
-    def forward(self, view: StepView) -> dict[str, Tensor]:
-        """Give the term "order": cross-entropy over the steps that all modalities have."""
+    def prepare(self, view: StepView) -> Shared:
+        """Sum the cross-entropy over the steps that all modalities have, and count them."""
         codes = [view.quantized[m] for m in self.modalities]
         steps = min(each.own.shape[1] for each in codes)
         real = torch.stack([each.real()[:, :steps] for each in codes]).all(dim=0)
@@ -54,8 +54,12 @@ class Jigsaw(Loss):
         order = torch.arange(len(self.orders), device=laid.device).expand(laid.shape[:3])
         losses = F.cross_entropy(self.classifier(laid).flatten(0, 2), order.flatten(), reduction="none")
         mean = losses.view(order.shape).mean(dim=-1)
-        count = view.ranks.sum(real.sum()).clamp_min(1).to(mean.dtype) / view.ranks.size
-        return {"order": mean.masked_fill(~real, 0).sum() / count}
+        return Shared(sums=(real.sum(),), kept=(mean.masked_fill(~real, 0).sum(),))
+
+    def complete(self, view: StepView, shared: Shared) -> dict[str, Tensor]:
+        """Give the term "order": the mean cross-entropy."""
+        (steps,), (total,) = shared.sums, shared.kept
+        return {"order": total * view.ranks.size / steps.clamp_min(1).to(total.dtype)}
 
     @not_compiled
     def _pieces(self, view: StepView, steps: int) -> Tensor:

@@ -13,9 +13,10 @@ from torch import Tensor, nn
 from codaar_core.api import (
     ComponentError,
     Features,
-    Loss,
     LossContext,
     Quantized,
+    Shared,
+    SharingLoss,
     StepView,
     not_compiled,
     setting,
@@ -24,7 +25,7 @@ from codaar_core.api import (
 from codaar_core.nn import ignored_steps
 
 
-class MaskedReconstruction(Loss):
+class MaskedReconstruction(SharingLoss):
     """Self-cross-reconstruction (TURN: Zhao et al., NeurIPS 2022): the input of a modality from the codes of another.
 
     A share of the steps is replaced by a learned token; a transformer decoder sees the rest, attends to the codes of
@@ -62,11 +63,19 @@ class MaskedReconstruction(Loss):
             {m: MaskedDecoder(context.inputs[m].width, width, config) for m in context.modalities}
         )
 
-    def forward(self, view: StepView) -> dict[str, Tensor]:
-        """Give the mean absolute errors, named like "a from b"."""
+    def prepare(self, view: StepView) -> Shared:
+        """Sum the absolute errors of each pair, and count the steps that they are means of."""
         inputs = {m: averaged(view.inputs[m]) for m in self.decoders}
         replaced = self._replaced(view, inputs)
-        return {f"{m} from {n}": self._error(view, m, inputs[m], replaced[m], view.quantized[n]) for m, n in self.pairs}
+        counted = {m: each if inputs[m].mask is None else each & inputs[m].mask for m, each in replaced.items()}
+        errors = [self._error(m, inputs[m], replaced[m], counted[m], view.quantized[n]) for m, n in self.pairs]
+        return Shared(sums=tuple(each.sum() for each in counted.values()), kept=tuple(errors))
+
+    def complete(self, view: StepView, shared: Shared) -> dict[str, Tensor]:
+        """Give the mean absolute errors, named like "a from b"."""
+        counts = {m: steps.clamp_min(1) / view.ranks.size for m, steps in zip(self.decoders, shared.sums, strict=True)}
+        errors = zip(self.pairs, shared.kept, strict=True)
+        return {f"{m} from {n}": error / counts[m].to(error.dtype) for (m, n), error in errors}
 
     @not_compiled
     def _replaced(self, view: StepView, inputs: dict[str, Features]) -> dict[str, Tensor]:
@@ -75,12 +84,13 @@ class MaskedReconstruction(Loss):
         draws = {m: uniform_by_clip(view.ranks, *each.shape[:2], view.device_generator) for m, each in values.items()}
         return {m: each.to(values[m].device) < self.config.mask for m, each in draws.items()}
 
-    def _error(self, view: StepView, modality: str, features: Features, replaced: Tensor, other: Quantized) -> Tensor:
+    def _error(
+        self, modality: str, features: Features, replaced: Tensor, counted: Tensor, other: Quantized
+    ) -> Tensor:
+        """Sum over the counted steps of the mean absolute error of a step."""
         values, mask = features
         restored = self.decoders[modality](values, mask, replaced, other)
-        counted = replaced if mask is None else replaced & mask
-        count = view.ranks.sum(counted.sum() * values.shape[-1]).clamp_min(1).to(values.dtype) / view.ranks.size
-        return (restored - values).abs().masked_fill(~counted[..., None], 0).sum() / count
+        return (restored - values).abs().masked_fill(~counted[..., None], 0).sum() / values.shape[-1]
 
 
 class MaskedDecoder(nn.Module):

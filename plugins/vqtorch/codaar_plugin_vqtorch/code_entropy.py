@@ -7,7 +7,7 @@ import torch
 from attrs.validators import ge, gt
 from torch import Tensor
 
-from codaar_core.api import Loss, StepView, setting
+from codaar_core.api import Loss, StepView, setting, sum_all
 
 
 class CodeEntropy(Loss):
@@ -37,10 +37,10 @@ class CodeEntropy(Loss):
         real = codes.real()[..., None]
         logits = -self.config.inverse_temperature * codes.distances.masked_fill(~real, 0)
         shares = logits.unflatten(-1, (codes.levels, -1)).softmax(-1).flatten(-2)
-        count = view.ranks.sum(real.sum()).clamp_min(1)
+        of_all, count = sum_all(view.ranks, (shares * real).flatten(0, 1).sum(0), real.sum())
+        count = count.clamp_min(1)
         of_steps = (entropy(shares) * real[..., 0]).sum() * view.ranks.size / count
-        of_batch = entropy(view.ranks.sum((shares * real).flatten(0, 1).sum(0)) / count)
-        return of_steps - self.config.diversity * of_batch
+        return of_steps - self.config.diversity * entropy(of_all / count)
 
 
 def entropy(shares: Tensor) -> Tensor:

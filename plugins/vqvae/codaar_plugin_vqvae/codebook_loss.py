@@ -7,11 +7,11 @@ from typing import ClassVar
 import attrs
 from torch import Tensor
 
-from codaar_core.api import ComponentError, Loss, LossContext, Quantized, StepView, setting
-from codaar_plugin_vqvae.squared_error import REDUCTION, Compared, Reduction, squared_errors
+from codaar_core.api import ComponentError, LossContext, Quantized, Shared, SharingLoss, StepView, setting
+from codaar_plugin_vqvae.squared_error import REDUCTION, Compared, Reduction, reduced_errors, shared_errors
 
 
-class CodebookLoss(Loss):
+class CodebookLoss(SharingLoss):
     """|z - e|^2 with latents detached, the counterpart of the commitment: arXiv 1711.00937, Eq. 3.
 
     Raises:
@@ -35,10 +35,14 @@ class CodebookLoss(Loss):
             )
         self.context = context
 
-    def forward(self, view: StepView) -> dict[str, Tensor]:
-        """Give one scalar for each modality."""
+    def prepare(self, view: StepView) -> Shared:
+        """Compare the codewords of each modality."""
         compared = [self._compared(view, modality, codes) for modality, codes in view.quantized.items()]
-        return dict(zip(view.quantized, squared_errors(compared, self.config.reduction, view.ranks), strict=True))
+        return shared_errors(compared, self.config.reduction, view.ranks)
+
+    def complete(self, view: StepView, shared: Shared) -> dict[str, Tensor]:
+        """Give one scalar for each modality."""
+        return dict(zip(view.quantized, reduced_errors(shared, view.ranks), strict=True))
 
     def _compared(self, view: StepView, modality: str, codes: Quantized) -> Compared:
         codewords = self.context.quantizer.lookup(modality, codes.indices).own

@@ -11,12 +11,12 @@ from attrs.validators import ge
 from torch import Tensor
 from torch.nn import functional as F
 
-from codaar_core.api import ComponentError, Loss, LossContext, Quantized, StepView, setting
+from codaar_core.api import ComponentError, LossContext, Quantized, Shared, SharingLoss, StepView, setting
 from codaar_plugin_vqvae.gradients import real_latents
-from codaar_plugin_vqvae.squared_error import REDUCTION, Reduction, reduce_errors, stack_steps
+from codaar_plugin_vqvae.squared_error import REDUCTION, Reduction, reduced_errors, shared_sums, stack_steps
 
 
-class Commitment(Loss):
+class Commitment(SharingLoss):
     """own |z_m - e_m|^2 + cross sum_n |z_m - e_n|^2, codewords detached: arXiv 2605.12145, Eq. 8.
 
     At its own index, a modality of another length is compared over the common steps.
@@ -51,13 +51,17 @@ class Commitment(Loss):
                 'write cross_at = "own-index"',
             )
 
-    def forward(self, view: StepView) -> dict[str, Tensor]:
-        """Give one scalar for each modality."""
+    def prepare(self, view: StepView) -> Shared:
+        """Compare each modality with its own codewords and those of the others."""
         latents = stack_steps([real_latents(view.encoded[modality]) for modality in view.quantized])
         compared = torch.broadcast_tensors(latents[:, None], self._codewords(view.quantized))
         errors = F.mse_loss(*compared, reduction="none").sum(dim=-1)
         real = self._real(list(view.quantized.values()))
-        reduced = reduce_errors(errors, self.width, real, self.config.reduction, view.ranks)
+        return shared_sums(errors, self.width, real, self.config.reduction, view.ranks)
+
+    def complete(self, view: StepView, shared: Shared) -> dict[str, Tensor]:
+        """Give one scalar for each modality."""
+        (reduced,) = reduced_errors(shared, view.ranks)
         return dict(zip(view.quantized, (reduced * self._weights(reduced)).sum(dim=1).unbind(), strict=True))
 
     def _codewords(self, quantized: Mapping[str, Quantized]) -> Tensor:

@@ -7,11 +7,11 @@ from typing import ClassVar
 import attrs
 from torch import Tensor
 
-from codaar_core.api import Loss, StepView, setting
-from codaar_plugin_vqvae.squared_error import REDUCTION, Compared, Reduction, squared_errors
+from codaar_core.api import Shared, SharingLoss, StepView, setting
+from codaar_plugin_vqvae.squared_error import REDUCTION, Compared, Reduction, reduced_errors, shared_errors
 
 
-class Reconstruction(Loss):
+class Reconstruction(SharingLoss):
     """Squared error to ``Encoded.target`` where the encoder gives one, else to the input.
 
     The target is not detached: an encoder that makes it learns to make it reconstructible, as released.
@@ -25,10 +25,14 @@ class Reconstruction(Loss):
 
         reduction: Reduction = setting("mean", REDUCTION)
 
-    def forward(self, view: StepView) -> dict[str, Tensor]:
-        """Give one scalar for each decoded modality."""
+    def prepare(self, view: StepView) -> Shared:
+        """Compare each decoded modality."""
         compared = [self._compared(view, modality) for modality in view.decoded]
-        return dict(zip(view.decoded, squared_errors(compared, self.config.reduction, view.ranks), strict=True))
+        return shared_errors(compared, self.config.reduction, view.ranks)
+
+    def complete(self, view: StepView, shared: Shared) -> dict[str, Tensor]:
+        """Give one scalar for each decoded modality."""
+        return dict(zip(view.decoded, reduced_errors(shared, view.ranks), strict=True))
 
     def _compared(self, view: StepView, modality: str) -> Compared:
         encoded = view.encoded[modality]
