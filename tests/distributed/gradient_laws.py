@@ -92,10 +92,13 @@ def take_steps(
         loss = model.loss(x, ranks.rank in users, scenario.twice[step])
         with gradients.sent_when_ready():
             loss.backward()
-        values = gradients.finish({"loss": loss})
+        counts = {"clips": torch.tensor([4, ranks.rank])}
+        of_ranks = gradients.finish({"loss": loss}, counts, signal=ranks.rank)
+        assert of_ranks.signal == (ranks.rank if ranks.size == 1 else ranks.size - 1)
+        assert of_ranks.counts["clips"].dtype == torch.int64
         note("step")
         of_step = {name: None if each.grad is None else each.grad.clone() for name, each in model.named_parameters()}
-        found.append({**of_step, "loss": values["loss"]})
+        found.append({**of_step, **of_ranks.values, "clips": of_ranks.counts["clips"] / ranks.size})
         model.zero_grad()
     return found
 

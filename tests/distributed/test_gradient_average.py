@@ -83,5 +83,5 @@ def test_one_process_registers_and_sends_nothing():
     with gradients.sent_when_ready():
         loss.backward()
     own = {name: each.grad for name, each in model.named_parameters()}
-    assert torch.equal(gradients.finish({"loss": loss})["loss"], loss)
+    assert torch.equal(gradients.finish({"loss": loss}).values["loss"], loss)
     assert all(each.grad is own[name] for name, each in model.named_parameters())

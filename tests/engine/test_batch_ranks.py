@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from codaar_core.api import gather_clips, sum_all, uniform_by_clip
+from codaar_core.api import Shared, exchange, gather_clips, sum_all, uniform_by_clip
 from codaar_core.engine.devices.batch_ranks import BatchRanks, clips_by_rank
 from codaar_core.testing.environment.ranks import SingleProcess, on_ranks
 
@@ -87,3 +87,48 @@ def test_sums_of_several_tensors_keep_shapes_and_types():
         assert (number.dtype, int(number)) == (torch.int64, 3)
         assert torch.equal(wide, torch.tensor([6.0], dtype=torch.double))
     assert sum_all(SingleProcess()) == []
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_one_exchange_serves_several_computations(size):
+    values, clips = torch.randn(CLIPS, STEPS, 3, dtype=torch.bfloat16), clips_by_rank(CLIPS, size)
+    rows, kept = parts(size, values), torch.ones(1)
+
+    def shared(ranks):
+        own, counted = rows[ranks.rank], torch.tensor([clips[ranks.rank], 1001])
+        return (
+            Shared(clips=(own, own[:, 0, 0] > 0), sums=(counted,), kept=(kept,)),
+            Shared(sums=(counted.double().requires_grad_(), counted[0] > 0)),
+            Shared(kept=(kept,)),
+        )
+
+    def exchanged(ranks):
+        counting = Counting(ranks)
+        return exchange(BatchRanks(counting, clips), *shared(ranks)), counting.exchanges
+
+    for (first, second, third), exchanges in on_ranks(exchanged, size):
+        assert exchanges == 1
+        assert torch.equal(first.clips[0], values)
+        assert torch.equal(first.clips[1], values[:, 0, 0] > 0)
+        assert torch.equal(first.sums[0], torch.tensor([CLIPS, size * 1001]))  # not of the type of the rows
+        assert torch.equal(second.sums[0], first.sums[0].double())
+        assert not second.sums[0].requires_grad
+        assert second.sums[1].dtype == torch.bool
+        assert first.kept[0] is third.kept[0] is kept
+
+    sums_alone = on_ranks(lambda ranks: exchange(BatchRanks(ranks, clips), shared(ranks)[1])[0], size)
+    assert all(torch.equal(each.sums[0], torch.tensor([CLIPS, size * 1001]).double()) for each in sums_alone)
+    alone = Shared(sums=(kept,))
+    assert exchange(SingleProcess(), alone)[0] is alone
+
+
+class Counting:
+    """Counts the exchanges of ranks."""
+
+    def __init__(self, ranks):
+        self.rank, self.size, self.exchanges = ranks.rank, ranks.size, 0
+        self.ranks = ranks
+
+    def sum(self, value):
+        self.exchanges += 1
+        return self.ranks.sum(value)

@@ -25,14 +25,14 @@ def test_means_are_exact_wherever_the_state_was_saved(values, saved):
         if step == saved:
             kept, means = means.state, EpochMeans()
             means.load({name: tensor.clone() for name, tensor in kept.items()}, CPU)
-        means.add({"total": torch.tensor(value, dtype=torch.double)}, failed=torch.zeros(()))
+        means.add({"total": torch.tensor(value, dtype=torch.double)}, failed=torch.tensor(False))
     assert means.finish_epoch() == {"total": pytest.approx(sum(values) / len(values))}
     assert means.state == {}
 
 
 def test_failed_steps_do_not_count():
     means = EpochMeans()
-    for value, failed in ((1.0, 0.0), (3.0, 0.0), (torch.nan, 1.0), (5.0, 1.0)):
+    for value, failed in ((1.0, False), (3.0, False), (torch.nan, True), (5.0, True)):
         means.add({"total": torch.tensor(value)}, torch.tensor(failed))
     assert means.finish_epoch() == {"total": 2.0}
 
@@ -45,7 +45,7 @@ def test_codewords_of_all_steps_are_counted_wherever_the_state_was_saved(steps, 
             kept, epoch_usage = epoch_usage.state, EpochUsage()
             epoch_usage.load({name: tensor.clone() for name, tensor in kept.items()}, CPU)
         codes = Quantized(torch.tensor([indices]), torch.zeros(1, len(indices), 1), torch.zeros(1, len(indices), 1))
-        epoch_usage.add(codeword_counts({"a": codes}, 10, SingleProcess()), failed=torch.zeros(()))
+        epoch_usage.add(codeword_counts({"a": codes}, 10, SingleProcess()), failed=torch.tensor(False))
     together = [index for indices in steps for index in indices]
     shares = [together.count(index) / len(together) for index in set(together)]
     values = epoch_usage.finish_epoch()
@@ -56,7 +56,7 @@ def test_codewords_of_all_steps_are_counted_wherever_the_state_was_saved(steps, 
 
 def test_codewords_of_failed_and_masked_steps_do_not_count():
     epoch_usage = EpochUsage()
-    for indices, failed in (([0, 1, 7], 0.0), ([2, 3, 7], 1.0), ([1, 4, 7], 0.0)):
+    for indices, failed in (([0, 1, 7], False), ([2, 3, 7], True), ([1, 4, 7], False)):
         mask = torch.tensor([[True, True, False]])
         codes = Quantized(torch.tensor([indices]), torch.zeros(1, 3, 1), torch.zeros(1, 3, 1), mask=mask)
         epoch_usage.add(codeword_counts({"a": codes}, 8, SingleProcess()), torch.tensor(failed))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import cast
+from typing import TypeGuard, cast
 
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -99,7 +99,7 @@ class Model(nn.Module):
     def terms(self, view: StepView, losses: Collection[str] | None = None) -> dict[str, Tensor]:
         """Return the weighted terms of the named losses, by default of all, as scalars named ``LOSS.TERM``."""
         chosen = {name: loss for name, loss in self.named_losses().items() if losses is None or name in losses}
-        sharing = {name: loss for name, loss in chosen.items() if isinstance(loss, SharingLoss)}
+        sharing = {name: loss for name, loss in chosen.items() if shares(loss)}
         own = [loss.prepare(view) for loss in sharing.values()]
         shared = dict(zip(sharing, exchange(view.ranks, *own), strict=True))
         of_losses = {
@@ -123,6 +123,11 @@ class Model(nn.Module):
         for loss in self.named_losses().values():
             own = estimator_parameters(loss)
             yield [each for each in trainable_parameters(loss) if each not in own]
+
+
+def shares(loss: Loss) -> TypeGuard[SharingLoss]:
+    """Whether a loss is in two halves; a subclass that writes ``forward`` anew is not."""
+    return isinstance(loss, SharingLoss) and type(loss).forward is SharingLoss.forward
 
 
 def average_gradients_over(ranks: Ranks, optimizer: Optimizer) -> None:

@@ -116,10 +116,6 @@ class Runtime:
         """Return the autocast context of a training step; it does nothing where autocast is off."""
         return torch.autocast(self.device.type, self.autocast_dtype, enabled=self.autocast_dtype is not None)
 
-    def max_over_ranks(self, number: int) -> int:
-        """Return the largest of all ranks' numbers, without synchronising with the device."""
-        return max(self.ranks.gather_int(number)) if isinstance(self.ranks, DistributedRanks) else number
-
     def send_to_workers(self, message: str) -> None:
         """As rank zero, send a message to the other ranks, which receive it from ``ranks.broadcast(None)``."""
         if isinstance(self.ranks, DistributedRanks):

@@ -107,11 +107,18 @@ def codeword_counts(quantized: Mapping[str, Quantized], size: int, ranks: Ranks)
     Returns:
         Counts (K,) by modality, on the device.
     """
+    counts = own_codeword_counts(quantized, size)
+    return dict(zip(counts, ranks.sum(torch.stack(list(counts.values()))), strict=True))
+
+
+@torch.no_grad()
+def own_codeword_counts(quantized: Mapping[str, Quantized], size: int) -> dict[str, Tensor]:
+    """Count as ``codeword_counts``, but only the clips of this rank."""
     codes = list(quantized.values())
     places = torch.cat([each.indices.flatten() + position * size for position, each in enumerate(codes)])
     counted = _counted(codes)
     counts = counted.new_zeros(len(codes) * size).index_add_(0, places, counted).unflatten(0, (-1, size))
-    return dict(zip(quantized, ranks.sum(counts), strict=True))
+    return dict(zip(quantized, counts.unbind(), strict=True))
 
 
 def _counted(codes: Sequence[Quantized]) -> Tensor:

@@ -28,8 +28,8 @@ class EpochSums:
         return {name: each.clone() for name, each in zip(self._names, sums, strict=True)}
 
     def add(self, values: Mapping[str, Tensor], failed: Tensor) -> None:
-        """Add what one step has, unless ``failed`` is 1."""
-        added = torch.stack([value.detach() for value in values.values()]).masked_fill(failed > 0, 0)
+        """Add what one step has, unless ``failed``, a bool scalar, is True."""
+        added = torch.stack([value.detach() for value in values.values()]).masked_fill(failed, 0)
         names = tuple(values)
         if self._names != names and self._sums is not None:  # a checkpoint does not keep the order of the names
             state = self.state
@@ -47,8 +47,8 @@ class EpochMeans(EpochSums):
     """Means of scalars; the sums also have the number of steps, under ``COUNT``."""
 
     def add(self, values: Mapping[str, Tensor], failed: Tensor) -> None:
-        """Add the scalars of one step, unless ``failed`` is 1."""
-        super().add({**values, COUNT: torch.ones_like(failed)}, failed)
+        """Add the scalars of one step, unless ``failed`` is True."""
+        super().add({**values, COUNT: ~failed}, failed)
 
     def finish_epoch(self) -> dict[str, float]:
         """Return the means by name and reset the sums; synchronises with the device."""

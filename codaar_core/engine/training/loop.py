@@ -54,6 +54,7 @@ def pretrain(
     guard = NonfiniteGuard(model, optimizer, model.loss_optimizers())
     take_step = step_of(session, optimizer, guard)
     read = partial(own_clips, split, Share(ranks.rank, ranks.size))
+    signal_of_ranks = 0  # that any of several processes had received in the step before
     for epoch in range(done // schedule.steps, plan.run.epochs):
         if out_of_patience(session.finished_epochs.rows, plan.run.best, plan.run.patience):
             warnings.warn(f"pretraining ends after epoch {epoch}: run.patience = {plan.run.patience}", stacklevel=2)
@@ -63,7 +64,7 @@ def pretrain(
         session.hook.codaar_epoch_start(epoch=epoch, epochs=plan.run.epochs, steps=schedule.steps)
         steps = schedule.batches(plan.run.seed, epoch, done)
         for (step, clips), batch in runtime.batches(read, steps, model.modalities, split.reads_files):
-            if signal := runtime.max_over_ranks(session.interruption.by):
+            if signal := session.interruption.by if ranks.size == 1 else signal_of_ranks:
                 save_and_interrupt(session, optimizer, guard, step, signal)
             torch.manual_seed(derive_seed(plan.run.seed, "step", step, ranks.rank))
             host, device = runtime.shared_generators(derive_seed(plan.run.seed, "shared", step))
@@ -72,7 +73,7 @@ def pretrain(
             model.weights = {name: loss.weight_at(step, schedule.steps) for name, loss in plan.losses.items()}
             start = StepView(batch.inputs, {}, {}, {}, epoch, step, host, ranks_of_batch(ranks, len(clips)), device)
 
-            view, values, counts = take_step(start)
+            view, values, counts, signal_of_ranks = take_step(start)
 
             session.epoch_means.add(values, guard.failed)
             session.epoch_usage.add(counts, guard.failed)

@@ -26,7 +26,7 @@ class NonfiniteGuard:
     All that ``check`` remembers keeps its memory, so that a recorded step can be repeated.
 
     Attributes:
-        failed: Scalar on the device, 1.0 from the first non-finite step on.
+        failed: Bool scalar on the device, True from the first non-finite step on.
     """
 
     def __init__(
@@ -42,7 +42,8 @@ class NonfiniteGuard:
         self.loss_optimizers = list(loss_optimizers)
         self.optimizer = optimizer
         device = next(iter(optimized)).device
-        self.failed, self.reverted = (torch.zeros((), device=device) for _ in range(2))
+        self.failed = torch.zeros((), device=device, dtype=torch.bool)
+        self.reverted = torch.zeros((), device=device)  # 1.0 if the current step is not taken
         self.optimizer.found_inf = self.reverted  # type: ignore[attr-defined]  # read by fused optimizers only
         self.position, self.first_position = (
             torch.zeros(2, device=device, dtype=widest_float(device)) for _ in range(2)
@@ -72,11 +73,10 @@ class NonfiniteGuard:
         numbers = torch.stack(list(values.values())).detach()
         if self.first_numbers is None:
             self.names, self.first_numbers = tuple(values), numbers.clone()
-        failed = self.failed > 0
-        torch.where(failed, self.first_position, self.position, out=self.first_position)
-        torch.where(failed, self.first_numbers, numbers, out=self.first_numbers)
-        self.failed.masked_fill_(~numbers.isfinite().all(), 1.0)
-        self.reverted.copy_(self.failed).masked_fill_(skipped, 1.0)
+        torch.where(self.failed, self.first_position, self.position, out=self.first_position)
+        torch.where(self.failed, self.first_numbers, numbers, out=self.first_numbers)
+        self.failed.logical_or_((numbers - numbers).any())  # zero if finite; infinity and NaN give NaN, which is true
+        torch.logical_or(self.failed, skipped, out=self.reverted)
 
     @torch.no_grad()
     def end_step(self) -> None:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from codaar_core.api import StepView
 from codaar_core.engine.devices.gradient_average import GradientAverage
-from codaar_core.engine.training.codebook_update import codeword_counts, update_codebooks
+from codaar_core.engine.training.codebook_update import own_codeword_counts, update_codebooks
 from codaar_core.engine.training.nonfinite_guard import NonfiniteGuard
 from codaar_core.engine.training.optimizer import clip_gradients
 from codaar_core.engine.training.passes.earlier_passes import earlier_passes, losses_of_passes, with_earlier
@@ -25,11 +25,13 @@ class StepResult(NamedTuple):
         view: Records of all clips, without reconstructions and without the graph of their gradients.
         values: Loss terms, ``total`` and ``grad_norm``: scalars, equal on all ranks.
         counts: How often codewords were selected, over all ranks: (K,) by modality.
+        signal: The highest number of a signal that any of several processes had received, or 0.
     """
 
     view: StepView
     values: dict[str, Tensor]
     counts: dict[str, Tensor]
+    signal: int
 
 
 class TrainingStep:
@@ -76,7 +78,9 @@ class TrainingStep:
             del encoded, quantized, view, terms, total  # frees memory for the next pass
 
         view = passes.view(start.inputs)
-        values = self.gradients.finish(with_earlier(earlier, passes.values))
+        counts = own_codeword_counts(view.quantized, model.quantizer.size)
+        signal = session.interruption.by
+        values, counts, signal = self.gradients.finish(with_earlier(earlier, passes.values), counts, signal)
         session.loss_scale.unscale(model.parameters())
         norm, skipped = session.loss_scale.update(clip_gradients(model, plan.optimizer.clip))
         values["grad_norm"] = norm  # equal on all ranks: it is that of the averaged gradients
@@ -85,4 +89,4 @@ class TrainingStep:
         self.optimizer.zero_grad()
         update_codebooks(model.quantizer, model.align, view.encoded, view.quantized, start.device_generator, ranks)
         guard.end_step()
-        return StepResult(view, values, codeword_counts(view.quantized, model.quantizer.size, ranks))
+        return StepResult(view, values, counts, signal)

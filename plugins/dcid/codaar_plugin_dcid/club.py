@@ -44,14 +44,12 @@ class Club(SeparationLoss):
     def inner_step(self, view: StepView) -> None:
         """Train the estimators on detached codes and private features."""
         pairs = [(self.estimators[m], *(each.detach() for each in pair)) for m, *pair in self.pairs(view)]
-        steps = [each.clamp_min(1) / view.ranks.size for each in sum_all(view.ranks, *(real.sum() for *_, real in pairs))]
+        counts = [each.clamp_min(1) for each in sum_all(view.ranks, *(real.sum() for *_, real in pairs))]
         for _ in range(self.config.inner_steps):
             self.optimizer.zero_grad()
-            losses = [
-                estimator.surprise(x, y, real).sum() / count
-                for (estimator, x, y, real), count in zip(pairs, steps, strict=True)
-            ]
-            torch.stack(losses).sum().backward()
+            totals = [estimator.surprise(x, y, real).sum() for estimator, x, y, real in pairs]
+            losses = [total / count.to(total.dtype) for total, count in zip(totals, counts, strict=True)]
+            (torch.stack(losses).sum() * view.ranks.size).backward()
             self.optimizer.step()
         self.optimizer.zero_grad()
 

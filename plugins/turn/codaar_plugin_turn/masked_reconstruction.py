@@ -15,6 +15,7 @@ from codaar_core.api import (
     Features,
     LossContext,
     Quantized,
+    Ranks,
     Shared,
     SharingLoss,
     StepView,
@@ -73,9 +74,9 @@ class MaskedReconstruction(SharingLoss):
 
     def complete(self, view: StepView, shared: Shared) -> dict[str, Tensor]:
         """Give the mean absolute errors, named like "a from b"."""
-        counts = {m: steps.clamp_min(1) / view.ranks.size for m, steps in zip(self.decoders, shared.sums, strict=True)}
+        counts = dict(zip(self.decoders, shared.sums, strict=True))
         errors = zip(self.pairs, shared.kept, strict=True)
-        return {f"{m} from {n}": error / counts[m].to(error.dtype) for (m, n), error in errors}
+        return {f"{m} from {n}": _mean(error, counts[m], view.ranks) for (m, n), error in errors}
 
     @not_compiled
     def _replaced(self, view: StepView, inputs: dict[str, Features]) -> dict[str, Tensor]:
@@ -84,13 +85,15 @@ class MaskedReconstruction(SharingLoss):
         draws = {m: uniform_by_clip(view.ranks, *each.shape[:2], view.device_generator) for m, each in values.items()}
         return {m: each.to(values[m].device) < self.config.mask for m, each in draws.items()}
 
-    def _error(
-        self, modality: str, features: Features, replaced: Tensor, counted: Tensor, other: Quantized
-    ) -> Tensor:
+    def _error(self, modality: str, features: Features, replaced: Tensor, counted: Tensor, other: Quantized) -> Tensor:
         """Sum over the counted steps of the mean absolute error of a step."""
         values, mask = features
         restored = self.decoders[modality](values, mask, replaced, other)
         return (restored - values).abs().masked_fill(~counted[..., None], 0).sum() / values.shape[-1]
+
+
+def _mean(total: Tensor, count: Tensor, ranks: Ranks) -> Tensor:
+    return total * ranks.size / count.clamp_min(1).to(total.dtype)
 
 
 class MaskedDecoder(nn.Module):

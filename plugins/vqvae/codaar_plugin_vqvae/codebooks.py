@@ -149,6 +149,7 @@ class Codebooks(Quantizer):
         self.register_buffer("sums", codewords * (config.initial_count or 1.0))  # released: sums of a count of 1
         self.register_buffer("counts", torch.full(codewords.shape[:2], config.initial_count))
         self.register_buffer("idle", torch.full((config.codes,), 0 if config.count_first_update else -1))
+        self.updated: tuple[Mapping[str, Quantized], Tensor] | None = None  # codes of an update, and uses of rows (K,)
         self.starting = config.start == "kmeans"  # until an update finds that k-means has had its batches
         if self.starting:
             self.register_buffer("started", torch.zeros((), dtype=torch.int64))
@@ -227,10 +228,11 @@ class Codebooks(Quantizer):
         in_turn = self.config.books == "shared-in-turn"
         turns = [{m: target} for m, target in targets.items()] if in_turn else [targets]
         own = [each for together in turns for each in self._assigned(together, assigned)]
-        total = iter(sum_all(ranks, *own))
-        for _ in turns:
-            self._move(next(total), next(total))
+        total = sum_all(ranks, *own)
+        for sums, counts in zip(total[::2], total[1::2], strict=True):
+            self._move(sums, counts)
         self.codewords.copy_(self._centroids())
+        self.updated = assigned, torch.cat(total[1::2], dim=1).sum(dim=1)  # rows are those of all books
 
     def _start(self, targets: Mapping[str, Tensor], assigned: Mapping[str, Quantized], ranks: Ranks) -> None:
         """Cluster the targets of one of the first batches; see ``kmeans``."""
@@ -305,9 +307,12 @@ class Codebooks(Quantizer):
 
     def reset(self, assigned: Mapping[str, Quantized], generator: torch.Generator, ranks: Ranks) -> None:
         """Replace rows that no modality has selected for long by noisy copies of rows in use, or halves of them."""
+        updated, self.updated = self.updated, None
         if not self.config.reset_after or self.starting:
             return
-        self.idle.add_(1).masked_fill_(ranks.sum(self._uses(assigned)) > 0, 0)
+        known = updated[1] if updated is not None and updated[0] is assigned else None
+        uses = ranks.sum(self._uses(assigned)) if known is None else known
+        self.idle.add_(1).masked_fill_(uses > 0, 0)
         dead = self.idle > self.config.reset_after
         active = (self.idle < self.config.active_within) & ~dead
         self.idle.masked_fill_(dead, 0)
@@ -315,7 +320,7 @@ class Codebooks(Quantizer):
             self._revive(dead & active.any(), active, generator)
 
     def _uses(self, assigned: Mapping[str, Quantized]) -> Tensor:
-        """How often each row (K,) is selected, by any modality."""
+        """How often each row (K,) is selected on this rank, by any modality."""
         codes = list(assigned.values())
         rows = torch.cat([each.indices.flatten() for each in codes])
         return torch.zeros_like(self.idle).index_add_(0, rows, _weights(codes, self.idle.dtype))

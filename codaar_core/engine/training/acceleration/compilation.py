@@ -8,8 +8,7 @@ from typing import Any
 
 import torch
 
-from codaar_core.api import SharingLoss
-from codaar_core.engine.assembly.model import Model
+from codaar_core.engine.assembly.model import Model, shares
 
 INDUCTOR = "inductor"  # torch's own compiler
 SAME_DRAWS: dict[str, str | int | bool | Callable[..., Any]] = {"fallback_random": True}  # dropout as uncompiled
@@ -66,7 +65,7 @@ def mark_parts(model: Model, backend: str = INDUCTOR) -> None:
     """Have the parts of a model compiled at their first call, by one of torch's compilers."""
     for kind in ("encoders", "decoders", "losses"):
         for name, part in getattr(model, kind).items():
-            for function in ("prepare", "complete") if isinstance(part, SharingLoss) else ("forward",):
+            for function in ("prepare", "complete") if shares(part) else ("forward",):
                 setattr(part, function, Compiled(f"{kind}.{name}", getattr(part, function), backend))
     model.quantizer.quantize = Compiled("the quantizer", model.quantizer.quantize, backend)  # type: ignore[method-assign]
 

@@ -144,8 +144,9 @@ class RecordedStep:
         for mine, given in zip(_tensors(recording.start), _tensors(start), strict=True):
             mine.copy_(given, non_blocking=True)
         recording.repeat()
-        view, values, counts = recording.result
-        return StepResult(attrs.evolve(start, encoded=view.encoded, quantized=view.quantized), dict(values), counts)
+        view, values, counts, signal = recording.result
+        view = attrs.evolve(start, encoded=view.encoded, quantized=view.quantized)
+        return StepResult(view, dict(values), counts, signal)
 
 
 class GraphRecorder:
