@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 import attrs
 from torch import Tensor
 
-from codaar_core.api import Shared, setting
+from codaar_core.api import Ranks, Shared, exchange, setting
 
 
 @attrs.frozen(kw_only=True)
@@ -18,6 +19,10 @@ class ContrastSettings:
         "gathered",
         'with several processes, tell a clip from those of all processes ("gathered") or of its own ("local")',
     )
+
+    def gather(self, ranks: Ranks) -> Callable[[Tensor], Tensor]:
+        """Return the function that turns the clips of this process (B, ...) into those to compare with each other."""
+        return lambda clips: self.compared(exchange(ranks, self.shared(clips))[0])[0]
 
     def shared(self, *clips: Tensor) -> Shared:
         """Say which of several tensors (B, ...) are compared with those of other processes: all, or none."""

@@ -3,6 +3,7 @@
 import attrs
 import torch
 
+from codaar_core.api import exchange
 from codaar_core.api.ranks import SingleProcess
 from codaar_core.nn import ContrastSettings
 
@@ -13,5 +14,7 @@ class Config(ContrastSettings):
 
 
 latents = torch.randn(4, 8)
-gather = Config(negatives="gathered").gather(SingleProcess())
-assert torch.equal(gather(latents), latents)  # with one process its clips are all there are
+config = Config(negatives="gathered")
+(shared,) = exchange(SingleProcess(), config.shared(latents))  # in a SharingLoss, prepare returns config.shared(...)
+assert torch.equal(config.compared(shared)[0], latents)  # with one process its clips are all there are
+assert torch.equal(config.gather(SingleProcess())(latents), latents)  # an exchange of its own
