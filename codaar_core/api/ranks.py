@@ -109,7 +109,13 @@ def exchange(ranks: Ranks, *own: Shared) -> list[Shared]:
 
     Returns:
         What all ranks have, in the types of ``own``; with one process, ``own``.
+
+    Raises:
+        TypeError: One of ``own`` is something else, e.g. a dictionary of terms.
     """
+    for each in own:
+        if not isinstance(each, Shared):
+            raise TypeError(f"exchange needs records, not a {type(each).__name__}: return Shared(...) from prepare")
     clips, sums = ([value for each in own for value in getattr(each, part)] for part in ("clips", "sums"))
     if ranks.size == 1 or not clips + sums:
         return list(own)

@@ -265,6 +265,23 @@ class GoodRecordingLoss(GoodLoss):
         self.recent.copy_(view.ranks.gather(view.encoded["north"].mean().detach())[-2:])
 
 
+class GoodSharingLoss(api.SharingLoss):
+    """Clips should differ from each other: two halves, with an exchange between them."""
+
+    def __init__(self, config, context):
+        super().__init__(config, context)
+        self.scale = nn.Parameter(torch.ones(context.latent.width))
+
+    def prepare(self, view):
+        item = view.encoded["north"]
+        return api.Shared(clips=(item.mean() * self.scale, item.real().any(dim=1)))
+
+    def complete(self, view, shared):
+        means, real = shared.clips
+        pairs = real[:, None] & real
+        return {"alike": (means @ means.mT).masked_fill(~pairs, 0).sum() / pairs.sum().clamp_min(1)}
+
+
 class GoodHead(api.TaskHead):
     """Linear, of the mean code."""
 
@@ -418,6 +435,7 @@ VARIANTS = [
     ("quantizer", GoodFiniteScalarQuantizer),
     ("loss", GoodOwnLoss),
     ("loss", GoodRecordingLoss),
+    ("loss", GoodSharingLoss),
     ("head", GoodGivenHead),
     ("benchmark", GoodNamingBenchmark),
     ("benchmark", GoodErrorBenchmark),

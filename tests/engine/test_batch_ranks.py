@@ -132,3 +132,8 @@ class Counting:
     def sum(self, value):
         self.exchanges += 1
         return self.ranks.sum(value)
+
+
+def test_a_loss_that_returns_no_record_learns_what_to_return():
+    with pytest.raises(TypeError, match=r"not a dict: return Shared\(\.\.\.\) from prepare"):
+        exchange(SingleProcess(), {"term": torch.zeros(())})

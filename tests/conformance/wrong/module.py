@@ -13,6 +13,7 @@ from good_components import (
     GoodLoss,
     GoodOwnLoss,
     GoodQuantizer,
+    GoodSharingLoss,
     GoodTrainedQuantizer,
 )
 from torch import nn
@@ -252,6 +253,15 @@ class CountsRanks(GoodLoss):
     def forward(self, view):
         present = {name: item.real().any().to(item.semantic.dtype) for name, item in view.encoded.items()}
         return {name: term * (2 - present[name]) + 1 - present[name] for name, term in super().forward(view).items()}
+
+
+@breaks("training-on-ranks", "differs from a single process")
+class ComparesItsFirstClips(GoodSharingLoss):
+    """Computes something else from the clips of all ranks on every rank."""
+
+    def complete(self, view, shared):
+        own = len(view.encoded["north"].semantic)
+        return super().complete(view, shared._replace(clips=tuple(each[:own] for each in shared.clips)))
 
 
 @breaks("autocast", "are the same under autocast to bfloat16")
