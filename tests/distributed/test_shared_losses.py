@@ -6,6 +6,7 @@ import attrs
 import pytest
 import torch
 from codaar_plugin_vqvae.reconstruction import Reconstruction
+from counting_ranks import CountingRanks
 from distributed_steps import METHODS, RECIPES, SMALL, SPACES, RandomClips
 
 from codaar_core import load
@@ -16,22 +17,6 @@ from codaar_core.testing.environment.ranks import SingleProcess, on_ranks
 
 SHARES = [3, 0, 2]
 RECIPES_WITH_LOSSES_IN_TWO_HALVES = ("avt.toml", "baselines/micu.toml", "baselines/dcid.toml", "baselines/turn.toml")
-
-
-class Counting:
-    """Counts the exchanges of ranks."""
-
-    def __init__(self, ranks):
-        self.rank, self.size, self.exchanges = ranks.rank, ranks.size, 0
-        self.ranks = ranks
-
-    def sum(self, value):
-        self.exchanges += 1
-        return self.ranks.sum(value)
-
-    def gather(self, value):
-        self.exchanges += 1
-        return self.ranks.gather(value)
 
 
 def built(recipe: str):
@@ -76,7 +61,7 @@ def test_the_losses_of_a_step_are_one_exchange_and_those_of_one_process(recipe):
     expected = model.terms(of_clips(view, slice(0, sum(SHARES)), SingleProcess()))
 
     def terms(ranks):
-        counting, start = Counting(ranks), sum(SHARES[: ranks.rank])
+        counting, start = CountingRanks(ranks), sum(SHARES[: ranks.rank])
         found = model.terms(of_clips(view, slice(start, start + SHARES[ranks.rank]), BatchRanks(counting, SHARES)))
         return found, counting.exchanges
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from counting_ranks import CountingRanks
 
 from codaar_core.api import Shared, exchange, gather_clips, sum_all, uniform_by_clip
 from codaar_core.engine.devices.batch_ranks import BatchRanks, clips_by_rank
@@ -103,7 +104,7 @@ def test_one_exchange_serves_several_computations(size):
         )
 
     def exchanged(ranks):
-        counting = Counting(ranks)
+        counting = CountingRanks(ranks)
         return exchange(BatchRanks(counting, clips), *shared(ranks)), counting.exchanges
 
     for (first, second, third), exchanges in on_ranks(exchanged, size):
@@ -120,18 +121,6 @@ def test_one_exchange_serves_several_computations(size):
     assert all(torch.equal(each.sums[0], torch.tensor([CLIPS, size * 1001]).double()) for each in sums_alone)
     alone = Shared(sums=(kept,))
     assert exchange(SingleProcess(), alone)[0] is alone
-
-
-class Counting:
-    """Counts the exchanges of ranks."""
-
-    def __init__(self, ranks):
-        self.rank, self.size, self.exchanges = ranks.rank, ranks.size, 0
-        self.ranks = ranks
-
-    def sum(self, value):
-        self.exchanges += 1
-        return self.ranks.sum(value)
 
 
 def test_a_loss_that_returns_no_record_learns_what_to_return():
