@@ -114,19 +114,22 @@ def take_steps(
     masked: bool,
     overrides: tuple[str, ...] = (),
     recipe: str = "avt.toml",
+    autocast: torch.dtype | None = None,
 ) -> tuple[dict[str, Tensor], list[dict[str, float]]]:
     """Weights and codebooks after the last step, and what was logged."""
     plan = attrs.evolve(load(RECIPES / recipe, (*SMALL, *METHODS[recipe], *overrides)), batch=batch)
-    model = build_model(plan, SPACES).double()
+    dtype = torch.float64 if autocast is None else torch.float32  # autocast leaves float64 alone
+    model = build_model(plan, SPACES).to(dtype)
     manager = pluggy.PluginManager(PROJECT)
     manager.add_hookspecs(Specification)
     logged = Logged()
     manager.register(logged)
-    runtime = Runtime(torch.device("cpu"), torch.float64, ranks)
+    runtime = Runtime(torch.device("cpu"), dtype, ranks, autocast)
     with Interruption() as interruption:
         session = Session(plan, model, runtime, RunDirectory(folder), manager.hook, interruption)
         pretrain(session, RandomClips(clips, masked), make_optimizer(session.model, session.plan.optimizer))
-    return {name: value.clone() for name, value in model.state_dict().items()}, logged.values
+    state = {**model.state_dict(), **session.loss_scale.state}
+    return {name: value.clone() for name, value in state.items()}, logged.values
 
 
 def one_of(rank: int, size: int, folder: Path, jobs: list[tuple[Any, ...]], bucket_bytes: int = BUCKET_BYTES) -> None:

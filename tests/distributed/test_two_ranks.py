@@ -8,6 +8,7 @@ import torch.multiprocessing as multiprocessing
 from distributed_steps import assert_close, one_of, take_steps
 
 from codaar_core.engine.devices.runtime import SingleProcess
+from codaar_core.engine.training.loss_scale import INITIAL_FACTOR
 
 JOBS = {
     "an odd batch and a last one of a single clip": (11, 5, False),
@@ -26,15 +27,17 @@ JOBS = {
         ),
     ),
 }
+HALF = "loss scaling of float16"
+JOBS_OF_RANKS = {**JOBS, HALF: (11, 5, True, (), "avt.toml", torch.float16)}
 
 
 @pytest.fixture(scope="module")
 def two(tmp_path_factory: pytest.TempPathFactory):
     """What each of two processes got, by job."""
     folder = tmp_path_factory.mktemp("two")
-    multiprocessing.spawn(one_of, (2, folder, list(JOBS.values())), nprocs=2)
+    multiprocessing.spawn(one_of, (2, folder, list(JOBS_OF_RANKS.values())), nprocs=2)
     ranks = [torch.load(folder / f"rank-{rank}.pt") for rank in range(2)]
-    return dict(zip(JOBS, zip(*ranks, strict=True), strict=True))
+    return dict(zip(JOBS_OF_RANKS, zip(*ranks, strict=True), strict=True))
 
 
 @pytest.mark.parametrize("job", JOBS)
@@ -48,7 +51,14 @@ def test_two_ranks_train_as_one(two, tmp_path, job):
             assert ours == {name: pytest.approx(value, rel=1e-10, abs=1e-13) for name, value in theirs.items()}
 
 
-@pytest.mark.parametrize("job", JOBS)
+@pytest.mark.parametrize("job", JOBS_OF_RANKS)
 def test_all_ranks_hold_the_same_bits(two, job):
     (first, _), (second, _) = two[job]
     assert all(torch.equal(value, second[name]) for name, value in first.items())
+
+
+def test_ranks_skip_the_same_steps(two):
+    """A gradient that overflows on one rank only halves the loss scale of both."""
+    (first, _), (second, _) = two[HALF]
+    assert first["factor"] < INITIAL_FACTOR
+    assert (first["factor"], first["good"]) == (second["factor"], second["good"])
