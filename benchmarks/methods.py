@@ -18,7 +18,27 @@ from tempfile import TemporaryDirectory
 from steps import measure
 
 RECIPES = Path(__file__).resolve().parents[1] / "recipes"
-METHODS = ("codaar", "dcid", "micu", "cmcm", "codis", "turn", "baseline")
+WITHOUT_DECODERS = 'unset = ["decoders"]\n'
+METHODS = {  # what each recipe of recipes/methods needs besides
+    "codaar": "",
+    "dcid": "",
+    "dcid-six-updates": "",
+    "dcid-reversal": "",
+    "micu": "",
+    "micu-two-updates": "",
+    "cmcm": "",
+    "codis": WITHOUT_DECODERS,
+    "turn": WITHOUT_DECODERS,
+    "fcid": 'unset = ["decoders.text"]\n',
+    "hdcid": "".join(f'encoders.{m}.use = "two-level-{of}"\n' for m, of in (("video", "vgg"), ("audio", "vggish")))
+    + 'encoders.text.use = "two-level-bert"\nencoders.text.padding = "read"\n',
+    "residual": "",
+    "simvq": "",
+    "fsq": "",
+    "lfq": "",
+    "baseline-shared": "",
+    "baseline": "",
+}
 CLIPS = 40_801
 PUBLISHED = {"codaar": (14.4, 11.6), "dcid": (22.3, 7.2), "micu": (25.6, 8.4)}
 
@@ -26,7 +46,7 @@ PUBLISHED = {"codaar": (14.4, 11.6), "dcid": (22.3, 7.2), "micu": (25.6, 8.4)}
 def main() -> None:
     """Measure each in a process of its own, so that memory is its own too."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--method", nargs="+", choices=METHODS, default=METHODS)
+    parser.add_argument("--method", nargs="+", choices=METHODS, default=list(METHODS))
     parser.add_argument("--batch", type=int, default=80)
     parser.add_argument("--repeat", type=int, default=2, help="steps that are measured")
     parser.add_argument("--override", action="append", default=[], help="of recipes/as-published/avt.toml")
@@ -65,8 +85,7 @@ def written(method: str) -> str:
         RECIPES / "as-published" / "avt.toml",
         *([] if method == "codaar" else [RECIPES / "methods" / f"{method}.toml"]),
     ]
-    unset = 'unset = ["decoders"]\n' if method in ("codis", "turn") else ""
-    return f"codaar = 1\nextends = {json.dumps([str(part) for part in parts])}\n{unset}"
+    return f"codaar = 1\nextends = {json.dumps([str(part) for part in parts])}\n{METHODS[method]}"
 
 
 if __name__ == "__main__":
