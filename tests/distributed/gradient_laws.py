@@ -12,7 +12,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from codaar_core.api import CodaarError
+from codaar_core.api import CodaarError, gather_clips
 from codaar_core.api.ranks import SingleProcess
 from codaar_core.engine.devices import gradient_average
 from codaar_core.engine.devices.processes import DistributedRanks, RunRanks
@@ -147,5 +147,7 @@ def one_of(rank: int, size: int, folder: Path) -> None:
         take_steps(ranks, TWO_LATER)
     except CodaarError as error:
         results["error"] = (error.message, error.help)
+    own = torch.full((1 + rank, 2), rank + 0.5)
+    results["clips"] = gather_clips(ranks, own, own[:, 0] > 1)
     torch.save(results, folder / f"rank-{rank}.pt")
     dist.destroy_process_group()

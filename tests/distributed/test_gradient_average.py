@@ -75,6 +75,14 @@ def test_a_gradient_that_changes_after_it_was_sent_is_an_error_on_all_ranks(rank
         assert "use_reentrant=False" in help_text
 
 
+def test_codebooks_and_modules_that_join_the_ranks_can_gather_clips(ranks):
+    """They are given the processes themselves, a loss those that have a part of the batch."""
+    for of_rank in ranks:
+        rows, large = of_rank["clips"]
+        assert rows.tolist() == [[0.5] * 2, *[[1.5] * 2] * 2, *[[2.5] * 2] * 3]
+        assert large.tolist() == [False, *[True] * 5]
+
+
 def test_one_process_registers_and_sends_nothing():
     model = Branches()
     gradients = GradientAverage(model, SingleProcess())

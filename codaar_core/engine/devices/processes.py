@@ -72,26 +72,26 @@ class DistributedRanks:
 
     def all_reduce(self, tensors: Sequence[Tensor]) -> None:
         """Replace each tensor in place by its sum over all ranks."""
-        with self.exchange():
+        with self.naming_lost_ranks():
             for work in [dist.all_reduce(tensor, async_op=True) for tensor in tensors]:
                 work.wait()
 
     def merge(self, values: dict[str, Any]) -> dict[str, Any]:
         """Return the union of all ranks' dictionaries, whose keys are disjoint and whose values can be pickled."""
         parts: list[dict[str, Any]] = [{}] * self.size
-        with self.exchange():
+        with self.naming_lost_ranks():
             dist.all_gather_object(parts, values)
         return {key: value for part in parts for key, value in part.items()}
 
     def broadcast(self, message: str | None) -> str:
         """Return the message that rank zero passes; the other ranks pass None."""
         messages = [message]
-        with self.exchange():
+        with self.naming_lost_ranks():
             dist.broadcast_object_list(messages)
         return str(messages[0])
 
     @contextmanager
-    def exchange(self) -> Iterator[None]:
+    def naming_lost_ranks(self) -> Iterator[None]:
         """Make an exchange of torch.distributed raise ``RankLost`` where another rank is gone."""
         try:
             yield
@@ -120,12 +120,12 @@ class SumsBeside:
         Returns:
             A function that waits until the sum is there; call it before the tensor is used.
         """
-        with self._ranks.exchange():
+        with self._ranks.naming_lost_ranks():
             work = dist.all_reduce(tensor, group=self._group, async_op=True)
         return partial(self._wait, work)
 
     def _wait(self, work: dist.Work) -> None:
-        with self._ranks.exchange():
+        with self._ranks.naming_lost_ranks():
             work.wait()
 
 
