@@ -268,6 +268,8 @@ class GoodRecordingLoss(GoodLoss):
 class GoodSharingLoss(api.SharingLoss):
     """Clips should differ from each other: two halves, with an exchange between them."""
 
+    name = "alike"  # as when it was a local file
+
     def __init__(self, config, context):
         super().__init__(config, context)
         self.scale = nn.Parameter(torch.ones(context.latent.width))

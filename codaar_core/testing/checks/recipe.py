@@ -41,6 +41,8 @@ from {module} import {name}
 
 class UnderTest({name}):
     '''The component under test.'''
+    if isinstance(getattr({name}, "name", None), str):  # that of a local file, which would be found first
+        name = "under-test"
 
 class ToyFeatures(toy_model.ToyFeatures): '''Toys.'''
 class ToyEncoder(toy_model.ToyEncoder): '''Toys.'''
@@ -54,6 +56,8 @@ from {module} import {name}
 
 class DataOfThePackage({name}):
     '''The data source of the benchmark's package.'''
+    if isinstance(getattr({name}, "name", None), str):
+        name = "data-of-the-package"
 """
 
 
