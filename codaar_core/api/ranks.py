@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
+from codaar_core.api.errors import CodaarError
 from codaar_core.api.not_compiled import not_compiled
 
 
@@ -111,11 +112,10 @@ def exchange(ranks: Ranks, *own: Shared) -> list[Shared]:
         What all ranks have, in the types of ``own``; with one process, ``own``.
 
     Raises:
-        TypeError: One of ``own`` is something else, e.g. a dictionary of terms.
+        CodaarError: One of ``own`` is something else, e.g. a dictionary of terms or a tensor without its tuple.
     """
     for each in own:
-        if not isinstance(each, Shared):
-            raise TypeError(f"exchange needs records, not a {type(each).__name__}: return Shared(...) from prepare")
+        refuse_not_shared(each)
     clips, sums = ([value for each in own for value in getattr(each, part)] for part in ("clips", "sums"))
     if ranks.size == 1 or not clips + sums:
         return list(own)
@@ -133,6 +133,27 @@ def exchange(ranks: Ranks, *own: Shared) -> list[Shared]:
         )
         for each in own
     ]
+
+
+def refuse_not_shared(own: object) -> None:
+    """Refuse what cannot be exchanged, with one process too.
+
+    Raises:
+        CodaarError: ``own`` is no ``Shared`` of tuples of tensors, or its ``clips`` do not have equally many rows.
+    """
+    if not isinstance(own, Shared):
+        raise CodaarError(
+            f"what ranks are to share is a {type(own).__name__}", "return Shared(clips=..., sums=..., kept=...)"
+        )
+    for part, values in (("clips", own.clips), ("sums", own.sums)):
+        if not isinstance(values, (tuple, list)) or not all(isinstance(value, Tensor) for value in values):
+            found = type(values).__name__ if isinstance(values, Tensor) else repr(values)
+            raise CodaarError(
+                f"{part} of what ranks are to share is {found}", f"give a tuple of tensors: Shared({part}=(tensor,))"
+            )
+    if any(value.dim() == 0 for value in own.clips) or len({len(value) for value in own.clips}) > 1:
+        shapes = ", ".join(str(tuple(value.shape)) for value in own.clips)
+        raise CodaarError(f"clips have the shapes {shapes}", "give one row per clip; what has none belongs to sums")
 
 
 def _exchanged(ranks: Ranks, rows: Tensor | None, sums: Tensor | None) -> tuple[Tensor | None, Tensor | None]:

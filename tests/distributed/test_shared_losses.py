@@ -10,7 +10,7 @@ from counting_ranks import CountingRanks
 from distributed_steps import METHODS, RECIPES, SMALL, SPACES, RandomClips
 
 from codaar_core import load
-from codaar_core.api import StepView
+from codaar_core.api import CodaarError, StepView
 from codaar_core.engine.assembly.build import build_model
 from codaar_core.engine.devices.batch_ranks import BatchRanks
 from codaar_core.testing.environment.ranks import SingleProcess, on_ranks
@@ -83,3 +83,18 @@ def test_a_loss_that_writes_forward_anew_is_called_as_a_whole():
     model.losses["reconstruction"].__class__ = Doubled
     doubled = model.terms(view, ["reconstruction"])
     assert all(torch.equal(doubled[name], 2 * value) for name, value in plain.items())
+
+
+@pytest.mark.parametrize(
+    ("half", "returned", "message"),
+    [
+        ("prepare", {}, r"losses\.reconstruction: .* is a dict"),
+        ("complete", torch.zeros(()), r"losses\.reconstruction .* returns a Tensor"),
+        ("complete", {"one": 1.0, "each": torch.zeros(5)}, r"returns one = a float, each = a tensor \(5,\)"),
+    ],
+)
+def test_a_loss_that_returns_something_else_is_named(half, returned, message):
+    model, view = built("avt.toml")
+    setattr(model.losses["reconstruction"], half, lambda *_: returned)
+    with pytest.raises(CodaarError, match=message):
+        model.terms(view)

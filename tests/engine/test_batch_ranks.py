@@ -6,7 +6,7 @@ import pytest
 import torch
 from counting_ranks import CountingRanks
 
-from codaar_core.api import Shared, exchange, gather_clips, sum_all, uniform_by_clip
+from codaar_core.api import CodaarError, Shared, exchange, gather_clips, sum_all, uniform_by_clip
 from codaar_core.engine.devices.batch_ranks import BatchRanks, clips_by_rank
 from codaar_core.testing.environment.ranks import SingleProcess, on_ranks
 
@@ -123,6 +123,24 @@ def test_one_exchange_serves_several_computations(size):
     assert exchange(SingleProcess(), alone)[0] is alone
 
 
-def test_a_loss_that_returns_no_record_learns_what_to_return():
-    with pytest.raises(TypeError, match=r"not a dict: return Shared\(\.\.\.\) from prepare"):
-        exchange(SingleProcess(), {"term": torch.zeros(())})
+@pytest.mark.parametrize(
+    ("own", "message"),
+    [
+        ({"term": torch.zeros(())}, r"is a dict\n.*return Shared\("),
+        (Shared(clips=torch.zeros(4, 2)), r"clips .* is Tensor\n.*Shared\(clips=\(tensor,\)\)"),
+        (Shared(sums=(3,)), r"sums .* is \(3,\)\n.*tuple of tensors"),
+        (Shared(clips=(torch.zeros(()),)), r"shapes \(\)\n.*one row per clip"),
+        (Shared(clips=(torch.zeros(4), torch.zeros(8, 3))), r"shapes \(4,\), \(8, 3\)\n.*one row per clip"),
+    ],
+)
+def test_what_cannot_be_exchanged_is_refused_with_one_process_too(own, message):
+    with pytest.raises(CodaarError, match=message):
+        exchange(SingleProcess(), own)
+
+
+def test_rows_of_time_steps_are_not_taken_for_clips():
+    def exchanged(ranks):
+        return exchange(BatchRanks(ranks, [2, 0]), Shared(clips=(torch.zeros(6, 3),)))
+
+    with pytest.raises(CodaarError, match="6 rows are to be exchanged for [12] clips"):
+        on_ranks(exchanged, 2)

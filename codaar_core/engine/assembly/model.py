@@ -11,6 +11,7 @@ from torch.optim import Optimizer
 
 from codaar_core.api import (
     AlignmentStep,
+    CodaarError,
     Decoder,
     Encoded,
     Encoder,
@@ -20,12 +21,14 @@ from codaar_core.api import (
     Quantizer,
     RankAware,
     Ranks,
+    Shared,
     SharingLoss,
     Space,
     StepView,
     exchange,
     sum_all,
 )
+from codaar_core.api.ranks import refuse_not_shared
 
 
 class Model(nn.Module):
@@ -100,10 +103,10 @@ class Model(nn.Module):
         """Return the weighted terms of the named losses, by default of all, as scalars named ``LOSS.TERM``."""
         chosen = {name: loss for name, loss in self.named_losses().items() if losses is None or name in losses}
         sharing = {name: loss for name, loss in chosen.items() if shares(loss)}
-        own = [loss.prepare(view) for loss in sharing.values()]
+        own = [_prepared(name, loss, view) for name, loss in sharing.items()]
         shared = dict(zip(sharing, exchange(view.ranks, *own), strict=True))
         of_losses = {
-            name: sharing[name].complete(view, shared[name]) if name in sharing else loss(view)
+            name: _terms_of(name, sharing[name].complete(view, shared[name]) if name in sharing else loss(view))
             for name, loss in chosen.items()
         }
         return {
@@ -128,6 +131,33 @@ class Model(nn.Module):
 def shares(loss: Loss) -> TypeGuard[SharingLoss]:
     """Whether a loss is in two halves; a subclass that writes ``forward`` anew is not."""
     return isinstance(loss, SharingLoss) and type(loss).forward is SharingLoss.forward
+
+
+def _prepared(name: str, loss: SharingLoss, view: StepView) -> Shared:
+    own = loss.prepare(view)
+    try:
+        refuse_not_shared(own)
+    except CodaarError as error:
+        raise CodaarError(f"losses.{name}: {error.message}", error.help) from None
+    return own
+
+
+def _terms_of(name: str, terms: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    """Refuse a loss that does not return scalars by name."""
+    if not isinstance(terms, Mapping):
+        found = f"a {type(terms).__name__}"
+    elif wrong := [term for term, value in terms.items() if not isinstance(value, Tensor) or value.dim()]:
+        found = ", ".join(f"{term} = {_described(terms[term])}" for term in wrong)
+    else:
+        return terms
+    raise CodaarError(
+        f"losses.{name} should return scalars by name, it returns {found}",
+        'return {"name": scalar}; take the mean or sum over clips and steps',
+    )
+
+
+def _described(value: object) -> str:
+    return f"a tensor {tuple(value.shape)}" if isinstance(value, Tensor) else f"a {type(value).__name__}"
 
 
 def average_gradients_over(ranks: Ranks, optimizer: Optimizer) -> None:

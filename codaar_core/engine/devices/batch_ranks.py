@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from codaar_core.api import Ranks, not_compiled
+from codaar_core.api import CodaarError, Ranks, not_compiled
 
 
 def clip_range(clips: int, rank: int, size: int) -> tuple[int, int]:
@@ -57,7 +57,15 @@ class BatchRanks:
         Args:
             rows: One row per clip of this rank, (B, N).
             sums: Numbers (S,) of the same type.
+
+        Raises:
+            CodaarError: There are more or fewer rows than clips.
         """
+        if len(rows) != max(self._own, 1):
+            raise CodaarError(
+                f"{len(rows)} rows are to be exchanged for {max(self._own, 1)} clips",
+                "give one row per clip (B, ...), e.g. (B, T, D) and not (B * T, D)",
+            )
         return _RowsOfAllClips.apply(rows, sums, self)
 
     def spread(self, value: Tensor) -> Tensor:
