@@ -160,15 +160,26 @@ def test_one_process_that_fails_ends_all_and_is_what_is_told(tmp_path, loss, mes
 
 
 @pytest.mark.slow
-def test_a_signal_to_one_process_stops_all_as_that_signal(tmp_path):
+@pytest.mark.parametrize(
+    ("when", "message"),
+    [
+        ((), "after step 2"),
+        (  # in the last step
+            ("run.epochs=1", "data.classification=[20, 20]", "evaluate.on=['classification']", "evaluate.seeds=[1]"),
+            "while evaluating classification",
+        ),
+    ],
+)
+def test_a_signal_to_one_process_stops_all_as_that_signal(tmp_path, when, message):
     overrides = (
         *TINY,
+        *when,
         f"run.directory={str(tmp_path)!r}",
         "device.processes=2",
         'model.losses=["reconstruction", "stopping"]',
         "losses.stopping.use='local:preempted-on-one'",
     )
-    with pytest.raises(Interrupted, match="after step 2") as end:
+    with pytest.raises(Interrupted, match=message) as end:
         codaar_core.run(RECIPE, overrides=overrides, plugins=[__file__])
     assert end.value.exit_code == 128 + signal.SIGTERM
     [path] = tmp_path.glob("*/*/status.json")

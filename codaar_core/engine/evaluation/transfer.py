@@ -17,6 +17,7 @@ from codaar_core.engine.assembly.model import clip_groups
 from codaar_core.engine.data.card import download_hint
 from codaar_core.engine.data.first_batch import check_benchmark_split
 from codaar_core.engine.devices.runtime import derive_seed, generator_of
+from codaar_core.engine.devices.signals import Interrupted
 from codaar_core.engine.evaluation.code_records import measure_levels
 from codaar_core.engine.evaluation.encode_split import (
     BATCH,
@@ -257,29 +258,34 @@ class BenchmarkRun:
         """Yield the heads of each seed by the modality that they are trained on, tested on the clips ``test``.
 
         Raises:
-            Interrupted: A signal was received.
+            Interrupted: Any rank received a signal.
         """
         for seed in seeds:
-            yield (
-                seed,
-                self.session.runtime.map_over_ranks(
-                    self.modalities, partial(self.trained_head, seed=seed, test=test, encoded=encoded)
-                ),
-            )
+            work = partial(self.trained_head, seed=seed, test=test, encoded=encoded)
+            of_modality = self.session.runtime.map_over_ranks(self.modalities, work)
+            heads = {modality: head for modality, head in of_modality.items() if isinstance(head, TrainedHead)}
+            signals = [head for head in of_modality.values() if isinstance(head, int)]
+            if signals:
+                raise self._interrupted(max(signals))
+            yield seed, heads
 
-    def trained_head(
-        self, modality: str, seed: int, test: Mapping[str, EncodedSplit], encoded: EncodedOnce
-    ) -> TrainedHead:
-        """Train the head of one seed on the codes of ``modality``, and test it on the clips ``test`` of every modality.
-
-        Raises:
-            Interrupted: A signal was received.
-        """
+    def _interrupted(self, signal: int) -> Interrupted:
         kept = "the trained model and finished heads are kept"
         if self.during_pretraining:
             kept = "the state after the last epoch is kept"
-        message = f"while evaluating {self.bench.name}; {kept}"
-        self.session.interruption.check(message, self.session.resume_command)
+        message = f"interrupted while evaluating {self.bench.name}; {kept}"
+        return Interrupted(message, self.session.resume_command, signal)
+
+    def trained_head(
+        self, modality: str, seed: int, test: Mapping[str, EncodedSplit], encoded: EncodedOnce
+    ) -> TrainedHead | int:
+        """Train the head of one seed on the codes of ``modality``, and test it on the clips ``test`` of every modality.
+
+        Returns:
+            The head; or the number of a signal that this rank had received before, for all ranks to end together.
+        """
+        if signal := self.session.interruption.by:
+            return signal
         quantizer, runtime = self.session.model.quantizer, self.session.runtime
         head = build_head(self.session.plan, self.bench, self.benchmark, quantizer, seed)
         head.to(runtime.device, runtime.dtype)
