@@ -127,12 +127,17 @@ def exchange(ranks: Ranks, *own: Shared) -> list[Shared]:
     of_sums = iter(() if flat is None else flat.split([value.numel() for value in sums]))
     return [
         Shared(
-            tuple(next(of_clips).reshape(-1, *value.shape[1:]).to(value.dtype) for value in each.clips),
+            tuple(_shaped(next(of_clips), value) for value in each.clips),
             tuple(next(of_sums).view(value.shape).to(value.dtype) for value in each.sums),
             each.kept,
         )
         for each in own
     ]
+
+
+def _shaped(rows: Tensor, own: Tensor) -> Tensor:
+    """Rows (clips, N) of all clips in the shape and type of this rank's."""
+    return rows.reshape(len(rows), *own.shape[1:]).to(own.dtype)
 
 
 def refuse_not_shared(own: object) -> None:

@@ -98,7 +98,7 @@ def test_one_exchange_serves_several_computations(size):
     def shared(ranks):
         own, counted = rows[ranks.rank], torch.tensor([clips[ranks.rank], 1001])
         return (
-            Shared(clips=(own, own[:, 0, 0] > 0), sums=(counted,), kept=(kept,)),
+            Shared(clips=(own, own[:, 0, 0] > 0, own[:, :, :0]), sums=(counted,), kept=(kept,)),
             Shared(sums=(counted.double().requires_grad_(), counted[0] > 0)),
             Shared(kept=(kept,)),
         )
@@ -111,6 +111,7 @@ def test_one_exchange_serves_several_computations(size):
         assert exchanges == 1
         assert torch.equal(first.clips[0], values)
         assert torch.equal(first.clips[1], values[:, 0, 0] > 0)
+        assert first.clips[2].shape == (CLIPS, STEPS, 0)  # e.g. of an encoder without private features
         assert torch.equal(first.sums[0], torch.tensor([CLIPS, size * 1001]))  # not of the type of the rows
         assert torch.equal(second.sums[0], first.sums[0].double())
         assert not second.sums[0].requires_grad
