@@ -197,7 +197,7 @@ def _run_first_rank(
         runtime = attrs.evolve(runtime, readers=readers)
         directory.remove_partial()
         start = _start(plan, directory, beginning, current_lock)
-        with recorded(directory, hook, REPORT if start.only_report else "start"):
+        with recorded(directory, hook, REPORT if start.only_report else "start"), interruption.reported():
             session = Session(plan, model, runtime, directory, hook, interruption)
             directory.write_toml("lock.toml", current_lock)
             if initial is not None:

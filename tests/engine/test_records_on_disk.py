@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from codaar_core.api import CodaarError
+from codaar_core.engine.devices.lost_processes import RankLost
 from codaar_core.engine.devices.signals import ECHO, Interrupted, Interruption
 from codaar_core.engine.record.checkpoint import complete_checkpoints, load_training, newest_checkpoint, save_checkpoint
 from codaar_core.engine.record.checkpoint_state import CheckpointState
@@ -162,6 +163,17 @@ def test_first_signal_requests_a_stop_and_a_later_one_stops_at_once(monkeypatch,
         with pytest.raises(KeyboardInterrupt) as end:
             os.kill(os.getpid(), by)
         assert end.value.exit_code == 128 + by
+
+
+def test_a_signal_that_ended_another_process_too_is_not_a_failure():
+    """A process that is still starting has no handler: Ctrl-C and schedulers send the signal to all of them."""
+    with Interruption() as interruption:
+        with pytest.raises(RankLost), interruption.reported():
+            raise RankLost("another process of the run has ended")
+        os.kill(os.getpid(), signal.SIGTERM)
+        with pytest.raises(KeyboardInterrupt, match="by a signal; another process") as end, interruption.reported():
+            raise RankLost("another process of the run has ended")
+    assert end.value.exit_code == 128 + signal.SIGTERM
 
 
 def test_repeated_signal_within_echo_is_ignored():

@@ -5,11 +5,13 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Any, TypeAlias
 
 from codaar_core.api import CodaarError
+from codaar_core.engine.devices.lost_processes import RankLost
 
 ECHO = 1.0  # seconds; torchrun and schedulers send a process that already got the signal the same signal again
 
@@ -33,14 +35,15 @@ class Interrupted(CodaarError):
 
 
 class StoppedAtOnce(KeyboardInterrupt):
-    """A second signal ended the run immediately; the last checkpoint is on disk.
+    """A signal ended the run immediately; the last checkpoint is on disk.
 
     Args:
         by: Number of the signal.
+        message: What happened.
     """
 
-    def __init__(self, by: int) -> None:
-        super().__init__("stopped at once by a second signal")
+    def __init__(self, by: int, message: str = "stopped at once by a second signal") -> None:
+        super().__init__(message)
         self.exit_code = 128 + by
 
 
@@ -72,6 +75,20 @@ class Interruption:
             self.by, self._received_at = number, now
         elif now - self._received_at > ECHO:
             raise StoppedAtOnce(number)
+
+    @contextmanager
+    def reported(self) -> Iterator[None]:
+        """Report a signal as itself where it also ended another process, which was not yet ready to stop by itself.
+
+        Raises:
+            StoppedAtOnce: Another process is lost, and this one has received a signal.
+        """
+        try:
+            yield
+        except RankLost as lost:
+            if not self.by:
+                raise
+            raise StoppedAtOnce(self.by, f"stopped by a signal; {lost.message}") from lost
 
     def check(self, where: str, help: str) -> None:
         """Raise ``Interrupted`` if a signal was received.

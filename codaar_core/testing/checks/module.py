@@ -348,7 +348,8 @@ def _compare_ranks(subject: ModuleSubject, shares: Shares, what: str, expected: 
         f"{subject.title}: with the clips on {shares.title}, {what}{', '.join(changed)} differs from a single process",
         "take statistics over the clips of all ranks: ranks.sum(...) and ranks.gather(...), with view.ranks in a loss, "
         "with the ranks given to join(ranks) in any other module (codaar_core.api.RankAware); divide by "
-        "ranks.sum(count) / ranks.size; draw for the clips of all ranks (codaar_core.api.uniform_by_clip)",
+        "ranks.sum(count) / ranks.size; draw for the clips of all ranks (codaar_core.api.uniform_by_clip); "
+        "of codaar_core.api.Shared, sums have no gradient: errors belong to kept",
     )
 
 
