@@ -145,3 +145,9 @@ def test_rows_of_time_steps_are_not_taken_for_clips():
 
     with pytest.raises(CodaarError, match="6 rows are to be exchanged for [12] clips"):
         on_ranks(exchanged, 2)
+
+
+@pytest.mark.parametrize("other", [torch.zeros(2), torch.zeros(3, dtype=torch.float64)])
+def test_simulated_ranks_refuse_what_real_processes_cannot_add_up(other):
+    with pytest.raises(ValueError, match=r"different types or shapes: torch\.float32 \(3,\), "):
+        on_ranks(lambda ranks: exchange(ranks, Shared(sums=(other if ranks.rank else torch.zeros(3),))), 2)

@@ -73,8 +73,16 @@ class OneOfSeveral:
         self.meeting = meeting
 
     def sum(self, value: Tensor) -> Tensor:
-        """The sum over all ranks."""
-        return torch.stack(self.meeting.exchange(self.rank, value)).sum(0)
+        """The sum over all ranks.
+
+        Raises:
+            ValueError: Ranks bring tensors of other types or shapes, with which real processes crash.
+        """
+        brought = self.meeting.exchange(self.rank, value)
+        kinds = [f"{each.dtype} {tuple(each.shape)}" for each in brought]
+        if len(set(kinds)) > 1:
+            raise ValueError(f"ranks add up tensors of different types or shapes: {', '.join(kinds)}")
+        return torch.stack(brought).sum(0)
 
     def gather(self, value: Tensor) -> Tensor:
         """All ranks' tensors, concatenated."""
