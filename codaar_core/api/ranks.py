@@ -109,7 +109,7 @@ def exchange(ranks: Ranks, *own: Shared) -> list[Shared]:
         own: What this rank has; all ranks must pass tensors of the same types and, apart from the clips, shapes.
 
     Returns:
-        What all ranks have, in the types of ``own``; with one process, ``own``.
+        What all ranks have, in the types of ``own``.
 
     Raises:
         CodaarError: One of ``own`` is something else, e.g. a dictionary of terms or a tensor without its tuple.
@@ -118,7 +118,7 @@ def exchange(ranks: Ranks, *own: Shared) -> list[Shared]:
         refuse_not_shared(each)
     clips, sums = ([value for each in own for value in getattr(each, part)] for part in ("clips", "sums"))
     if ranks.size == 1 or not clips + sums:
-        return list(own)
+        return [each._replace(sums=tuple(value.detach() for value in each.sums)) for each in own]
     kind = _promoted_type([*clips, *sums], torch.float32)
     rows = [value.to(kind).flatten(1) if value.dim() > 1 else value.to(kind)[:, None] for value in clips]
     flat = torch.cat([value.detach().to(kind).flatten() for value in sums]) if sums else None

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
+import sysconfig
 import traceback
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import click
@@ -15,8 +18,11 @@ import click
 from codaar_core.api.control_characters import printable
 from codaar_core.api.errors import CodaarError
 from codaar_core.cli.pipes import tolerate_broken_pipes
+from codaar_core.registry.entry import installed_entries
 
 INTERRUPTED = 130
+CORE = Path(__file__).resolve().parents[1]
+LIBRARIES = [Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
 
 STYLES: dict[str, dict[str, Any]] = {
     r"error(\[[\w-]+\])?: ": {"fg": "red", "bold": True},
@@ -81,8 +87,39 @@ def _message_and_exit_code(error: Exception) -> tuple[str, int]:
         return message if message.startswith("error[") else f"{_heading(error)}: {message}", error.exit_code
     if isinstance(error, OSError) and error.filename:
         return f"error: {error.filename}: {error.strerror}", 1
-    one_line = " ".join(f"{type(error).__name__}: {error}".split())
+    one_line, line = " ".join(f"{type(error).__name__}: {error}".split()), line_of_plugin(error)
+    if line is not None:
+        help = "that line belongs to a plug-in or to a file of your own; `--traceback` shows how it was reached"
+        return f"error: unexpected {one_line} ({line})\n   = help: {help}", 1
     return f"error: unexpected {one_line}\n   = help: `--traceback` shows the source line; please report it", 1
+
+
+def line_of_plugin(error: BaseException) -> str | None:
+    """The innermost line, as FILE:LINE, of a plug-in or a user's file that the framework called; None: there is none.
+
+    Args:
+        error: An error with its traceback.
+    """
+    packages = {re.split("[.:]", entry.target)[0] for entry in installed_entries()}
+    found, called = None, False
+    for frame in traceback.extract_tb(error.__traceback__):
+        path = Path(frame.filename)
+        if path.is_relative_to(CORE):
+            called = True
+        elif called and path.is_file() and _is_of_plugin(path, packages):
+            found = frame
+    return None if found is None else f"{_shown(found.filename)}:{found.lineno}"
+
+
+def _is_of_plugin(path: Path, packages: set[str]) -> bool:
+    """Whether a file belongs to a package of plug-ins, or to no library."""
+    return not packages.isdisjoint(path.parts) or not any(path.is_relative_to(library) for library in LIBRARIES)
+
+
+def _shown(filename: str) -> str:
+    """The path from the working folder, if the file lies in it."""
+    relative = os.path.relpath(filename)
+    return filename if relative.startswith(os.pardir) else relative
 
 
 def _heading(error: CodaarError) -> str:

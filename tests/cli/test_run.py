@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import importlib
+import json
 from pathlib import Path
 
 import click
@@ -9,6 +12,7 @@ import pytest
 from toy_plugins import SMALL
 
 from codaar_core.api import CodaarError
+from codaar_core.cli import errors
 from codaar_core.cli.errors import run_command
 
 
@@ -44,18 +48,49 @@ def test_a_recipe_with_errors_is_not_run(call, engine):
     ("failure", "code", "said"),
     [
         (CodaarError("the disk is full", "make room"), 1, "error: the disk is full\n   = help: make room\n"),
-        (
-            ZeroDivisionError("division\nby zero"),
-            1,
-            "error: unexpected ZeroDivisionError: division by zero\n"
-            "   = help: `--traceback` shows the source line; please report it\n",
-        ),
         (KeyboardInterrupt(), 130, "error: interrupted before the first checkpoint was saved\n"),
     ],
 )
 def test_a_run_that_fails(call, engine, failure, code, said):
     engine["fails"] = failure
     assert call("run", "small.toml") == (code, "", said)
+
+
+def test_an_error_of_the_framework_is_to_be_reported(call, monkeypatch, engine):
+    monkeypatch.setattr("codaar_core.cli.errors.line_of_plugin", lambda error: None)
+    engine["fails"] = ZeroDivisionError("division\nby zero")
+    code, _, error = call("run", "small.toml")
+    assert code == 1
+    assert error == (
+        "error: unexpected ZeroDivisionError: division by zero\n"
+        "   = help: `--traceback` shows the source line; please report it\n"
+    )
+
+
+def test_an_error_of_a_file_of_ones_own_names_the_line(call, monkeypatch, engine):
+    Path("own.py").write_text("def raise_it():\n    return 1 / 0\n")
+    monkeypatch.syspath_prepend(Path.cwd())
+    monkeypatch.setattr("codaar_core.engine.run", lambda *_, **__: importlib.import_module("own").raise_it())
+    code, _, error = call("run", "small.toml")
+    assert code == 1
+    assert error.startswith(
+        "error: unexpected ZeroDivisionError: division by zero (own.py:2)\n   = help: that line belongs"
+    )
+
+
+def test_a_line_of_the_framework_or_of_a_library_is_not_that_of_a_plugin():
+    def called_by_the_framework(function):
+        code = compile("def call(function):\n    function()\n", str(errors.CORE / "engine" / "run.py"), "exec")
+        exec(code, names := {})
+        names["call"](function)
+
+    with pytest.raises(ValueError) as raised:
+        called_by_the_framework(lambda: json.loads("{"))
+    assert Path(__file__).name in errors.line_of_plugin(raised.value)  # which called the library
+    for library in (json.JSONDecoder().decode, functools.partial(getattr, 1, "x")):
+        with pytest.raises((TypeError, AttributeError)) as raised:
+            called_by_the_framework(library)
+        assert errors.line_of_plugin(raised.value) is None
 
 
 def test_traceback_is_printed_on_request(call, engine):

@@ -120,8 +120,10 @@ def test_one_exchange_serves_several_computations(size):
 
     sums_alone = on_ranks(lambda ranks: exchange(BatchRanks(ranks, clips), shared(ranks)[1])[0], size)
     assert all(torch.equal(each.sums[0], torch.tensor([CLIPS, size * 1001]).double()) for each in sums_alone)
-    alone = Shared(sums=(kept,))
-    assert exchange(SingleProcess(), alone)[0] is alone
+    (alone,) = exchange(SingleProcess(), Shared(clips=(values,), sums=(kept.clone().requires_grad_(),)))
+    assert alone.clips[0] is values
+    assert torch.equal(alone.sums[0], kept)
+    assert not alone.sums[0].requires_grad  # as with several processes
 
 
 @pytest.mark.parametrize(
