@@ -182,7 +182,7 @@ def _evaluate_first_rank(
     with directory.exclusive(), Interruption() as interruption, readers:
         runtime = attrs.evolve(runtime, readers=readers)
         directory.remove_partial()
-        with recorded(directory, hook, "start"):
+        with recorded(directory, hook, "start"), interruption.reported():
             commands = {"command": request.command, "resume_command": request.resume_command}
             session = Session(plan, model, runtime, directory, hook, interruption, **commands)
             directory.write_toml("lock.toml", current_lock)
