@@ -31,8 +31,6 @@ SMALL = (
     "device.dtype='float64'",
     "run.epochs=2",
     "run.log_every=2",
-    "quantizer.codes=12",
-    "quantizer.dim=8",
     "encoders.text.lstm_hidden=4",
     "encoders.video.channels=[4, 6]",
     "encoders.video.reduction=2",
@@ -40,22 +38,31 @@ SMALL = (
     *(f"encoders.{modality}.heads=2" for modality in SPACES),
     *(f"encoders.{modality}.dropout=0.0" for modality in SPACES),
 )
-DECODING = (
+DIM = ("quantizer.dim=8",)
+CODES = (*DIM, "quantizer.codes=12")
+DECODERS = (
     "decoders.video.hidden=4",
     "decoders.video.output_hidden=4",
     *(f"decoders.{modality}.code=4" for modality in SPACES),
-    "quantizer.reset_after=2",
-    "quantizer.active_within=2",
 )
+DECODING = (*CODES, *DECODERS, "quantizer.reset_after=2", "quantizer.active_within=2")
 METHODS = {  # overrides by recipe
     "avt.toml": DECODING,
+    "beyond/avt.toml": DECODING,
+    **{f"baselines/{name}.toml": DECODING for name in ("baseline", "baseline-shared", "cmcm", "residual")},
+    "baselines/simvq.toml": (*CODES, *DECODERS),
+    "baselines/fsq.toml": (*DIM, *DECODERS),
+    "baselines/lfq.toml": (*DIM, *DECODERS),
+    "baselines/dcid-reversal.toml": (*DECODING, "losses.reversal.hidden=8", "losses.reversal.side=8"),
+    "baselines/fcid.toml": tuple(each for each in DECODING if "decoders.text" not in each),
     "baselines/dcid.toml": (*DECODING, "losses.club.hidden=8", "losses.club.side=8"),
     "baselines/micu.toml": (*DECODING, "losses.jigsaw.hidden=8"),
     "baselines/dcid-six-updates.toml": (*DECODING, "losses.club.hidden=8", "losses.club.side=8"),
     "baselines/micu-two-updates.toml": (*DECODING, "losses.jigsaw.hidden=8"),
     "baselines/hdcid.toml": (*DECODING, "encoders.video.side=8", "losses.second-level.start_epoch=1"),
-    "baselines/codis.toml": ("encoders.video.channels=[]", "losses.transport.queue=24"),
+    "baselines/codis.toml": (*CODES, "encoders.video.channels=[]", "losses.transport.queue=24"),
     "baselines/turn.toml": (
+        *CODES,
         "encoders.video.channels=[]",
         "losses.masked-reconstruction.layers=1",
         "losses.masked-reconstruction.heads=2",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 import torch.multiprocessing as multiprocessing
-from distributed_steps import METHODS, assert_close, one_of, take_steps
+from distributed_steps import METHODS, RECIPES, assert_close, one_of, take_steps
 
 from codaar_core.engine.devices.runtime import SingleProcess
 
@@ -21,7 +21,12 @@ def alone(tmp_path_factory: pytest.TempPathFactory):
     return {recipe: take_steps(SingleProcess(), tmp_path_factory.mktemp("alone"), *job) for recipe, job in JOBS.items()}
 
 
-@pytest.mark.slow(seconds=60)
+def test_no_method_is_left_out():
+    methods = {f"baselines/{path.name}" for path in (RECIPES / "baselines").glob("*.toml")}
+    assert methods - {"baselines/sweep.toml"} <= METHODS.keys()
+
+
+@pytest.mark.slow(seconds=120)
 def test_every_method_trains_on_ranks_as_on_one(tmp_path, alone):
     multiprocessing.spawn(one_of, (RANKS, tmp_path, list(JOBS.values()), BUCKET_BYTES), nprocs=RANKS)
     ranks = [torch.load(tmp_path / f"rank-{rank}.pt") for rank in range(RANKS)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import ClassVar, Literal, NamedTuple
 
 import attrs
@@ -16,7 +16,7 @@ from codaar_plugin_vqvae.commitment import Commitment
 from codaar_plugin_vqvae.squared_error import Compared, squared_errors
 from torch import Tensor, nn
 
-from codaar_core.api import ComponentError, Encoded, Loss, LossContext, Space, StepView, gather_clips, setting
+from codaar_core.api import ComponentError, Encoded, Loss, LossContext, Shared, Space, StepView, gather_clips, setting
 from codaar_plugin_fcid.coarse_codebook import CoarseCodebook, coarse_layer
 
 
@@ -24,6 +24,38 @@ class Private(NamedTuple):
     """What CLUB reads of an encoder: the space of private features."""
 
     private: Space
+
+
+class ClubOfGroups(Club):
+    """CLUB of coarse vectors: modalities that share layers share an estimator, their clips one below the other."""
+
+    def __init__(self, config: Club.Config, context: LossContext, group: Mapping[str, str]) -> None:
+        super().__init__(config, context)
+        self.group = dict(group)  # by modality
+
+    def pairs(self, view: StepView) -> Iterator[tuple[str, Tensor, Tensor, Tensor]]:
+        """The pairs of this rank's clips by group; ``view`` has the coarse vectors by modality."""
+        yield from ((group, *pair) for group, pair in self.stacked(self._of_modalities(view)).items())
+
+    def prepare(self, view: StepView) -> Shared:
+        """Share the pairs of all modalities: ranks put the clips of a modality one below the other first."""
+        return Shared(clips=tuple(each for pair in self._of_modalities(view) for each in pair))
+
+    def of_all_clips(self, shared: Shared) -> dict[str, tuple[Tensor, Tensor, Tensor]]:
+        """The pairs of all clips by group."""
+        return self.stacked(zip(*(shared.clips[part::3] for part in range(3)), strict=True))
+
+    def _of_modalities(self, view: StepView) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        for modality in self.group:
+            item = view.encoded[modality]
+            yield item.semantic, item.private, item.real()
+
+    def stacked(self, pairs: Iterable[tuple[Tensor, Tensor, Tensor]]) -> dict[str, tuple[Tensor, Tensor, Tensor]]:
+        """Put the pairs of the modalities of each group one below the other."""
+        members: dict[str, list[tuple[Tensor, Tensor, Tensor]]] = {}
+        for group, pair in zip(self.group.values(), pairs, strict=True):
+            members.setdefault(group, []).append(pair)
+        return {g: tuple(torch.cat(each) for each in zip(*of_group, strict=True)) for g, of_group in members.items()}
 
 
 class Fcid(Loss):
@@ -73,7 +105,8 @@ class Fcid(Loss):
         self.cpc = Cpc(Cpc.Config(), of_fine) if config.cpc and len(fine) > 1 else None
         privates = dict.fromkeys(groups, Private(context.latent))
         stacked = attrs.evolve(context, modalities=tuple(groups), encoders=privates)
-        self.club = Club(Club.Config(of="latents"), stacked) if config.club else None
+        group = context.quantizer.group
+        self.club = ClubOfGroups(Club.Config(of="latents"), stacked, group) if config.club else None
         self.optimizer = None if self.club is None else self.club.optimizer
 
     @property
@@ -86,8 +119,8 @@ class Fcid(Loss):
         """Train the estimators of CLUB; all their steps use one detached forward pass."""
         if self.club is not None:
             with torch.no_grad():
-                stacked = self.stacked(view, self.coarse(view))
-            self.club.inner_step(stacked)
+                coarse = self.coarse(view)
+            self.club.inner_step(coarse)
 
     def forward(self, view: StepView) -> dict[str, Tensor]:
         """Give one term for each of the losses that are switched on."""
@@ -105,9 +138,8 @@ class Fcid(Loss):
             fine = {modality: view.encoded[modality] for modality in self.quantizer.fine}
             yield "cpc", self.config.cpc * _sum(self.cpc(attrs.evolve(view, encoded=fine)))
         if self.club is not None:
-            stacked = self.stacked(view, coarse)
-            bounds = self.club(stacked)
-            yield "club", self.config.club * _sum({m: self._clips(stacked, m) * each for m, each in bounds.items()})
+            bounds = self.club(coarse)
+            yield "club", self.config.club * _sum({g: self._clips(coarse, g) * each for g, each in bounds.items()})
 
     def coarse(self, view: StepView) -> StepView:
         """The view with the coarse vectors of clips as latents, (B, 1, D), their private parts and their codes."""
@@ -118,18 +150,6 @@ class Fcid(Loss):
     def _whole(self, modality: str, encoded: Encoded) -> Encoded:
         coarse = self.quantizer.whole(modality, encoded)
         return coarse._replace(private=self.specific[self.quantizer.group[modality]](coarse.target))
-
-    def stacked(self, view: StepView, coarse: StepView) -> StepView:
-        """The coarse view with the clips of modalities that share layers one below the other."""
-        members: dict[str, list[Encoded]] = {}
-        for modality, item in coarse.encoded.items():
-            members.setdefault(self.quantizer.group[modality], []).append(item._replace(mask=item.real(), target=None))
-        columns = {group: zip(*items, strict=True) for group, items in members.items()}
-        encoded = {
-            group: Encoded(*(None if each[0] is None else torch.cat(each) for each in parts))
-            for group, parts in columns.items()
-        }
-        return attrs.evolve(view, encoded=encoded, quantized={})
 
     def _reconstruction(self, coarse: StepView) -> Tensor:
         compared = []
@@ -150,11 +170,12 @@ class Fcid(Loss):
                 losses.append(contrast(anchors[None], keys[None], real[None], self.config.temperature))
         return torch.stack(losses).sum()
 
-    def _clips(self, stacked: StepView, group: str) -> Tensor | float:
+    def _clips(self, coarse: StepView, group: str) -> Tensor | float:
         """The number of clips that the released estimate sums over; 1 for the mean."""
         if self.config.club_reduction == "mean":
             return 1.0
-        return stacked.ranks.sum(stacked.encoded[group].real().sum())
+        members = [coarse.encoded[modality] for modality, of in self.quantizer.group.items() if of == group]
+        return coarse.ranks.sum(torch.stack([item.real().sum() for item in members]).sum())
 
 
 def _sum(terms: dict[str, Tensor]) -> Tensor:

@@ -146,7 +146,7 @@ def test_the_released_club_sums_over_clips_and_both_train_their_estimators_in_in
         changed = {id(p) for p, old in zip(loss.parameters(), before, strict=True) if not torch.equal(p, old)}
         assert changed <= estimators and changed
         step = view(of, encoded)
-        bounds = loss.club(loss.stacked(step, loss.coarse(step)))
+        bounds = loss.club(loss.coarse(step))
         expected = factors[0] * bounds["a+v"] + factors[1] * bounds["t"]
         torch.testing.assert_close(loss(view(of, encoded))["club"], expected)
         assert loss.optimizer is loss.club.optimizer
