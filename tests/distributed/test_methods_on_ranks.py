@@ -26,7 +26,7 @@ def test_no_method_is_left_out():
     assert methods - {"baselines/sweep.toml"} <= METHODS.keys()
 
 
-@pytest.mark.slow(seconds=120)
+@pytest.mark.slow(seconds=60)
 def test_every_method_trains_on_ranks_as_on_one(tmp_path, alone):
     multiprocessing.spawn(one_of, (RANKS, tmp_path, list(JOBS.values()), BUCKET_BYTES), nprocs=RANKS)
     ranks = [torch.load(tmp_path / f"rank-{rank}.pt") for rank in range(RANKS)]
