@@ -9,6 +9,7 @@ import re
 import statistics
 from collections.abc import Mapping, Sequence
 from functools import cache
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -61,13 +62,15 @@ tasks codes learned so transfer between modalities.
 MEASURED_HEAD = """
 ## Measured
 
-Results of `python benchmarks/fidelity.py`: both recipes on the digits, with the widths of `recipes/avt.toml`, for 250
-steps ([recipes/fidelity](../recipes/fidelity/as-published.toml)); then as-published with one difference at a time set
-to the paper's reading, or with a reading of an open question that `recipes/paper` does not take. In percent, the mean
-of audio to video and video to audio; ± is the standard deviation over the seeds of pretraining. Heads are trained
-alike, with one seed. In both recipes rows are reset after about 20 steps without use (300 is more than a run has here),
-and precision is single, except for one row with the double precision of the released code. Where the paper gives no
-numbers, better readings than the one measured here are possible.
+Results of `python benchmarks/fidelity.py`: both recipes on the digits, with the widths of `recipes/avt.toml`
+([recipes/fidelity](../recipes/fidelity/paper.toml)), for their 500 steps and for 250; then, for 250 steps,
+as-published with one difference at a time set to the paper's reading, or with a reading of an open question that
+`recipes/paper` does not take. In percent, the mean of audio to video and video to audio; ± is the standard deviation
+over the seeds of pretraining. Heads are trained alike, with one seed. The paper's recipe learns more slowly: on
+validation clips, where 500 steps were chosen, it had 98.8 in classification, and 86.7 after 250 (two seeds). In both
+recipes rows are reset after about 20 steps without use (300 is more than a short run has), and precision is single,
+except for one row with the double precision of the released code. Where the paper gives no numbers, better readings
+than the one measured here are possible.
 
 """
 
@@ -158,6 +161,9 @@ def check_test(test: str) -> None:
         raise ValueError(f"{path} has no test {name}, docs/fidelity.toml names it")
 
 
+WHOLE, HALF = "500 steps", "250 steps"  # without a difference; those with one have 250
+
+
 def measured() -> str:
     """The section of measured results; empty without measurements."""
     runs = tomli.loads(MEASURED.read_text("utf-8"))["run"] if MEASURED.is_file() else []
@@ -167,6 +173,7 @@ def measured() -> str:
     arms: Arms = {}
     for run in runs:
         arms.setdefault((run["mode"], run["difference"]), []).append(run)
+    order = sorted(arms, key=lambda arm: arm[1] != WHOLE)  # otherwise as measured
     titles = [
         "recipe",
         "difference",
@@ -174,7 +181,7 @@ def measured() -> str:
         *(f"{task}, {score['metric']}" for task, score in tasks.items()),
     ]
     guess = ["", "*no model*", "", *(percent([max(score["chance"], score["constant"])]) for score in tasks.values())]
-    lines = [titles, ["---"] * len(titles), guess, *(measured_line(*arm, arms[arm], list(tasks)) for arm in arms)]
+    lines = [titles, ["---"] * len(titles), guess, *(measured_line(*arm, arms[arm], list(tasks)) for arm in order)]
     table = "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
     return MEASURED_HEAD + table + no_better_than_a_guess(arms) + what_matters(arms, list(tasks))
 
@@ -182,12 +189,12 @@ def measured() -> str:
 def no_better_than_a_guess(arms: Arms) -> str:
     """One sentence for each recipe whose mean over seeds is not above a prediction without a model; may be empty."""
     sentences = []
-    for mode in MODES:
-        scores = [run["scores"] for run in arms.get((mode, ""), ()) if "scores" in run]
+    for mode, steps in product(MODES, (WHOLE, HALF)):
+        scores = [run["scores"] for run in arms.get((mode, "" if steps == HALF else steps), ()) if "scores" in run]
         for task in scores[0] if scores else ():
             guess = max(max(each[task]["chance"], each[task]["constant"]) for each in scores)
             if statistics.fmean(each[task]["mean"] for each in scores) <= guess:
-                sentences.append(f"On {task}, {mode} is no better than a prediction without a model.\n")
+                sentences.append(f"On {task}, {mode} is no better than a prediction without a model after {steps}.\n")
     return "\n" + "".join(sentences) if sentences else ""
 
 
@@ -201,7 +208,7 @@ def moving(arms: Arms, task: str) -> list[str]:
     found = {}
     for (mode, difference), runs in arms.items():
         seeds, alone = means(arms.get((mode, ""), ()), task), means(runs, task)
-        if difference and alone and len(seeds) > 1:
+        if difference not in ("", WHOLE) and alone and len(seeds) > 1:
             change = statistics.fmean(alone) - statistics.fmean(seeds)
             if abs(change) > 2 * statistics.stdev(seeds):
                 found[difference if mode == "as-published" else f"in {mode}, {difference} as published"] = change
@@ -215,6 +222,7 @@ def means(runs: Sequence[Mapping[str, Any]], task: str) -> list[float]:
 
 def measured_line(mode: str, difference: str, runs: Sequence[Mapping[str, Any]], tasks: Sequence[str]) -> list[str]:
     """The mean over seeds, task by task; the reason where a run failed."""
+    difference = difference or HALF
     seeds = ", ".join(str(run["seed"]) for run in runs)
     failed = [run["failed"] for run in runs if "failed" in run]
     if failed:

@@ -67,7 +67,7 @@ def test_measured_results_are_optional(fidelity, tmp_path):
     _, _, *rows = table.splitlines()
     assert rows == [
         "|  | *no model* |  | 20.0 |",
-        "| paper |  | 43, 44 | 55.0 ± 7.1 |",
+        "| paper | 250 steps | 43, 44 | 55.0 ± 7.1 |",
         "| paper | CSA | 43 | failed: not finite |",
     ]
     assert conclusion == "- naming: none.\n"
@@ -77,7 +77,9 @@ def test_measured_results_are_optional(fidelity, tmp_path):
 def test_a_recipe_below_a_guess_is_named(fidelity, means, said):
     runs = [{"scores": {"naming": {"mean": mean, "chance": 0.1, "constant": 0.2}}} for mean in means]
     found = fidelity.no_better_than_a_guess({("paper", ""): runs})
-    assert found == ("\nOn naming, paper is no better than a prediction without a model.\n" if said else "")
+    assert found == (
+        "\nOn naming, paper is no better than a prediction without a model after 250 steps.\n" if said else ""
+    )
 
 
 @pytest.mark.parametrize(("mean", "listed"), [(0.3, ["in paper, CSA as published -25.0"]), (0.5, [])])
