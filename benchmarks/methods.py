@@ -30,8 +30,12 @@ METHODS = {  # what each recipe of recipes/methods needs besides
     "codis": WITHOUT_DECODERS,
     "turn": WITHOUT_DECODERS,
     "fcid": 'unset = ["decoders.text"]\n',
-    "hdcid": "".join(f'encoders.{m}.use = "two-level-{of}"\n' for m, of in (("video", "vgg"), ("audio", "vggish")))
-    + 'encoders.text.use = "two-level-bert"\nencoders.text.padding = "read"\n',
+    "hdcid": """
+        encoders.video.use = "two-level-vgg"
+        encoders.audio.use = "two-level-vggish"
+        encoders.text.use = "two-level-bert"
+        encoders.text.padding = "read"
+    """,
     "residual": "",
     "simvq": "",
     "fsq": "",

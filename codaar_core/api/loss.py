@@ -76,9 +76,9 @@ class Loss(Component, nn.Module):
 class SharingLoss(Loss):
     """A loss that needs something of all ranks, in two halves: all such losses of a step share one exchange.
 
-    The training loop calls the first halves of all of them, then exchanges, then calls the second halves. Draw random
-    numbers in the first. A loss that exchanges by itself, with ``view.ranks`` in ``forward``, is right too, at the
-    cost of a round trip for each exchange.
+    The training loop calls the first halves of all of them, then exchanges, then calls the second halves, in the order
+    of the recipe. A loss that exchanges by itself, with ``view.ranks`` in ``forward``, is right too, at the cost of a
+    round trip for each exchange.
     """
 
     @abstractmethod

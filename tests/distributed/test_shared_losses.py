@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import attrs
 import pytest
 import torch
@@ -13,6 +15,7 @@ from codaar_core import load
 from codaar_core.api import CodaarError, StepView
 from codaar_core.engine.assembly.build import build_model
 from codaar_core.engine.devices.batch_ranks import BatchRanks
+from codaar_core.engine.training.codebook_update import update_codebooks
 from codaar_core.testing.environment.ranks import SingleProcess, on_ranks
 
 SHARES = [3, 0, 2]
@@ -71,6 +74,17 @@ def test_the_losses_of_a_step_are_one_exchange_and_those_of_one_process(recipe):
     for name, value in expected.items():
         mean = torch.stack([found[name] for found, _ in results]).mean()
         torch.testing.assert_close(mean, value, rtol=1e-10, atol=1e-12, msg=lambda text, name=name: f"{name}: {text}")
+
+
+def test_update_and_reset_of_the_codebooks_are_one_exchange():
+    model, view = built("avt.toml")
+
+    def exchanges(ranks):
+        counting, quantizer = CountingRanks(ranks), copy.deepcopy(model.quantizer)
+        update_codebooks(quantizer, model.align, view.encoded, view.quantized, torch.Generator(), counting)
+        return counting.exchanges
+
+    assert on_ranks(exchanges, 2) == [1, 1]
 
 
 def test_a_loss_that_writes_forward_anew_is_called_as_a_whole():

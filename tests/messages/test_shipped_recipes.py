@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 import shutil
@@ -210,3 +211,13 @@ def values(explained) -> list[tuple[str, str]]:
         for each in explained
         if not each.path.startswith(("encoders.", "decoders.", "sweep.")) and "${" not in literal(each.value)
     ]
+
+
+def test_the_benchmark_of_methods_knows_every_part(monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    methods = importlib.import_module("methods")
+    assert {part.stem for part in PARTS} == methods.METHODS.keys() - {"codaar"}
+    for method in methods.METHODS:
+        path = tmp_path / "method.toml"
+        path.write_text(methods.written(method), "utf-8")
+        codaar_core.load(path)
